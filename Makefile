@@ -1,0 +1,39 @@
+# Two commands matter: `make train` and `make test`. Both set themselves up; `make help` lists the rest.
+# An active virtual environment is used as it is; otherwise one is made in .venv.
+VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.convscope-installed
+PYTHON ?= python3
+.DEFAULT_GOAL := help
+.PHONY: help setup train test check bench test-faults screenshots
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## create .venv and install pinned dependencies and the package
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0] + "; set PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+train: setup ## train, test and plot a net on real handwritten digits (under a minute)
+	$(BIN)/convscope train
+
+test: setup ## the whole test suite
+	$(BIN)/python -m pytest
+
+check: setup ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup ## measure what the README claims (needs MNIST)
+	$(BIN)/python -m bench
+
+test-faults: setup ## the long tests: kills, faults, hostile input; prints what was tried (under 15 minutes)
+	CONVSCOPE_FAULTS=full OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults tests/engine/test_chunks.py
+
+screenshots: setup ## the pictures of the lab in README and docs (needs Chromium)
+	$(BIN)/python docs/screenshots.py

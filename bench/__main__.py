@@ -1,0 +1,83 @@
+"""``python -m bench [TABLE ...] [--repeats N] [--record]``: print the tables.
+
+``--record`` also keeps the raw seconds behind the README's figures in bench/recorded.json; a test compares the two.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+from convscope.data.sources import open_source
+from convscope.engine.devices import cores
+
+from . import engine, epoch
+from .measure import Timing, conditions, interleaved, table
+
+RECORD = Path(__file__).parent / "recorded.json"
+
+
+def print_epoch(repeats: int) -> list[Timing]:
+    data = open_source("mnist")
+    timings = interleaved(epoch.contenders(data, ("eager", "jit")), repeats)
+    print(f"\nOne epoch of training, net note, batch 64, 60,000 MNIST images; n = {repeats}, interleaved\n")
+    for reference in ("the note's pipeline", "plain PyTorch in memory"):
+        print(table(timings, reference) + "\n")
+    return timings
+
+
+def print_run(repeats: int) -> list[Timing]:
+    """The note's whole run as a user sees it: process start, data, ten epochs with tests, all files written."""
+
+    def whole() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "convscope", "train", "mnist", "-q", "--out", folder]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    timings = interleaved({"convscope train mnist": whole}, repeats)
+    seconds = sorted(timings[0].seconds)
+    print(f"\nThe whole command, ten epochs, tests and files; n = {repeats}")
+    print(f"median {timings[0].median:.1f} s ({seconds[0]:.1f}–{seconds[-1]:.1f})")
+    return timings
+
+
+def print_engine(repeats: int) -> list[Timing]:
+    """The tables of docs/engine.md; their figures are ratios, which need no record."""
+    threads = cores()
+    engine.share_of_peak(repeats, threads)
+    engine.nets_and_batches(min(repeats, 3), threads)
+    engine.inference(repeats, threads)
+    return []
+
+
+TABLES = {"epoch": print_epoch, "run": print_run, "engine": print_engine}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("tables", nargs="*", default=[], help=f"which: {', '.join(TABLES)}; all unless named")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--record", action="store_true", help="keep the raw seconds in bench/recorded.json")
+    arguments = parser.parse_args()
+    unknown = set(arguments.tables) - set(TABLES)
+    if unknown:
+        parser.error(f"no table {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")
+    torch.set_num_threads(cores())
+    print(conditions())
+    record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    for name, make in TABLES.items():
+        if not arguments.tables or name in arguments.tables:
+            timings = make(arguments.repeats)
+            if not timings:
+                continue
+            record[name] = {"conditions": conditions(), "seconds": {timing.name: timing.seconds for timing in timings}}
+    if arguments.record:
+        RECORD.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""How things are timed here: interleaved in one process, so that a drifting machine hurts all alike."""
+
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from convscope.engine.devices import survey
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of each repeat of one contender."""
+
+    name: str
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+
+def interleaved(contenders: dict[str, Callable[[], object]], repeats: int) -> list[Timing]:
+    """Run every contender once unmeasured, then all in turn, ``repeats`` times."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for work in contenders.values():
+        work()
+    for _ in range(repeats):
+        for name, work in contenders.items():
+            began = time.perf_counter()
+            work()
+            seconds[name].append(time.perf_counter() - began)
+    return [Timing(name, tuple(values)) for name, values in seconds.items()]
+
+
+def ratio(slow: Timing, fast: Timing) -> tuple[float, float, float]:
+    """How many times faster ``fast`` is, repeat by repeat: (median, least, most)."""
+    ratios = [a / b for a, b in zip(slow.seconds, fast.seconds, strict=True)]
+    return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def conditions() -> str:
+    """The machine and the versions, in one line."""
+    machine = survey()
+    return (
+        f"{machine.cpu}, {machine.cores} cores, {machine.vectors}; {platform.system()}, "
+        f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+    )
+
+
+def table(timings: list[Timing], reference: str) -> str:
+    """Median, range and speed relative to the contender called ``reference``."""
+    base = next(timing for timing in timings if timing.name == reference)
+    lines = [f"{'':<36}{'median s':>10}{'least':>9}{'most':>9}{'times as fast as ' + reference:>32}"]
+    for timing in timings:
+        median, least, most = ratio(base, timing)
+        times = f"{median:.2f} ({least:.2f}–{most:.2f})"
+        lines.append(
+            f"{timing.name:<36}{timing.median:>10.2f}{min(timing.seconds):>9.2f}{max(timing.seconds):>9.2f}{times:>32}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,174 @@
+"""convscope from Python: ``run = convscope.train("mnist"); run.accuracy; run.predict(images); run.plot()``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import nn
+
+from . import job, runs
+from .data.sources import data_name, open_source
+from .loop import Epoch, Progress
+from .predict import predict
+from .recipe import DEFAULT_EPOCHS, EngineName, LossName, OptimizerName, Recipe, ScheduleName
+from .report.curves import draw_curves
+from .weights import Model
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from .engine.jit import JitPredictor
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished (or interrupted) run and everything in its folder."""
+
+    folder: runs.RunFolder
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.folder.path
+
+    @property
+    def recipe(self) -> Recipe:
+        """Every choice of the run."""
+        return self.folder.recipe()
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The content of summary.json; empty while the run is not finished."""
+        return self.folder.summary() or {}
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction of test images that the kept weights classify rightly (0..1); NaN while not finished."""
+        value = self.summary.get("test_accuracy")
+        return float("nan") if value is None else float(value)
+
+    @property
+    def history(self) -> list[Epoch]:
+        """One record an epoch: losses, accuracies, seconds."""
+        return self.folder.epochs()
+
+    @property
+    def losses(self) -> list[Progress]:
+        """The mean loss of every log interval."""
+        return self.folder.losses()
+
+    @cached_property
+    def model(self) -> Model:
+        """The net with what is needed to use it: image size, normalisation, classes."""
+        return self.folder.model()
+
+    @property
+    def net(self) -> nn.Sequential:
+        """The trained net, float32, on the CPU; it takes normalised images (N, C, H, W)."""
+        return self.model.net
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names in the order of the net's outputs."""
+        return self.model.classes
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Probabilities float64 (N, K) for uint8 images (N, C, H, W) or (N, H, W); columns are ``classes``."""
+        return predict(self.model, images)
+
+    def predictor(self, threads: int = 1) -> JitPredictor:
+        """Machine code for this very net, for those who predict much or often: ``.logits(images)`` takes uint8 tensors
+        (M, C, H, W) and returns raw scores (M, K). Raises UsageError where the net has a layer that is not covered.
+        """
+        from .engine.jit import JitPredictor  # llvmlite is slow to import
+
+        return JitPredictor(self.net, self.model.image, self.model.mean, self.model.std, threads)
+
+    def plot(self) -> Figure:
+        """Loss and accuracy against epoch, as a matplotlib figure (``.savefig(path)`` writes it)."""
+        return draw_curves([self.folder])
+
+
+def train(
+    data: Any = "digits",
+    *,
+    net: str = "note",
+    epochs: int | None = None,
+    batch_size: int = 64,
+    lr: float = 0.01,
+    momentum: float = 0.5,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
+    optimizer: OptimizerName = "sgd",
+    schedule: ScheduleName = "constant",
+    loss: LossName = "cross-entropy",
+    target_loss: float | None = None,
+    patience: int | None = None,
+    max_seconds: float | None = None,
+    val_fraction: float = 0.0,
+    seed: int = 0,
+    device: str = "auto",
+    engine: EngineName = "auto",
+    threads: int = 0,
+    log_interval: int = 300,
+    save_seconds: float = 60.0,
+    image_size: int | None = None,
+    skip_bad: bool = False,
+    data_dir: str | None = None,
+    offline: bool = False,
+    out: str | Path = "runs",
+) -> Run:
+    """Train a net and return its run. The choices are those of ``convscope train``; see :class:`Recipe`.
+
+    ``data`` may also be NumPy arrays or a map-style dataset (:func:`convscope.data.sources.open_source` says how).
+    ``epochs`` None means 10, for digits 60. Raises UsageError, DataError, TrainingError, and Interrupted on Ctrl-C
+    (the work is saved).
+    """
+    name = str(data) if isinstance(data, str | Path) else data_name(data)
+    recipe = Recipe(
+        data=name, net=net, epochs=DEFAULT_EPOCHS.get(name, 10) if epochs is None else epochs, batch_size=batch_size,
+        lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, optimizer=optimizer, schedule=schedule,
+        loss=loss, target_loss=target_loss, patience=patience, max_seconds=max_seconds, val_fraction=val_fraction,
+        seed=seed, device=device, engine=engine, threads=threads, log_interval=log_interval, save_seconds=save_seconds,
+        image_size=image_size, skip_bad=skip_bad, data_dir=data_dir,
+    )  # fmt: skip
+    dataset = open_source(
+        data, data_dir=Path(data_dir) if data_dir else None, offline=offline, image_size=image_size, skip_bad=skip_bad,
+        val_fraction=val_fraction, seed=seed,
+    )  # fmt: skip
+    return _drain(job.start(recipe, dataset, Path(out)))
+
+
+def resume(run: str | Path, *, data: Any = None, epochs: int | None = None, offline: bool = False) -> Run:
+    """Go on with an interrupted run, or extend a finished one to ``epochs``.
+
+    ``data`` is needed only where the run was trained on arrays; they must be the same (their fingerprint is checked).
+    """
+    folder = runs.find(str(run))
+    recipe = folder.recipe()
+    dataset = open_source(
+        recipe.data if data is None else data, data_dir=Path(recipe.data_dir) if recipe.data_dir else None,
+        offline=offline, image_size=recipe.image_size, skip_bad=recipe.skip_bad, val_fraction=recipe.val_fraction,
+        seed=recipe.seed,
+    )  # fmt: skip
+    return _drain(job.resume(folder, dataset, epochs))
+
+
+def load(path: str | Path) -> Run:
+    """The run in a folder. Raises DataError where there is none."""
+    return Run(runs.find(str(path)))
+
+
+def _drain(events: Iterator[job.Event]) -> Run:
+    run = None
+    for event in events:
+        if isinstance(event, job.Finished):
+            run = Run(event.folder)
+    assert run is not None, "a job ends with Finished or an error"
+    return run

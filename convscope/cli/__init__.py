@@ -1,0 +1,72 @@
+"""The command line: ``convscope VERB``. One file per group of verbs; torch is imported only by verbs that need it.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad or missing data, 130 interrupted with the work saved.
+"""
+
+import sys
+import warnings
+
+import typer
+
+from .. import __version__
+from ..errors import ConvscopeError
+from . import backprop, check, concepts, descent, evaluate, explain, lab, machine, nets, runs, train
+from .terminal import fail
+
+app = typer.Typer(
+    name="convscope",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help, in half the time
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Train convolutional networks as fast as your machine allows, and see through them.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"convscope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+for group in (
+    train,
+    evaluate,
+    runs,
+    check,
+    nets,
+    explain,
+    concepts,
+    backprop,
+    descent,
+    lab,
+    machine,
+):
+    group.register(app)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code. Errors of the project end as text on stderr."""
+    warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")  # torch, of its own speed
+    # Results may hold characters that an old terminal's encoding lacks; they must not end as a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        app(arguments)
+    except ConvscopeError as error:
+        fail(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output went away, as in `convscope runs | head`
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,92 @@
+"""``convscope check``: what is wrong with data, before a net is trained on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import DataError
+from . import terminal
+from .train import AsJson, DataDir, Offline
+
+if TYPE_CHECKING:
+    from ..data.check import Place, Report
+
+SHOWN = 5  # of each kind, and of the classes that lack something; --json lists all
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's verbs."""
+    app.command()(check)
+
+
+def check(
+    data: Annotated[str, typer.Argument(help="What train takes: digits, mnist, ..., a folder of images, an .npz.")],
+    image_size: Annotated[int | None, typer.Option(help="Height and width of a folder's images.")] = None,
+    data_dir: DataDir = None,
+    offline: Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Report counts, sizes, corrupt files, duplicates, leakage, conflicting labels; exit 3 if train would refuse."""
+    from ..data.check import check as look
+
+    report = look(data, data_dir, offline, image_size)
+    if as_json:
+        terminal.emit_json(report)
+    else:
+        _print(report)
+    if report.problem:
+        raise DataError(f"training would refuse these data: {report.problem}", report.help)
+
+
+def _print(report: Report) -> None:
+    def line(text: str) -> None:
+        terminal.out().print(text, markup=False)
+
+    parts = list(report.images)
+    rows = [[name, *(f"{report.images[part][name]:,}" for part in parts)] for name in report.images["train"]]
+    rows.append(["all", *(f"{sum(report.images[part].values()):,}" for part in parts)])
+    terminal.out().print(terminal.table(["class", *parts], rows, left=["class"]))
+    line("")
+    line(f"sizes       {_counts(report.sizes)}; {_counts(report.modes)}")
+    line(f"imbalance   {_imbalance(report)}")
+    for part, classes in report.missing.items():
+        if classes:
+            more = " …" if len(classes) > SHOWN else ""
+            line(f"missing     {part} has no images of {', '.join(classes[:SHOWN])}{more}")
+    _list("corrupt", "files cannot be read", list(report.corrupt))
+    _list("constant", "images are of one colour all over", [_text(place) for place in report.constant])
+    for name, what, groups in (
+        ("duplicates", "groups of equal images within a part", report.duplicates),
+        ("leakage", "groups of equal images across parts: accuracy on them is memory", report.leaks),
+        ("conflicts", "groups of equal images with different classes: one of them is wrong", report.conflicts),
+    ):
+        _list(name, what, [" = ".join(map(_text, group[:4])) + " …" * (len(group) > 4) for group in groups])
+
+
+def _list(name: str, what: str, lines: list[str]) -> None:
+    terminal.out().print(f"{name.ljust(11)} {len(lines):,} {what}" if lines else f"{name.ljust(11)} none", markup=False)
+    for text in lines[:SHOWN]:
+        terminal.out().print(f"            {text}", markup=False)
+    if len(lines) > SHOWN:
+        terminal.out().print(f"            … and {len(lines) - SHOWN:,} more (--json lists all)", markup=False)
+
+
+def _text(place: Place) -> str:
+    return f"{place.part} {place.name} ({place.label})"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    shown = ", ".join(f"{count:,} of {what}" if "×" in what else f"{count:,} {what}"
+                      for what, count in list(counts.items())[:SHOWN])  # fmt: skip
+    return shown + (f", {len(counts) - SHOWN} other sizes" if len(counts) > SHOWN else "")
+
+
+def _imbalance(report: Report) -> str:
+    from ..data.check import IMBALANCED
+
+    if report.imbalance is None:
+        return "no images for training"
+    text = f"the largest class has {report.imbalance:.1f} times the images of the smallest"
+    return f"{text}: accuracy alone will flatter" if report.imbalance >= IMBALANCED else text

@@ -1,0 +1,230 @@
+"""``convscope evaluate`` and ``convscope predict``: what a trained net is worth, and what it says of new images."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ..errors import DataError
+from . import terminal
+from .train import AsJson, DataDir, Offline, SkipBad
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..data.images import ImageSet
+    from ..evaluate import Evaluation
+    from ..predict import Prediction
+    from ..recipe import LossName
+    from ..runs import RunFolder
+    from ..weights import Model
+
+RunArgument = Annotated[str, typer.Argument(help="A run's folder, or its name.")]
+MOST_CLASSES_IN_TEXT = 20  # of the confusion matrix; the picture shows all
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's verbs."""
+    app.command()(evaluate)
+    app.command()(predict)
+
+
+def evaluate(
+    run: RunArgument,
+    data: Annotated[str | None, typer.Argument(help="Other data than the run's own test images.")] = None,
+    worst: Annotated[int, typer.Option(min=0, max=400, help="Pictures on the sheet of worst mistakes.")] = 40,
+    out: Annotated[Path | None, typer.Option(help="Folder for pictures and tables.  [default: in the run]")] = None,
+    skip_bad: SkipBad = False,
+    data_dir: DataDir = None,
+    offline: Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Test a run: accuracy with its interval, every class, confusion matrix, worst mistakes, predictions.csv."""
+    import torch
+
+    from .. import evaluate as scores
+    from .. import runs
+    from ..files import make_folder
+    from ..report import evaluation as pictures
+    from ..report.style import save_figure
+
+    folder = runs.find(run)
+    model = folder.model()
+    recipe = folder.recipe()
+    images = _images_to_test(folder, model, data, data_dir, offline, skip_bad)
+    logits = model.logits(torch.from_numpy(images.images))
+    labels = torch.from_numpy(images.labels)
+    result = scores.evaluate(logits, labels, model.classes, recipe.loss)
+
+    target = out or folder.path / ("evaluation" if data is None else f"evaluation-{Path(data).resolve().stem}")
+    make_folder(target)
+    _write_predictions(target / "predictions.csv", images, logits, model, recipe.loss)
+    save_figure(pictures.draw_confusion(result.confusion, model.classes), target / "confusion.png")
+    wrong = scores.most_wrong(logits, labels, worst)
+    p = scores.probabilities(logits)
+    sheet = [
+        pictures.Picture(
+            images.images[i],
+            (Path(images.name(i)).name[-22:], f"is {model.classes[images.labels[i]]}",
+             f"→ {model.classes[int(p[i].argmax())]} ({100 * float(p[i].max()):.1f} %)"),
+        ) for i in wrong.tolist()
+    ]  # fmt: skip
+    mistakes = result.images - round(result.accuracy * result.images)
+    title = f"{folder.name}: the {len(sheet)} most confident of {mistakes} mistakes"
+    save_figure(pictures.draw_sheet(sheet, title), target / "worst.png")
+    if as_json:
+        terminal.emit_json({"run": str(folder.path), "folder": target, **asdict(result)})
+        return
+    _print_evaluation(result)
+    for name in ("confusion.png", "worst.png", "predictions.csv"):
+        terminal.out().print(f"{name.split('.')[0]:<12}{target / name}", markup=False)
+
+
+def _images_to_test(
+    folder: RunFolder, model: Model, data: str | None, data_dir: Path | None, offline: bool, skip_bad: bool
+) -> ImageSet:
+    """The run's own test images, or those of other data with their classes matched to the run's by name."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from .train import open_data
+
+    recipe = folder.recipe()
+    if data_dir is not None:
+        recipe = replace(recipe, data_dir=str(data_dir))
+    if data is None:
+        return open_data(recipe, offline).test
+    size = model.image[1] if model.image[1] == model.image[2] else None
+    skip = skip_bad or recipe.skip_bad
+    dataset = open_data(replace(recipe, data=data, val_fraction=0.0, image_size=size, skip_bad=skip), offline)
+    if dataset.skipped:
+        terminal.note(f"{dataset.skipped} unreadable images are left out")
+    images = dataset.test
+    unknown = [name for name in images.classes if name not in model.classes]
+    if unknown:
+        raise DataError(
+            f"{data} has classes that the net does not know: {', '.join(unknown[:5])}",
+            f"the net knows: {', '.join(model.classes[:20])}",
+        )
+    if images.shape != model.image:
+        raise DataError(f"{data} has images of {images.shape}, but the net takes {model.image}",
+                        "bring them to that size and number of channels")  # fmt: skip
+    number = np.array([model.classes.index(name) for name in images.classes])
+    return replace(images, labels=number[images.labels], classes=model.classes)
+
+
+def _write_predictions(path: Path, images: ImageSet, logits: Tensor, model: Model, loss: LossName) -> None:
+    import torch
+
+    from ..evaluate import losses_of, probabilities
+    from ..files import write_atomic
+
+    p = probabilities(logits)
+    top = p.argmax(1)
+    losses = losses_of(loss, logits, torch.from_numpy(images.labels))
+    lines = ["file,label,prediction,probability,label_probability,loss"]
+    for i, label in enumerate(images.labels.tolist()):
+        cells = [images.name(i), model.classes[label], model.classes[int(top[i])]]
+        numbers = [f"{float(value):.6f}" for value in (p[i, top[i]], p[i, label], losses[i])]
+        lines.append(",".join([*map(_csv_cell, cells), *numbers]))
+    write_atomic(path, "\n".join(lines) + "\n")
+
+
+def _csv_cell(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n\r') else text
+
+
+def _print_evaluation(result: Evaluation) -> None:
+    def percent(value: float | None) -> str:
+        return "—" if value is None else f"{100 * value:.2f} %"
+
+    low, high = result.interval
+    out = terminal.out()
+    out.print(
+        f"accuracy    {percent(result.accuracy)} of {result.images:,} images "
+        f"(95 % interval {percent(low)} to {percent(high)})",
+        f"loss        {result.loss:.4f}",
+        f"calibration {percent(result.calibration_error)} mean distance of confidence from accuracy",
+        "", sep="\n", markup=False,
+    )  # fmt: skip
+    rows = [[c.name, percent(c.precision), percent(c.recall), percent(c.f1), f"{c.support:,}"] for c in result.classes]
+    out.print(terminal.table(["class", "precision", "recall", "F1", "support"], rows, left=["class"]))
+    names = [c.name for c in result.classes]
+    if len(names) <= MOST_CLASSES_IN_TEXT:
+        out.print("\nconfusion: rows are true classes, columns predicted ones", markup=False)
+        cells = [
+            [name, *(str(n) if n else "·" for n in row)]
+            for name, row in zip(names, result.confusion.tolist(), strict=True)
+        ]
+        out.print(terminal.table(["", *(name[:6] for name in names)], cells, left=[""]))
+    out.print()
+
+
+def predict(
+    run: RunArgument,
+    images: Annotated[list[Path], typer.Argument(help="Image files, or folders of images.")],
+    no_invert: Annotated[bool, typer.Option("--no-invert", help="Never exchange dark and light.")] = False,
+    skip_bad: SkipBad = False,
+    form: Annotated[Literal["auto", "table", "csv", "jsonl"],
+                    typer.Option("--format", help="auto: a table on a terminal, else CSV.")] = "auto",
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Classify your own images: class, probability and the runner-up of each."""
+    from .. import predict as core
+    from .. import runs
+
+    model = runs.find(run).model()
+    files = core.image_files(images)
+    predictions = list(core.predict_files(model, files, invert=not no_invert, skip_bad=skip_bad))
+    inverted = sum(p.inverted for p in predictions)
+    if inverted:
+        terminal.note(
+            f"{inverted} of {len(predictions)} images are dark on light and were inverted (--no-invert: never)"
+        )
+    if len(predictions) < len(files):
+        terminal.note(f"{len(files) - len(predictions)} unreadable images are left out")
+    if as_json:
+        terminal.emit_json({"run": run, "predictions": predictions})
+    elif form == "table" or (form == "auto" and sys.stdout.isatty()):
+        rows = [
+            [
+                p.file,
+                p.class_name,
+                f"{100 * p.probability:.2f} %",
+                p.second_class,
+                f"{100 * p.second_probability:.2f} %",
+            ]
+            for p in predictions
+        ]
+        columns = ["file", "class", "probability", "second", "probability"]
+        terminal.out().print(terminal.table(columns, rows, left=["file", "class", "second"]))
+    elif form == "jsonl":
+        for line in _json_lines(predictions):
+            print(line)
+    else:
+        _print_csv(predictions)
+
+
+def _row(p: Prediction) -> dict[str, str | float]:
+    return {"file": p.file, "class": p.class_name, "probability": round(p.probability, 6),
+            "second_class": p.second_class, "second_probability": round(p.second_probability, 6)}  # fmt: skip
+
+
+def _json_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
+    from ..strict_json import dumps
+
+    return (dumps(_row(p)) for p in predictions)
+
+
+def _print_csv(predictions: Iterable[Prediction]) -> None:
+    columns = ["file", "class", "probability", "second_class", "second_probability"]
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_row(p) for p in predictions)

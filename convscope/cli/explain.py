@@ -1,0 +1,227 @@
+"""``convscope explain``: one image in a trained net, from the class down to the multiply-adds."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import DataError, UsageError, near
+from . import columns, concept_text, terminal
+from .train import AsJson, DataDir, Offline
+
+if TYPE_CHECKING:
+    from ..explain.explanation import Explanation
+    from ..explain.ledger import Ledger
+    from ..explain.receptive import ReceptiveField
+    from ..explain.saliency import Saliency
+    from ..runs import RunFolder
+    from ..weights import Model
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's verb."""
+    app.command()(explain)
+
+
+def explain(
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name.")],
+    image: Annotated[
+        str | None, typer.Argument(help="An image file, or test:N (train:N): image N of its data.")
+    ] = None,
+    same: Annotated[str | None, typer.Option("--image", "-i", help="The image, if not given as an argument.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Explain an element of this layer's output ...")] = None,
+    at: Annotated[str | None, typer.Option(metavar="CHANNEL,ROW,COLUMN", help="... which stands here.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="And its largest term, and so on down to a pixel.")] = False,
+    weight: Annotated[
+        str | None, typer.Option(metavar="conv1[3,0,2,2]", help="Explain the gradient of the loss for a weight.")
+    ] = None,
+    pixel: Annotated[
+        str | None, typer.Option(metavar="CHANNEL,ROW,COLUMN", help="Explain the gradient of the loss for a pixel.")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="The class of loss and saliency.  [default: the true one if it is known, else the predicted]"
+        ),
+    ] = None,
+    saliency: Annotated[bool, typer.Option("--saliency", help="Why this class: three maps of the image.")] = False,
+    sort: Annotated[bool, typer.Option("--sort", help="The largest terms first.")] = False,
+    whole: Annotated[bool, typer.Option("--all", help="Print every term.")] = False,
+    no_invert: Annotated[bool, typer.Option("--no-invert", help="Never exchange dark and light.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw it: all feature maps, or with --layer the activation, or with --saliency its maps.",
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    offline: Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Explain what a trained net makes of one image: classes, layers, any activation, any gradient, why this class.
+
+    Gradients are those of the cross entropy for --target. Pixels and layers are what the net sees: normalised.
+    """
+    import torch
+
+    from .. import runs
+    from ..explain.explanation import explain as explained
+
+    torch.set_num_threads(1)  # one image is too little work to share
+    if (image is None) == (same is None):
+        raise UsageError("name one image: a file, or test:N for an image of the run's data", "for example test:0")
+    if (layer is None) != (at is None) and not (layer or "").endswith("]"):
+        raise UsageError("--layer and --at go together", "for example --layer conv2 --at 7,3,4")
+    folder = runs.find(run)
+    model = folder.model()
+    pixels, truth = _pixels(folder, model, image or same or "", no_invert, data_dir, offline)
+    found = explained(model, pixels)
+    goal = found.predicted if truth is None else truth
+    if target is not None:
+        goal = _class(target, model.classes)
+    ledgers, field = _ledgers(found, layer, at, follow)
+    if weight is not None:
+        ledgers.append(found.weight_gradient(weight, goal))
+    if pixel is not None:
+        ledgers.append(found.pixel_gradient(_index(pixel, "--pixel"), goal))
+    why = found.saliency(goal) if saliency else None
+    if plot is not None:
+        _draw(found, ledgers, field, why, plot, f"{folder.name}: {image or same}")
+    if as_json:
+        terminal.emit_json({
+            "run": str(folder.path), "image": image or same, "classes": found.classes, "truth": truth,
+            "predicted": found.predicted, "scores": found.scores, "probabilities": found.probabilities, "target": goal,
+            "layers": found.rows, "ledgers": ledgers, "receptive_field": field, "saliency": why,
+        })  # fmt: skip
+        return
+    _show(found, truth, folder.name)
+    if field is not None:
+        _show_field(field)
+    concept_text.show_ledgers(ledgers, sort, whole)
+    if why is not None:
+        _show_saliency(found, why)
+
+
+def _ledgers(
+    found: "Explanation", layer: str | None, at: str | None, follow: bool
+) -> "tuple[list[Ledger], ReceptiveField | None]":
+    """The ledger that --layer and --at ask for (the whole way down with --follow), and its receptive field."""
+    from ..explain.explanation import place
+
+    if layer is None:
+        if follow:
+            raise UsageError("--follow needs a start", "give --layer and --at")
+        return [], None
+    name, index = place(layer) if at is None else (layer, _index(at, "--at"))
+    path = found.follow(name, index) if follow else [found.ledger(name, index)]
+    return path, found.receptive_field(name, index)
+
+
+def _show(found: "Explanation", truth: int | None, run: str) -> None:
+    known = "" if truth is None else f", which is right: class {found.classes[truth]}"
+    if truth is not None and truth != found.predicted:
+        known = f", but it is class {found.classes[truth]}"
+    percent = 100 * found.probabilities[found.predicted]
+    print(f"{run} says class {found.classes[found.predicted]} ({percent:.2f} %){known}\n")
+    order = sorted(range(len(found.classes)), key=lambda k: -found.scores[k])[:10]
+    rows = [[found.classes[k], f"{found.scores[k]:.4f}", f"{100 * found.probabilities[k]:.4f} %"] for k in order]
+    columns.show(["class", "score", "probability"], rows, right=["score", "probability"])
+    print()
+    cells = [
+        [row.name, row.kind, "×".join(map(str, row.shape)), "" if row.low is None else f"{row.low:.4f}",
+         "" if row.high is None else f"{row.high:.4f}", "" if row.zeros is None else f"{100 * row.zeros:.0f} %",
+         row.source or ""] for row in found.rows
+    ]  # fmt: skip
+    names = ["layer", "kind", "output", "lowest", "highest", "zeros", "reads"]
+    columns.show(names, cells, right=["lowest", "highest", "zeros"])
+
+
+def _show_field(field: "ReceptiveField") -> None:
+    place = ",".join(map(str, field.index))
+    count = int(field.mask.sum())
+    where = f"rows {field.top}…{field.bottom}, columns {field.left}…{field.right}" if count else "nothing but padding"
+    print(f"\nreceptive field of {field.layer}[{place}]: {where} of the image, {count} pixels")
+
+
+def _show_saliency(found: "Explanation", why: "Saliency") -> None:
+    """The few pixels and the square that count most; the maps themselves are for --plot and --json."""
+    import numpy as np
+
+    print(f"\nwhy class {found.classes[why.target]}, score {why.score:.4f}")
+    order = np.argsort(-np.abs(why.gradient_input), axis=None)[:5]
+    places = [divmod(int(i), why.gradient_input.shape[1]) for i in order]
+    most = ", ".join(f"{r},{q}: {why.gradient_input[r, q]:+.3f}" for r, q in places)
+    print(f"gradient × input   the pixels that count most (row,column): {most}; the sum over all is "
+          f"{why.gradient_input.sum():.4f}")  # fmt: skip
+    r, q = divmod(int(why.occlusion.argmax()), why.occlusion.shape[1])
+    print(f"occlusion          squares of {why.square}×{why.square} over pixel {r},{q} cost {why.occlusion.max():.3f} "
+          "of the score")  # fmt: skip
+    if why.grad_cam is not None:
+        r, q = divmod(int(why.grad_cam.argmax()), why.grad_cam.shape[1])
+        print(f"Grad-CAM           {why.layer} is strongest at row {r}, column {q} of its {why.grad_cam.shape[0]}×"
+              f"{why.grad_cam.shape[1]}")  # fmt: skip
+
+
+def _pixels(
+    folder: "RunFolder", model: "Model", image: str, no_invert: bool, data_dir: Path | None, offline: bool
+) -> "tuple[object, int | None]":
+    """uint8 (C, H, W) and the true class, where it is known."""
+    from dataclasses import replace
+
+    from ..data.decode import read_image
+    from ..predict import is_dark_on_light
+    from .train import open_data
+
+    part, _, word = image.partition(":")
+    if part in ("test", "train") and word:
+        recipe = folder.recipe()
+        if data_dir is not None:
+            recipe = replace(recipe, data_dir=str(data_dir))
+        data = open_data(recipe, offline)
+        images = data.test if part == "test" else data.train
+        if not (word.isascii() and word.isdigit() and int(word[:10]) < len(images)):
+            raise UsageError(f"there is no image {image[:40]!r}", f"{part} images are numbered 0..{len(images) - 1}")
+        return images.images[int(word)], int(images.labels[int(word)])
+    path = Path(image)
+    if not path.exists():
+        raise DataError(f"there is no file {image}", "name an image file, or test:N for an image of the run's data")
+    pixels = read_image(path, model.image)
+    if not no_invert and is_dark_on_light(pixels, model):
+        terminal.note("the image is dark on light and was inverted (--no-invert: never)")
+        pixels = 255 - pixels
+    return pixels, None
+
+
+def _draw(
+    found: "Explanation",
+    ledgers: "list[Ledger]",
+    field: "ReceptiveField | None",
+    why: "Saliency | None",
+    path: Path,
+    title: str,
+) -> None:
+    from ..report import explained as pictures
+    from ..report.style import save_figure
+
+    if why is not None:
+        figure = pictures.draw_saliency(found, why)
+    elif field is not None:
+        figure = pictures.draw_activation(found, ledgers[0], field)
+    else:
+        figure = pictures.draw_maps(found, title)
+    save_figure(figure, path)
+    terminal.note(f"drawn: {path}")
+
+
+def _class(text: str, classes: tuple[str, ...]) -> int:
+    if text in classes:
+        return classes.index(text)
+    raise UsageError(f"no class is called {text[:40]!r}", near(text[:40], classes[:50]))
+
+
+def _index(text: str, what: str) -> tuple[int, ...]:
+    words = text.replace(",", " ").split()
+    if not 1 <= len(words) <= 4 or not all(w.isascii() and w.isdigit() and len(w) < 10 for w in words):
+        raise UsageError(f"{what} is {text[:40]!r}, expected whole numbers", f"for example {what} 0,3,4")
+    return tuple(map(int, words))

@@ -1,0 +1,39 @@
+"""``convscope lab``: the local web page. Everything it needs is imported when it is called."""
+
+from typing import Annotated
+
+import typer
+
+from . import terminal
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's verb."""
+    app.command()(lab)
+
+
+def lab(
+    what: Annotated[
+        str | None, typer.Argument(metavar="[RUN|DATA]", help="A run to look into, or data to train on.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="The port; by default 8765, or a free one where it is taken.")
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+    host: Annotated[str, typer.Option(help="Another address: other machines can then reach the lab.")] = "127.0.0.1",
+) -> None:
+    """Open the lab: a local web page where you can touch every number. It works offline; Ctrl-C ends it."""
+    from ..lab.guard import Access
+    from ..lab.serve import DEFAULT_PORT, address, is_loopback, listen, serve
+    from ..lab.shelf import choose
+
+    shelf, room = choose(what)
+    server = listen(host, port)
+    access = Access(loopback=is_loopback(server))
+    if port is None and server.getsockname()[1] != DEFAULT_PORT:
+        terminal.note(f"port {DEFAULT_PORT} is taken, so the lab took a free one")
+    if not access.loopback:
+        terminal.note("other machines can reach this lab: whoever has the address, token included, can use it")
+    print(f"the lab is at {address(server, access)}{room}", flush=True)
+    terminal.note("Ctrl-C ends it")
+    serve(server, access, browser, shelf, room)

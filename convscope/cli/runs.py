@@ -1,0 +1,99 @@
+"""``convscope runs`` and ``convscope compare``: what has been trained, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ConvscopeError, UsageError
+from . import terminal
+from .train import AsJson
+
+if TYPE_CHECKING:
+    from ..runs import RunFolder
+
+Out = Annotated[Path, typer.Option(help="The folder that holds the runs.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's verbs."""
+    app.command()(runs)
+    app.command()(compare)
+
+
+def runs(out: Out = Path("runs"), as_json: AsJson = False) -> None:
+    """List the runs."""
+    from .. import runs as folders
+
+    entries = [_entry(folder) for folder in folders.every(out)]
+    if as_json:
+        terminal.emit_json({"runs": entries})
+    elif not entries:
+        terminal.out().print(f"no runs in {out}; convscope train makes one", markup=False)
+    else:
+        _print(entries)
+
+
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more runs.")],
+    plot: Annotated[Path, typer.Option(help="Where the picture of all curves goes.")] = Path("compare.png"),
+    out: Out = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Compare runs in a table and in one picture of their curves."""
+    from .. import runs as folders
+    from ..report.curves import draw_curves
+    from ..report.style import save_figure
+
+    if len(names) < 2:
+        raise UsageError("compare needs two runs or more", "convscope runs lists them")
+    found = [folders.find(name, out) for name in names]
+    entries = [_entry(folder) for folder in found]
+    save_figure(draw_curves(found), plot)
+    if as_json:
+        terminal.emit_json({"runs": entries, "plot": plot})
+        return
+    _print(entries)
+    terminal.out().print(f"\nplot    {plot}", markup=False)
+
+
+def _entry(folder: RunFolder) -> dict[str, Any]:
+    """The summary of a run; where there is none yet, its recipe and how it stands."""
+    try:
+        summary = folder.summary()
+        if summary is not None:
+            return {**summary, "run": str(folder.path), "state": "finished"}
+        recipe = folder.recipe()
+        return {"run": str(folder.path), "data": recipe.data, "net": recipe.net, "state": "unfinished"}
+    except ConvscopeError:
+        return {"run": str(folder.path), "state": "damaged"}
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 30 else text[:29] + "…"
+
+
+def _print(entries: list[dict[str, Any]]) -> None:
+    def number(entry: dict[str, Any], key: str, form: str, scale: float = 1) -> str:
+        value = entry.get(key)
+        return format(scale * value, form) if isinstance(value, int | float) else "—"
+
+    rows = [
+        [
+            Path(entry["run"]).name, _short(Path(entry.get("data", "—")).name), _short(entry.get("net", "—")),
+            entry["state"],
+            number(entry, "epochs", "d"), number(entry, "test_accuracy", ".2f", 100), number(entry, "test_loss", ".4f"),
+            number(entry, "train_seconds", ".1f"), number(entry, "images_per_second", ",.0f"),
+            str(entry.get("engine", "—")),
+        ] for entry in entries
+    ]  # fmt: skip
+    columns = ["run", "data", "net", "state", "epochs", "test acc %", "test loss", "train s", "images/s", "engine"]
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    for row in [columns, *rows]:  # by hand: rich takes a second for a thousand rows
+        cells = [
+            cell.ljust(width) if name in (*columns[:4], "engine") else cell.rjust(width)
+            for name, cell, width in zip(columns, row, widths, strict=True)
+        ]
+        print("  ".join(cells).rstrip())

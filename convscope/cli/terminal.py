@@ -1,0 +1,67 @@
+"""What every verb shares: results on stdout, progress and complaints on stderr, colour only where it is seen."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..errors import ConvscopeError
+
+# Columns of a table in a file or pipe, whatever the size of a terminal nearby: the same bytes everywhere.
+FILE_WIDTH = 160
+
+
+@cache
+def out() -> Console:
+    """The console for results."""
+    return _console(stderr=False)
+
+
+@cache
+def err() -> Console:
+    """The console for progress, notes and errors."""
+    return _console(stderr=True)
+
+
+def _console(stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
+    return console
+
+
+def fail(error: ConvscopeError) -> None:
+    """Print an error as text: what is wrong, then what to do."""
+    err().print(f"[bold red]error:[/] {escape(error.message)}")
+    if error.help:
+        err().print(f"[bold]help:[/] {escape(error.help)}")
+
+
+def note(text: str) -> None:
+    """One line that the user should know, on stderr."""
+    err().print(f"[dim]{escape(text)}[/]")
+
+
+def count(number: int, what: str) -> str:
+    """ "1 update", "1,380 updates"."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def emit_json(value: Any) -> None:
+    """One strict JSON object on stdout and nothing else."""
+    from ..strict_json import dumps  # needs NumPy, which takes longer to import than help may take
+
+    print(dumps(value, indent=2))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[str] = ()) -> Table:
+    """A quiet table: numbers to the right, the columns named in ``left`` to the left."""
+    result = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        result.add_column(column, justify="left" if column in left else "right", overflow="fold")
+    for row in rows:
+        result.add_row(*(escape(cell) for cell in row))
+    return result

@@ -1,0 +1,229 @@
+"""``convscope train`` and ``convscope resume``: the main job, drawn in the terminal as it goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..recipe import DEFAULT_EPOCHS, EngineName, LossName, OptimizerName, Recipe, ScheduleName
+from . import terminal
+
+if TYPE_CHECKING:
+    from ..data.images import Dataset
+    from ..job import Event, Finished, Started
+    from ..loop import Epoch
+
+DataDir = Annotated[
+    Path | None, typer.Option(help="Where data sets are looked for first; then $CONVSCOPE_DATA, then your cache.")
+]
+Offline = Annotated[bool, typer.Option("--offline", envvar="CONVSCOPE_OFFLINE", help="Never use the network.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out and count them.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run's folder and nothing else.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's verbs."""
+    app.command()(train)
+    app.command()(resume)
+
+
+def train(
+    data: Annotated[str, typer.Argument(help="digits, mnist, fashion-mnist, kmnist, a folder of images, a folder with "
+                                             "IDX files, or an .npz.")] = "digits",
+    net: Annotated[str, typer.Option(help="A named net (convscope nets) or a spec.")] = "note",
+    epochs: Annotated[int | None, typer.Option(help="Passes over the images.  [default: 10; digits 60]")] = None,
+    batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images of one update.")] = 64,
+    lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.01,
+    momentum: Annotated[float, typer.Option(help="Momentum of SGD.")] = 0.5,
+    nesterov: Annotated[bool, typer.Option("--nesterov", help="Nesterov's momentum.")] = False,
+    weight_decay: Annotated[float, typer.Option(help="Weight decay (L2), as in torch.optim.")] = 0.0,
+    optimizer: Annotated[OptimizerName, typer.Option(help="How gradients change the weights.")] = "sgd",
+    schedule: Annotated[ScheduleName, typer.Option(help="The learning rate over the updates.")] = "constant",
+    loss: Annotated[LossName, typer.Option(help="What is minimised (mse, mae: to one-hot).")] = "cross-entropy",
+    target_loss: Annotated[float | None, typer.Option(help="Stop when a log interval's mean loss falls to it.")] = None,
+    patience: Annotated[int | None, typer.Option(help="Stop after epochs without a lower validation loss.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Stop after these seconds of training and tests.")] = None,
+    val_fraction: Annotated[float, typer.Option(help="Share of the training images held out for validation.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Decides initial weights, order, splits and dropout.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps (convscope devices).")] = "auto",
+    engine: Annotated[EngineName, typer.Option(help="Who does the arithmetic; auto takes the fastest.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 means all cores.")] = 0,
+    log_interval: Annotated[int, typer.Option(help="Updates between two lines of the log.")] = 300,
+    save_seconds: Annotated[float, typer.Option(help="Save the state this often, and after each epoch.")] = 60.0,
+    image_size: Annotated[int | None, typer.Option(help="Height and width of a folder's images.")] = None,
+    skip_bad: SkipBad = False,
+    data_dir: DataDir = None,
+    offline: Offline = False,
+    out: Annotated[Path, typer.Option(help="The folder that runs are made in.")] = Path("runs"),
+    resume_run: Annotated[str | None, typer.Option("--resume", help="Go on with this run; its recipe holds.")] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Train, test and plot a net."""
+    if resume_run is not None:
+        resume(resume_run, epochs, data_dir, offline, quiet, as_json)
+        return
+    recipe = Recipe(
+        data=data, net=net, epochs=DEFAULT_EPOCHS.get(data, 10) if epochs is None else epochs, batch_size=batch_size,
+        lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, optimizer=optimizer, schedule=schedule,
+        loss=loss, target_loss=target_loss, patience=patience, max_seconds=max_seconds, val_fraction=val_fraction,
+        seed=seed, device=device, engine=engine, threads=threads, log_interval=log_interval, save_seconds=save_seconds,
+        image_size=image_size, skip_bad=skip_bad, data_dir=None if data_dir is None else str(data_dir),
+    )  # fmt: skip
+    from .. import job
+    from ..engine.devices import resolve
+    from ..net.zoo import resolve as resolve_net
+
+    resolve(recipe.device)  # a wrong device or net is told before any data are read
+    resolve_net(recipe.net)
+    _draw(job.start(recipe, open_data(recipe, offline), out), quiet, as_json)
+
+
+def resume(
+    run: Annotated[str, typer.Argument(help="A run's folder or name.")],
+    epochs: Annotated[int | None, typer.Option(help="Train until so many epochs in all.")] = None,
+    data_dir: DataDir = None,
+    offline: Offline = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with an interrupted run, or extend a finished one with --epochs."""
+    from dataclasses import replace
+
+    from .. import job, runs
+
+    folder = runs.find(run)
+    recipe = folder.recipe()
+    if data_dir is not None:
+        recipe = replace(recipe, data_dir=str(data_dir))
+    _draw(job.resume(folder, open_data(recipe, offline), epochs), quiet, as_json)
+
+
+def open_data(recipe: Recipe, offline: bool) -> Dataset:
+    """The data that ``recipe`` names."""
+    from ..data.sources import open_source
+
+    return open_source(
+        recipe.data, data_dir=Path(recipe.data_dir) if recipe.data_dir else None, offline=offline,
+        image_size=recipe.image_size, skip_bad=recipe.skip_bad, val_fraction=recipe.val_fraction, seed=recipe.seed,
+    )  # fmt: skip
+
+
+def _draw(events: Iterator[Event], quiet: bool, as_json: bool) -> None:
+    """Print the events of a run: a table on stdout, a bar where somebody watches."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from .. import job, loop
+
+    console = terminal.out() if terminal.out().is_terminal and not as_json else terminal.err()
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(), console=console, transient=True, disable=quiet or not console.is_terminal,
+    )  # fmt: skip
+    silent = quiet or as_json
+    began = time.monotonic()
+    first_step = 0
+    with bar:
+        task = bar.add_task("", total=None, rate="")
+        for event in events:
+            match event:
+                case job.Started():
+                    started = event
+                    first_step = event.resumed_at
+                    if not silent:
+                        _print_start(event)
+                case loop.Tick():
+                    rate = (event.step - first_step) * started.recipe.batch_size / (time.monotonic() - began)
+                    bar.update(task, completed=event.step, total=started.epoch_steps * started.recipe.epochs,
+                               description=f"epoch {event.epoch}/{started.recipe.epochs}",
+                               rate=f"{rate:,.0f} images/s")  # fmt: skip
+                case loop.Progress() if not silent:
+                    _row(str(event.epoch), str(event.step), f"{event.loss:.4f}")
+                case loop.Epoch() if not silent:
+                    _print_epoch(event)
+                case job.Finished():
+                    finished = event
+                case _:
+                    pass
+    if as_json:
+        terminal.emit_json(finished.summary)
+    elif quiet:
+        print(finished.folder.path)
+    else:
+        _print_end(finished, started)
+
+
+def _row(*cells: str) -> None:
+    widths = (5, 7, 8, 10, 10, 9)
+    line = " ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=False))
+    terminal.out().print(line.rstrip(), markup=False)
+
+
+def _print_start(event: Started) -> None:
+    data, recipe = event.data, event.recipe
+    parameters = sum(row.parameters for row in event.rows)
+    arithmetic = sum(row.multiply_adds for row in event.rows)
+    c, h, w = data.train.shape
+    sets = f"{len(data.train):,} training, {len(data.test):,} test"
+    if data.val is not None:
+        sets = f"{len(data.train):,} training, {len(data.val):,} validation, {len(data.test):,} test"
+    lines = [
+        f"net     {recipe.net}: {parameters:,} parameters, {arithmetic:,} multiply-adds an image",
+        f"data    {data.name}: {sets} images of {c}×{h}×{w}, {len(data.classes)} classes",
+        f"run     {event.folder.path}: {terminal.count(recipe.epochs, 'epoch')} of "
+        f"{terminal.count(event.epoch_steps, 'update')}, seed {recipe.seed}",
+        f"engine  {event.engine} on {event.device}" + (f", {event.threads} threads" if event.device == "cpu" else ""),
+    ]
+    if data.skipped:
+        lines.append(f"        {data.skipped} unreadable images are left out")
+    lines += [f"        {note}" for note in (*data.notes, *event.notes)]
+    if event.resumed_at:
+        lines.append(f"        goes on after update {event.resumed_at:,}")
+    for line in lines:
+        terminal.out().print(line, markup=False)
+    terminal.out().print()
+    val = ("val acc",) if data.val is not None else ()
+    _row("epoch", "update", "loss", "test acc", *val, *(() if val else ("images/s",)))
+
+
+def _print_epoch(event: Epoch) -> None:
+    last = f"{event.images_per_second:,.0f}" if event.val_accuracy is None else f"{100 * event.val_accuracy:.2f} %"
+    _row(str(event.epoch), "all", f"{event.train_loss:.4f}", f"{100 * event.test_accuracy:.2f} %", last)
+
+
+STOPS = {
+    "epochs": "all epochs are done",
+    "target_loss": "the target loss is reached",
+    "patience": "the validation loss has not fallen for --patience epochs",
+    "max_seconds": "--max-seconds are over",
+}
+
+
+def _print_end(event: Finished, started: Started) -> None:
+    summary = event.summary
+    path = event.folder.path
+    lines = [
+        "",
+        f"test accuracy {100 * summary['test_accuracy']:.2f} % after {terminal.count(summary['steps'], 'update')} in "
+        f"{summary['train_seconds']:.1f} s of training ({summary['images_per_second']:,.0f} images/s); "
+        f"{STOPS[summary['stopped_by']]}",
+        "",
+        f"plot    {path / 'curves.png'}",
+        f"run     {path}",
+    ]
+    following = [
+        (f"convscope evaluate {path}", "every class, the worst mistakes"),
+        (f"convscope predict {path} IMAGE", "what is on your own image"),
+    ]
+    if started.recipe.data == "digits":
+        following.append(("convscope train mnist", "the note's full run"))
+    across = max(len(command) for command, _ in following)
+    for i, (command, why) in enumerate(following):
+        lines.append(f"{'' if i else 'next':<8}{command:<{across}}  {why}")
+    for line in lines:
+        terminal.out().print(line, markup=False)

@@ -1,0 +1,167 @@
+"""What is wrong with data before a net is trained on them: everything at once, where training would stop at the first.
+
+Images count as the same where the net would see the same pixels, whatever their files are called.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+from .bulk import survey
+from .folder import Tree, read_classes, scan
+from .images import ImageSet, Splits
+from .pixel_cache import read_pixels
+from .sources import data_name, image_folder, open_source, read_parts
+
+IMBALANCED = 10.0  # the largest class has that many times the images of the smallest
+PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One image: its part (train, val, test), its name (a file or an index), and its class."""
+
+    part: str
+    name: str
+    label: str
+
+
+Group = tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """``images`` counts by part and class; ``sizes`` ("28×28") and ``modes`` (grey, colour) count the files or arrays.
+
+    ``duplicates`` are groups of equal images within a part, ``leaks`` across parts, ``conflicts`` with different
+    classes. ``missing`` names the classes without images, by part. ``imbalance`` is the largest class over the
+    smallest, in the training set. ``problem`` is why training would refuse the data ("" where it would not).
+    """
+
+    data: str
+    images: dict[str, dict[str, int]]
+    sizes: dict[str, int]
+    modes: dict[str, int]
+    corrupt: tuple[str, ...]
+    constant: tuple[Place, ...]
+    duplicates: tuple[Group, ...]
+    leaks: tuple[Group, ...]
+    conflicts: tuple[Group, ...]
+    missing: dict[str, tuple[str, ...]]
+    imbalance: float | None
+    problem: str
+    help: str
+
+
+def check(
+    data: str | Path, data_dir: Path | None = None, offline: bool = False, image_size: int | None = None
+) -> Report:
+    """Look at all of ``data``. Raises DataError where there is nothing to look at: no such data, no image in them."""
+    folder = image_folder(data, data_dir)
+    corrupt: list[str] = []
+    if folder is None:
+        parts = read_parts(data, data_dir, offline, image_size, skip_bad=False)
+        sizes, modes = _array_kinds(parts)
+    else:
+        parts, corrupt, sizes, modes = _read_folder(folder, image_size)
+    problem = help_text = ""
+    try:
+        open_source(data, data_dir=data_dir, offline=offline, image_size=image_size)
+    except DataError as error:
+        problem, help_text = error.message, error.help
+    sets = _sets(parts)
+    classes = parts.train.classes
+    counts = {part: np.bincount(images.labels, minlength=len(classes)) for part, images in sets.items()}
+    train = counts["train"][counts["train"] > 0]
+    duplicates, leaks, conflicts = _same(sets)
+    return Report(
+        data=data_name(data),
+        images={part: dict(zip(classes, count.tolist(), strict=True)) for part, count in counts.items()},
+        sizes=sizes,
+        modes=modes,
+        corrupt=tuple(corrupt),
+        constant=_constant(sets),
+        duplicates=duplicates,
+        leaks=leaks,
+        conflicts=conflicts,
+        missing={part: tuple(classes[c] for c in np.flatnonzero(count == 0)) for part, count in counts.items()},
+        imbalance=float(train.max() / train.min()) if len(train) else None,
+        problem=problem,
+        help=help_text,
+    )
+
+
+def _sets(parts: Splits) -> dict[str, ImageSet]:
+    sets = {"train": parts.train, "val": parts.val, "test": parts.test}
+    return {part: images for part in PARTS if (images := sets[part]) is not None}
+
+
+def _array_kinds(parts: Splits) -> tuple[dict[str, int], dict[str, int]]:
+    sizes: Counter[str] = Counter()
+    modes: Counter[str] = Counter()
+    for images in _sets(parts).values():
+        channels, height, width = images.shape
+        sizes[f"{height}×{width}"] += len(images)
+        modes["grey" if channels == 1 else "colour"] += len(images)
+    return dict(sizes.most_common()), dict(modes.most_common())
+
+
+def _read_folder(root: Path, image_size: int | None) -> tuple[Splits, list[str], dict[str, int], dict[str, int]]:
+    """The readable images of a folder, what is wrong with the others, sizes and modes.
+
+    Classes that only a held-out part has are included, though training refuses them.
+    """
+    tree = scan(root)
+    files = [file for part in tree.parts.values() for group in part.values() for file in group]
+    headers, _ = survey([root / file.path for file in files])
+    sizes = Counter(f"{header.height}×{header.width}" for header in headers.values())
+    modes = Counter("grey" if header.grey else "colour" for header in headers.values())
+    pixels = read_pixels(root, files, image_size)
+    sets = read_classes(tree, _all_classes(tree), pixels)
+    splits = Splits(sets["train"], sets.get("test"), sets.get("val"))
+    corrupt = [pixels.bad[index] for index in sorted(pixels.bad)]
+    return splits, corrupt, dict(sizes.most_common()), dict(modes.most_common())
+
+
+def _all_classes(tree: Tree) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for part in ("train", *PARTS) for name in tree.parts.get(part, {})))
+
+
+def _same(sets: dict[str, ImageSet]) -> tuple[tuple[Group, ...], tuple[Group, ...], tuple[Group, ...]]:
+    """Groups of equal images: (within a part, across parts, of different classes)."""
+    places: dict[bytes, list[tuple[str, int]]] = {}
+    for part, images in sets.items():
+        for index, image in enumerate(np.ascontiguousarray(images.images)):
+            places.setdefault(blake2b(image.data, digest_size=16).digest(), []).append((part, index))
+    duplicates, leaks, conflicts = [], [], []
+    for found in places.values():
+        if len(found) < 2:
+            continue
+        group = tuple(_place(sets, part, index) for part, index in found)
+        parts = [place.part for place in group]
+        if len(set(parts)) < len(parts):
+            duplicates.append(group)
+        if len(set(parts)) > 1:
+            leaks.append(group)
+        if len({place.label for place in group}) > 1:
+            conflicts.append(group)
+    return tuple(duplicates), tuple(leaks), tuple(conflicts)
+
+
+def _constant(sets: dict[str, ImageSet]) -> tuple[Place, ...]:
+    """Images whose pixels are all the same."""
+    return tuple(
+        _place(sets, part, index)
+        for part, images in sets.items()
+        for index, image in enumerate(images.images)
+        if (image == image.flat[0]).all()
+    )
+
+
+def _place(sets: dict[str, ImageSet], part: str, index: int) -> Place:
+    images = sets[part]
+    return Place(part, images.name(index), images.classes[images.labels[index]])

@@ -1,0 +1,233 @@
+"""What the user named → the data: the one place that knows all readers."""
+
+import contextlib
+import os
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..errors import DataError, UsageError
+from .arrays import from_arrays, from_dataset, from_pairs
+from .decode import adapt
+from .digits import read_digits
+from .fetch import FILES, PUBLISHED, fetch, find_idx
+from .folder import read_folder
+from .idx import read_pair
+from .images import Dataset, ImageSet, Splits, by_name, statistics
+from .memory import require_memory
+from .npz import read_npz
+from .places import search_dirs
+from .split import stratified_split
+
+NAMES = ("digits", *PUBLISHED)
+MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of its 60,000 training images, as published and used everywhere
+TEST_FRACTION = 0.2
+LARGEST_SIDE = 1024
+
+
+def open_source(
+    data: Any,
+    *,
+    data_dir: Path | None = None,
+    offline: bool = False,
+    image_size: int | None = None,
+    skip_bad: bool = False,
+    val_fraction: float = 0.0,
+    seed: int = 0,
+) -> Dataset:
+    """Open the data that ``data`` names, or is.
+
+    ``data``: ``digits``, ``mnist``, ``fashion-mnist`` or ``kmnist``; a folder of images (see
+    :mod:`convscope.data.folder`) or with the four IDX files; an ``.npz`` (see :mod:`convscope.data.npz`); a pair of
+    arrays (images, labels); two such pairs or two map-style datasets (training set, test set); one map-style dataset;
+    an ImageSet. A relative path is looked for here, then in ``data_dir`` and ``$CONVSCOPE_DATA``.
+
+    ``offline`` bars the network. ``image_size`` brings every image to that height and width by
+    :func:`convscope.data.decode.fit`. ``skip_bad`` leaves unreadable images of a folder out. Data without a test set
+    get one: a fifth of every class, drawn by ``seed``. ``val_fraction`` of the training images become the validation
+    set, unless the data bring one. Mean and deviation are those of the training images that are then left; for
+    ``mnist`` at 28×28 always the published ones.
+
+    Raises DataError for data that are absent, damaged or cannot be learnt from, UsageError for impossible options.
+    """
+    if not 0 <= val_fraction < 1:
+        raise UsageError(f"val_fraction must lie in [0, 1), not {val_fraction}", "0.1 holds out a tenth for validation")
+    if image_size is not None and not 1 <= image_size <= LARGEST_SIDE:
+        raise UsageError(f"image size must lie in 1..{LARGEST_SIDE}, not {image_size}", "64 is usual for small nets")
+    if data_dir is not None and not data_dir.is_dir():
+        raise DataError(f"there is no folder {data_dir}", "--data-dir names the folder in which data are looked for")
+    name = data_name(data)
+    parts = read_parts(data, data_dir, offline, image_size, skip_bad)
+    if image_size is not None:
+        parts = _resized(parts, image_size, name)
+    _check(parts, name)
+    train, test, val, notes = parts.train, parts.test, parts.val, list(parts.notes)
+    if test is None:
+        train, test = _part(train, TEST_FRACTION, seed, name)
+        notes.append(f"no test set came with the data: {len(test):,} of {len(train) + len(test):,} images are held out")
+    if val is None and val_fraction > 0:
+        train, val = _part(train, val_fraction, seed, name)
+    elif val is not None and val_fraction > 0:
+        notes.append(f"the data bring their own validation set ({len(val):,} images): val_fraction is not used")
+    published = isinstance(data, str | Path) and str(data) == "mnist" and train.shape == (1, 28, 28)
+    mean, std = (MNIST_MEAN, MNIST_STD) if published else statistics(train.images)
+    return Dataset(name, train, test, mean, std, val, parts.skipped, tuple(notes))
+
+
+def data_name(data: Any) -> str:
+    """A short name for ``data``, for run folders and tables: ``mnist``, the name of the folder or file, ``arrays``."""
+    if isinstance(data, str | Path):
+        return str(data) if str(data) in NAMES else _path(data).resolve().name.removesuffix(".npz") or "root"
+    return "arrays" if isinstance(data, tuple | ImageSet) else type(data).__name__.lower()
+
+
+def read_parts(data: Any, data_dir: Path | None, offline: bool, image_size: int | None, skip_bad: bool) -> Splits:
+    """The sets as they come with ``data``, before any is drawn or checked. See :func:`open_source`."""
+    if not isinstance(data, str | Path):
+        return _read_objects(data, image_size)
+    if str(data) == "digits":
+        return Splits(*read_digits())
+    if str(data) in PUBLISHED:
+        published = PUBLISHED[str(data)]
+        return _read_idx(fetch(str(data), data_dir, offline), published.sha256, published.classes)
+    path = _find(_path(data), data_dir)
+    if path.is_file():
+        if path.suffix.lower() != ".npz":
+            raise DataError(f"{path} is no data set", "give a folder of images, a folder of IDX files, or an .npz")
+        return read_npz(path)
+    idx = {file: found for file in FILES if (found := find_idx([path], file))}
+    if not idx:
+        return read_folder(path, image_size, skip_bad)
+    missing = [file for file in FILES if file not in idx]
+    if missing:
+        raise DataError(f"{path} has {next(iter(idx.values())).name}, but no {' and no '.join(missing)}[.gz]", _FOUR)
+    return _read_idx([idx[file] for file in FILES])
+
+
+def image_folder(data: Any, data_dir: Path | None) -> Path | None:
+    """The folder of images that ``data`` names; None where it names, or is, something else."""
+    if not isinstance(data, str | Path) or str(data) in NAMES:
+        return None
+    path = _find(_path(data), data_dir)
+    return path if path.is_dir() and not any(find_idx([path], file) for file in FILES) else None
+
+
+_FOUR = f"a folder of IDX files holds {', '.join(FILES)}, each plain or .gz"
+
+
+def _read_objects(data: Any, image_size: int | None) -> Splits:
+    if isinstance(data, ImageSet):
+        return Splits(data)
+    if not isinstance(data, tuple):
+        if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, np.ndarray | dict):
+            return Splits(from_dataset(data, image_size))
+        raise DataError(f"a {type(data).__name__} is no data set", _OBJECTS)
+    if len(data) != 2:
+        raise DataError(f"a tuple of {len(data)} is no data set", _OBJECTS)
+    first, second = data
+    if isinstance(first, tuple | list) and isinstance(second, tuple | list) and len(first) == len(second) == 2:
+        return from_pairs(tuple(first), tuple(second), None, "the data")
+    if isinstance(first, ImageSet) and isinstance(second, ImageSet):
+        return Splits(first, by_name(second, first.classes))
+    if hasattr(first, "shape") or isinstance(first, list):
+        return Splits(from_arrays(first, second))
+    if hasattr(first, "__getitem__") and hasattr(second, "__getitem__"):
+        train = from_dataset(first, image_size, "the training set")
+        test = from_dataset(second, image_size, "the test set", train.classes)
+        return Splits(train, by_name(test, train.classes))
+    raise DataError(f"a pair of {type(first).__name__} and {type(second).__name__} is no data set", _OBJECTS)
+
+
+_OBJECTS = "give (images, labels), ((x_train, y_train), (x_test, y_test)), or one or two map-style datasets"
+
+
+def _read_idx(
+    paths: list[Path], sums: tuple[str, ...] = ("", "", "", ""), classes: tuple[str, ...] | None = None
+) -> Splits:
+    """Training and test set from four files in the order of FILES. Without names, classes are the labels' numbers."""
+    (x_train, y_train), (x_test, y_test) = (
+        read_pair(paths[0], paths[1], (sums[0], sums[1])),
+        read_pair(paths[2], paths[3], (sums[2], sums[3])),
+    )
+    train = from_arrays(x_train, y_train, classes, str(paths[1]))
+    return Splits(train, from_arrays(x_test, y_test, train.classes, str(paths[3])))
+
+
+def _path(text: str | Path) -> Path:
+    """A path from text of any kind: no path holds a zero character, and not every ~user exists."""
+    return Path(os.path.expanduser(str(text).replace("\0", "\ufffd")))  # noqa: PTH111 - Path's raises for no such user
+
+
+def _find(path: Path, data_dir: Path | None) -> Path:
+    """The first place where ``path`` exists. Raises DataError with near misses."""
+    places = [path] if path.is_absolute() else [path, *(base / path for base in search_dirs(data_dir))]
+    known = {name: name for name in NAMES}
+    for place in places:
+        with contextlib.suppress(OSError):  # a name too long, a folder that must not be listed
+            if place.exists():
+                return place
+            for entry in place.parent.iterdir():
+                if not entry.name.startswith(".") and (entry.suffix == ".npz" or entry.is_dir()):
+                    known.setdefault(entry.name, str(path.parent / entry.name))
+    close = [known[name] for name in get_close_matches(path.name, known, n=3, cutoff=0.6)]
+    raise DataError(
+        f"there are no data called {str(path)!r}",
+        (f"did you mean {' or '.join(map(repr, close))}? " if close else "")
+        + f"known: {', '.join(NAMES)}, or the path of a folder or an .npz",
+    )
+
+
+def _check(parts: Splits, name: str) -> None:
+    """What no net can learn from is refused here, whatever reader it came through."""
+    train = parts.train
+    if len(train.classes) < 2:
+        raise DataError(
+            f"{name} has {len(train.classes)} class, but there must be two or more",
+            "a net learns to tell classes apart; in a folder of images, each sub-folder is a class",
+        )
+    count = np.bincount(train.labels, minlength=len(train.classes))
+    empty = [train.classes[c] for c in np.flatnonzero(count == 0).tolist()]
+    if empty:
+        more = f" and {len(empty) - 5} more" if len(empty) > 5 else ""
+        raise DataError(
+            f"{name}: class {', '.join(map(repr, empty[:5]))}{more} has no images for training",
+            "labels must count from 0 without gaps, and every class needs images",
+        )
+    for part, images in (("test", parts.test), ("validation", parts.val)):
+        if images is not None and not len(images):
+            raise DataError(f"{name}: the {part} set is empty", "put images into it, or remove it to have one drawn")
+        if images is not None and images.shape != train.shape:
+            raise DataError(
+                f"{name}: images of the {part} set have shape {images.shape}, those of the training set {train.shape}",
+                "(channels, height, width) must be the same; --image-size makes heights and widths so",
+            )
+
+
+def _part(images: ImageSet, fraction: float, seed: int, name: str) -> tuple[ImageSet, ImageSet]:
+    """(rest, held out), copied."""
+    rest, held = stratified_split(images.labels, fraction, seed, images.classes)
+    require_memory(images.images.nbytes, f"splitting {name}")
+    return images.take(rest), images.take(held)
+
+
+def _resized(parts: Splits, side: int, name: str) -> Splits:
+    """Every set with images of ``side`` × ``side``, fitted as image files are."""
+
+    def fitted(images: ImageSet) -> ImageSet:
+        if images.shape[1:] == (side, side):
+            return images
+        shape = (images.shape[0], side, side)
+        require_memory(len(images) * shape[0] * side * side, name)
+        pixels = np.empty((len(images), *shape), dtype=np.uint8)
+        for target, image in zip(pixels, images.images, strict=True):
+            plane = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+            target[:] = adapt(Image.fromarray(np.ascontiguousarray(plane)), shape)
+        return replace(images, images=pixels)
+
+    test = None if parts.test is None else fitted(parts.test)
+    val = None if parts.val is None else fitted(parts.val)
+    return replace(parts, train=fitted(parts.train), test=test, val=val)

@@ -1,0 +1,74 @@
+"""What an engine is: it does the arithmetic of training steps, and nothing else.
+
+The loop decides which images make which batch and what the learning rate is; the engine takes many steps in one call.
+Parameters and optimizer state are torch tensors that everybody may read between two calls.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from ..recipe import LossName, OptimizerName
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What every engine is built from. ``images`` uint8 (N, C, H, W) and ``labels`` int64 (N,) are the training set.
+
+    ``mse`` and ``mae`` compare the logits with one-hot targets and take the mean over batch and classes, as
+    torch.nn.MSELoss and L1Loss do. ``sgd`` is torch.optim.SGD (momentum, nesterov, weight decay),
+    ``adam`` torch.optim.Adam (betas, eps 1e-8, weight decay added to the gradient).
+    ``seed`` starts the random stream of dropout.
+    """
+
+    net: nn.Sequential
+    images: Tensor
+    labels: Tensor
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    loss: LossName = "cross-entropy"
+    optimizer: OptimizerName = "sgd"
+    momentum: float = 0.5
+    nesterov: bool = False
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    seed: int = 0
+
+
+class Engine(Protocol):
+    """Trains ``net`` in place."""
+
+    name: str
+    net: nn.Sequential
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent on writing machine code so far; 0 where there is none to write."""
+        ...
+
+    def steps(self, index: Tensor, batch_size: int, lrs: list[float]) -> Tensor:
+        """Take ``len(lrs)`` steps over the images at ``index`` int64 (M,), ``batch_size`` at a time.
+
+        M must lie in ((steps−1)·batch_size, steps·batch_size]: the last batch may be smaller. Step i uses learning
+        rate ``lrs[i]``. Returns the loss of each step, float32 (steps,), the mean over its batch before the update.
+        On a GPU the result may still be under way: reading it waits.
+        """
+        ...
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Raw scores float32 (M, K) on the CPU for uint8 images (M, C, H, W), in evaluation mode, without gradients."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything besides the net's own tensors that the next step depends on, by name.
+
+        ``momentum.<parameter>`` for SGD; ``exp_avg.<parameter>``, ``exp_avg_sq.<parameter>`` and ``step`` (int64 ())
+        for Adam; ``rng.cpu`` (and ``rng.cuda``) where the net draws random numbers. The same names in every engine.
+        Momentum that no step has set yet is absent.
+        """
+        ...
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Go on from what ``state`` returned; the net's own tensors are loaded by the caller."""
+        ...

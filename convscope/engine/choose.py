@@ -1,0 +1,38 @@
+"""Which engine a run uses: the fastest that covers the net on the device, unless the user insists."""
+
+import torch
+
+from ..errors import UsageError
+from ..recipe import EngineName
+from .base import Engine, Problem
+from .eager import EagerEngine
+
+
+def choose(
+    name: EngineName, problem: Problem, device: torch.device, threads: int, batch_size: int
+) -> tuple[Engine, tuple[str, ...]]:
+    """The engine for ``problem``, and what the user should know of the choice.
+
+    ``threads`` is at least 1; ``batch_size`` is what programs are compiled for. Raises UsageError where the user
+    insists on the jit engine and it does not cover the net or the device.
+    """
+    torch.set_num_threads(threads)
+    if name == "eager":
+        return EagerEngine(problem, device), ()
+    if device.type != "cpu":
+        if name == "jit":
+            raise UsageError(f"the jit engine runs on the CPU, not on {device}", "use --device cpu or --engine auto")
+        return EagerEngine(problem, device), ()
+    from .jit import JitEngine, why_not, why_slower  # llvmlite is slow to import
+
+    reason = why_not(problem.net)
+    if reason is None and name == "auto":
+        _, *shape = problem.images.shape
+        slower = why_slower(problem.net, (shape[0], shape[1], shape[2]), batch_size)
+        if slower:
+            return EagerEngine(problem, device), (f"PyTorch is faster than the jit engine here: {slower}",)
+    if reason is None:
+        return JitEngine(problem, threads, batch_size=batch_size), ()
+    if name == "jit":
+        raise UsageError(f"the jit engine does not cover this net: {reason}", "use --engine auto")
+    return EagerEngine(problem, device), (f"not covered by the jit engine: {reason}",)

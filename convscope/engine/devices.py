@@ -1,0 +1,95 @@
+"""What can do the arithmetic on this machine, and which of it a run uses."""
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..errors import UsageError
+
+# Widest first: feature of the CPU → what one register holds.
+VECTORS = [("avx512f", "AVX-512, 16 floats"), ("avx2", "AVX2, 8 floats"), ("sse2", "SSE2, 4 floats"),
+           ("neon", "NEON, 4 floats")]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One CUDA device; memory in bytes."""
+
+    name: str
+    memory: int
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The machine as torch sees it. ``cores`` are those that this process may use, ``auto`` is what a run takes."""
+
+    cpu: str
+    cores: int
+    threads: int
+    vectors: str
+    gpus: tuple[Gpu, ...]
+    mps: bool
+    engines: tuple[str, ...]
+    auto: str
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def resolve(text: str) -> torch.device:
+    """ "auto", "cpu", "cuda", "cuda:1", "mps" → a device that is there. Raises UsageError that lists what there is."""
+    if text == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", 0)
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    kind, colon, number = text.partition(":")
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "cuda" and (not colon or (number.isascii() and number.isdigit())) and int(number[:9] or 0) < gpus:
+        return torch.device("cuda", int(number or 0))
+    if text == "cpu" or (text == "mps" and torch.backends.mps.is_available()):
+        return torch.device(text)
+    there = ["cpu", *(f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(gpus))]
+    if torch.backends.mps.is_available():
+        there.append("mps")
+    raise UsageError(
+        f"--device {text[:40]!r} is not on this machine", f"here there is: {', '.join(there)}; or use auto"
+    )
+
+
+def check_same_device(net: torch.nn.Module, batch: torch.Tensor) -> None:
+    """Raise UsageError where a batch lies on another device than the net's weights."""
+    for name, parameter in net.named_parameters():
+        if parameter.device != batch.device:
+            raise UsageError(
+                f"the net's {name} is on {parameter.device}, but the batch is on {batch.device}",
+                f"move both to one device: net.to({str(batch.device)!r}) or batch.to({str(parameter.device)!r})",
+            )
+
+
+def survey() -> Devices:
+    """Everything ``convscope devices`` prints."""
+    from llvmlite import binding  # slow to import, and only this and the jit engine need it
+
+    features = binding.get_host_cpu_features()
+    vectors = next((text for feature, text in VECTORS if features.get(feature)), "unknown")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = tuple(
+        Gpu(torch.cuda.get_device_name(i), torch.cuda.get_device_properties(i).total_memory) for i in range(count)
+    )
+    return Devices(cpu_name(), cores(), cores(), vectors, gpus, torch.backends.mps.is_available(),
+                   ("jit", "eager"), str(resolve("auto")))  # fmt: skip
+
+
+def cpu_name() -> str:
+    """The CPU's marketing name where the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,81 @@
+"""Compiled programs on disk, so that the second run starts at once. Only what this user wrote is ever loaded.
+
+The folder can be read and written by the user alone (0700), entries are written whole or not at all, and an entry is
+used only if the hash at its head is that of the rest: a damaged one is built anew.
+"""
+
+import hashlib
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+HEAD = 32  # bytes of SHA-256
+
+
+def default_folder() -> Path:
+    """$CONVSCOPE_CACHE, or the platform's folder for caches, and ``programs`` in it."""
+    chosen = os.environ.get("CONVSCOPE_CACHE")
+    if chosen:
+        return Path(chosen) / "programs"
+    if os.name == "nt":
+        base = os.environ.get("LOCALAPPDATA") or str(Path.home())
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "convscope" / "programs"
+
+
+class ObjectCache:
+    """Machine code by key. A folder that cannot be used (not ours, disk full) means that nothing is kept."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or default_folder()
+
+    def path(self, key: str) -> Path:
+        """The file for ``key``."""
+        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.bin"
+
+    def load(self, key: str) -> bytes | None:
+        """The code for ``key``, or None where there is none that can be trusted."""
+        path = self.path(key)
+        try:
+            if not self._private():
+                return None
+            data = path.read_bytes()
+        except OSError:
+            return None
+        body = data[HEAD:]
+        if not body or data[:HEAD] != _digest(key, body):
+            with suppress(OSError):
+                path.unlink()
+            return None
+        return body
+
+    def save(self, key: str, code: bytes) -> None:
+        """Keep ``code``; readers see it whole or not at all."""
+        name = ""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._private():
+                return
+            handle, name = tempfile.mkstemp(dir=self.folder, suffix=".new")
+            with os.fdopen(handle, "wb") as file:
+                file.write(_digest(key, code) + code)
+            Path(name).replace(self.path(key))
+        except OSError:
+            with suppress(OSError):
+                if name:
+                    Path(name).unlink()
+
+    def _private(self) -> bool:
+        """Whether the folder is this user's and nobody else can read or write it."""
+        if os.name == "nt":
+            return True
+        with suppress(PermissionError):
+            self.folder.chmod(0o700)
+        about = self.folder.stat()
+        return about.st_uid == os.getuid() and about.st_mode & 0o077 == 0
+
+
+def _digest(key: str, body: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + b"\0" + body).digest()

@@ -1,0 +1,282 @@
+"""JitEngine: the Engine whose steps are machine code written for its net. JitPredictor: its forward half."""
+
+import threading
+import time
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ...errors import UsageError
+from ..base import Problem
+from . import program as slots
+from .layout import Lanes
+from .machine import Code, Machine, machine
+from .optimizers import Rule
+from .program import Learning, Program, padded
+from .runtime import Helpers, Job, Native, aligned, native
+from .stages import Shape, stages, why_not
+
+Floats = NDArray[np.float32]
+MANY = 1 << 20  # images: blocks as wide as they get
+
+
+class _Loaded:
+    """A program, compiled and with memory: one for each width of block that is asked for."""
+
+    def __init__(self, text: Program, host: Machine, threads: int, folder: Path | None) -> None:
+        code = Code(text.text, host, folder)
+        self.program, self.code = text, code  # the code must live as long as its functions
+        self.job = Job(threads)
+        self.arenas = aligned(threads * text.plan.size, np.uint8)
+        self.job.array(slots.ARENAS, self.arenas)
+        self.predict: Native = native(code.address("predict"))
+        self.train: Native | None = native(code.address("train")) if text.learning else None
+
+
+class _Compiled:
+    """What engine and predictor share: the net, its flat parameters, and programs by block size."""
+
+    def __init__(self, net: nn.Sequential, image: Shape, mean: Sequence[float], std: Sequence[float], threads: int,
+                 isa: str | None, cache_dir: Path | None, learning: Learning | None) -> None:  # fmt: skip
+        reason = why_not(net)
+        if reason:
+            raise UsageError(f"the CPU engine cannot run this net: {reason}", "take the eager engine (--engine eager)")
+        if threads < 1:
+            raise UsageError(f"threads must be at least 1, not {threads}")
+        _check_statistics(image[0], mean, std)
+        self.net, self.image, self.threads = net, image, threads
+        self.host = machine(isa)
+        self.stages = stages(net, image)
+        self.classes = self.stages[-1].output[0]
+        if self.stages[-1].output[1:] != (1, 1):
+            raise UsageError("the CPU engine cannot run this net: it ends with an image, not with scores",
+                             "end the net with flatten or linear")  # fmt: skip
+        self.learning, self.folder = learning, cache_dir
+        deviations = np.asarray(std, np.float64)
+        self.scale: list[float] = (1 / (255 * deviations)).astype(np.float32).tolist()
+        self.shift: list[float] = (-np.asarray(mean, np.float64) / deviations).astype(np.float32).tolist()
+        self.helpers = Helpers(threads - 1)
+        self.lock = threading.Lock()  # one call at a time: the memory of a program is its own
+        self.compile_seconds = 0.0
+        self.loaded: dict[Lanes, _Loaded] = {}
+        count = sum(p.numel() for p in net.parameters())
+        self.parameters: Floats = aligned(padded(count)).view(np.float32)
+        self.flat = torch.from_numpy(self.parameters)
+
+    def program(self, batch: int) -> _Loaded:
+        """The program for batches of ``batch`` images; compiled or read from the cache when it is first asked for."""
+        largest = max(prod(shape) for s in self.stages for shape in (s.input, s.output))
+        return self._load(self.host.lanes(-(-batch // self.threads), largest), self.threads)
+
+    def alone(self) -> _Loaded:
+        """The program for one image, which is not worth waking a thread for."""
+        return self._load(self.host.alone(), 1)
+
+    def _load(self, lanes: Lanes, threads: int) -> _Loaded:
+        if lanes not in self.loaded:
+            start = time.perf_counter()
+            text = Program(self.stages, lanes, self.scale, self.shift, self.learning, self.host.pause)
+            self.loaded[lanes] = _Loaded(text, self.host, threads, self.folder)
+            self.loaded[lanes].job.array(slots.PARAMETERS, self.parameters)
+            self.compile_seconds += time.perf_counter() - start
+        return self.loaded[lanes]
+
+    def views(self) -> list[tuple[Tensor, Tensor]]:
+        """Each of the net's parameters, with its place in the flat copy."""
+        found, start = [], 0
+        for parameter in self.net.parameters():
+            data = parameter.detach()
+            found.append((data, self.flat[start : start + data.numel()].view(data.shape)))
+            start += data.numel()
+        return found
+
+    def read(self) -> None:
+        """Take up the net's parameters, whoever changed them."""
+        for data, place in self.views():
+            place.copy_(data)
+
+    def logits(self, images: Tensor, batch: int) -> Tensor:
+        """Scores (M, K) of uint8 images (M, C, H, W), by the program for batches of ``batch``."""
+        if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[1:]) != self.image:
+            raise UsageError(f"images must be uint8 of shape (M, {', '.join(map(str, self.image))}), but are "
+                             f"{str(images.dtype).removeprefix('torch.')} of shape {tuple(images.shape)}")  # fmt: skip
+        count = len(images)
+        result = torch.empty(count, self.classes)
+        if not count:
+            return result
+        with self.lock:
+            ready = self.program(batch)
+            ready.job.array(slots.IMAGES, images.cpu().contiguous().numpy())
+            ready.job.array(slots.INDEX, np.arange(count))
+            ready.job.array(slots.LOGITS, result.numpy())
+            ready.job.number(slots.COUNT, count)
+            self.helpers.run(ready.predict, ready.job)
+        return result
+
+
+class JitEngine:
+    """Trains ``problem.net`` with machine code written for it. See :class:`convscope.engine.base.Engine`.
+
+    ``threads`` share every batch. ``isa`` forces a narrower instruction set ("avx2", "sse"). Compiled programs are kept
+    in ``cache_dir``, or in the user's cache. ``batch_size`` is compiled for at once, others when they are first used.
+    Raises UsageError where :func:`why_not` has a reason, or the data do not fit the net.
+    """
+
+    name = "jit"
+
+    def __init__(self, problem: Problem, threads: int = 1, isa: str | None = None, cache_dir: Path | None = None,
+                 batch_size: int = 64) -> None:  # fmt: skip
+        images, labels = problem.images, problem.labels
+        if images.dtype != torch.uint8 or images.ndim != 4 or not len(images):
+            raise UsageError(
+                f"images must be uint8 (N, C, H, W), but are {images.dtype} of shape {tuple(images.shape)}"
+            )
+        if labels.dtype != torch.int64 or labels.shape != (len(images),):
+            raise UsageError(f"labels must be int64 ({len(images)},), but are {labels.dtype} {tuple(labels.shape)}")
+        momentum = problem.momentum if problem.optimizer == "sgd" else 0.0
+        self.rule = Rule(problem.optimizer, momentum, problem.nesterov, problem.betas, problem.weight_decay)
+        _, *shape = images.shape
+        self._core = _Compiled(problem.net, (shape[0], shape[1], shape[2]), problem.mean, problem.std, threads, isa,
+                               cache_dir, Learning(problem.loss, self.rule))  # fmt: skip
+        if int(labels.min()) < 0 or int(labels.max()) >= self._core.classes:
+            raise UsageError(f"labels run from {int(labels.min())} to {int(labels.max())}, "
+                             f"but the net has {self._core.classes} outputs")  # fmt: skip
+        self.net = problem.net
+        self._images, self._labels = images.cpu().contiguous(), labels.cpu().contiguous()
+        self._states: Floats = aligned(max(1, len(self.rule.states)) * len(self._core.parameters)).view(np.float32)
+        self._step = 0
+        self._batch = min(batch_size, len(images))
+        self._core.program(self._batch)
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent so far on writing and compiling programs, or on reading them from the cache."""
+        return self._core.compile_seconds
+
+    def steps(self, index: Tensor, batch_size: int, lrs: list[float]) -> Tensor:
+        """Take ``len(lrs)`` steps; see :meth:`Engine.steps`. Everything is checked before the foreign call."""
+        count, steps = len(index), len(lrs)
+        if index.dtype != torch.int64 or index.ndim != 1 or batch_size < 1:
+            raise UsageError(f"index must be int64 (M,) and the batch size at least 1, not {index.dtype}, {batch_size}")
+        if not steps or not (steps - 1) * batch_size < count <= steps * batch_size:
+            raise UsageError(f"{count} images do not make {steps} batches of {batch_size}")
+        if int(index.min()) < 0 or int(index.max()) >= len(self._images):
+            raise UsageError(f"index must lie in 0..{len(self._images) - 1}")
+        with self._core.lock:
+            return self._steps(index, batch_size, lrs)
+
+    def _steps(self, index: Tensor, batch_size: int, lrs: list[float]) -> Tensor:
+        count, steps = len(index), len(lrs)
+        # The program for whole batches also where only a last, smaller one is asked for: which updates share a call
+        # must not change their bits.
+        ready = self._core.program(min(batch_size, len(self._images)))
+        job = ready.job
+        self._core.read()
+        losses = torch.empty(steps)
+        rates = np.array([self.rule.rates(lr, self._step + i + 1) for i, lr in enumerate(lrs)], np.float32)
+        job.array(slots.IMAGES, self._images.numpy())
+        job.array(slots.LABELS, self._labels.numpy())
+        job.array(slots.INDEX, index.cpu().contiguous().numpy())
+        job.array(slots.LOSSES, losses.numpy())
+        job.array(slots.RATES, rates)
+        job.array(slots.STATES, self._states)
+        for slot, value in ((slots.COUNT, count), (slots.BATCH, batch_size), (slots.STEPS, steps)):
+            job.number(slot, value)
+        assert ready.train
+        try:
+            self._core.helpers.run(ready.train, job)
+        finally:
+            self._step += steps
+            with torch.no_grad():
+                for data, place in self._core.views():
+                    data.copy_(place)
+        return losses
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Raw scores float32 (M, K) for uint8 images (M, C, H, W)."""
+        with self._core.lock:
+            self._core.read()
+        return self._core.logits(images, self._batch)
+
+    def state(self) -> dict[str, Tensor]:
+        """The optimizer's state by name; see :meth:`Engine.state`."""
+        if not self._step:
+            return {}
+        found = {f"{name}.{parameter}": place.clone() for name, parameter, place in self._state_views()}
+        if self.rule.optimizer == "adam":
+            found["step"] = torch.tensor(self._step)
+        return found
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Go on from what ``state`` returned."""
+        for name, parameter, place in self._state_views():
+            given = state.get(f"{name}.{parameter}")
+            if given is not None and given.shape != place.shape:
+                raise UsageError(f"{name}.{parameter} has shape {tuple(given.shape)}, not {tuple(place.shape)}")
+            place.copy_(torch.zeros(()) if given is None else given)
+        self._step = int(state["step"]) if "step" in state else int(bool(state))
+
+    def _state_views(self) -> list[tuple[str, str, Tensor]]:
+        """(state's name, parameter's name, the values) of all of the optimizer's state."""
+        room, found = len(self._core.parameters), []
+        for n, name in enumerate(self.rule.states):
+            start = n * room
+            for parameter, value in self.net.named_parameters():
+                place = torch.from_numpy(self._states[start : start + value.numel()]).view(value.shape)
+                found.append((name, parameter, place))
+                start += value.numel()
+        return found
+
+
+class JitPredictor:
+    """The forward half of the engine for a net without training data: ``logits`` of uint8 images (M, C, H, W).
+
+    The weights are taken up when it is built; after they have changed, call ``refresh``. ``threads`` share a batch;
+    one image alone is computed at once, without waking a thread.
+    """
+
+    def __init__(self, net: nn.Sequential, image: Shape, mean: Sequence[float], std: Sequence[float], threads: int = 1,
+                 isa: str | None = None, cache_dir: Path | None = None) -> None:  # fmt: skip
+        self.net = net
+        self._core = _Compiled(net, image, mean, std, threads, isa, cache_dir, None)
+        self._alone = self._core.alone()
+        self._alone.job.array(slots.INDEX, np.zeros(1, np.int64))
+        self._alone.job.number(slots.COUNT, 1)
+        self._shape = torch.Size((1, *image))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take up the net's weights as they are now."""
+        with self._core.lock:
+            self._core.read()
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent so far on programs."""
+        return self._core.compile_seconds
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Raw scores float32 (M, K) for uint8 images (M, C, H, W)."""
+        if images.shape != self._shape or images.dtype is not torch.uint8:
+            return self._core.logits(images, MANY)
+        if images.is_cuda or not images.is_contiguous():  # asked first, for one image takes only microseconds
+            images = images.cpu().contiguous()
+        scores = torch.empty(1, self._core.classes)
+        job = self._alone.job
+        with self._core.lock:
+            job.slots[slots.IMAGES], job.slots[slots.LOGITS] = images.data_ptr(), scores.data_ptr()
+            self._alone.predict(job.address, 0)
+        return scores
+
+
+def _check_statistics(channels: int, mean: Sequence[float], std: Sequence[float]) -> None:
+    if len(mean) != channels or len(std) != channels or not all(s > 0 for s in std):
+        raise UsageError(f"mean and std must have {channels} numbers, one a channel, std above 0, not {mean}, {std}")
+
+
+__all__ = ["JitEngine", "JitPredictor"]

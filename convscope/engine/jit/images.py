@@ -1,0 +1,59 @@
+"""The first stage: uint8 images, wherever they lie in the set, become the lanes of a block of normalised floats.
+
+    x[c, y, x, lane] = image[index[lane]][c, y, x] · scale[c] + shift[c]      scale = 1 / (255 std), shift = −mean / std
+
+Images lie one after the other, lanes side by side, so this is a transposition. It is done on bytes, ``width`` pixels of
+``width`` images at once, before they grow to floats.
+"""
+
+from collections.abc import Sequence
+
+from .elementary import transpose
+from .ir import F32, Function, Value, vector
+from .layout import Grid, Lanes
+
+
+def forward(f: Function, lanes: Lanes, scale: Sequence[float], shift: Sequence[float], x: Grid) -> None:
+    """Fill x from the images whose addresses are in f["images"] (one int64 a lane)."""
+    w = lanes.width
+    plane = x.height * x.width
+    with f.loop(lanes.vectors) as v, f.loop(x.height) as row:
+        for c in range(x.channels):
+            if x.width < w:
+                with f.loop(x.width) as column:
+                    _column(f, lanes, scale[c], shift[c], x, c, row, column, v, c * plane)
+                continue
+            with f.loop(x.width // w * w, 0, w) as column:
+                _square(f, lanes, scale[c], shift[c], x, c, row, column, v, c * plane)
+            if x.width % w:  # the last pixels of a row: a square that overlaps the one before
+                _square(f, lanes, scale[c], shift[c], x, c, row, x.width - w, v, c * plane)
+
+
+def _image(f: Function, lanes: Lanes, v: "int | Value", lane: int) -> Value:
+    """The address of the image in a lane."""
+    return f.load("ptr", f["images"], (v, 8 * lanes.width), 8 * lane)
+
+
+def _square(f: Function, lanes: Lanes, scale: float, shift: float, x: Grid, c: int, row: "int | Value",
+            column: "int | Value", v: "int | Value", plane: int) -> None:  # fmt: skip
+    bytes_ = vector(lanes.width, "i8")
+    rows = [f.load(bytes_, _image(f, lanes, v, lane), plane, (row, x.width), column, align=1)
+            for lane in range(lanes.width)]  # fmt: skip
+    out = f.address(f["a"], *x.at(c, row, column), (v, lanes.bytes))
+    for i, pixel in enumerate(transpose(f, rows)):
+        f.store(_normalised(f, pixel, scale, shift), out, i * x.pixel)
+
+
+def _column(f: Function, lanes: Lanes, scale: float, shift: float, x: Grid, c: int, row: "int | Value",
+            column: "int | Value", v: "int | Value", plane: int) -> None:  # fmt: skip
+    """One pixel of all images, for images that are narrower than a vector."""
+    room = f.reserve(vector(lanes.width, "i8"))
+    for lane in range(lanes.width):
+        f.store(f.load("i8", _image(f, lanes, v, lane), plane, (row, x.width), column), room, lane)
+    pixel = f.load(vector(lanes.width, "i8"), room, align=1)
+    f.store(_normalised(f, pixel, scale, shift), f["a"], *x.at(c, row, column), (v, lanes.bytes))
+
+
+def _normalised(f: Function, pixel: Value, scale: float, shift: float) -> Value:
+    value = f.convert("sitofp", f.convert("zext", pixel, "i32"), F32)
+    return f.fma(value, f.constant(scale, value.type), f.constant(shift, value.type))

@@ -1,0 +1,60 @@
+"""From gradient to new parameter, for a run of parameters at once. g is the gradient, summed over threads in order.
+
+    sgd    g ← g + λ w;   m ← μ m + g;   w ← w − η m          (nesterov: w ← w − η (g + μ m); μ = 0: w ← w − η g)
+    adam   g ← g + λ w;   m ← m + (g − m)(1 − β₁);   v ← β₂ v + (1 − β₂) g²
+           w ← w − η/(1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + 1e-8)
+
+As torch.optim.SGD and torch.optim.Adam. The first momentum step, m = g, needs no case of its own: m starts at zero.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...recipe import OptimizerName
+from .ir import Function, Value
+
+EPSILON = 1e-8
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An optimizer's constants; its state is ``states`` numbers a parameter."""
+
+    optimizer: OptimizerName
+    momentum: float = 0.0
+    nesterov: bool = False
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The names of the state, as Engine.state() returns them."""
+        if self.optimizer == "adam":
+            return ("exp_avg", "exp_avg_sq")
+        return ("momentum",) if self.momentum else ()
+
+    def rates(self, lr: float, step: int) -> tuple[float, float]:
+        """The two numbers of step ``step`` (from 1) that the program is given: η and nothing, or Adam's corrections."""
+        if self.optimizer == "sgd":
+            return lr, 0.0
+        beta1, beta2 = self.betas
+        return lr / (1 - beta1**step), (1 - beta2**step) ** -0.5
+
+
+def update(f: Function, rule: Rule, g: Value, w: Value, states: Sequence[Value], rates: Sequence[Value]) -> list[Value]:
+    """[new w, *new states] for vectors of gradients, parameters and states; ``rates`` are vectors of Rule.rates."""
+    if rule.weight_decay:
+        g = f.fma(w, f.constant(rule.weight_decay, w.type), g)
+    if rule.optimizer == "adam":
+        m, v = states
+        beta1, beta2 = rule.betas
+        m = f.fma(g - m, f.constant(1 - beta1, w.type), m)
+        v = f.fma(g * (1 - beta2), g, v * beta2)
+        size = f.fma(f.intrinsic("sqrt", v.type, v), rates[1], f.constant(EPSILON, w.type))
+        return [w - rates[0] * (m / size), m, v]
+    if not rule.momentum:
+        return [w - rates[0] * g]
+    momentum = f.constant(rule.momentum, w.type)
+    m = f.fma(states[0], momentum, g)
+    direction = f.fma(m, momentum, g) if rule.nesterov else m
+    return [w - rates[0] * direction, m]

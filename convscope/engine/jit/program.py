@@ -1,0 +1,377 @@
+"""The planner: stages → buffers in a thread's memory → the text of a program that trains and predicts.
+
+Every thread owns an *arena*: one block's images, activations and gradients, and the thread's sum of weight gradients. A
+training step is, for each thread,
+
+    for each of its blocks:  gather images · forward through the stages · loss · backward through the stages
+    barrier · update a slice of the parameters from all threads' gradients, summed in order · barrier
+
+and one call of ``train`` takes many steps. What the runtime hands over stands in the *job*: the slots below.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from ...recipe import LossName
+from . import activation, conv, images, linear, losses, optimizers, pool, single
+from .conv import Conv, Masks
+from .ir import F32, I64, PTR, Function, Module, Value
+from .layout import LINE, Grid, Lanes
+from .optimizers import Rule
+from .pool import Pool
+from .stages import Shape, Stage
+
+# Slots of the job, int64 each; the two counters of the barrier have cache lines of their own.
+(THREADS, ABANDONED, YIELD, IMAGES, INDEX, LABELS, COUNT, BATCH, STEPS, LOSSES, RATES, PARAMETERS, STATES, ARENAS,
+ LOGITS) = range(15)  # fmt: skip
+ARRIVED, ROUND, SLOTS = 24, 32, 40
+SPINS = 4000  # looks at the barrier before a thread gives its core away
+
+
+@dataclass(frozen=True)
+class Buffers:
+    """What a stage reads and writes: input and output, their gradients, and what its way back remembers."""
+
+    x: Grid
+    y: Grid
+    dx: Grid | None
+    dy: Grid
+    masks: Masks | None  # of a fused max pool
+    winners: Grid | None  # of a max pool on its own
+    unpooled: Grid | None  # dy before the fused pool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where everything lies in an arena (bytes from its start)."""
+
+    images: int
+    labels: int
+    weights: int
+    loss: int
+    gradients: int
+    transposed: int
+    stages: tuple[Buffers, ...]
+    size: int
+
+
+def parameter_count(stages: Sequence[Stage]) -> int:
+    """How many numbers the net's parameters are."""
+    convs = [s.op for s in stages if isinstance(s.op, Conv)]
+    return sum(c.outputs * (c.fan_in * prod(c.kernel) + (c.bias is not None)) for c in convs)
+
+
+def padded(count: int) -> int:
+    """``count`` rounded up to whole cache lines of float32."""
+    return -(-count // 16) * 16
+
+
+class _Memory:
+    """Hands out bytes, a cache line's multiple at a time."""
+
+    def __init__(self) -> None:
+        self.used = 0
+
+    def take(self, size: int) -> int:
+        start = self.used
+        self.used += -(-size // LINE) * LINE
+        return start
+
+
+def plan(stages: Sequence[Stage], lanes: Lanes, training: bool) -> Plan:
+    """Place all buffers. Gradients of neighbouring stages alternate between two rooms."""
+    memory = _Memory()
+    header = [memory.take(size * lanes.count) for size in (8, 4, 4, 4)]
+    gradients = memory.take(4 * padded(parameter_count(stages)) if training else 0)
+    x = _place(memory, stages[0].input, lanes, _border(stages[0]))
+    outputs = []
+    for i, stage in enumerate(stages):
+        border = _border(stages[i + 1]) if i + 1 < len(stages) else (0, 0, 0, 0)
+        outputs.append(_place(memory, stage.output, lanes, border))
+    largest = max(_grid(0, s.output, lanes).size for s in stages)
+    rooms = [memory.take(largest), memory.take(largest)] if training else [0, 0]
+    unpool_sizes = [_unpooled(0, s, lanes, _first(stages) == i) for i, s in enumerate(stages)]
+    room = memory.take(max((g.size for g in unpool_sizes if g), default=0)) if training else 0
+    buffers = []
+    for i, stage in enumerate(stages):
+        masks = winners = None
+        if training and isinstance(stage.op, Conv) and stage.op.pool:
+            masks = Masks(0, *stage.output[1:], lanes.vectors, prod(stage.op.pool) - 1)
+            masks = Masks(memory.take(masks.size(stage.output[0])), *stage.output[1:], lanes.vectors, masks.bits)
+        if training and isinstance(stage.op, Pool) and not stage.op.average:
+            winners = _place(memory, stage.output, lanes, (0, 0, 0, 0))
+        dx = _grid(rooms[(i + 1) % 2], stage.input, lanes) if training and i > _first(stages) else None
+        dy = _grid(rooms[i % 2], stage.output, lanes)
+        unpooled = _unpooled(room, stage, lanes, _first(stages) == i) if training else None
+        buffers.append(Buffers(x if i == 0 else outputs[i - 1], outputs[i], dx, dy, masks, winners, unpooled))
+    images_, labels, weights, loss = header
+    rows = [linear.row(prod(s.input), lanes) for s in stages if isinstance(s.op, Conv) and s.output[1:] == (1, 1)]
+    transposed = memory.take(lanes.count * max(rows, default=0) if training else 0)
+    return Plan(images_, labels, weights, loss, gradients, transposed, tuple(buffers), memory.used)
+
+
+def _first(stages: Sequence[Stage]) -> int:
+    """The first stage with parameters: no gradient is needed before it."""
+    return next(i for i, s in enumerate(stages) if isinstance(s.op, Conv))
+
+
+def _border(stage: Stage) -> tuple[int, int, int, int]:
+    return stage.op.padding if isinstance(stage.op, Conv) else (0, 0, 0, 0)
+
+
+def _grid(offset: int, shape: Shape, lanes: Lanes, border: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Grid:
+    return Grid(offset, *shape, lanes.pixel, border)
+
+
+def _place(memory: _Memory, shape: Shape, lanes: Lanes, border: tuple[int, int, int, int]) -> Grid:
+    return _grid(memory.take(_grid(0, shape, lanes, border).size), shape, lanes, border)
+
+
+def _unpooled(offset: int, stage: Stage, lanes: Lanes, first: bool) -> Grid | None:
+    """The convolution's own output gradient: all channels where an input gradient is needed, else those of a tile."""
+    if not (isinstance(stage.op, Conv) and stage.op.pool):
+        return None
+    (kh, kw), (channels, height, width) = stage.op.pool, stage.output
+    channels = min(channels, lanes.registers + 1) if first else channels
+    return _grid(offset, (channels, height * kh, width * kw), lanes)
+
+
+# -- the program -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What a program that trains needs besides the net: loss and optimizer."""
+
+    loss: LossName
+    rule: Rule
+
+
+class Program:
+    """A program's text and plan. It has ``predict(job, thread)`` and, given ``learning``, ``train(job, thread)``."""
+
+    def __init__(self, stages: Sequence[Stage], lanes: Lanes, scale: Sequence[float], shift: Sequence[float],
+                 learning: Learning | None, pause: str) -> None:  # fmt: skip
+        self.stages, self.lanes, self.learning, self.pause = list(stages), lanes, learning, pause
+        self.scale, self.shift = scale, shift
+        self.plan = plan(stages, lanes, learning is not None)
+        self.count = parameter_count(stages)
+        self.module = Module(32 * lanes.width)
+        forward = self._forward()
+        self._predict(self._prepare("select", labels=False), forward)
+        if learning:
+            self._train(
+                self._prepare("select_labelled", labels=True),
+                forward,
+                self._backward(learning),
+                self._update(learning.rule),
+            )
+        self.text = self.module.text()
+
+    def _kernel(self, name: str) -> Function:
+        """A function over one block: a = arena, p = parameters, g = the thread's gradients."""
+        f = self.module.function(name, [("a", PTR), ("p", PTR), ("g", PTR)], public=True)  # the bench calls it, too
+        for word in ("images", "labels", "weights", "loss"):
+            f[word] = f.address(f["a"], getattr(self.plan, word))
+        return f
+
+    def _forward(self) -> list[Function]:
+        f = self._kernel("gather")
+        alone = self.lanes.count == 1
+        if alone:
+            single.images(f, self.scale, self.shift, self.plan.stages[0].x)
+        else:
+            images.forward(f, self.lanes, self.scale, self.shift, self.plan.stages[0].x)
+        functions = [f]
+        for i, (stage, b) in enumerate(zip(self.stages, self.plan.stages, strict=True)):
+            functions.append(f := self._kernel(f"forward{i}"))
+            match stage.op:
+                case Conv() if alone:
+                    single.forward(f, self.lanes, stage.op, stage.act, b.x, b.y)
+                case Conv():
+                    conv.forward(f, self.lanes, stage.op, stage.act, b.x, b.y, b.masks)
+                case Pool():
+                    pool.forward(f, self.lanes, stage.op, stage.act, b.x, b.y, b.winners)
+                case None:
+                    activation.forward(f, self.lanes, stage.act, b.x, b.y)
+        return functions
+
+    def _backward(self, learning: Learning) -> list[Function]:
+        last = self.plan.stages[-1]
+        f = self._kernel("loss")
+        losses.forward_and_gradient(f, self.lanes, learning.loss, last.y, last.dy)
+        if self.stages[-1].act:
+            activation.input_gradient(f, self.lanes, self.stages[-1].act, last.y, last.dy, last.dy)
+        functions = [f]
+        for i in reversed(range(_first(self.stages), len(self.stages))):
+            stage, b = self.stages[i], self.plan.stages[i]
+            before = self.stages[i - 1].act if i else ""
+            match stage.op:
+                case Conv():
+                    functions += self._conv_backward(i, stage.op, b)
+                    if b.dx:
+                        functions.append(f := self._kernel(f"input_gradient{i}"))
+                        conv.input_gradient(f, self.lanes, stage.op, before, b.x, b.unpooled or b.dy, b.dx)
+                case Pool() if b.dx:
+                    functions.append(f := self._kernel(f"input_gradient{i}"))
+                    pool.input_gradient(f, self.lanes, stage.op, before, b.x, b.dy, b.dx, b.winners)
+                case None if b.dx:
+                    functions.append(f := self._kernel(f"input_gradient{i}"))
+                    activation.input_gradient(f, self.lanes, before, b.x, b.dy, b.dx)
+        return functions
+
+    def _conv_backward(self, i: int, op: Conv, b: Buffers) -> Iterator[Function]:
+        """Unpool, weight gradient, bias gradient."""
+        if op.bias is not None:
+            f = self._kernel(f"bias_gradient{i}")
+            conv.bias_gradient(f, self.lanes, op, b.dy)
+            yield f
+        if b.unpooled and b.masks and b.dx:
+            f = self._kernel(f"unpool{i}")
+            conv.unpool(f, self.lanes, op, b.dy, b.masks, b.unpooled, 0, op.outputs, 0)
+            yield f
+        f = self._kernel(f"weight_gradient{i}")
+        if linear.is_linear(op, b.x):
+            linear.weight_gradient(f, self.lanes, op, b.x, b.dy, self.plan.transposed)
+            yield f
+            return
+        for start, stop, size in conv.weight_tiles(self.lanes, op):
+            with f.loop(op.groups) as g, f.loop(stop, start, size) as o:
+                channel = o if isinstance(g, int) else g * op.fan_out + o
+                if b.unpooled and b.masks and not b.dx:  # a tile at a time, which stays in the cache
+                    conv.unpool(f, self.lanes, op, b.dy, b.masks, b.unpooled, channel, size, 0)
+                    channel = 0
+                conv.weight_gradient(f, self.lanes, op, b.x, b.unpooled or b.dy, g, o, size, channel)
+        yield f
+
+    # -- around the kernels ------------------------------------------------------------------------------------------
+
+    def _prepare(self, name: str, labels: bool) -> Function:
+        """Fill the arena's header for images index[start:stop]; lanes beyond repeat the last image, with weight 0."""
+        parameters = [("job", PTR), ("a", PTR), ("start", I64), ("stop", I64), ("weight", F32)]
+        f = self.module.function(name, parameters)
+        image, index = f.load(PTR, f["job"], 8 * IMAGES), f.load(PTR, f["job"], 8 * INDEX)
+        size = prod(self.stages[0].input)
+        with f.loop(self.lanes.count) as lane:
+            place = f["start"] + lane
+            real = f.compare("slt", place, f["stop"])
+            chosen = f.load(I64, index, (f.minimum(place, f["stop"] - 1), 8))
+            f.store(f.address(image, (chosen, size)), f["a"], self.plan.images, (lane, 8))
+            weight = f.select(real, f["weight"], f.constant(0.0, F32))
+            f.store(weight, f["a"], self.plan.weights, (lane, 4))
+            if labels:
+                label = f.convert("trunc", f.load(I64, f.load(PTR, f["job"], 8 * LABELS), (chosen, 8)), "i32")
+                f.store(label, f["a"], self.plan.labels, (lane, 4))
+        return f
+
+    def _arena(self, f: Function) -> Value:
+        return f.address(f.load(PTR, f["job"], 8 * ARENAS), (f["thread"], self.plan.size))
+
+    def _share(self, f: Function, blocks: Value, threads: Value) -> tuple[Value, Value]:
+        """The blocks that this thread computes: first and last plus one."""
+        return blocks * f["thread"] // threads, blocks * (f["thread"] + 1) // threads
+
+    def _predict(self, prepare: Function, forward: Sequence[Function]) -> None:
+        """Logits (M, K) of the images at index (M,)."""
+        f = self.module.function("predict", [("job", PTR), ("thread", I64)], public=True)
+        lanes, z = self.lanes, self.plan.stages[-1].y
+        threads, count = f.load(I64, f["job"], 8 * THREADS), f.load(I64, f["job"], 8 * COUNT)
+        p, out, a = f.load(PTR, f["job"], 8 * PARAMETERS), f.load(PTR, f["job"], 8 * LOGITS), self._arena(f)
+        blocks = (count + (lanes.count - 1)) // lanes.count
+        first, last = self._share(f, blocks, threads)
+        with f.loop(last, first) as block:
+            start = f.integer(block) * lanes.count
+            f.call(prepare, f["job"], a, start, count, f.constant(0.0, F32))
+            for kernel in forward:
+                f.call(kernel, a, p, p)
+            with f.loop(f.minimum(count - start, lanes.count)) as lane, f.loop(z.channels) as k:
+                score = f.load(F32, a, *z.at(k, 0, 0), (lane, 4))
+                f.store(score, out, (start + lane, 4 * z.channels), (k, 4))
+
+    def _train(self, prepare: Function, forward: Sequence[Function], backward: Sequence[Function],
+               update: Function) -> None:  # fmt: skip
+        """``STEPS`` steps of batches of ``BATCH`` images; the last one may hold fewer."""
+        barrier = self._barrier()
+        f = self.module.function("train", [("job", PTR), ("thread", I64)], public=True)
+        job, lanes = f["job"], self.lanes
+        threads, count, batch, steps = (f.load(I64, job, 8 * slot) for slot in (THREADS, COUNT, BATCH, STEPS))
+        p, a = f.load(PTR, job, 8 * PARAMETERS), self._arena(f)
+        g = f.address(a, self.plan.gradients)
+        zero = f.constant(0.0, lanes.vector)
+        f.call(barrier, job)
+        f.leave_when(f.compare("ne", f.shared(job, 8 * ABANDONED), 0))
+        with f.loop(steps) as step:
+            begin = f.integer(step) * batch
+            end = f.minimum(begin + batch, count)
+            weight = 1.0 / f.convert("sitofp", end - begin, F32)
+            with f.loop(padded(self.count), 0, lanes.width) as i:
+                f.store(zero, g, (i, 4))
+            with f.loop(lanes.vectors) as v:
+                f.store(zero, a, self.plan.loss, (v, lanes.bytes))
+            first, last = self._share(f, (end - begin + (lanes.count - 1)) // lanes.count, threads)
+            with f.loop(last, first) as block:
+                f.call(prepare, job, a, begin + f.integer(block) * lanes.count, end, weight)
+                for kernel in (*forward, *backward):
+                    f.call(kernel, a, p, g)
+            f.call(barrier, job)
+            f.call(update, job, f["thread"], f.integer(step))
+            f.call(barrier, job)
+
+    def _update(self, rule: Rule) -> Function:
+        """Thread t updates its slice of the parameters; thread 0 also adds up the loss."""
+        f = self.module.function("update", [("job", PTR), ("thread", I64), ("step", I64)])
+        job, lanes = f["job"], self.lanes
+        threads, arenas = f.load(I64, job, 8 * THREADS), f.load(PTR, job, 8 * ARENAS)
+        p, states = f.load(PTR, job, 8 * PARAMETERS), f.load(PTR, job, 8 * STATES)
+        rates_at = f.address(f.load(PTR, job, 8 * RATES), (f["step"], 8))
+        rates = [f.splat(f.load(F32, rates_at, 4 * n), lanes.width) for n in range(2)]
+        zero = f.constant(0.0, lanes.vector)
+        room = 4 * padded(self.count)
+        first, last = self._share(f, f.constant(padded(self.count) // lanes.width, I64), threads)
+        with f.loop(last, first) as i:
+            g = f.var(zero)
+            with f.loop(threads) as t:
+                g.value = g.value + f.load(
+                    lanes.vector, arenas, self.plan.gradients, (t, self.plan.size), (i, lanes.bytes)
+                )
+            places = [f.address(p, (i, lanes.bytes))]
+            places += [f.address(states, n * room, (i, lanes.bytes)) for n in range(len(rule.states))]
+            old = [f.load(lanes.vector, place) for place in places]
+            new = optimizers.update(f, rule, g.value, old[0], old[1:], rates)
+            for value, place in zip(new, places, strict=True):
+                f.store(value, place)
+        with f.when(f.compare("eq", f["thread"], 0)):
+            loss = f.var(f.constant(0.0, F32))
+            with f.loop(threads) as t, f.loop(lanes.count) as lane:
+                loss.value = loss.value + f.load(F32, arenas, self.plan.loss, (t, self.plan.size), (lane, 4))
+            f.store(loss.value, f.load(PTR, job, 8 * LOSSES), (f["step"], 4))
+        return f
+
+    def _barrier(self) -> Function:
+        """Wait until all threads are here: look a few thousand times, then give the core away between looks.
+
+        A thread also goes on when the job is abandoned: an interrupt may keep the caller's own thread from coming.
+        """
+        f = self.module.function("barrier", [("job", PTR)])
+        job = f["job"]
+        arrived, turn = f.address(job, 8 * ARRIVED), f.address(job, 8 * ROUND)
+        now = f.shared(turn)
+        before = f.emit(f"atomicrmw add ptr {arrived.name}, i64 1 acq_rel", I64)
+        with f.when(f.compare("eq", before + 1, f.load(I64, job, 8 * THREADS))):
+            f.line(f"store i64 0, ptr {arrived.name}, align 8")
+            f.line(f"store atomic i64 {(now + 1).name}, ptr {turn.name} release, align 8")
+            f.line("ret void")
+            f.label(f.fresh("after"))
+        spins = f.var(f.constant(0, I64))
+        f.line("br label %look")
+        f.label("look")
+        f.leave_when(f.compare("ne", f.shared(turn), now) | f.compare("ne", f.shared(job, 8 * ABANDONED), 0))
+        spins.value = spins.value + 1
+        f.line(f"call void {self.pause}")  # tells the core that this is a waiting loop
+        self.module.declared.add(f"declare void {self.pause.replace(' 1', '')}")
+        with f.when(f.compare("sgt", spins.value, SPINS)):
+            f.call(f.load(PTR, job, 8 * YIELD), result="i32")
+        f.line("br label %look")
+        f.label("never")
+        return f

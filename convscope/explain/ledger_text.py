@@ -1,0 +1,113 @@
+"""A ledger as text: aligned columns, subtotals, and the check against PyTorch at the end."""
+
+import math
+from collections.abc import Sequence
+
+from .ledger import Ledger, Term
+
+DIGITS = 7  # of the largest number in a column; the others get as many decimals, so that the printed column adds up
+
+
+def ledger_text(ledger: Ledger, by_size: bool = False, limit: int | None = 40) -> str:
+    """The ledger, one term a line. ``by_size`` sorts by |term|, largest first; else terms stand in window order.
+
+    No more than ``limit`` terms are printed (None: all); what is left out of the middle is counted and summed up.
+    """
+    order = list(range(len(ledger.terms)))
+    if by_size:
+        order.sort(key=lambda i: -abs(ledger.terms[i].product))
+    head, tail = order, order[:0]
+    if limit is not None and len(order) > limit:
+        last = 3 if by_size else limit // 2
+        head, tail = order[: max(0, limit - last)], order[len(order) - min(last, limit) :]
+    hidden = order[len(head) : len(order) - len(tail)]
+    rows = [_row(ledger, i) for i in head] + [_row(ledger, i) for i in tail]
+    lines = _aligned(rows)
+    if hidden:
+        rest = sum(ledger.terms[i].product for i in hidden)
+        what = f"  … {len(hidden):,} more terms" + (f", together {number(rest)}" if ledger.operation == "sum" else "")
+        lines.insert(len(head), what)
+    return "\n".join([f"{ledger.text} = {number(ledger.reported)}, {_kind(ledger)}", *lines, *_foot(ledger)])
+
+
+def number(value: float) -> str:
+    """Up to nine significant digits, which tell any two float32 apart; whole numbers without a point."""
+    return f"{value + 0.0:.9g}"
+
+
+def column(values: Sequence[float], digits: int = DIGITS) -> list[str]:
+    """``values`` with their points below each other; the largest with ``digits`` digits, whole numbers without any."""
+    finite = [abs(v) for v in values if math.isfinite(v)]
+    largest = max(finite, default=0.0)
+    if all(v == int(v) and v < 1e9 for v in finite):
+        places = 0
+    elif not 1e-12 < largest < 1e12:
+        return [f"{v + 0.0:.{digits - 1}e}" if math.isfinite(v) else "−∞" for v in values]
+    else:
+        places = max(1, digits - 1 - math.floor(math.log10(largest)))
+    texts = [f"{v + 0.0:.{places}f}" for v in values if math.isfinite(v)]
+    while places > 1 and all(text.endswith("0") for text in texts):
+        texts, places = [text[:-1] for text in texts], places - 1
+    rest = iter(texts)
+    return [next(rest) if math.isfinite(v) else "−∞" for v in values]  # −∞ is the padding of max pooling
+
+
+def _kind(ledger: Ledger) -> str:
+    """What the number is, in words."""
+    if ledger.operation not in ("sum", "max"):
+        what = "unchanged from" if ledger.operation == "identity" else f"{ledger.operation} of"
+        return f"{what} {ledger.terms[0].x.text}"
+    what = "product" if ledger.terms and ledger.terms[0].w else "number"
+    count = f"{len(ledger.terms):,} {what}{'s' * (len(ledger.terms) != 1)}"
+    if ledger.operation == "max":
+        return f"the largest of {count}"
+    return f"the sum of {count}" + (" and a bias" if ledger.bias is not None else "")
+
+
+def _row(ledger: Ledger, place: int) -> tuple[Term, str]:
+    term = ledger.terms[place]
+    remark = ""
+    if place == ledger.winner:
+        remark = "← the largest"
+    for factor in (term.x, term.w):
+        if factor is not None and factor.padding:
+            cell = "" if factor.copy_of is None else f", a copy of [{','.join(map(str, factor.copy_of))}]"
+            remark = f"padding{cell}"
+    return term, remark
+
+
+def _aligned(rows: list[tuple[Term, str]]) -> list[str]:
+    if not rows:
+        return []
+    terms = [term for term, _ in rows]
+    cells = [[term.x.text for term in terms], column([term.x.value for term in terms])]
+    factors = [term.w for term in terms if term.w is not None]
+    if len(factors) == len(terms):
+        cells += [["×"] * len(terms), [f.text for f in factors], column([f.value for f in factors])]
+        cells += [["="] * len(terms), column([term.product for term in terms])]
+    left = {0, 3}
+    width = [max(map(len, part)) for part in cells]
+    return [
+        ("  " + "  ".join(text.ljust(w) if i in left else text.rjust(w) for i, (text, w) in enumerate(
+            zip(line, width, strict=True))) + (f"  {remark}" if remark else "")).rstrip()
+        for line, (_, remark) in zip(zip(*cells, strict=True), rows, strict=True)
+    ]  # fmt: skip
+
+
+def _foot(ledger: Ledger) -> list[str]:
+    """Subtotals, bias, total, and how far PyTorch's number is from it."""
+    parts: list[tuple[str, float]] = []
+    if len(ledger.subtotals) > 1:
+        parts = [(f"{ledger.by} {part.channel}", part.total) for part in ledger.subtotals[:12]]
+        rest = ledger.subtotals[12:]
+        if rest:
+            parts.append((f"{len(rest)} more {ledger.by}s", sum(part.total for part in rest)))
+    if ledger.bias is not None:
+        parts.append((ledger.bias.text, ledger.bias.value))
+    parts += [("total", ledger.total), ("PyTorch (float32)", ledger.reported)]
+    values = column([value for _, value in parts], digits=9)
+    left, right = max(len(name) for name, _ in parts), max(map(len, values))
+    lines = [f"  {name:<{left}}  {value:>{right}}" for (name, _), value in zip(parts, values, strict=True)]
+    difference = "0" if ledger.difference == 0 else f"{ledger.difference:.1e}"
+    allowed = f"allowed: {ledger.tolerance:g} of the sum of |terms|, {ledger.magnitude:.4g}"
+    return [*lines, f"  {'difference':<{left}}  {difference:>{right}}  ({allowed})"]

@@ -1,0 +1,249 @@
+"""Trace: one image through any net, every tensor kept by the name of what made it.
+
+Modules without children are watched by hooks; what a net computes between them (``F.relu(x)``, ``x.view(...)``,
+``a + b``) by a torch function mode. All tensors are copied at once, so an in-place operation later on cannot change
+what is shown. What is not known is a box: its name and its shapes are there, and nothing fails.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from ..errors import UsageError
+from .shapes import fits, refusal
+
+Array = NDArray[np.float32]
+IMAGE = "image"
+SAME = {"contiguous", "clone", "detach", "to", "float", "requires_grad_"}  # operations whose result has the same values
+RESHAPES = {"view", "reshape", "flatten"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of a layer: ``name`` is the module's (``pool#2`` when it is used again), or the operation's (``relu1``).
+
+    ``source`` names the call that made ``input`` ("image" for the net's own input, None where it is unknown). Arrays
+    have no batch axis; None where something other than a tensor goes in or comes out.
+    """
+
+    name: str
+    kind: str
+    source: str | None
+    input: Array | None
+    output: Array | None
+    module: nn.Module | None
+    parameters: str = ""
+
+    @property
+    def reads(self) -> str:
+        """What its input is called in ledgers."""
+        return self.source or f"{self.name}.input"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All calls of one forward pass in order, by name; the net saw ``image`` (C, H, W) and said ``output``.
+
+    With a ``target`` class also the ``value`` that was differentiated (``of``: the cross entropy "loss" for that class,
+    or its "score", the raw output) and its gradients: ``gradients`` by call name, for the call's output; ``weights`` by
+    parameter name; ``image_gradient``.
+    """
+
+    net: nn.Module
+    image: Array
+    output: Array
+    calls: dict[str, Call]
+    target: int | None = None
+    of: str = "loss"
+    value: float | None = None
+    gradients: dict[str, Array] = field(default_factory=dict)
+    weights: dict[str, Array] = field(default_factory=dict)
+    image_gradient: Array | None = None
+
+
+class Recorder(TorchFunctionMode):
+    """Watches a forward pass; ``seen`` is told of every call with its live output. Use it once, as a context.
+
+    ``replace`` may compute something else for an operation: it returns the result, or None to let it be.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        image: Tensor,
+        seen: Callable[[Call, Any], None],
+        replace: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any] = lambda *_: None,
+    ) -> None:
+        super().__init__()
+        self.net, self.seen, self.replace = net, seen, replace
+        self.made: dict[int, str] = {id(image): IMAGE}
+        self.kept: list[Any] = [image]  # an id is only unique among living tensors
+        self.names: set[str] = {IMAGE}
+        self.inside = 0
+        self.inputs: list[tuple[str | None, Array | None]] = []
+
+    def __enter__(self) -> "Recorder":
+        leaves = [(name, m) for name, m in self.net.named_modules() if next(m.children(), None) is None]
+        self.hooks = [hook for name, leaf in leaves for hook in self._watch(name, leaf)]
+        super().__enter__()  # type: ignore[no-untyped-call]  # torch has no annotation for it
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]  # torch has no annotation for it
+        for hook in self.hooks:
+            hook.remove()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if self.inside:
+            replaced = self.replace(func, args, kwargs)
+            return func(*args, **kwargs) if replaced is None else replaced
+        name = getattr(func, "__name__", "function")
+        source, copy = self._take(args)
+        replaced = self.replace(func, args, kwargs)
+        output = func(*args, **kwargs) if replaced is None else replaced
+        if copy is None or not isinstance(output, Tensor) or name.startswith("__"):
+            return output
+        if name in SAME:
+            if source is not None:
+                self.made[id(output)] = source
+                self.kept.append(output)
+            return output
+        kind = name.rstrip("_")
+        self._done(self._numbered(kind), kind, source, copy, output, functional(kind, args, kwargs), "")
+        return output
+
+    def _watch(self, name: str, leaf: nn.Module) -> list[Any]:
+        def before(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+            self.inside += 1
+            self.inputs.append(self._take(inputs))
+
+        def after(module: nn.Module, _: Any, output: Any) -> None:
+            source, copy = self.inputs.pop()
+            label = (name or type(module).__name__.lower()) + (f"#{times[0] + 1}" if times[0] else "")
+            times[0] += 1
+            self.names.add(label)
+            self._done(label, type(module).__name__, source, copy, output, module, name)
+            self.inside -= 1
+
+        times = [0]
+        return [leaf.register_forward_pre_hook(before), leaf.register_forward_hook(after)]
+
+    def _take(self, inputs: Any) -> tuple[str | None, Array | None]:
+        """The source and a copy of the first tensor among ``inputs``."""
+        tensor = next((item for item in inputs if isinstance(item, Tensor)), None)
+        if tensor is None:
+            return None, None
+        with torch._C.DisableTorchFunction():
+            return self.made.get(id(tensor)), array(tensor)
+
+    def _done(self, name: str, kind: str, source: str | None, copy: Array | None, output: Any,
+              module: nn.Module | None, parameters: str) -> None:  # fmt: skip
+        tensor = output if isinstance(output, Tensor) else None
+        with torch._C.DisableTorchFunction():
+            if tensor is not None:
+                self.made[id(tensor)] = name
+                self.kept.append(tensor)
+            made = None if tensor is None else array(tensor)
+            self.seen(Call(name, kind, source, copy, made, module, parameters), tensor)
+
+    def _numbered(self, kind: str) -> str:
+        number = 1
+        while f"{kind}{number}" in self.names:
+            number += 1
+        self.names.add(f"{kind}{number}")
+        return f"{kind}{number}"
+
+
+def trace(net: nn.Module, image: Tensor, target: int | None = None, of: Literal["loss", "score"] = "loss") -> Trace:
+    """Send ``image`` float (C, H, W), as the net takes it, through ``net`` in evaluation mode.
+
+    With ``target``, the index of a class, the gradients too. Raises LayerError where the net refuses the image,
+    UsageError where it is no classifier with that class. The net is left as it was.
+    """
+    calls: dict[str, Call] = {}
+    gradients: dict[str, Array] = {}
+
+    def seen(call: Call, output: Any) -> None:
+        calls[call.name] = call
+        if output is not None and output.requires_grad:  # registered now, a hook is told of the tensor as it is now
+
+            def keep(gradient: Tensor) -> None:
+                gradients[call.name] = array(gradient) + gradients.get(call.name, np.float32(0))
+
+            output.register_hook(keep)
+
+    stored = dict(net.named_parameters())
+    first = next(iter(stored.values()), torch.empty(0))
+    with evaluation(net), torch.set_grad_enabled(target is not None):
+        leaf = image.detach().to(first.device, first.dtype)[None].requires_grad_(target is not None)
+        given = leaf.clone()  # a net may begin with an in-place operation, which no leaf of the graph permits
+        try:
+            with Recorder(net, given, seen):
+                output = net(given)
+        except RuntimeError:
+            fit = fits(net, tuple(given.shape))
+            if fit.diagnosis is not None:
+                raise refusal(fit) from None
+            raise
+        last = output if isinstance(output, Tensor) else torch.zeros(0)  # of a net that makes something else: nothing
+        result = Trace(net, array(leaf), array(last), calls)
+        if target is None:
+            return result
+        if not isinstance(output, Tensor) or output.ndim != 2 or not 0 <= target < output.shape[1]:
+            raise UsageError(f"class {target} is none of the net's: it makes {result.output.shape}",
+                             "gradients need a net that makes one score a class, and the index of one")  # fmt: skip
+        value = output[0, target]
+        if of == "loss":
+            value = nn.functional.cross_entropy(output, torch.tensor([target], device=output.device))
+        wanted = {name: p for name, p in stored.items() if p.requires_grad}
+        found = torch.autograd.grad(value, [leaf, *wanted.values()], allow_unused=True)
+    weights = {name: array(g, batch=False) for name, g in zip(wanted, found[1:], strict=True) if g is not None}
+    return Trace(net, result.image, result.output, calls, target, of, float(value.detach()), gradients, weights,
+                 array(found[0]))  # fmt: skip
+
+
+def array(tensor: Tensor, batch: bool = True) -> Array:
+    """A copy on the CPU, without the batch axis if it has one of size 1."""
+    copied = tensor.detach().cpu().clone()
+    if copied.is_floating_point():
+        copied = copied.float()
+    single = batch and copied.ndim > 0 and copied.shape[0] == 1
+    return (copied[0] if single else copied).numpy()
+
+
+def functional(kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Module | None:
+    """The module that does what an operation between modules does, where one is known."""
+    if kind in ("relu", "tanh", "sigmoid"):
+        return nn.ReLU() if kind == "relu" else nn.Tanh() if kind == "tanh" else nn.Sigmoid()
+    if kind in RESHAPES:
+        return nn.Flatten()
+    if kind == "dropout":
+        return nn.Identity()
+    names = {
+        "max_pool2d": ("kernel_size", "stride", "padding", "dilation", "ceil_mode"),
+        "avg_pool2d": ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
+    }.get(kind)
+    if names is None:
+        return None
+    chosen = dict(zip(names, args[1:], strict=False)) | {name: kwargs[name] for name in names if name in kwargs}
+    return nn.MaxPool2d(**chosen) if kind == "max_pool2d" else nn.AvgPool2d(**chosen)
+
+
+@contextlib.contextmanager
+def evaluation(net: nn.Module) -> Iterator[None]:
+    """The net in evaluation mode inside the block; every module's own mode is put back afterwards."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

@@ -1,0 +1,179 @@
+"""The runs that the page may open: those in one folder, by name, and what was named when the lab was started.
+
+A run is only ever looked up in that list, so no text from outside becomes a path.
+"""
+
+import io
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from ..data.images import ImageSet
+from ..data.places import search_dirs
+from ..data.sources import NAMES, open_source
+from ..errors import ConvscopeError, DataError, UsageError, near
+from ..explain.drawing import centre_of_mass
+from ..recipe import Recipe
+from ..runs import RunFolder, every, find
+from ..weights import Model
+
+MOST_OPEN = 4
+CENTRED = 0.75  # pixels that a centre of mass may lie beside the middle: rounding alone makes up to 0.5
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run in the list. ``accuracy`` is a fraction; None, as ``finished`` false says, while there is no result.
+
+    ``model`` says whether there are weights to look into, ``resumable`` whether the run can go on.
+    """
+
+    name: str
+    data: str
+    net: str
+    epochs: int
+    accuracy: float | None
+    finished: bool
+    model: bool
+    resumable: bool
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run whose weights are loaded. Whoever hangs hooks on the net, as a trace does, holds ``lock``."""
+
+    folder: RunFolder
+    recipe: Recipe
+    model: Model
+    lock: Any = field(default_factory=Lock)
+
+    @cached_property
+    def images(self) -> ImageSet:
+        """The run's test images. Raises DataError where the data are gone or are not those of the run."""
+        recipe = self.recipe
+        data = open_source(
+            recipe.data, data_dir=Path(recipe.data_dir) if recipe.data_dir else None, offline=True,
+            image_size=recipe.image_size, skip_bad=recipe.skip_bad, val_fraction=recipe.val_fraction, seed=recipe.seed,
+        )  # fmt: skip
+        known = self.folder.environment().get("data")
+        prints = known.get("fingerprints") if isinstance(known, dict) else None
+        if not isinstance(prints, dict) or prints.get("test") != data.test.fingerprint:
+            raise DataError(f"the test images of {recipe.data} are not those that {self.folder.name} was tested on",
+                            "put the data back as they were")  # fmt: skip
+        return data.test
+
+    @cached_property
+    def logits(self) -> Tensor:
+        """Raw scores (N, K) of all test images."""
+        return self.model.logits(torch.from_numpy(self.images.images))
+
+    @cached_property
+    def centred_by_mass(self) -> bool:
+        """Whether the run's images have their centre of mass in the middle, as MNIST's have and scikit-learn's do not.
+
+        Judged by the median over the first test images; where these are gone, as MNIST's.
+        """
+        try:
+            images = self.images.images[:500].max(1)
+        except ConvscopeError:
+            return True
+        middle = (np.array(images.shape[1:]) - 1) / 2
+        masses = [np.array(mass) for image in images if (mass := centre_of_mass(image)) is not None]
+        return not masses or float(np.median([np.abs(mass - middle).max() for mass in masses])) < CENTRED
+
+    def test_image(self, index: int) -> NDArray[np.uint8]:
+        """Test image ``index`` as uint8 (C, H, W). Raises UsageError where there is none."""
+        if not 0 <= index < len(self.images):
+            raise UsageError(f"there is no test image {index}", f"they are counted from 0 to {len(self.images) - 1}")
+        image: NDArray[np.uint8] = self.images.images[index]
+        return image
+
+
+class Shelf:
+    """Finds and opens runs in ``root``. ``extra`` is a run elsewhere, ``data`` are data, both named by the user."""
+
+    def __init__(self, root: Path = Path("runs"), extra: RunFolder | None = None, data: str | None = None) -> None:
+        self.root, self.extra, self.data = root, extra, data
+        self._open: OrderedDict[tuple[Path, int], Opened] = OrderedDict()
+        self._lock = Lock()
+
+    def folders(self) -> dict[str, RunFolder]:
+        """Every run by its name."""
+        found = {folder.name: folder for folder in every(self.root)}
+        if self.extra is not None:
+            found[self.extra.name] = self.extra
+        return found
+
+    def folder(self, name: str) -> RunFolder:
+        """The run called ``name``. Raises DataError."""
+        folders = self.folders()
+        if name not in folders:
+            known = near(name[:60], folders) if folders else "train one in room 7, or with convscope train"
+            raise DataError(f"there is no run {name[:60]!r}", known)
+        return folders[name]
+
+    def listing(self) -> list[Listed]:
+        """What the page offers. A run whose files are damaged is left out."""
+        rows = []
+        for name, folder in self.folders().items():
+            try:
+                recipe, summary = folder.recipe(), folder.summary()
+            except ConvscopeError:
+                continue
+            accuracy = (summary or {}).get("test_accuracy")
+            done = (summary or {}).get("epochs")
+            rows.append(Listed(
+                name, recipe.data, recipe.net, recipe.epochs, accuracy if isinstance(accuracy, float) else None,
+                summary is not None, (folder.path / "model.safetensors").is_file(),
+                (folder.path / "resume.safetensors").is_file() and done != recipe.epochs,
+            ))  # fmt: skip
+        return rows
+
+    def open(self, name: str) -> Opened:
+        """The run with its weights as they are now on disk; the last few stay open."""
+        folder = self.folder(name)
+        path = folder.path / "model.safetensors"
+        try:
+            key = (path.resolve(), path.stat().st_mtime_ns)
+        except OSError:
+            raise DataError(f"{name} has no weights yet", "it saves them after its first epoch") from None
+        with self._lock:
+            if key not in self._open:
+                model = folder.model()
+                model.net.eval().requires_grad_(False)
+                self._open[key] = Opened(folder, folder.recipe(), model)
+                while len(self._open) > MOST_OPEN:
+                    self._open.popitem(last=False)
+            self._open.move_to_end(key)
+            return self._open[key]
+
+
+def choose(what: str | None) -> tuple[Shelf, str]:
+    """What ``convscope lab WHAT`` opens: the shelf, and the room as the address has it. Raises DataError."""
+    if what is None:
+        return Shelf(), ""
+    if (Path(what) / "recipe.json").is_file() or (Path("runs") / what / "recipe.json").is_file():
+        folder = find(what)
+        return Shelf(extra=folder), f"#/inside?run={quote(folder.name)}"
+    if what in NAMES or any((base / what).exists() for base in (Path(), *search_dirs(None))):
+        return Shelf(data=what), f"#/train?data={quote(what)}"
+    known = [*NAMES, *(folder.name for folder in every(Path("runs")))]
+    raise DataError(f"there is neither a run nor data called {what[:60]!r}", near(what[:60], known))
+
+
+def png(image: NDArray[np.uint8]) -> bytes:
+    """uint8 (C, H, W) as a PNG file."""
+    plane = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(plane)).save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,35 @@
+// Numbers as people read them. Full precision lives in data-value; here it is rounded for the eye.
+
+export const MINUS = "\u2212";
+
+// Up to `digits` significant digits; null (nothing yet, or not finite) is a dash.
+export function num(value, digits = 4) {
+  if (value === null || value === undefined) return "—";
+  if (Number.isInteger(value) && Math.abs(value) < 1e7) return minus(String(value));
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e7)) return minus(value.toExponential(Math.min(digits - 1, 3)));
+  return minus(String(Number(value.toPrecision(digits))));
+}
+
+// With a sign always, for what is added up.
+export function signed(value, digits = 4) {
+  return value >= 0 ? `+${num(value, digits)}` : num(value, digits);
+}
+
+export function minus(text) {
+  return text.replace(/-/g, MINUS);
+}
+
+// 8490 → "8 490", with a narrow no-break space, the same in both languages.
+export function count(value) {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+}
+
+// Some Chinese fonts draw "·" as wide as a letter; the dot of products is narrow everywhere.
+export function formula(text) {
+  return text.replace(/·/g, "\u22c5");
+}
+
+export function shape(sizes) {
+  return sizes.join("×");
+}

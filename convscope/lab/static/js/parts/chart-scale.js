@@ -1,0 +1,52 @@
+// Scales and ticks of a chart. No DOM in here.
+
+// values → pixels [from, to]; with `room` a little space above and below. Never a zero span.
+export function scale(values, [from, to], { log = false, room = false } = {}) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const v of values) {
+    if (v < low) low = v;
+    if (v > high) high = v;
+  }
+  if (!values.length) [low, high] = log ? [0.1, 1] : [0, 1];
+  if (log) [low, high] = [Math.log10(low), Math.log10(high)];
+  if (low === high) [low, high] = [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
+  if (room) [low, high] = [low - (high - low) * 0.04, high + (high - low) * 0.04];
+  const at = (v) => from + ((log ? Math.log10(v) : v) - low) / (high - low) * (to - from);
+  return { at, low, high, log };
+}
+
+// Four to seven round numbers within the scale (powers of ten, and their halves, where it is logarithmic).
+export function ticks({ low, high, log }) {
+  if (log) {
+    const found = [];
+    for (let power = Math.floor(low); power <= high; power += 1) {
+      for (const m of high - low > 3 ? [1] : [1, 2, 5]) {
+        const place = power + Math.log10(m);
+        if (place >= low && place <= high) found.push(m * 10 ** power);
+      }
+    }
+    return found;
+  }
+  const rough = (high - low) / 6;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].find((m) => m * power >= rough) * power;
+  const found = [];
+  for (let k = Math.ceil(low / step); k * step <= high + step * 1e-9; k += 1) found.push(Number((k * step).toPrecision(12)));
+  return found;
+}
+
+// An SVG path through the points; null breaks it.
+export function path(points, across, up, log = false) {
+  let text = "";
+  let pen = "M";
+  for (const [x, y] of points) {
+    if (y === null || (log && y <= 0)) {
+      pen = "M";
+      continue;
+    }
+    text += `${pen}${across.at(x).toFixed(1)} ${up.at(y).toFixed(1)}`;
+    pen = "L";
+  }
+  return text;
+}

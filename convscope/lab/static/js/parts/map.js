@@ -1,0 +1,75 @@
+// A feature map or an image on canvas, at its native size, enlarged without smoothing. One focusable cursor reads it out.
+
+import { diverging, grey, limitOf } from "../core/colour.js";
+import { h } from "../core/dom.js";
+import { num } from "../core/format.js";
+import { stepTo } from "../core/roving.js";
+import { isDark, onTheme } from "../core/theme.js";
+
+// options: label, testid, width (CSS pixels), spoken(r, c, value), onat(r, c, how: "focus" | "hover" | "leave" | "pin").
+// draw({rows, columns, values, limit?, low?, high?, rgb?}): with low/high it is grey, with rgb values are 3 planes in 0…1.
+export function map({ label, testid, width = 160, spoken, onat = null }) {
+  const canvas = h("canvas", { "aria-hidden": "true" });
+  const cursor = h("span", { class: "cursor", hidden: true });
+  const box = h("span", { class: "window", hidden: true });
+  const element = h("div", { class: "map", "data-testid": testid, role: "img", "aria-label": label, style: { "--width": `${width}px` } }, canvas, box, cursor);
+  let data = null;
+  let at = [0, 0];
+
+  if (onat) {
+    element.tabIndex = 0;
+    element.setAttribute("role", "application");
+    element.addEventListener("keydown", (event) => {
+      const to = event.key === "Enter" ? at : stepTo(event.key, ...at, data.rows, data.columns, event.ctrlKey);
+      if (!to) return;
+      event.preventDefault();
+      move(to, event.key === "Enter" ? "pin" : "focus");
+    });
+    element.addEventListener("pointermove", (event) => onat(...place(event), "hover"));
+    element.addEventListener("pointerleave", () => onat(-1, -1, "leave"));
+    element.addEventListener("click", (event) => move(place(event), "pin"));
+  }
+
+  function place(event) {
+    const area = canvas.getBoundingClientRect();
+    const clip = (share, size) => Math.min(size - 1, Math.max(0, Math.floor(share * size)));
+    return [clip((event.clientY - area.top) / area.height, data.rows), clip((event.clientX - area.left) / area.width, data.columns)];
+  }
+
+  function move(to, how) {
+    at = to;
+    put(cursor, at[0], at[1], 1, 1);
+    const value = data.values[at[0] * data.columns + at[1]];
+    element.setAttribute("aria-label", spoken ? spoken(...at, value) : `${label}: ${at[0]}, ${at[1]}: ${num(value)}`);
+    onat(...at, how);
+  }
+
+  function put(mark, row, column, high, wide) {
+    mark.hidden = false;
+    const place = { top: row / data.rows, left: column / data.columns, height: high / data.rows, width: wide / data.columns };
+    for (const [side, share] of Object.entries(place)) mark.style.setProperty(side, `${100 * share}%`);
+  }
+
+  function draw(next) {
+    data = next;
+    const { rows, columns, values, rgb } = data;
+    canvas.width = columns;
+    canvas.height = rows;
+    element.style.setProperty("--ratio", `${columns} / ${rows}`);
+    const limit = data.limit ?? limitOf(values);
+    const dark = isDark();
+    const image = new ImageData(columns, rows);
+    const area = rows * columns;
+    for (let i = 0; i < area; i += 1) {
+      const colour = rgb ? [0, 1, 2].map((plane) => Math.round(255 * values[plane * area + i]))
+        : data.low === undefined ? diverging(values[i], limit, dark) : grey(values[i], data.low, data.high);
+      image.data.set([...colour, 255], 4 * i);
+    }
+    canvas.getContext("2d").putImageData(image, 0, 0);
+  }
+
+  const silent = onTheme(() => data && element.isConnected && draw(data));
+  // Outline a window of the map (cells, may be fractional); null hides it.
+  const outline = (window) => (window ? put(box, window.row, window.column, window.rows, window.columns) : (box.hidden = true));
+  return { element, draw, outline, leave: silent, at: () => at };
+}

@@ -1,0 +1,39 @@
+// How sure the net is: one bar a class, the likeliest twelve where there are many. A bar opens its score's ledger.
+
+import { h } from "../../core/dom.js";
+
+const MOST = 12;
+
+export function bars(t, { onpick }) {
+  const list = h("ol", { class: "bars", "aria-label": t("inside.probabilities"), "data-testid": "bars" });
+  let rows = [];
+
+  function draw({ classes, probabilities, label }) {
+    const order = probabilities.map((p, i) => [p, i]);
+    if (order.length > MOST) order.sort((a, b) => b[0] - a[0]).splice(MOST);
+    if (rows.length !== order.length) build(order.length);
+    const best = Math.max(...probabilities);
+    order.forEach(([p, i], k) => {
+      const { item, button, name, value, fill } = rows[k];
+      item.className = `${p === best ? "best" : ""} ${i === label ? "truth" : ""}`;
+      item.dataset.value = p;
+      item.dataset.testid = `p-${i}`;
+      button.dataset.class = i;
+      name.textContent = classes[i];
+      value.textContent = `${(100 * p).toFixed(p > 0.9995 || p < 0.0005 ? 0 : 1)}\u202f%`;
+      fill.style.setProperty("width", `${100 * p}%`);
+      button.setAttribute("aria-label", `${classes[i]}: ${(100 * p).toFixed(1)} %${i === label ? `, ${t("inside.true_class")}` : ""}`);
+    });
+  }
+
+  function build(count) {
+    rows = Array.from({ length: count }, () => {
+      const [name, value, fill] = ["name", "n value", "fill"].map((kind) => h("span", { class: kind }));
+      const button = h("button", { class: "bar", onclick: () => onpick(Number(button.dataset.class)) }, name, h("span", { class: "track" }, fill), value);
+      return { item: h("li", {}, button), button, name, value, fill };
+    });
+    list.replaceChildren(...rows.map(({ item }) => item));
+  }
+
+  return { element: list, draw };
+}

@@ -1,0 +1,102 @@
+// Every layer's output as maps, zero in the middle of the colours, one scale a layer. One tab stop a layer.
+
+import { plane } from "../../core/binary.js";
+import { limitOf } from "../../core/colour.js";
+import { h, show } from "../../core/dom.js";
+import { num, shape } from "../../core/format.js";
+import { map } from "../../parts/map.js";
+
+const ROW = 40; // features of a vector in one row
+
+// onpick(layer, index) when an element is chosen by click or Enter.
+export function layers(t, { onpick }) {
+  const element = h("div", { class: "layers" });
+  let signature = "";
+  let rows = new Map(); // name → {maps, places, wide}
+
+  function build(heads) {
+    for (const row of rows.values()) row.maps.forEach((one) => one.leave());
+    rows = new Map(heads.map((head) => [head.name, layer(head)]));
+    show(element, [...rows.values()].map((row) => row.element));
+  }
+
+  function layer({ name, kind, shape: size, shown, ledger }) {
+    const image = size.length === 3;
+    const output = h("output", { class: "readout", "data-testid": `readout-${name}` });
+    const at = (c, r, k) => (image ? [c, r, k] : [r * ROW + k]);
+    const inside = (index) => image || index[0] < size[0];
+    const count = image ? shown : 1;
+    const columns = image ? size[2] : Math.min(ROW, size[0]);
+    const width = image ? Math.min(132, Math.max(54, columns * 4)) : Math.min(560, columns * (columns > 20 ? 14 : 28));
+    const maps = Array.from({ length: count }, (_, c) => {
+      const one = map({ label: image ? t("inside.map", { name, c }) : name, testid: `map-${name}-${c}`, width,
+        spoken: (r, k, value) => (inside(at(c, r, k)) ? `${name} [${at(c, r, k).join(", ")}]: ${num(value)}` : name),
+        onat: (r, k, how) => {
+          if (how === "leave") return (output.textContent = row.range);
+          const index = at(c, r, k);
+          if (!inside(index)) return;
+          output.textContent = `${name}[${index.join(", ")}] = ${num(row.value(index))}`;
+          if (how === "pin" && ledger) onpick(name, index);
+        } });
+      one.element.tabIndex = c ? -1 : 0;
+      return one;
+    });
+    const list = h("div", { class: `maps${image ? "" : " vector"}`, role: "group", "aria-label": t("inside.maps", { name, n: count }) }, maps.map((one) => one.element));
+    list.addEventListener("keydown", (event) => hop(event, maps), true);
+    const note = image && shown < size[0] ? t("inside.first", { n: shown, all: size[0] }) : "";
+    const section = h("section", { class: "layer", "data-testid": `layer-${name}` },
+      h("header", {}, h("h3", {}, h("code", {}, name)), h("span", { class: "hint" }, `${kind} · ${shape(size)} `, note), output), list);
+    const row = { element: section, maps, columns, image, output, range: "", value: () => null };
+    return row;
+  }
+
+  // Shift and an arrow: the neighbouring map of the layer.
+  function hop(event, maps) {
+    const by = event.shiftKey && { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const from = maps.findIndex((one) => one.element === event.target);
+    if (!by || from < 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const to = maps[Math.min(maps.length - 1, Math.max(0, from + by))].element;
+    maps[from].element.tabIndex = -1;
+    to.tabIndex = 0;
+    to.focus();
+  }
+
+  function draw(heads, arrays) {
+    const next = JSON.stringify(heads.map(({ name, shape: size, shown }) => [name, size, shown]));
+    if (next !== signature) build(heads);
+    signature = next;
+    for (const { name, low, high } of heads) {
+      const row = rows.get(name);
+      const array = arrays[`map.${name}`];
+      const limit = Math.max(Math.abs(low), Math.abs(high));
+      row.range = row.output.textContent = `${num(low, 3)} … ${num(high, 3)}`;
+      if (row.image) {
+        row.maps.forEach((one, c) => one.draw({ ...plane(array, c), limit }));
+        const [, height, width] = array.shape;
+        row.value = ([c, r, k]) => array.values[(c * height + r) * width + k];
+      } else {
+        const high_ = Math.ceil(array.values.length / row.columns);
+        const values = new Float32Array(high_ * row.columns);
+        values.set(array.values);
+        row.maps[0].draw({ rows: high_, columns: row.columns, values, limit: limit || limitOf(values) });
+        row.value = ([i]) => array.values[i];
+      }
+    }
+  }
+
+  // Outline what belongs together: places is [{tensor, channel, row, column, rows, columns}, …].
+  function outline(places) {
+    for (const row of rows.values()) row.maps.forEach((one) => one.outline(null));
+    for (const { tensor, channel, ...window } of places) rows.get(tensor)?.maps[channel]?.outline(window);
+  }
+
+  // The window of a map that stands for an element, in the form that outline() takes.
+  function spot(tensor, index) {
+    if (index.length === 3) return { tensor, channel: index[0], row: index[1], column: index[2], rows: 1, columns: 1 };
+    return { tensor, channel: 0, row: Math.floor(index[0] / ROW), column: index[0] % ROW, rows: 1, columns: 1 };
+  }
+
+  return { element, draw, outline, spot, leave: () => { for (const row of rows.values()) row.maps.forEach((one) => one.leave()); } };
+}

@@ -1,0 +1,67 @@
+// The run under way: what the server has sent so far. The connection mends itself; nothing is lost by a pause of it.
+
+import { ask } from "../../core/api.js";
+import { unpack } from "../../core/binary.js";
+
+// onchange(run) at every event: run is {state, losses, norms, probe}; onend(run) once it is over.
+export function live({ onchange, onend }) {
+  let source = null;
+  let run = null;
+  let fetching = false;
+
+  function connect(job) {
+    if (run?.job === job && (source || !running(run.state))) return;
+    close();
+    run = { job, state: null, losses: [], norms: [], probe: null, looked: 0 };
+    source = new EventSource(`/api/train/events?job=${job}`);
+    source.onmessage = (event) => take(JSON.parse(event.data));
+  }
+
+  function take({ losses, norms, epochs_done: news, ...state }) {
+    const told = run.state?.epochs_done ?? [];
+    run.state = { ...state, epochs_done: news.length ? [...told.filter((row) => row.epoch < news[0].epoch), ...news] : told };
+    run.losses = merge(run.losses, losses);
+    run.norms = merge(run.norms, norms);
+    onchange(run);
+    if (state.probe_version !== run.looked) look();
+    if (!running(state)) {
+      close();
+      onend(run);
+    }
+  }
+
+  // The latest look at the probe images; one question at a time, and none where nobody sees it.
+  async function look() {
+    if (fetching || document.hidden) return;
+    fetching = true;
+    const mine = run;
+    const version = mine.state.probe_version;
+    try {
+      mine.probe = unpack(await ask("/api/train/probe"));
+      mine.looked = version;
+      if (mine === run) onchange(mine);
+    } finally {
+      fetching = false;
+    }
+    if (mine === run && mine.state.probe_version !== mine.looked) look();
+  }
+
+  function close() {
+    source?.close();
+    source = null;
+  }
+
+  return { connect, close, run: () => run };
+}
+
+export function running(state) {
+  return Boolean(state) && ["opening", "training", "paused"].includes(state.status);
+}
+
+// Points that came later go behind; a point of the same update takes the place of the old one.
+export function merge(old, news) {
+  if (!news.length) return old;
+  const from = news[0][0];
+  const kept = old.length && old.at(-1)[0] >= from ? old.filter(([step]) => step < from) : old;
+  return [...kept, ...news];
+}

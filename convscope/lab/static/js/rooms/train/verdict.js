@@ -1,0 +1,72 @@
+// Where a net is wrong: the confusion matrix, whose cells open their images, and the surest mistakes.
+
+import { ask } from "../../core/api.js";
+import { css, diverging, inkOn } from "../../core/colour.js";
+import { h, show } from "../../core/dom.js";
+import { count } from "../../core/format.js";
+import { isDark, onTheme } from "../../core/theme.js";
+import { grid } from "../../parts/grid.js";
+import { source } from "../inside/picker.js";
+
+const MOST_CLASSES = 30;
+
+// onrun(name), oncell([true, predicted]): the user chooses a cell.
+export function verdict(t, { oncell }) {
+  const matrix = grid({ label: t("train.confusion"), testid: "confusion", spoken: (r, c, cell) => t("train.cell", { truth: found?.names[r], said: found?.names[c], n: cell.value }),
+    onat: (r, c, how) => { if (how === "focus") oncell([r, c]); } });
+  const element = h("div", { class: "verdict" });
+  const opened = h("div", { class: "opened", "data-testid": "opened" });
+  let found = null; // {run, names, evaluation, worst}
+  const silent = onTheme(() => found && paint());
+
+  async function draw(run, cell) {
+    if (!run) return show(element);
+    if (found?.run !== run) await load(run);
+    if (cell.length === 2) await open(run, cell);
+    else show(opened);
+  }
+
+  async function load(run) {
+    const name = encodeURIComponent(run);
+    const { evaluation, worst } = await ask(`/api/runs/${name}/verdict`);
+    found = { run, names: evaluation.classes.map((row) => row.name), evaluation, worst };
+    const { names } = found;
+    const few = names.length <= MOST_CLASSES;
+    if (few) paint();
+    matrix.element.classList.toggle("small", names.length > 10);
+    const [low, high] = evaluation.interval.map((p) => (100 * p).toFixed(2));
+    show(element, h("h2", {}, t("train.where_wrong", { run })),
+      h("p", { "data-testid": "verdict", "data-value": evaluation.accuracy }, t("train.accuracy_of", { p: (100 * evaluation.accuracy).toFixed(2), n: count(evaluation.images), low, high })),
+      h("div", { class: "judged-pair" },
+        few && h("div", { class: "scroll" }, h("div", { class: "confusion", style: { "--n": names.length } }, h("p", { class: "hint" }, t("train.confusion_hint")),
+          h("div", { class: "columns", "aria-hidden": "true" }, names.map((text) => h("span", {}, text))), h("div", { class: "with-rows" }, h("div", { class: "rows", "aria-hidden": "true" }, names.map((text) => h("span", {}, text))), matrix.element))),
+        opened),
+      h("h3", {}, t("train.worst")), worst.length ? pictures(run, worst) : h("p", {}, t("train.no_mistakes")));
+  }
+
+  function paint() {
+    const counts = found.evaluation.confusion;
+    const most = Math.max(1, ...counts.map((row, r) => Math.max(...row.filter((_, c) => c !== r), 0)));
+    const dark = isDark();
+    matrix.draw(counts.map((row, r) => row.map((n, c) => {
+      const colour = r === c ? diverging(-0.35, 1, dark) : n ? diverging(0.15 + (0.85 * n) / most, 1, dark) : diverging(0, 1, dark);
+      return { value: n, text: n ? String(n) : "·", colour: css(colour), ink: css(inkOn(colour)) };
+    })));
+  }
+
+  async function open(run, [label, predicted]) {
+    const { images, shown } = await ask(`/api/runs/${encodeURIComponent(run)}/cell?label=${label}&predicted=${predicted}`);
+    const words = { truth: found.names[label], said: found.names[predicted], n: images };
+    show(opened, h("h3", {}, t("train.cell", words)), shown.length > 0 && pictures(run, shown));
+  }
+
+  function pictures(run, mistakes) {
+    return h("ul", { class: "mistakes" }, mistakes.map(({ index, label, predicted, probability }) => {
+      const words = t("train.mistake", { truth: found.names[label], said: found.names[predicted], p: (100 * probability).toFixed(1) });
+      return h("li", {}, h("a", { href: `#/inside?run=${encodeURIComponent(run)}&test=${index}`, "data-testid": `mistake-${index}`, "aria-label": words, title: words },
+        h("img", { src: source(run, index), alt: "", width: 56, height: 56, loading: mistakes.length > 30 ? "lazy" : null }), h("span", {}, label === predicted ? `${(100 * probability).toFixed(0)}\u202f%` : `${found.names[label]} → ${found.names[predicted]}`)));
+    }));
+  }
+
+  return { element, draw, forget: () => { found = null; }, leave: silent };
+}

@@ -1,0 +1,1 @@
+"""What is trained: specs, named nets, shapes."""

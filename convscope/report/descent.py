@@ -1,0 +1,81 @@
+"""Three ways of descending as one picture: their paths on the map of the loss, and what each spends."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..explain.descent import Descent, Regression
+from .style import COLOURS, INK, QUIET, new_figure, quiet_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GRID = 160  # points along each side of the map
+UNITS = {"updates": "updates (logarithmic)", "samples": "samples seen", "seconds": "seconds in updates (logarithmic)"}
+
+
+def draw_descent(descent: Descent, regression: Regression | None = None) -> "Figure":
+    """Loss against updates, samples and seconds; on the left the map with the paths, or the angles for a net."""
+    figure = new_figure(12, 8)
+    mosaic = figure.subplot_mosaic([["left", unit] for unit in UNITS], width_ratios=[1.25, 1])
+    axes = mosaic["left"]
+    if regression:
+        _draw_map(axes, descent, regression)
+    else:
+        _draw_angles(axes, descent)
+    for unit, title in UNITS.items():
+        panel = mosaic[unit]
+        quiet_axes(panel)
+        for regime, colour in zip(descent.regimes, COLOURS, strict=False):
+            x = [getattr(point, unit) for point in regime.points]
+            y = [point.loss for point in regime.points]
+            panel.plot(x, y, color=colour, linewidth=1.4, marker="o" if len(x) < 60 else "", markersize=3)
+        panel.set_yscale("log")
+        if unit != "samples":
+            panel.set_xscale("log", nonpositive="mask")  # the start, at 0, is not on it
+        panel.set_xlabel(title)
+        panel.set_ylabel("loss over all samples")
+    return figure
+
+
+def _label(name: str, batch_size: int) -> str:
+    return f"{name} (batch size {batch_size:,})"
+
+
+def _draw_map(axes: "Axes", descent: Descent, regression: Regression) -> None:
+    best = regression.best()
+    places = np.array([p.parameters for regime in descent.regimes for p in regime.points])
+    low, high = np.minimum(places.min(0), best), np.maximum(places.max(0), best)
+    margin = 0.12 * (high - low) + 1e-9
+    ws, bs = (np.linspace(low[i] - margin[i], high[i] + margin[i], GRID) for i in (0, 1))
+    heights = regression.map(ws, bs)
+    levels = np.geomspace(heights.min() * 1.02, heights.max(), 18)
+    axes.contourf(ws, bs, heights, levels=levels, cmap="Greys", alpha=0.35, extend="both")
+    axes.contour(ws, bs, heights, levels=levels, colors=QUIET, linewidths=0.5)
+    for regime, colour in zip(descent.regimes, COLOURS, strict=False):
+        path = np.array([p.parameters for p in regime.points])
+        width = 1.8 if len(path) < 60 else 1.2 if len(path) < 600 else 0.7
+        axes.plot(*path.T, color=colour, linewidth=width, marker="o" if len(path) < 60 else "", markersize=3.5,
+                  label=_label(regime.name, regime.batch_size))  # fmt: skip
+    axes.plot(*descent.regimes[0].points[0].parameters, marker="s", color=INK, linestyle="", label="start", zorder=4)
+    axes.plot(*best, marker="*", markersize=13, color=INK, linestyle="", label="least loss", zorder=4)
+    axes.set_xlabel("w")
+    axes.set_ylabel("b")
+    axes.set_title(f"Paths on the loss of y ≈ w·x + b, {descent.epochs} epochs", loc="left", color=INK)
+    axes.legend(frameon=False, fontsize=9, loc="best")
+
+
+def _draw_angles(axes: "Axes", descent: Descent) -> None:
+    quiet_axes(axes)
+    for regime, colour in zip(descent.regimes, COLOURS, strict=False):
+        angles = [(p.samples, p.angle) for p in regime.points if p.angle is not None]
+        axes.plot(*zip(*angles, strict=True), color=colour, linewidth=1.4, marker="o",
+                  markersize=4, label=_label(regime.name, regime.batch_size))  # fmt: skip
+    axes.set_ylim(-3, 120)
+    axes.set_yticks([0, 30, 60, 90, 120])
+    axes.axhline(90, color=QUIET, linewidth=0.8, linestyle=":")
+    axes.set_xlabel("samples seen")
+    axes.set_ylabel("degrees between the batch's gradient and the full one")
+    axes.set_title(f"How far a batch's gradient points astray: {descent.objective}", loc="left", color=INK)
+    axes.legend(frameon=False, fontsize=9, loc="best")

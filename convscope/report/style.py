@@ -1,0 +1,44 @@
+"""How every picture looks: one palette, quiet axes, files written whole."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from ..files import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette: told apart by colour-blind eyes too.
+COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]
+INK, QUIET, FAINT = "#222222", "#8a8a8a", "#e6e6e6"
+
+FORMATS = ("png", "svg", "pdf", "jpg", "webp")
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """A figure of width × height inches that no window or global state knows about."""
+    from matplotlib.figure import Figure  # imports for half a second, so only when something is drawn
+
+    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure whole or not at all. The name's ending decides the format; UsageError for an unknown one."""
+    kind = path.suffix.lstrip(".").lower() or "png"
+    if kind not in FORMATS:
+        raise UsageError(f"{path.name} is no name for a picture", f"known endings: {', '.join(FORMATS)}")
+    buffer = BytesIO()
+    figure.savefig(buffer, format=kind, dpi=150)
+    write_atomic(path, buffer.getvalue())
+
+
+def quiet_axes(axes: "Axes") -> None:
+    """Only the lines that carry information."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(QUIET)
+    axes.tick_params(colors=INK)
+    axes.grid(axis="y", color=FAINT, linewidth=0.8)
+    axes.set_axisbelow(True)

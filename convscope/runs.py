@@ -1,0 +1,252 @@
+"""A run is a folder. Its files are written whole, read strictly, and never overwritten by another run.
+
+recipe.json is written last of the files that a run begins with, and log.csv and epochs.csv are safe on the disk before
+the state that follows them is saved. So wherever a run was killed, the folder is no run yet, or it can be resumed.
+
+recipe.json        every choice
+environment.json   versions, machine, and the fingerprints of the data
+log.csv            epoch,step,loss: the mean loss of each log interval; step counts the updates of its epoch
+epochs.csv         one row an epoch
+model.safetensors  the net, self-describing
+resume.safetensors all that the next update depends on
+summary.json       what it came to
+curves.png         loss and accuracy against epoch
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .checkpoint import ResumePoint
+from .errors import DataError, UsageError, near
+from .files import append, disk_error, own_file, remove, remove_leftovers, sync, write_atomic
+from .loop import Epoch, Progress, Record
+from .recipe import Recipe
+from .strict_json import dumps
+from .weights import Model, load_model
+
+LOG_COLUMNS = ["epoch", "step", "loss"]
+EPOCH_COLUMNS = ["epoch", "train_loss", "test_loss", "test_accuracy", "lr", "seconds", "images_per_second"]
+VAL_COLUMNS = ["val_loss", "val_accuracy"]
+LARGEST_TEXT = 64 * 2**20  # bytes of a JSON or CSV file that is read: more is not ours
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run on disk. Every reader raises DataError where a file is absent, damaged, or a link to somewhere else."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's own name, such as note-mnist-1."""
+        return self.path.resolve().name
+
+    def recipe(self) -> Recipe:
+        """The choices of the run."""
+        try:
+            return Recipe.from_json(self.text("recipe.json"))
+        except UsageError as error:
+            raise DataError(f"{self.path / 'recipe.json'} is damaged: {error.message}", error.help) from None
+
+    def environment(self) -> dict[str, Any]:
+        """Versions, machine and data of the run."""
+        return self._json("environment.json")
+
+    def summary(self) -> dict[str, Any] | None:
+        """What the run came to, or None while it is not finished."""
+        if not os.path.lexists(self.path / "summary.json"):
+            return None
+        value = self._json("summary.json")
+        missing = [key for key in ("epochs", "steps", "test_accuracy", "stopped_by") if key not in value]
+        if missing:
+            raise DataError(f"{self.path / 'summary.json'} is damaged: it lacks {', '.join(missing)}")
+        return value
+
+    def model(self) -> Model:
+        """The net with the run's weights: the best by validation where there was one, else the last."""
+        return load_model(self._file("model.safetensors"))
+
+    def epochs(self) -> list[Epoch]:
+        """The rows of epochs.csv."""
+        return [
+            Epoch(**{name: int(value) if name == "epoch" else value for name, value in row.items()})  # type: ignore[arg-type]  # epoch is whole
+            for row in self._rows("epochs.csv", EPOCH_COLUMNS, VAL_COLUMNS)
+        ]
+
+    def losses(self) -> list[Progress]:
+        """The rows of log.csv."""
+        rows = self._rows("log.csv", LOG_COLUMNS, [])
+        return [Progress(int(row["epoch"]), int(row["step"]), row["loss"]) for row in rows]
+
+    def resume_point(self) -> ResumePoint | None:
+        """What the next update depends on; None where the run was killed before its first save."""
+        if not os.path.lexists(self.path / "resume.safetensors"):
+            return None
+        return ResumePoint.read(self._file("resume.safetensors"))
+
+    def _file(self, name: str) -> Path:
+        try:
+            return own_file(self.path, name)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and name == "model.safetensors":
+                raise DataError(f"{self.path} has no weights yet: it was stopped before its first save",
+                                f"go on with: convscope resume {self.path}") from None  # fmt: skip
+            if isinstance(error, FileNotFoundError | NotADirectoryError):
+                raise DataError(
+                    f"{self.path} is no run: it has no {name}", "name a folder that convscope train made"
+                ) from None
+            raise DataError(f"{self.path / name} cannot be read: {error.strerror}") from None
+
+    def text(self, name: str, errors: str = "strict") -> str:
+        """The content of a text file of the run."""
+        path = self._file(name)
+        try:
+            if path.stat().st_size > LARGEST_TEXT:
+                raise DataError(f"{path} is larger than {LARGEST_TEXT >> 20} MiB, so convscope did not write it")
+            return path.read_text(encoding="utf-8", errors=errors)
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path} cannot be read: {error}") from None
+
+    def _json(self, name: str) -> dict[str, Any]:
+        try:
+            value = json.loads(self.text(name))
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{self.path / name} is damaged: {error}") from None
+        if not isinstance(value, dict):
+            raise DataError(f"{self.path / name} is damaged: it must hold a JSON object")
+        return value
+
+    def _rows(self, name: str, columns: list[str], optional: list[str]) -> list[dict[str, float]]:
+        text = self.text(name, errors="replace")  # what a power cut tore need not be text
+        lines = text.split("\n")[:-1]  # and is no whole line
+        header = lines[0].split(",") if lines else []
+        if header not in (columns, columns + optional):
+            raise DataError(f"{self.path / name} is damaged: its header must be {','.join(columns)}")
+        rows = []
+        for number, line in enumerate(lines[1:], 2):
+            try:
+                values = [float(cell) for cell in line.split(",")]
+                rows.append(dict(zip(header, values, strict=True)))
+            except ValueError:
+                raise DataError(f"{self.path / name} is damaged in line {number}: {line[:60]!r}") from None
+        return rows
+
+
+class RunWriter:
+    """Writes one run's files as its records come in. Whoever has one holds the run's lock."""
+
+    def __init__(self, folder: RunFolder, validation: bool) -> None:
+        self.path = folder.path
+        self.columns = EPOCH_COLUMNS + (VAL_COLUMNS if validation else [])
+        self._unsafe: set[Path] = set()  # files with rows that a power cut could still take back
+
+    def begin(self, recipe: Recipe, environment: dict[str, Any]) -> None:
+        """Write what is known before the first update."""
+        write_atomic(self.path / "environment.json", dumps(environment, indent=2) + "\n")
+        self._begin_logs()
+        write_atomic(self.path / "recipe.json", recipe.to_json())
+
+    def _begin_logs(self) -> None:
+        write_atomic(self.path / "log.csv", ",".join(LOG_COLUMNS) + "\n")
+        write_atomic(self.path / "epochs.csv", ",".join(self.columns) + "\n")
+
+    def begin_again(self, recipe: Recipe, environment: dict[str, Any], log_rows: int, epoch_rows: int) -> None:
+        """Keep so many rows of log.csv and epochs.csv: those after them were written after the state was saved, and
+        the coming updates write them again. Raises DataError where rows are missing.
+        """
+        logs = {"log.csv": (LOG_COLUMNS, log_rows), "epochs.csv": (self.columns, epoch_rows)}
+        kept = {name: _first_rows(self.path, name, columns, count) for name, (columns, count) in logs.items()}
+        # The recipe first: an extended run is unfinished by it, whatever happens before the old summary is gone.
+        write_atomic(self.path / "recipe.json", recipe.to_json())
+        remove(self.path / "summary.json")
+        write_atomic(self.path / "environment.json", dumps(environment, indent=2) + "\n")
+        for name, text in kept.items():
+            write_atomic(self.path / name, text)
+        remove_leftovers(self.path)
+
+    def record(self, record: Record) -> None:
+        """Add a row to log.csv or epochs.csv."""
+        if isinstance(record, Progress):
+            self._append("log.csv", f"{record.epoch},{record.step},{record.loss!r}\n")
+        elif isinstance(record, Epoch):
+            self._append("epochs.csv", ",".join(repr(getattr(record, name)) for name in self.columns) + "\n")
+
+    def _append(self, name: str, row: str) -> None:
+        append(self.path / name, row)
+        self._unsafe.add(self.path / name)
+
+    def save(self, point: ResumePoint) -> None:
+        """Write resume.safetensors, after the rows that belong to it are safe."""
+        for path in sorted(self._unsafe):
+            sync(path)
+        self._unsafe.clear()
+        point.save(self.path / "resume.safetensors")
+
+    def forget(self) -> None:
+        """Remove the saved state, so that the run begins again when it is resumed."""
+        remove(self.path / "resume.safetensors")
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """Write summary.json."""
+        write_atomic(self.path / "summary.json", dumps(summary, indent=2) + "\n")
+
+
+def create(root: Path, name: str) -> RunFolder:
+    """Make ``root/name-<n>`` with the first number above all that exist. Raises TrainingError where it cannot."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        pattern = re.compile(re.escape(name) + r"-(\d{1,9})")
+        taken = [int(match[1]) for entry in root.iterdir() if (match := pattern.fullmatch(entry.name))]
+        number = max(taken, default=0) + 1
+        while True:
+            path = root / f"{name}-{number}"
+            try:
+                path.mkdir()
+                return RunFolder(path)
+            except FileExistsError:  # another process was quicker
+                number += 1
+    except OSError as error:
+        raise disk_error(root / name, error) from None
+
+
+def find(text: str, root: Path = Path("runs")) -> RunFolder:
+    """The run that a user means: a folder's path, or the name of a run in ``root``. Raises DataError."""
+    for path in (Path(text), root / text):
+        if (path / "recipe.json").is_file():
+            return RunFolder(path)
+    known = [folder.name for folder in every(root)]
+    if Path(text).is_dir():
+        raise DataError(f"{text} is no run: it has no recipe.json", "name a folder that convscope train made")
+    raise DataError(f"there is no run {text!r}", near(text, known) if known else "convscope train makes one")
+
+
+def every(root: Path) -> Iterator[RunFolder]:
+    """The runs in ``root``, by name and then number."""
+    if not root.is_dir():
+        return
+    folders = [entry for entry in root.iterdir() if (entry / "recipe.json").is_file()]
+    for path in sorted(folders, key=lambda path: _natural(path.name)):
+        yield RunFolder(path)
+
+
+def _natural(name: str) -> list[str | int]:
+    """A sorting key that puts run-9 before run-10."""
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", name))]
+
+
+def _first_rows(folder: Path, name: str, columns: list[str], count: int) -> str:
+    """Header and first ``count`` rows of a CSV whose end a crash may have torn."""
+    lines = RunFolder(folder).text(name, errors="replace").split("\n")[:-1]
+    if not lines or lines[0] != ",".join(columns):
+        raise DataError(f"{folder / name} is damaged: its header must be {','.join(columns)}")
+    if len(lines) <= count:
+        raise DataError(
+            f"{folder / name} has lost rows: it holds {len(lines) - 1}, but {count} belong to the saved state",
+            "put it back, or start a new run with convscope train",
+        )
+    return "".join(f"{line}\n" for line in lines[: count + 1])

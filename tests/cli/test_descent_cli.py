@@ -1,0 +1,82 @@
+"""``convscope batches`` and ``convscope descent`` as a user meets them."""
+
+import json
+from functools import partial
+
+import pytest
+
+from ..helpers import run_cli
+
+
+@pytest.fixture
+def cli(capsys):
+    return partial(run_cli, capsys)
+
+
+def test_the_notes_question(cli):
+    code, out, err = cli("batches", "--samples", "40000", "--batch-size", "32")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "40,000 samples in batches of 32 (mini-batch gradient descent)"
+    assert "updates in an epoch   ⌈40,000 / 32⌉ = 1,250" in out
+    assert "every batch is full" in out
+
+
+def test_mnist_and_drop_last_side_by_side(cli):
+    _, out, _ = cli("batches", "--epochs", "10")
+    rows = [line.split("  ") for line in out.splitlines()]
+    rows = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+    assert ["updates in an epoch", "⌈60,000 / 64⌉ = 938", "⌊60,000 / 64⌋ = 937"] in rows
+    assert ["the last batch holds", "32", "64"] in rows
+    assert ["updates in 10 epochs", "9,380", "9,370"] in rows
+
+
+def test_a_small_epoch_is_shown_sample_by_sample(cli):
+    _, out, _ = cli("batches", "--samples", "20", "-b", "6", "--epochs", "2", "--json")
+    found = json.loads(out)
+    assert [len(part) for part in found["strips"][0]] == [6, 6, 6, 2]
+    assert sorted(sample for part in found["strips"][0] for sample in part) == list(range(20))
+    assert found["strips"][0] != found["strips"][1]
+    _, out, _ = cli("batches", "--samples", "20", "-b", "6")
+    assert "  update 4     0  17" in out
+
+
+def test_descent_as_table_plot_and_json(cli, tmp_path):
+    file = tmp_path / "descent.png"
+    code, out, err = cli("descent", "--samples", "40", "--epochs", "5", "--plot", str(file))
+    assert (code, err) == (0, f"drawn: {file}\n")
+    assert file.read_bytes().startswith(b"\x89PNG")
+    lines = out.splitlines()
+    assert lines[0] == "regression with two parameters: 2 parameters, 40 samples, 5 epochs, lr 0.1"
+    assert [line.split()[:3] for line in lines if line.startswith(("stochastic ", "mini", "full"))] == [
+        ["stochastic", "1", "200"], ["mini-batch", "10", "20"], ["full", "batch", "40"],
+    ]  # fmt: skip
+    assert max(map(len, lines)) <= 105
+    code, out, _ = cli("descent", "--samples", "40", "--epochs", "2", "--json")
+    assert [r["samples"] for r in json.loads(out)["output"]["regimes"]] == [80, 80, 80]
+
+
+def test_descent_of_a_net(cli):
+    code, out, err = cli(
+        "descent", "--data", "digits", "--net", "linear", "--samples", "20", "-b", "5", "--epochs", "1"
+    )
+    assert code == 0
+    assert out.splitlines()[0].startswith("custom on 20 images of digits: 7,850 parameters")
+    assert err.splitlines() == ["stochastic: 20 updates", "mini-batch: 4 updates", "full batch: 1 updates"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["descent", "--plot", "x.txt"], "expected a .png, .svg or .pdf file"),
+        (["descent", "-b", "1"], "a mini-batch of 100 samples holds 2 to 99"),
+        (["descent", "--samples", "0"], "expected 2 to 10,000"),
+        (["descent", "--epochs", "0"], "expected 1 to 1,000,000"),
+        (["descent", "--lr", "0"], "expected a positive number"),
+        (["batches", "--samples", "0"], "expected a whole number"),
+        (["batches", "--samples", "5", "--drop-last"], "no update is left"),
+    ],
+)
+def test_bad_choices_end_with_exit_code_2(cli, arguments, message):
+    code, out, err = cli(*arguments)
+    assert (code, out) == (2, "")
+    assert message in err

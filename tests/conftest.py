@@ -1,0 +1,21 @@
+"""What all tests share: determinism, one thread, and the real MNIST where it is."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# One random stream for everybody and no deadlines: a test that fails once fails always, and a slow machine is no fault.
+settings.register_profile("convscope", derandomize=True, deadline=None, database=None,
+                          suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])  # fmt: skip
+settings.load_profile("convscope")
+
+
+@pytest.fixture
+def mnist_dir():
+    """The folder with the four real MNIST files; the test skips where there is none."""
+    folder = Path(os.environ.get("CONVSCOPE_DATA", "../shared/data")) / "mnist"
+    if not (folder / "train-images-idx3-ubyte.gz").exists():
+        pytest.skip("needs the real MNIST: set CONVSCOPE_DATA to a folder that holds mnist/")
+    return folder

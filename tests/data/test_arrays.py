@@ -1,0 +1,171 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from convscope.data.arrays import from_arrays, from_dataset, to_uint8
+from convscope.data.sources import open_source
+from convscope.errors import DataError
+
+X = np.arange(2 * 4 * 5, dtype=np.uint8).reshape(2, 4, 5)
+
+
+def test_axes_are_understood():
+    assert to_uint8(X, "x").shape == (2, 1, 4, 5)
+    assert to_uint8(X[:, None], "x").shape == (2, 1, 4, 5)
+    assert np.array_equal(to_uint8(X[..., None], "x")[:, 0], X)
+    colour = np.stack([X, X + 1, X + 2], axis=-1)
+    assert np.array_equal(to_uint8(colour, "x")[:, 2], X + 2)
+    assert to_uint8(np.zeros((2, 3, 8, 3), np.uint8), "x").shape == (2, 3, 8, 3), "channels first where both fit"
+
+
+@given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=5)))
+def test_every_stated_scale_gives_the_same_pixels(values):
+    expected = values[:, None]
+    for same in (values.astype(np.int64), values.astype(np.uint16), values / 255, (values / 255).astype(np.float32)):
+        assert np.array_equal(to_uint8(same, "x"), expected)
+    assert np.array_equal(to_uint8(values > 9, "x"), np.where(expected > 9, 255, 0))
+
+
+@pytest.mark.parametrize(
+    ("images", "text"),
+    [
+        (X / 10.0, "float64 images run from 0 to 3.9, expected 0 to 1"),
+        (X - 1.0, "run from -1 to"),
+        (np.full((1, 2, 2), np.nan), "run from nan to nan, expected 0 to 1"),
+        (X.astype(int) * 100, "int64 images run from 0 to 3900, expected 0 to 255"),
+        (X.astype(complex), "which are no numbers"),
+        (X.astype("datetime64[s]"), "which are no numbers"),
+        (np.zeros((2, 5, 6, 4), np.uint8), "images of shape (2, 5, 6, 4) cannot be used"),
+        (np.zeros((2, 5), np.uint8), "images of shape (2, 5) cannot be used"),
+        (np.zeros((0, 5, 5), np.uint8), "images of shape (0, 1, 5, 5) cannot be used"),
+    ],
+)
+def test_what_would_have_to_be_guessed_is_refused(images, text):
+    with pytest.raises(DataError) as caught:
+        to_uint8(images, "x")
+    assert text in caught.value.message
+
+
+def test_labels_are_numbers_or_names():
+    assert from_arrays(X, [1, 0]).classes == ("0", "1")
+    assert from_arrays(X, np.array([[2], [0]])).labels.tolist() == [2, 0]
+    named = from_arrays(X, ["b10", "b2"])
+    assert (named.classes, named.labels.tolist()) == (("b2", "b10"), [1, 0])
+    assert from_arrays(X, ["q", "p"], ("q", "p")).labels.tolist() == [0, 1]
+    assert from_arrays(torch.tensor(X), torch.tensor([1, 0]), ["no", "yes"]).classes == ("no", "yes")
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "text"),
+    [
+        ([0], None, "2 images have labels of shape (1,)"),
+        ([0.0, 1.0], None, "labels must be integers or names, not float64"),
+        ([0, -1], None, "labels run from -1 to 0"),
+        ([0, 2], ("a", "b"), "labels run from 0 to 2"),
+        ([0, 2**62], None, "labels run from 0 to 4611686018427387904"),
+        (["a", "z"], ("a", "b"), "label 'z' is no class"),
+        ([None, 1], None, "labels are Python objects"),
+        ([[1, 2], [3]], None, "labels cannot become a NumPy array"),
+    ],
+)
+def test_bad_labels(labels, classes, text):
+    with pytest.raises(DataError) as caught:
+        from_arrays(X, labels, classes)
+    assert text in caught.value.message
+
+
+class Listed(list):
+    """The smallest map-style dataset."""
+
+    classes = None
+
+
+def test_a_map_style_dataset_of_pillow_images_arrays_or_tensors():
+    arrays = Listed([(X[0], 0), (X[1], 1)])
+    pillow = Listed([(Image.fromarray(x), torch.tensor(i)) for i, x in enumerate(X)])
+    tensors = Listed([(torch.tensor(x).unsqueeze(0) / 255, np.int64(i)) for i, x in enumerate(X)])
+    for dataset in (arrays, pillow, tensors):
+        dataset.classes = ["left", "right"]
+        images = from_dataset(dataset)
+        assert np.array_equal(images.images[:, 0], X)
+        assert images.labels.tolist() == [0, 1]
+        assert images.classes == ("left", "right")
+
+
+def test_pillow_images_are_fitted_and_grey_ones_among_colour_become_colour():
+    dataset = [(Image.new("L", (4, 8), 9), 0), (Image.new("RGB", (8, 4), (1, 2, 3)), 1)]
+    with pytest.raises(DataError, match=r"image 1 has shape \(3, 4, 8\), but image 0 has \(3, 8, 4\)"):
+        from_dataset(dataset)
+    images = from_dataset(dataset, image_size=6)
+    assert images.images[:, :, 0, 0].tolist() == [[9, 9, 9], [1, 2, 3]]
+    assert images.shape == (3, 6, 6)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "text"),
+    [
+        ([X[0]], "item 0 is a ndarray"),
+        ([], "the dataset is empty"),
+        ([(X[0], 0), (X[1] - 3.0, 1)], "item 1: float64 images run from"),
+        ([(X[0], 0), ("a.png", 1)], "item 1: images of shape"),
+        ([(torch.ones(4, 4, requires_grad=True), 0)], "item 0: the image cannot become a NumPy array"),
+    ],
+)
+def test_bad_items_are_named(dataset, text):
+    with pytest.raises(DataError) as caught:
+        from_dataset(dataset)
+    assert text in caught.value.message
+
+
+def many(count=40, classes=4):
+    labels = np.arange(count) % classes
+    return (labels[:, None, None] * 20 + np.arange(36).reshape(6, 6)).astype(np.uint8), labels
+
+
+def test_every_form_in_python_is_opened():
+    x, y = many()
+    whole = open_source((x, y))
+    assert (len(whole.train), len(whole.test), whole.name) == (32, 8, "arrays")
+    pairs = open_source(((x[:30], y[:30]), (x[30:], y[30:])))
+    assert (len(pairs.train), len(pairs.test), pairs.notes) == (30, 10, ())
+    dataset = Listed(zip(x, y, strict=True))
+    one = open_source(dataset)
+    assert (one.name, one.train.fingerprint) == ("listed", whole.train.fingerprint)
+
+
+def test_two_datasets_are_matched_by_class_name():
+    x, y = many(classes=2)
+
+    class Named:
+        def __init__(self, classes):
+            self.classes = classes
+
+        def __len__(self):
+            return len(x)
+
+        def __getitem__(self, index):
+            return x[index], int(y[index])
+
+    data = open_source((Named(["cat", "dog"]), Named(["dog", "cat"])))
+    assert (data.test.labels == 1 - y).all()
+    assert data.classes == ("cat", "dog")
+    with pytest.raises(DataError, match="class 'cow' occurs in the test set, but not in the training set"):
+        open_source((Named(["cat", "dog"]), Named(["cow", "dog"])))
+
+
+@pytest.mark.parametrize("data", [5, (1, 2), (X,), {"a": 1}, np.zeros(3), None, (X, X, X)])
+def test_what_is_no_data_set(data):
+    with pytest.raises(DataError):
+        open_source(data)
+
+
+@given(st.integers(2, 30), st.integers(2, 30))
+def test_image_size_fits_arrays_as_it_does_files(height, width):
+    x = np.full((8, height, width), 7, np.uint8)
+    data = open_source((x, np.arange(8) % 2), image_size=9)
+    assert data.train.shape == (1, 9, 9)
+    assert (data.train.images == 7).all()

@@ -1,0 +1,142 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convscope.data.npz import read_npz
+from convscope.data.sources import open_source
+from convscope.errors import DataError
+
+X = np.arange(20 * 36, dtype=np.uint16).reshape(20, 6, 6).astype(np.uint8)
+Y = np.arange(20) % 2
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("npz")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_both_layouts_are_read(place, save):
+    save(place / "one.npz", images=X, labels=Y, classes=np.array(["even", "odd"]))
+    one = read_npz(place / "one.npz")
+    assert np.array_equal(one.train.images[:, 0], X)
+    assert one.train.classes == ("even", "odd")
+    assert one.test is None
+    save(
+        place / "keras.npz",
+        x_train=X[:15],
+        y_train=Y[:15].astype(np.uint8),
+        x_test=np.asfortranarray(X[15:]),
+        y_test=Y[15:],
+    )
+    keras = read_npz(place / "keras.npz")
+    assert np.array_equal(keras.test.images[:, 0], X[15:])
+    assert keras.test.labels.tolist() == Y[15:].tolist()
+    data = open_source(place / "keras.npz")
+    assert data.name == "keras"
+
+
+def archive(path, method=zipfile.ZIP_STORED, **members):
+    with zipfile.ZipFile(path, "w", method) as file:
+        for name, content in members.items():
+            file.writestr(f"{name}.npy", content)
+    return path
+
+
+def header(shape, descr="|u1"):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+def packed(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("members", "text"),
+    [
+        ({"pictures": packed(X)}, "has no array images and no labels; it holds pictures"),
+        ({"x_train": packed(X), "y_train": packed(Y)}, "has no array x_test and no y_test"),
+        ({"images": packed(X), "labels": packed(Y[:-1])}, "20 images have labels of shape (19,)"),
+        ({"images": header((2, 2), "|O") + b"junk", "labels": packed(Y)}, "array images holds Python objects"),
+        ({"images": packed(X), "labels": packed(Y), "classes": packed(Y)}, "classes must be an array of names"),
+        ({"images": header((10**6, 100, 100)), "labels": packed(Y)}, "claims 10,000,000,000 bytes, more than the file"),
+        ({"images": header((-5, 2, 2)), "labels": packed(Y)}, "more than the file can hold"),
+        ({"images": packed(X) + b"more", "labels": packed(Y)}, "is not as long as its header says (720 bytes)"),
+        ({"images": b"no array", "labels": packed(Y)}, "cannot be read"),
+        ({"images": packed(X), "labels": packed(np.full(20, -1))}, "labels run from -1 to -1"),
+    ],
+)
+def test_bad_archives(place, members, text):
+    path = archive(place / "bad.npz", **members)
+    with pytest.raises(DataError) as caught:
+        open_source(path)
+    assert text in caught.value.message
+    assert str(path) in caught.value.message
+
+
+def test_a_directory_entry_that_lies_about_its_size_fails_before_memory_is_taken(place, monkeypatch):
+    path = archive(place / "liar.npz", zipfile.ZIP_DEFLATED, images=header((10**6, 100, 100)), labels=packed(Y))
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\1\2")  # the directory: the uncompressed size stands 24 bytes in
+    content[entry + 24 : entry + 28] = (4_000_000_000).to_bytes(4, "little")
+    path.write_bytes(bytes(content))
+    monkeypatch.setattr(np, "empty", None)
+    with pytest.raises(DataError, match="claims 10,000,000,000 bytes, more than the file can hold"):
+        read_npz(path)
+
+
+def test_an_array_larger_than_memory_is_refused_with_its_size(place, monkeypatch):
+    np.savez(place / "large.npz", images=X, labels=Y)
+    monkeypatch.setattr("convscope.data.memory.available_memory", lambda: 500)
+    with pytest.raises(DataError, match=r"large\.npz: array images needs 720 bytes of memory, but 500 bytes are free"):
+        read_npz(place / "large.npz")
+
+
+def test_no_archive_absent_or_oddly_packed(place):
+    (place / "text.npz").write_text("hello")
+    with pytest.raises(DataError, match=r"text\.npz is no \.npz archive, or is damaged"):
+        read_npz(place / "text.npz")
+    with pytest.raises(DataError, match=r"absent\.npz does not exist"):
+        read_npz(place / "absent.npz")
+    archive(place / "lzma.npz", zipfile.ZIP_LZMA, images=packed(X), labels=packed(Y))
+    with pytest.raises(DataError, match="array images is compressed in an unusual way"):
+        read_npz(place / "lzma.npz")
+
+
+def whole():
+    file = io.BytesIO()
+    np.savez_compressed(file, images=X[:4, :2, :2], labels=Y[:4], classes=np.array(["a", "b"]))
+    return file.getvalue()
+
+
+WHOLE = whole()
+
+
+@given(data=st.data())
+def test_any_damage_gives_data_or_the_projects_error(place, data):
+    content = bytearray(WHOLE)
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = place / "damaged.npz"
+    path.write_bytes(bytes(content[: data.draw(st.integers(len(content) - 40, len(content)))]))
+    try:
+        found = read_npz(path)
+    except DataError:
+        return
+    assert np.array_equal(found.train.images[:, 0], X[:4, :2, :2])
+
+
+@given(text=st.binary(max_size=80))
+def test_any_array_header_gives_data_or_the_projects_error(place, text):
+    content = b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text
+    path = archive(place / "header.npz", images=content, labels=packed(Y))
+    with pytest.raises(DataError):
+        read_npz(path)

@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from convscope.data.batches import Normalize, epoch_order, steps_per_epoch
+from convscope.engine.base import Problem
+from convscope.engine.devices import check_same_device, resolve, survey
+from convscope.engine.eager import EagerEngine
+from convscope.errors import UsageError
+from convscope.evaluate import loss_of, losses_of
+from convscope.net.build import build
+from convscope.net.spec import parse
+
+from ..helpers import small_data
+
+CPU = torch.device("cpu")
+NET = "conv 4 3 | batchnorm | relu | pool 2 | dropout 0.3 | linear"
+
+
+def problem(spec=NET, shape=(1, 8, 8), **choices):
+    data = small_data(shape=shape)
+    net = build(parse(spec), shape, 3, seed=5)
+    return Problem(net, torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels), data.mean, data.std,
+                   **choices)  # fmt: skip
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "mse", "mae"])
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"momentum": 0.0},
+        {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+        {"optimizer": "adam", "weight_decay": 0.01},
+    ],
+    ids=["sgd", "nesterov", "adam"],
+)
+def test_steps_are_what_plain_torch_does(loss, choices):
+    p = problem("conv 4 3 | relu | pool 2 | linear", loss=loss, **choices)
+    index = torch.from_numpy(epoch_order(60, 0, 1))
+    lrs = [0.01 * (i + 1) for i in range(4)]  # 4 batches: 16, 16, 16, 12
+
+    reference = build(parse("conv 4 3 | relu | pool 2 | linear"), (1, 8, 8), 3, seed=5)
+    kind = torch.optim.Adam if p.optimizer == "adam" else torch.optim.SGD
+    extra = {} if p.optimizer == "adam" else {"momentum": p.momentum, "nesterov": p.nesterov}
+    optimizer = kind(reference.parameters(), lr=1.0, weight_decay=p.weight_decay, **extra)
+    x = (p.images.float() / 255 - torch.tensor(p.mean).view(1, -1, 1, 1)) / torch.tensor(p.std).view(1, -1, 1, 1)
+    expected = []
+    for batch, lr in zip(index.split(16), lrs, strict=True):
+        value = loss_of(loss, reference(x[batch]), p.labels[batch])
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.param_groups[0]["lr"] = lr
+        optimizer.step()
+        expected.append(value.item())
+
+    engine = EagerEngine(p, CPU)
+    losses = engine.steps(index, 16, lrs)
+    torch.testing.assert_close(losses, torch.tensor(expected), rtol=1e-5, atol=0)
+    for ours, theirs in zip(engine.net.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(ours.contiguous(), theirs, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(engine.logits(p.images), reference(x), rtol=1e-4, atol=1e-5)
+
+
+def test_losses_are_their_formulas():
+    logits, labels = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 1, 0])
+    one_hot = torch.eye(3)[labels]
+    for name in ("cross-entropy", "mse", "mae"):
+        torch.testing.assert_close(losses_of(name, logits, labels).mean(), loss_of(name, logits.double(), labels))
+    assert loss_of("mse", logits, labels) == ((logits - one_hot) ** 2).mean()
+    assert loss_of("mae", logits, labels) == (logits - one_hot).abs().mean()
+    expected = -logits.softmax(1)[range(5), labels].log().mean()
+    torch.testing.assert_close(loss_of("cross-entropy", logits, labels), expected)
+
+
+@pytest.mark.parametrize("choices", [{"momentum": 0.5}, {"optimizer": "adam"}], ids=["sgd", "adam"])
+def test_state_goes_on_to_the_same_bits_with_dropout_and_batchnorm(choices):
+    index, lrs = torch.from_numpy(epoch_order(60, 0, 1)), [0.01] * 6
+    whole = EagerEngine(problem(**choices), CPU)
+    whole.steps(index, 10, lrs)
+
+    first = EagerEngine(problem(**choices), CPU)
+    first.steps(index[:30], 10, lrs[:3])
+    weights = {name: value.clone() for name, value in first.net.state_dict().items()}
+    state = first.state()
+    second = EagerEngine(problem(**choices), CPU)
+    second.net.load_state_dict(weights)
+    second.load_state(state)
+    torch.manual_seed(99)  # the surrounding random state must not matter
+    before = torch.get_rng_state()
+    second.steps(index[30:], 10, lrs[3:])
+    assert torch.equal(torch.get_rng_state(), before)
+    for name, value in whole.net.state_dict().items():
+        assert torch.equal(value, second.net.state_dict()[name]), name
+    for name, value in whole.state().items():
+        assert torch.equal(value, second.state()[name]), name
+
+
+def test_a_state_of_another_net_is_refused():
+    engine = EagerEngine(problem(), CPU)
+    with pytest.raises(UsageError, match=r"state 'momentum\.conv9\.weight' of shape \(2,\) does not fit"):
+        engine.load_state({"momentum.conv9.weight": torch.zeros(2)})
+
+
+def test_the_order_is_a_function_of_seed_and_epoch():
+    assert sorted(epoch_order(100, 3, 1)) == list(range(100))
+    assert np.array_equal(epoch_order(100, 3, 1), epoch_order(100, 3, 1))
+    assert not np.array_equal(epoch_order(100, 3, 1), epoch_order(100, 3, 2))
+    assert not np.array_equal(epoch_order(100, 3, 1), epoch_order(100, 4, 1))
+    assert steps_per_epoch(60_000, 64) == 938
+
+
+def test_normalise_is_the_notes_formula():
+    images = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    expected = (images.double() / 255 - 0.1307) / 0.3081
+    torch.testing.assert_close(Normalize((0.1307,), (0.3081,))(images).double(), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_devices():
+    assert resolve("cpu") == CPU
+    with pytest.raises(UsageError) as caught:
+        resolve("cuda:99")
+    assert "--device 'cuda:99' is not on this machine" in caught.value.message
+    assert "here there is: cpu" in caught.value.help
+    with pytest.raises(UsageError, match="--device 'gpu'"):
+        resolve("gpu")
+    net = nn.Linear(2, 2)
+    check_same_device(net, torch.zeros(1, 2))
+    with pytest.raises(UsageError) as caught:
+        check_same_device(net, torch.zeros(1, 2, device="meta"))
+    assert caught.value.message == "the net's weight is on cpu, but the batch is on meta"
+    assert "net.to('meta')" in caught.value.help
+    found = survey()
+    assert found.cores >= 1
+    assert found.vectors != "unknown"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_gpu_takes_the_same_steps():
+    index, lrs = torch.from_numpy(epoch_order(60, 0, 1)), [0.01] * 4
+    spec = "conv 4 3 | relu | pool 2 | linear"
+    cpu, gpu = EagerEngine(problem(spec), CPU), EagerEngine(problem(spec), torch.device("cuda"))
+    torch.testing.assert_close(cpu.steps(index, 16, lrs), gpu.steps(index, 16, lrs).cpu(), rtol=1e-4, atol=1e-5)
+
+
+def test_the_loss_of_probabilities_is_not_cross_entropy():
+    """Guards loss_of against a softmax slipped in before F.cross_entropy."""
+    logits = torch.tensor([[8.0, 0.0, 0.0]])
+    assert (
+        loss_of("cross-entropy", logits, torch.tensor([0]))
+        < 0.001
+        < F.cross_entropy(logits.softmax(1), torch.tensor([0]))
+    )

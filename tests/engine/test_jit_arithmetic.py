@@ -1,0 +1,199 @@
+"""The CPU engine does PyTorch's arithmetic: random nets, batches, losses and optimizers against autograd in float64."""
+
+import copy
+import os
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional
+
+from convscope.engine.base import Problem
+from convscope.engine.jit import JitEngine, JitPredictor, machine, why_not
+
+# PyTorch's note on its own copy for even kernels
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
+CLASSES = 5
+ISAS = machine.available()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs(tmp_path_factory):
+    """Programs are kept for the tests of this file alone."""
+    before = os.environ.get("CONVSCOPE_CACHE")
+    os.environ["CONVSCOPE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["CONVSCOPE_CACHE"]
+    else:
+        os.environ["CONVSCOPE_CACHE"] = before
+
+
+def window(draw, size, most=3):
+    """A window that fits ``size``: (kernel, stride, padding) along one axis."""
+    kernel = draw(st.integers(1, min(most, size)))
+    return kernel, draw(st.integers(1, 3)), draw(st.integers(0, kernel // 2))
+
+
+@st.composite
+def nets(draw):
+    """A small Sequential with every layer and option that the engine covers, and the image it is for."""
+    channels = draw(st.sampled_from([1, 3]))
+    height, width = draw(st.integers(1, 12)), draw(st.integers(1, 19))
+    image = (channels, height, width)
+    layers = []
+    for _ in range(draw(st.integers(0, 3))):
+        match draw(st.sampled_from(["conv", "conv", "conv+pool", "max", "avg", "act"])):
+            case "conv" | "conv+pool" as kind:
+                groups = draw(st.sampled_from([g for g in (1, 2, 3) if channels % g == 0]))
+                out = groups * draw(st.integers(1, 7))
+                d = [draw(st.integers(1, 2)) for _ in range(2)]
+                axes = [window(draw, max(1, (n - 1) // dd + 1), 5) for n, dd in zip((height, width), d, strict=True)]
+                k, s, p = zip(*axes, strict=True)
+                if kind == "conv+pool":
+                    s = (1, 1)
+                same = s == (1, 1) and draw(st.integers(0, 3)) == 0
+                conv = nn.Conv2d(channels, out, k, s, "same" if same else p, d, groups, bias=draw(st.booleans()))
+                layers.append(conv)
+                channels = out
+                if kind == "conv+pool":
+                    layers += [nn.ReLU()] * draw(st.integers(0, 1))
+                    height, width = size(layers, image)
+                    layers.append(nn.MaxPool2d((min(2, height), min(2, width))))
+            case "max" | "avg" as kind:
+                k, s, p = zip(window(draw, height), window(draw, width), strict=True)
+                layers.append((nn.MaxPool2d if kind == "max" else nn.AvgPool2d)(k, s, p))
+        if draw(st.booleans()):
+            layers.append(draw(st.sampled_from([nn.ReLU, nn.Tanh, nn.Sigmoid]))())
+        height, width = size(layers, image)
+    if draw(st.integers(0, 3)) == 0:
+        layers.append(nn.AdaptiveAvgPool2d(1))
+        height = width = 1
+    layers.append(nn.Flatten())
+    features = channels * height * width
+    if draw(st.booleans()):
+        hidden = draw(st.integers(1, 40))
+        layers += [nn.Linear(features, hidden, bias=draw(st.booleans())), draw(st.sampled_from([nn.ReLU, nn.Tanh]))()]
+        features = hidden
+    layers.append(nn.Linear(features, CLASSES, bias=draw(st.booleans())))
+    if draw(st.integers(0, 5)) == 0:
+        layers.append(nn.Sigmoid())
+    return nn.Sequential(*layers), image
+
+
+def size(layers, image):
+    """Height and width after ``layers``."""
+    with torch.no_grad():
+        return nn.Sequential(*layers)(torch.zeros(1, *image)).shape[2:] if layers else image[1:]
+
+
+def loss_of(name: str, z: Tensor, labels: Tensor) -> Tensor:
+    if name == "cross-entropy":
+        return functional.cross_entropy(z, labels)
+    hot = functional.one_hot(labels, CLASSES).to(z.dtype)
+    return functional.mse_loss(z, hot) if name == "mse" else functional.l1_loss(z, hot)
+
+
+def optimizer_of(problem: Problem, parameters) -> torch.optim.Optimizer:
+    if problem.optimizer == "adam":
+        return torch.optim.Adam(parameters, 0.1, problem.betas, weight_decay=problem.weight_decay)
+    return torch.optim.SGD(
+        parameters, 0.1, problem.momentum, weight_decay=problem.weight_decay, nesterov=problem.nesterov
+    )
+
+
+def reference(problem: Problem, index: Tensor, batch: int, lrs: list[float]):
+    """Losses and the net after the same steps in float64, and the gradients of the first step."""
+    net = copy.deepcopy(problem.net).double()
+    optimizer = optimizer_of(problem, net.parameters())
+    mean, std = (torch.tensor(s, dtype=torch.float64).view(1, -1, 1, 1) for s in (problem.mean, problem.std))
+    losses, gradients = [], []
+    for step, lr in enumerate(lrs):
+        chosen = index[step * batch : (step + 1) * batch]
+        optimizer.param_groups[0]["lr"] = lr
+        loss = loss_of(problem.loss, net((problem.images[chosen].double() / 255 - mean) / std), problem.labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        gradients = gradients or [p.grad.clone() for p in net.parameters()]
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, net, gradients
+
+
+def distance(a: Tensor, b: Tensor) -> float:
+    return float((a.double() - b).norm())
+
+
+def problem_of(net, image, count, seed, **choices) -> Problem:
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (count, *image), dtype=torch.uint8, generator=generator)
+    labels = torch.randint(0, CLASSES, (count,), generator=generator)
+    return Problem(net, images, labels, (0.4,) * image[0], (0.3,) * image[0], **choices)
+
+
+def gradients_by_a_step(problem: Problem, threads: int, isa: str, index: Tensor) -> tuple[float, list[Tensor]]:
+    """The engine's gradients: plain SGD with rate 1 from zeroed float64 differences, start − end."""
+    net = copy.deepcopy(problem.net)
+    plain = Problem(net, problem.images, problem.labels, problem.mean, problem.std, problem.loss, "sgd", 1.0)
+    engine = JitEngine(plain, threads, isa, batch_size=len(index))
+    loss = engine.steps(index, len(index), [0.0])  # momentum 1 and rate 0: the state is the gradient, unrounded
+    state = engine.state()
+    return float(loss[0]), [state[f"momentum.{name}"] for name, _ in net.named_parameters()]
+
+
+@settings(max_examples=220)
+@given(nets(), st.integers(1, 40), st.sampled_from([1, 2]), st.sampled_from(ISAS),
+       st.sampled_from(["cross-entropy", "mse", "mae"]), st.integers(0, 9))  # fmt: skip
+def test_loss_and_gradients_are_pytorchs(net_image, batch, threads, isa, loss, seed):
+    net, image = net_image
+    assert why_not(net) is None
+    problem = problem_of(net, image, 48, seed, loss=loss)
+    index = torch.randperm(48, generator=torch.Generator().manual_seed(seed))[:batch]
+    expected, _, gradients = reference(problem, index, batch, [0.0])
+    got, found = gradients_by_a_step(problem, threads, isa, index)
+    assert abs(got - expected[0]) <= 1e-5 * abs(expected[0])
+    whole = sum(float(g.norm()) ** 2 for g in gradients) ** 0.5
+    for mine, theirs in zip(found, gradients, strict=True):
+        assert distance(mine, theirs) <= 1e-4 * max(float(theirs.norm()), 1e-3 * whole)
+
+
+OPTIMIZERS = [
+    {"momentum": 0.0},
+    {"momentum": 0.5, "weight_decay": 0.01},
+    {"momentum": 0.9, "nesterov": True},
+    {"optimizer": "adam", "betas": (0.7, 0.9)},
+    {"optimizer": "adam", "weight_decay": 0.02},
+]
+
+
+@settings(max_examples=40)
+@given(nets(), st.sampled_from(OPTIMIZERS), st.integers(1, 17), st.sampled_from([1, 2]), st.sampled_from(ISAS))
+def test_steps_are_pytorchs(net_image, choices, batch, threads, isa):
+    net, image = net_image
+    torch.manual_seed(1)
+    problem = problem_of(net, image, 40, 3, **choices)
+    index = torch.arange(40)
+    lrs = [0.02 / (1 + n) for n in range(-(-40 // batch))]
+    expected, after, _ = reference(problem, index, batch, lrs)
+    engine = JitEngine(problem, threads, isa, batch_size=batch)
+    half = len(lrs) // 2 * batch
+    losses: list[float] = []
+    if half:
+        losses += engine.steps(index[:half], batch, lrs[: half // batch]).tolist()
+    losses += engine.steps(index[half:], batch, lrs[half // batch :]).tolist()
+    np.testing.assert_allclose(losses, expected, rtol=2e-4)
+    for mine, theirs in zip(net.parameters(), after.parameters(), strict=True):
+        assert distance(mine.detach(), theirs.detach()) <= 2e-3 * float(theirs.detach().norm()) + 1e-4
+    images = problem.images[:7]
+    mean, std = (torch.tensor(s).view(1, -1, 1, 1) for s in (problem.mean, problem.std))
+    with torch.no_grad():
+        scores = net((images / 255 - mean) / std)
+    torch.testing.assert_close(engine.logits(images), scores, rtol=1e-4, atol=1e-4)
+    predictor = JitPredictor(net, image, problem.mean, problem.std, threads, isa)
+    torch.testing.assert_close(predictor.logits(images), scores, rtol=1e-4, atol=1e-4)
+    for one in range(2):  # the way for a single image
+        alone = predictor.logits(images[one : one + 1])
+        torch.testing.assert_close(alone, scores[one : one + 1], rtol=1e-4, atol=1e-4)

@@ -1,0 +1,109 @@
+"""Compiled programs on disk: reused, private, never trusted when damaged."""
+
+import os
+import stat
+
+import pytest
+import torch
+
+from convscope.engine.jit import JitPredictor
+from convscope.engine.jit.cache import ObjectCache, default_folder
+from convscope.engine.jit.machine import Code, machine
+from convscope.net.build import build
+from convscope.net.zoo import resolve
+
+
+def test_entries_come_back_whole(tmp_path):
+    cache = ObjectCache(tmp_path / "programs")
+    assert cache.load("key") is None
+    cache.save("key", b"code")
+    assert cache.load("key") == b"code"
+    assert cache.load("other") is None
+    assert [p.suffix for p in cache.folder.iterdir()] == [".bin"]
+
+
+@pytest.mark.parametrize("damage", [
+    lambda data: data[:-1],
+    lambda data: data[:10],
+    lambda data: b"",
+    lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:],
+    lambda data: bytes([data[0] ^ 1]) + data[1:],
+])  # fmt: skip
+def test_a_damaged_entry_is_removed_and_built_anew(tmp_path, damage):
+    cache = ObjectCache(tmp_path)
+    cache.save("key", b"some machine code")
+    path = cache.path("key")
+    path.write_bytes(damage(path.read_bytes()))
+    assert cache.load("key") is None
+    assert not path.exists()
+
+
+def test_an_entry_under_a_foreign_name_is_not_used(tmp_path):
+    cache = ObjectCache(tmp_path)
+    cache.save("key", b"code")
+    cache.path("key").rename(cache.path("other"))
+    assert cache.load("other") is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_the_folder_is_the_users_alone(tmp_path):
+    cache = ObjectCache(tmp_path / "programs")
+    cache.save("key", b"code")
+    assert stat.S_IMODE(cache.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(cache.path("key").stat().st_mode) == 0o600
+    cache.folder.chmod(0o777)
+    assert cache.load("key") == b"code"  # ours: closed again
+    assert stat.S_IMODE(cache.folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_cannot_be_made_costs_only_time(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    cache = ObjectCache(blocked / "programs")
+    cache.save("key", b"code")
+    assert cache.load("key") is None
+
+
+def test_where_the_cache_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path))
+    assert default_folder() == tmp_path / "programs"
+    if os.name != "nt":
+        monkeypatch.delenv("CONVSCOPE_CACHE")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
+        assert default_folder() == tmp_path / "x" / "convscope" / "programs"
+
+
+def test_a_program_is_compiled_once_and_a_damaged_one_again(tmp_path):
+    net = build(resolve("conv 2 3 | relu | linear"), (1, 8, 8), 3)
+    images = torch.arange(128, dtype=torch.uint8).view(2, 1, 8, 8)
+
+    def scores():
+        predictor = JitPredictor(net, (1, 8, 8), (0.1,), (0.3,), cache_dir=tmp_path)
+        result = predictor.logits(images)
+        return result, [loaded.code.cached for loaded in predictor._core.loaded.values()]
+
+    first, cached = scores()
+    assert cached == [False, False]
+    again, cached = scores()
+    assert cached == [True, True]
+    assert torch.equal(first, again)
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes()[:-9] + b"\0" * 9)
+    again, cached = scores()
+    assert cached == [False, False]
+    assert torch.equal(first, again)
+
+
+def test_the_key_holds_cpu_and_text(tmp_path):
+    text = "define void @f() {\n  ret void\n}\n"
+    host = machine()
+    assert not Code(text, host, tmp_path).cached
+    assert Code(text, host, tmp_path).cached
+    assert not Code(text + "\n; another text", host, tmp_path).cached
+    assert not Code(text, machine(machine_isa()), tmp_path).cached
+
+
+def machine_isa() -> str:
+    from convscope.engine.jit.machine import available
+
+    return available()[-1]

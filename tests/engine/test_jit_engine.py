@@ -1,0 +1,186 @@
+"""Around the arithmetic: what is refused and in which words, threads, repeatability, interrupts, not-a-number."""
+
+import copy
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from convscope.engine.base import Problem
+from convscope.engine.choose import choose
+from convscope.engine.jit import JitEngine, JitPredictor, machine, why_not, why_slower
+from convscope.engine.jit import program as slots
+from convscope.errors import UsageError
+from convscope.net.build import build
+from convscope.net.zoo import resolve
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("programs")
+
+
+def problem(spec="conv 3 3 | pool 2 | relu | linear", count=50, image=(1, 9, 11), **choices) -> Problem:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (count, *image), dtype=torch.uint8, generator=generator)
+    labels = torch.randint(0, 4, (count,), generator=generator)
+    return Problem(build(resolve(spec), image, 4), images, labels, (0.3,) * image[0], (0.4,) * image[0], **choices)
+
+
+def train(start: Problem, cache, threads=2, batch=16, **choices):
+    given = Problem(copy.deepcopy(start.net), start.images, start.labels, start.mean, start.std, **choices)
+    engine = JitEngine(given, threads, cache_dir=cache, batch_size=batch)
+    losses = engine.steps(torch.arange(50), batch, [0.1] * -(-50 // batch))
+    return losses, torch.cat([p.detach().flatten() for p in given.net.parameters()]), engine
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_same_start_same_bits(cache, threads):
+    start = problem()
+    first, second = train(start, cache, threads), train(start, cache, threads)
+    assert torch.equal(first[0], second[0])
+    assert torch.equal(first[1], second[1])
+
+
+@pytest.mark.parametrize(("layer", "reason"), [
+    (nn.Dropout(0.5), "Dropout is not covered"),
+    (nn.BatchNorm2d(3), "BatchNorm2d is not covered"),
+    (nn.Conv2d(3, 3, 1, padding_mode="reflect"), "it pads with 'reflect'"),
+    (nn.MaxPool2d(2, ceil_mode=True), "it has dilation, ceil_mode or return_indices"),
+    (nn.AvgPool2d(2, count_include_pad=False), "it has ceil_mode, a divisor_override, or does not count the padding"),
+    (nn.AdaptiveAvgPool2d(2), "it pools to more than one pixel"),
+    (nn.Flatten(2), "it flattens some dimensions only"),
+    (nn.Conv2d(3, 3, 1).double(), "its parameters are torch.float64 on cpu, not float32 on the CPU"),
+    (nn.Conv2d(3, 3, 1).requires_grad_(False), "its parameters are frozen"),
+])  # fmt: skip
+def test_the_first_layer_that_is_not_covered_is_named(layer, reason):
+    net = nn.Sequential()
+    net.add_module("conv1", nn.Conv2d(1, 3, 3))
+    net.add_module("this", layer)
+    assert why_not(net) == f"this: {reason}"
+
+
+def test_nets_that_are_no_nets():
+    assert why_not(nn.Linear(2, 2)) == "the net is a Linear, not a torch.nn.Sequential"
+    assert why_not(nn.Sequential(nn.Flatten())) == "the net has no parameters"
+
+
+def test_one_large_image_at_a_time_is_left_to_pytorch():
+    large = problem("conv 10 3 | relu | conv 10 3 | pool 2 | linear", count=3, image=(3, 64, 64))
+    words = "one image at a time leaves its vectors idle, and the net has 4,313,880 multiply-adds"
+    assert why_slower(large.net, (3, 64, 64), 1) == words
+    assert why_slower(large.net, (3, 64, 64), 2) is None
+    assert why_slower(problem().net, (1, 9, 11), 1) is None
+    engine, notes = choose("auto", large, torch.device("cpu"), 1, 1)
+    assert engine.name == "eager"
+    assert notes == (f"PyTorch is faster than the jit engine here: {words}",)
+
+
+def test_a_net_that_is_not_covered_is_refused(cache):
+    net = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(99, 4))
+    with pytest.raises(UsageError, match=r"cannot run this net: 1: Dropout is not covered\n  help: take the eager"):
+        JitPredictor(net, (1, 9, 11), (0.1,), (0.3,), cache_dir=cache)
+
+
+def test_every_argument_is_checked_before_the_call(cache):
+    engine = JitEngine(problem(), 1, cache_dir=cache, batch_size=8)
+    index = torch.arange(16)
+    bad = [
+        (index.int(), 8, [0.1, 0.1], "index must be int64"),
+        (index, 0, [0.1, 0.1], "the batch size at least 1"),
+        (index, 8, [0.1], "16 images do not make 1 batches of 8"),
+        (index, 8, [0.1] * 3, "16 images do not make 3 batches of 8"),
+        (index[:0], 8, [], "0 images do not make 0 batches of 8"),
+        (index + 40, 8, [0.1, 0.1], r"index must lie in 0\.\.49"),
+        (index - 1, 8, [0.1, 0.1], r"index must lie in 0\.\.49"),
+    ]
+    for chosen, batch, lrs, message in bad:
+        with pytest.raises(UsageError, match=message):
+            engine.steps(chosen, batch, lrs)
+    for images in (torch.zeros(2, 1, 9, 11), torch.zeros(2, 3, 9, 11, dtype=torch.uint8)):
+        with pytest.raises(UsageError, match=r"images must be uint8 of shape \(M, 1, 9, 11\)"):
+            engine.logits(images)
+    assert engine.logits(torch.zeros(0, 1, 9, 11, dtype=torch.uint8)).shape == (0, 4)
+
+
+def test_bad_problems_are_refused(cache):
+    good = problem()
+    with pytest.raises(UsageError, match="labels run from 0 to 9, but the net has 4 outputs"):
+        JitEngine(Problem(good.net, good.images, good.labels * 3, (0.1,), (0.3,)), 1, cache_dir=cache)
+    with pytest.raises(UsageError, match="labels must be int64"):
+        JitEngine(Problem(good.net, good.images, good.labels.int(), (0.1,), (0.3,)), 1, cache_dir=cache)
+    with pytest.raises(UsageError, match="images must be uint8"):
+        JitEngine(Problem(good.net, good.images.float(), good.labels, (0.1,), (0.3,)), 1, cache_dir=cache)
+    with pytest.raises(UsageError, match="mean and std must have 1 numbers"):
+        JitEngine(Problem(good.net, good.images, good.labels, (0.1, 0.2), (0.3,)), 1, cache_dir=cache)
+    with pytest.raises(UsageError, match="threads must be at least 1, not 0"):
+        JitEngine(good, 0, cache_dir=cache)
+    with pytest.raises(UsageError, match=r"does not fit images of 1×20×11: linear1 takes 36 values, but gets 108"):
+        JitPredictor(good.net, (1, 20, 11), (0.1,), (0.3,), cache_dir=cache)
+    with pytest.raises(UsageError, match="this CPU does not have 'mmx'\n  help: it has: "):
+        machine.machine("mmx")
+
+
+def test_changed_parameters_are_seen_and_training_goes_on_from_its_state(cache):
+    start = problem()
+    straight, after, _ = train(start, cache, optimizer="adam")
+    given = Problem(copy.deepcopy(start.net), start.images, start.labels, start.mean, start.std, optimizer="adam")
+    engine = JitEngine(given, 2, cache_dir=cache, batch_size=16)
+    assert engine.state() == {}
+    first = engine.steps(torch.arange(32), 16, [0.1, 0.1])
+    state = {name: value.clone() for name, value in engine.state().items()}
+    assert set(state) == {f"{s}.{p}" for s in ("exp_avg", "exp_avg_sq") for p, _ in given.net.named_parameters()} | {
+        "step"
+    }
+    assert int(state["step"]) == 2
+    weights = copy.deepcopy(given.net.state_dict())
+    engine.steps(torch.arange(32), 16, [0.3, 0.3])  # elsewhere, and back
+    given.net.load_state_dict(weights)
+    other = JitEngine(given, 2, cache_dir=cache, batch_size=16)
+    other.load_state(state)
+    second = other.steps(torch.arange(32, 50), 16, [0.1, 0.1])
+    assert torch.equal(torch.cat([first, second]), straight)
+    assert torch.equal(torch.cat([p.detach().flatten() for p in given.net.parameters()]), after)
+    with pytest.raises(UsageError, match=r"exp_avg.conv1.weight has shape \(1,\), not \(3, 1, 3, 3\)"):
+        other.load_state(state | {"exp_avg.conv1.weight": torch.zeros(1)})
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "mse", "mae"])
+@pytest.mark.parametrize("spec", ["conv 3 3 | pool 2 | relu | linear", "conv 3 3 | tanh | pool 3 stride=1 | linear",
+                                  "conv 2 3 | sigmoid | avgpool 2 | linear"])  # fmt: skip
+def test_not_a_number_reaches_the_loss(cache, spec, loss):
+    given = problem(spec, loss=loss)
+    with torch.no_grad():
+        next(given.net.parameters())[0, 0, 1, 1] = float("nan")
+    engine = JitEngine(given, 1, cache_dir=cache, batch_size=8)
+    assert engine.steps(torch.arange(8), 8, [0.0]).isnan().all()
+
+
+def test_an_interrupt_before_the_own_call_lets_the_helpers_go(cache):
+    engine = JitEngine(problem(), 2, cache_dir=cache, batch_size=16)
+    engine.steps(torch.arange(16), 16, [0.1])
+    core = engine._core
+    ready = core.program(16)
+    native = ready.train
+
+    def interrupted(job, thread):
+        if thread == 0:
+            raise KeyboardInterrupt
+        native(job, thread)
+
+    with pytest.raises(KeyboardInterrupt):
+        core.helpers.run(interrupted, ready.job)
+    assert ready.job.slots[slots.ABANDONED] == 1
+    assert engine.steps(torch.arange(16), 16, [0.1]).isfinite().all()
+
+
+def test_helpers_end_with_their_engine(cache):
+    before = set(threading.enumerate())
+    engine = JitEngine(problem(), 3, cache_dir=cache, batch_size=16)
+    helpers = set(threading.enumerate()) - before
+    assert len(helpers) == 2
+    del engine
+    for helper in helpers:
+        helper.join(10)
+        assert not helper.is_alive()

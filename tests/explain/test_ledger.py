@@ -1,0 +1,120 @@
+"""The ledger refuses what does not add up, and its text hides nothing silently."""
+
+import math
+
+import pytest
+
+from convscope.errors import ConvscopeError
+from convscope.explain.ledger import Factor, Ledger, LedgerError, Term, tolerance_for
+from convscope.explain.ledger_text import column, ledger_text
+from convscope.strict_json import plain
+
+
+def product(x, w, channel=0):
+    return Term(channel, Factor("input", (channel, 0, 0), x), Factor("weight", (0, channel, 0, 0), w))
+
+
+def ledger(reported, terms, **more):
+    return Ledger("out", (0,), tuple(terms), reported, **more)
+
+
+def test_the_parts_add_up():
+    found = ledger(2.5, [product(1, 2), product(3, -1, 1), product(4, 0.5, 1)], bias=Factor("bias", (0,), 1.5))
+    assert [(s.channel, s.terms, s.total) for s in found.subtotals] == [(0, 1, 2.0), (1, 2, -1.0)]
+    assert found.total == 2.5
+    assert found.magnitude == 8.5
+    assert found.difference == 0
+
+
+def test_it_refuses_a_number_that_the_terms_do_not_make():
+    ledger(1 + 0.9e-6, [product(1, 1)])
+    with pytest.raises(
+        LedgerError, match=r"the terms come to 1, PyTorch has 1.0000011; the difference 1.1e-06 is more"
+    ):
+        ledger(1 + 1.1e-6, [product(1, 1)])
+    ledger(1 + 1.1e-6, [product(1, 1)], tolerance=2e-6)
+    assert issubclass(LedgerError, ConvscopeError)
+
+
+def test_longer_sums_are_given_what_rounding_at_random_takes():
+    assert (tolerance_for(1), tolerance_for(4096)) == (1e-6, 1e-6)
+    assert tolerance_for(160_000) == 400 / 2**24
+    short, long = [product(1, 1)] * 4096, [product(1, 1)] * 10_000
+    assert ledger(4096.004, short).tolerance == 1e-6
+    assert ledger(10_000.05, long).tolerance == pytest.approx(5.96e-6, rel=1e-3)
+    for terms, off in ((short, 0.005), (long, 0.07)):
+        with pytest.raises(LedgerError):
+            ledger(len(terms) + off, terms)
+
+
+def test_cancelling_terms_are_measured_by_their_size():
+    ledger(0.05, [product(1e5, 1), product(-1e5, 1)])
+    with pytest.raises(LedgerError):
+        ledger(0.3, [product(1e5, 1), product(-1e5, 1)])
+
+
+def test_underflow_is_allowed_for_and_nothing_more():
+    ledger(0.0, [product(1e-30, 1e-30)])
+    with pytest.raises(LedgerError):
+        ledger(0.0, [product(1e-30, 1e-3)])
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_have_no_ledger(bad):
+    for terms, reported in (([product(bad, 1)], 1.0), ([product(1, 1)], bad)):
+        with pytest.raises(LedgerError, match=r"out\[0\] has no ledger: it, or a number that makes it, is not finite"):
+            ledger(reported, terms)
+
+
+def test_the_largest_wins_and_the_first_of_equals():
+    terms = [Term(0, Factor("input", (0, 0, i), v)) for i, v in enumerate([1.0, 4.0, 4.0])]
+    found = ledger(4.0, terms, operation="max")
+    assert (found.winner, found.total, found.subtotals) == (1, 4.0, ())
+    with pytest.raises(LedgerError):
+        ledger(1.0, terms, operation="max")
+
+
+@pytest.mark.parametrize(("name", "value"), [("relu", 0.0), ("tanh", -0.96402758), ("sigmoid", 0.11920292)])
+def test_functions_of_one_number(name, value):
+    assert ledger(value, [Term(0, Factor("conv1", (0, 0, 0), -2.0))], operation=name).total == pytest.approx(value)
+
+
+def test_text():
+    terms = [product(1, 2), product(3, -1, 1), product(4, 0.5, 1)]
+    assert ledger_text(ledger(2.5, terms, bias=Factor("bias", (0,), 1.5))).splitlines() == [
+        "out[0] = 2.5, the sum of 3 products and a bias",
+        "  input[0,0,0]  1  ×  weight[0,0,0,0]   2.0  =   2",
+        "  input[1,0,0]  3  ×  weight[0,1,0,0]  -1.0  =  -3",
+        "  input[1,0,0]  4  ×  weight[0,1,0,0]   0.5  =   2",
+        "  input channel 0     2.0",
+        "  input channel 1    -1.0",
+        "  bias[0]             1.5",
+        "  total               2.5",
+        "  PyTorch (float32)   2.5",
+        "  difference            0  (allowed: 1e-06 of the sum of |terms|, 8.5)",
+    ]
+
+
+def test_long_text_hides_the_middle_and_says_so():
+    text = ledger_text(ledger(5050.0, [product(i, 1) for i in range(1, 101)]), limit=5).splitlines()
+    assert [line.split()[1] for line in text[1:4]] == ["1", "2", "3"]
+    assert text[4] == f"  … 95 more terms, together {5050 - 1 - 2 - 3 - 99 - 100}"
+    assert [line.split()[1] for line in text[5:7]] == ["99", "100"]
+    largest = ledger_text(ledger(5050.0, [product(i, 1) for i in range(1, 101)]), by_size=True, limit=5).splitlines()
+    assert [line.split()[1] for line in (*largest[1:3], *largest[4:7])] == ["100", "99", "3", "2", "1"]
+    assert len(ledger_text(ledger(5050.0, [product(i, 1) for i in range(1, 101)]), limit=None).splitlines()) == 104
+
+
+def test_a_printed_column_adds_up():
+    assert column([0.00012345678, 12.5, -3.0]) == ["0.00012", "12.50000", "-3.00000"]
+    assert column([0.00012345678, 0.0]) == ["0.0001234568", "0.0000000000"]
+    assert column([1e20, 0.5, -math.inf]) == ["1.000000e+20", "5.000000e-01", "−∞"]
+    assert column([]) == []
+    assert column([3.0, -0.0]) == ["3", "0"]
+
+
+def test_it_is_strict_json():
+    found = plain(ledger(2.0, [product(1, 2)]))
+    assert found["terms"][0]["x"] == {"tensor": "input", "index": [0, 0, 0], "value": 1, "padding": False,
+                                      "copy_of": None}  # fmt: skip
+    assert set(found) >= {"name", "index", "terms", "subtotals", "bias", "total", "reported", "difference", "tolerance"}

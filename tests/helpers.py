@@ -1,0 +1,57 @@
+"""Small data and in-process runs of the command line, for all tests."""
+
+import json
+
+import numpy as np
+
+from convscope.cli import main
+from convscope.data.images import Dataset, ImageSet, statistics
+
+# The keys of summary.json and of --json, in their order.
+SUMMARY = [
+    "run", "data", "net", "engine", "device", "threads", "seed", "epochs", "steps", "train_loss", "test_loss",
+    "test_accuracy", "train_seconds", "test_seconds", "compile_seconds", "images_per_second", "stopped_by",
+]  # fmt: skip
+CLASSES = ("low", "mid", "top")
+
+
+def stripes(count: int, seed: int = 0, shape: tuple[int, int, int] = (1, 8, 8)) -> ImageSet:
+    """Images whose class is the third of the height that is bright: easy to learn, nothing to download."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.int64) % len(CLASSES)
+    images = rng.integers(0, 90, (count, *shape), dtype=np.uint8)
+    third = shape[1] // 3
+    for image, label in zip(images, labels, strict=True):
+        image[:, label * third : (label + 1) * third] += 120
+    return ImageSet(images, labels, CLASSES)
+
+
+def small_data(train: int = 60, test: int = 30, val: int = 0, shape: tuple[int, int, int] = (1, 8, 8)) -> Dataset:
+    """A data set of stripes."""
+    images = stripes(train, 1, shape)
+    return Dataset("stripes", images, stripes(test, 2, shape), *statistics(images.images),
+                   val=stripes(val, 3, shape) if val else None)  # fmt: skip
+
+
+def write_npz(path, train: int = 60, test: int = 30) -> None:
+    """The same data as an .npz that the command line can read."""
+    a, b = stripes(train, 1), stripes(test, 2)
+    np.savez(path, x_train=a.images, y_train=a.labels, x_test=b.images, y_test=b.labels, classes=CLASSES)
+
+
+def run_cli(capsys, *arguments: str) -> tuple[int, str, str]:
+    """(exit code, stdout, stderr) of ``convscope ARGUMENTS``, in this process."""
+    code = 0
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else int(bool(stop.code))
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+def run_json(capsys, *arguments: str) -> dict:
+    """The one JSON object that a successful command prints."""
+    code, out, err = run_cli(capsys, *arguments, "--json")
+    assert code == 0, err
+    return json.loads(out, parse_constant=lambda name: (_ for _ in ()).throw(ValueError(name)))

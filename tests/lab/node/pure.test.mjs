@@ -1,0 +1,109 @@
+// The page's modules that know no DOM.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+const JS = new URL("../../../convscope/lab/static/js/", import.meta.url);
+const load = (name) => import(new URL(name, JS));
+
+test("state goes to the address and back", async () => {
+  const { encode, decode, split } = await load("core/state.js");
+  const defaults = { net: "note", image: [1, 28, 28], classes: 10, on: false, upstream: null };
+  assert.equal(encode(defaults, defaults), "");
+  const state = { net: "conv 1 3 | relu & 100 % ü", image: [3, 8, 9], classes: 2, on: true, upstream: [[1, -0.5]] };
+  const [room, query] = split(`#/shapes?${encode(state, defaults)}`);
+  assert.equal(room, "shapes");
+  assert.deepEqual(decode(query, defaults), state);
+  assert.deepEqual(decode("image=7&classes=[1]&on=maybe&net=&x=1&__proto__=1", defaults), { ...defaults, net: "" });
+  assert.deepEqual(split("#/"), ["", ""]);
+  assert.notEqual(decode("", defaults).image, defaults.image);
+});
+
+test("zero is the paper, signs have their own colours, and ink is readable on all of them", async () => {
+  const { diverging, inkOn, contrast, limitOf } = await load("core/colour.js");
+  for (const dark of [false, true]) {
+    const paper = diverging(0, 1, dark);
+    assert.deepEqual(diverging(null, 1, dark), paper);
+    assert.deepEqual(diverging(5, 0, dark), paper);
+    const [minus, plus] = [diverging(-1, 1, dark), diverging(1, 1, dark)];
+    assert.ok(minus[2] > minus[0] && plus[0] > plus[2]);
+    assert.deepEqual(diverging(-9, 1, dark), minus);
+    for (let v = -1; v <= 1; v += 0.05) {
+      const colour = diverging(v, 1, dark);
+      assert.ok(contrast(colour, inkOn(colour)) >= 4.5, `${v} ${dark}`);
+    }
+  }
+  assert.equal(limitOf([1, -3, null]), 3);
+});
+
+test("arrows move within the field and nowhere else", async () => {
+  const { stepTo } = await load("core/roving.js");
+  assert.deepEqual(stepTo("ArrowDown", 0, 0, 3, 4), [1, 0]);
+  assert.deepEqual(stepTo("ArrowUp", 0, 2, 3, 4), [0, 2]);
+  assert.deepEqual(stepTo("End", 1, 0, 3, 4), [1, 3]);
+  assert.deepEqual(stepTo("Home", 2, 3, 3, 4, true), [0, 0]);
+  assert.deepEqual(stepTo("PageDown", 0, 0, 3, 4), [2, 0]);
+  assert.equal(stepTo("a", 0, 0, 3, 4), null);
+  assert.equal(stepTo("ArrowUp", 0, 0, 0, 0), null);
+});
+
+test("numbers for the eye", async () => {
+  const { num, signed, count, formula } = await load("core/format.js");
+  assert.equal(num(null), "—");
+  assert.equal(num(-2), "−2");
+  assert.equal(num(0.1 + 0.2), "0.3");
+  assert.equal(num(1.5e-9), "1.500e−9");
+  assert.equal(signed(0.25), "+0.25");
+  assert.equal(count(1234567), "1\u202f234\u202f567");
+  assert.equal(formula("2·0"), "2⋅0");
+});
+
+test("scales, ticks and broken lines", async () => {
+  const { scale, ticks, path } = await load("parts/chart-scale.js");
+  const across = scale([0, 10], [0, 100]);
+  assert.equal(across.at(5), 50);
+  assert.deepEqual(ticks(across), [0, 2, 4, 6, 8, 10]);
+  assert.deepEqual(ticks(scale([0.01, 100], [0, 1], { log: true })), [0.01, 0.1, 1, 10, 100]);
+  assert.ok(Number.isFinite(scale([3, 3], [0, 1]).at(3)));
+  assert.ok(Number.isFinite(scale([], [0, 1]).at(0)));
+  assert.equal(path([[0, 0], [5, null], [10, 10]], across, across), "M0.0 0.0M100.0 100.0");
+});
+
+test("a chain of layers", async () => {
+  const { replace, insert, remove, move } = await load("rooms/shapes/chain.js");
+  const chain = ["conv 1 3", "relu", "linear"];
+  assert.deepEqual(replace(chain, 1, "tanh | pool 2"), ["conv 1 3", "tanh", "pool 2", "linear"]);
+  assert.deepEqual(replace(chain, 1, " "), ["conv 1 3", "linear"]);
+  assert.deepEqual(insert(chain, 3, "relu"), [...chain, "relu"]);
+  assert.deepEqual(remove(chain, 0), ["relu", "linear"]);
+  assert.deepEqual(move(chain, 0, -1), chain);
+  assert.deepEqual(move(chain, 0, 1), ["relu", "conv 1 3", "linear"]);
+});
+
+test("lines of equal height, and where a path has got to", async () => {
+  const { contour, levels, reached } = await load("rooms/descent/contour.js");
+  const xs = [-2, -1, 0, 1, 2];
+  const heights = xs.map((y) => xs.map((x) => x * x + y * y));
+  const places = [...contour(heights, xs, xs, 2.5, Number, Number).matchAll(/[ML](\S+) (\S+?)(?=[ML]|$)/g)];
+  assert.ok(places.length >= 16);
+  for (const [, x, y] of places) assert.ok(Math.abs(Math.hypot(x, y) - Math.sqrt(2.5)) < 0.25);
+  assert.equal(contour(heights, xs, xs, 99, Number, Number), "");
+  const [low, ...rest] = levels(heights, 5);
+  assert.ok(low > 0 && rest.every((level, i) => level > [low, ...rest][i]));
+  const points = [0, 1, 2, 5].map((samples) => ({ samples }));
+  assert.deepEqual([0, 1.5, 4, 5, 9].map((x) => reached(points, "samples", x)), [0, 1, 2, 3, 3]);
+});
+
+test("tensors: resized, changed, and which kernel reads which channel", async () => {
+  const { build, filler, place, put, resize, settle, sizes, taps } = await load("rooms/convolution/tensors.js");
+  const tensor = build([2, 3, 4], ([i, j, k]) => 100 * i + 10 * j + k);
+  assert.deepEqual(sizes(tensor), [2, 3, 4]);
+  assert.equal(put(tensor, [1, 2, 3], -1)[1][2][3], -1);
+  assert.equal(tensor[1][2][3], 123);
+  assert.deepEqual(resize(tensor, [1, 2, 2]), [[[0, 1], [10, 11]]]);
+  assert.equal(resize(tensor, [3, 3, 4])[2][0][0], filler([2, 0, 0]));
+  assert.deepEqual(Array.from({ length: 4 }, (_, channel) => place(2, channel, 4, 4, 2)), [null, null, 0, 1]);
+  const state = { weight: build([1, 1, 3, 3], () => 1), bias: [7], in_channels: 4, out_channels: 2, groups: 2, kernel_size: [1, 2] };
+  assert.deepEqual(sizes(settle(state).weight), [2, 2, 1, 2]);
+  assert.deepEqual(settle(state).bias, [7, 0]);
+  assert.deepEqual(taps(1, 2, { kernel_size: [1, 2], stride: [2, 1], dilation: [1, 3] }), [[2, 2], [2, 5]]);
+});

@@ -1,0 +1,182 @@
+"""Room 4: convolution."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from convscope.errors import UsageError
+from convscope.lab.convolution import Question, answer, ledger
+
+NOTE = [[[3, 4, 6, 5, 7], [2, 4, 6, 8, 2], [1, 6, 7, 8, 4], [9, 7, 4, 6, 2], [3, 7, 5, 4, 1]]]
+KERNEL = [[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]]
+NOTE_QUESTION = {"input": NOTE, "in_channels": 1, "weight": KERNEL, "padding": [1, 1], "at": [0, 1, 1]}
+OUTPUT = [[91, 168, 224, 215, 127], [114, 211, 295, 262, 149], [192, 259, 282, 214, 122], [194, 251, 253, 169, 86],
+          [96, 112, 110, 68, 31]]  # fmt: skip
+
+
+@st.composite
+def questions(draw):
+    pair = lambda low, high: draw(st.tuples(st.integers(low, high), st.integers(low, high)))  # noqa: E731
+    c, each, out = draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    kernel = pair(1, 4)
+    random = np.random.default_rng(draw(st.integers(0, 99)))
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    each = max(1, c // groups) if draw(st.booleans()) else each
+    same = draw(st.integers(0, 5)) == 0
+    return Question(
+        input=random.normal(size=(c, *pair(1, 8))).round(3).tolist(),
+        in_channels=draw(st.sampled_from([c, c, c, 2])),
+        weight=random.normal(size=(out, each, *kernel)).round(3).tolist(),
+        bias=draw(st.sampled_from([None, [0.5] * out])), stride=pair(1, 3), padding="same" if same else pair(0, 3),
+        padding_mode=draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"])), dilation=pair(1, 2),
+        groups=groups,
+    )  # fmt: skip
+
+
+@given(questions())
+def test_any_settings_are_computed_or_answered_in_pytorchs_words(question):
+    weight, x = torch.tensor(question.weight), torch.tensor(question.input)
+    settings = question.model_dump(include={"stride", "padding", "padding_mode", "dilation", "groups"})
+    sizes = {"out_channels": len(weight), "kernel_size": tuple(weight.shape[2:])}
+    try:
+        shown = answer(question)
+    except UsageError as error:
+        assert "a kernel" in str(error)  # noqa: PT017 - the weight does not belong to these settings
+        return
+    if shown.refused is None:
+        exec(shown.script, {"print": lambda *a: None})
+        o, r, q = (n - 1 for n in shown.output.shape)
+        question.at = (o, r, q)
+        assert ledger(question).reported == shown.output[o, r, q]
+        return
+    with pytest.raises((RuntimeError, ValueError)) as caught:
+        nn.Conv2d(question.in_channels, **sizes, **settings)(x[None])
+    assert shown.refused.message == str(caught.value)
+    for mend in shown.mends:
+        nn.Conv2d(**{"in_channels": question.in_channels, **sizes, **settings, **mend.patch})(x[None])
+
+
+def test_the_note(lab):
+    shown = lab.ask("/api/convolution", NOTE_QUESTION)
+    assert shown["output"] == [OUTPUT]
+    assert lab.ask("/api/convolution", {**NOTE_QUESTION, "padding": [0, 0], "stride": [2, 2]})["output"] == [
+        [[211, 262], [251, 169]]
+    ]
+    found = lab.ask("/api/convolution/ledger", NOTE_QUESTION)
+    assert found["total"] == found["reported"] == 211
+    assert len(found["terms"]) == 9
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"input": [[[1, 2], [3]]]}, "input is ragged"),
+    ({"input": [[]]}, "input has shape"),
+    ({"input": None}, "give either input or picture"),
+    ({"weight": [[[[1, 2]]], [[[1]]]]}, "weight is ragged"),
+    ({"weight": [[[[1]], [[1]]]]}, "1 channels in 1 groups make 1 a kernel"),
+    ({"bias": [1, 2]}, "bias has shape (2,), expected (1,)"),
+    ({"padding": [1000, 1000], "input": [[[1.0] * 1000]]}, "the padded input would have"),
+])  # fmt: skip
+def test_bad_input_is_400(lab, change, words):
+    refused = lab.post("/api/convolution", {**NOTE_QUESTION, **change})
+    assert refused.status_code == 400
+    assert words in refused.json()["error"]
+
+
+@pytest.mark.parametrize("change", [{"at": [0, 5, 0]}, {"at": [1, 0, 0]}, {"at": [0, 0, 999]}])
+def test_no_such_element(lab, change):
+    refused = lab.post("/api/convolution/ledger", {**NOTE_QUESTION, **change})
+    assert refused.status_code == 400
+    assert refused.json()["error"].startswith("there is no output[")
+
+
+@pytest.mark.parametrize("change", [{"stride": [0, 1]}, {"groups": 0}, {"padding": [-1, 0]}, {"padding_mode": "mirror"},
+                                    {"picture": "../x"}, {"in_channels": 10**9}])  # fmt: skip
+def test_bad_fields_are_422(lab, change):
+    assert lab.post("/api/convolution", {**NOTE_QUESTION, **change}).status_code == 422
+
+
+def expect(room, **settings):
+    x, weight = (torch.tensor(values, dtype=torch.float32) for values in (NOTE, KERNEL))
+    return nn.functional.conv2d(x, weight, **settings)
+
+
+@pytest.mark.browser
+def test_by_mouse(room):
+    room.open("/convolution")
+    assert room.values("output-0").tolist() == OUTPUT
+    room.at("output-0").locator("[data-r='3'][data-c='4']").click()
+    room.settle()
+    assert room.value("total") == room.value("reported") == 86
+    room.at("term-0").hover()
+    assert room.page.locator(".linked").count() == 2
+    cell = room.at("input-0").locator("[data-r='1'][data-c='1']")
+    cell.dblclick()
+    room.page.keyboard.type("-2.5")
+    room.press("Enter")
+    room.settle()
+    changed = copy.deepcopy(NOTE)
+    changed[0][0][0] = -2.5
+    want = nn.functional.conv2d(torch.tensor(changed), torch.tensor(KERNEL, dtype=torch.float32), padding=1)
+    assert torch.equal(room.values("output-0").float(), want[0])
+    room.script()
+    address = room.page.url
+    room.open(address.split("#")[1])
+    assert torch.equal(room.values("output-0").float(), want[0])
+    assert room.value("total") == want[0, 3, 4]
+
+
+@pytest.mark.browser
+def test_by_keyboard(room):
+    room.open("/convolution")
+    room.tab_to("stride-0")
+    room.press("Control+A", "2")
+    room.tab_to("padding-0")
+    room.press("Control+A", "0")
+    room.settle()
+    want = expect(room, stride=(2, 1), padding=(0, 1))[0]
+    assert torch.equal(room.values("output-0").float(), want)
+    while room.page.evaluate("document.activeElement.closest('[data-testid=output-0]') === null"):
+        room.press("Tab")
+    room.press("Control+Home", "ArrowDown", "ArrowRight", "ArrowRight")
+    room.settle()
+    assert room.value("total") == want[1, 2]
+    assert room.page.evaluate("document.activeElement.dataset.r + document.activeElement.dataset.c") == "12"
+    while room.page.evaluate("document.activeElement.closest('[data-testid=weight-0]') === null"):
+        room.press("Shift+Tab")
+    room.press("Control+Home", "9", "Enter")
+    room.settle()
+    assert room.values("weight-0")[0, 0] == 9
+    room.tab_to("windows-next")
+    room.press("Enter")
+    room.settle()
+    assert "output[0,1,3]" in room.at("windows-text").text_content()
+
+
+@pytest.mark.browser
+def test_refused_and_mended(room):
+    room.open("/convolution")
+    room.at("example-channels").click()
+    room.settle()
+    with pytest.raises(RuntimeError) as caught:
+        nn.Conv2d(5, 1, 3, padding=1)(torch.zeros(1, 6, 4, 4))
+    assert room.at("pytorch-words").text_content() == "PyTorch" + str(caught.value)
+    room.at("mend-0").click()
+    room.settle()
+    assert room.at("refusal").count() == 0
+    room.script()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("example", ["note", "stride", "volume", "groups", "dilation", "photo"])
+def test_examples(room, example):
+    room.open("/convolution")
+    room.at(f"example-{example}").click()
+    room.settle()
+    room.script()
+    assert room.value("total") == pytest.approx(room.value("reported"), abs=1e-5)
+    assert room.fits()

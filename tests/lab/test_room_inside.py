@@ -1,0 +1,154 @@
+"""Room 8 in the browser: by mouse and by keys alone."""
+
+import numpy as np
+import pytest
+import torch
+
+from convscope.lab.binary import unpack
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(autouse=True)
+def with_a_run(digits_run):
+    return digits_run
+
+
+def probabilities(room):
+    return [room.value(f"p-{c}") for c in range(10)]
+
+
+def stroke(room, points):
+    area = room.at("pad").bounding_box()
+    places = [(area["x"] + u * area["width"], area["y"] + v * area["height"]) for u, v in points]
+    room.page.mouse.move(*places[0])
+    room.page.mouse.down()
+    for place in places[1:]:
+        room.page.mouse.move(*place, steps=6)
+    room.page.mouse.up()
+    room.settle()
+
+
+def asked(room, digits_run, **given):
+    """What the server says to the same question, read as Python."""
+    return unpack(room.lab.post("/api/inside/look", {"run": digits_run, **given}).content)
+
+
+def test_a_test_image_and_its_numbers(room, digits_run):
+    room.open(f"/inside?run={digits_run}&test=3")
+    head, _ = asked(room, digits_run, test=3)
+    assert probabilities(room) == pytest.approx(head["probabilities"], abs=1e-12)
+    best = int(np.argmax(head["probabilities"]))
+    assert room.at("best").text_content() == str(best)
+    assert room.value("total") == pytest.approx(head["scores"][best], abs=1e-4)
+    room.script()
+
+
+def test_drawing_with_the_mouse(room, digits_run):
+    room.open(f"/inside?run={digits_run}")
+    before = probabilities(room)
+    stroke(room, [(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)])
+    assert "ink=" in room.page.url
+    drawn = probabilities(room)
+    assert drawn != before
+    assert sum(drawn) == pytest.approx(1)
+    assert room.at("stage-cropped").is_visible()
+    room.at("step-centre").click()  # now the other way
+    room.settle()
+    assert probabilities(room) != drawn
+    url = room.page.url
+    kept = probabilities(room)
+    room.open(url.partition("#")[2])
+    assert probabilities(room) == kept  # the address holds the drawing and the steps
+    room.script()
+    room.at("undo").click()
+    room.settle()
+    assert "ink=" not in room.page.url
+
+
+def test_down_to_the_ink_with_the_mouse(room, digits_run):
+    room.open(f"/inside?run={digits_run}&test=7")
+    tile = room.at("map-conv2-3")
+    area = tile.bounding_box()
+    tile.click(position={"x": area["width"] * 0.55, "y": area["height"] * 0.55})
+    room.settle()
+    _, arrays = asked(room, digits_run, test=7)
+    assert room.at("crumb-0").text_content() == "conv2[3,4,4]"
+    assert room.value("reported") == float(arrays["map.conv2"][3, 4, 4])
+    assert "14×14" in room.at("sight").text_content()
+    for step, layer in enumerate(["relu1", "pool1", "conv1", "image"], 1):
+        room.page.locator("tr.term").first.click()
+        room.settle()
+        assert room.at(f"crumb-{step}").text_content().startswith(f"{layer}[")
+    c, r, k = map(int, room.at("crumb-4").text_content().removeprefix("image[").removesuffix("]").split(","))
+    assert room.value("reported") == float(arrays["given"][c, r, k])
+    room.at("crumb-1").click()
+    room.settle()
+    assert room.page.get_by_test_id("crumb-2").count() == 0
+    assert "path=" in room.page.url
+
+
+def test_drawing_and_descending_with_keys_alone(room, digits_run):
+    room.open(f"/inside?run={digits_run}")
+    room.tab_to("pad")
+    room.press(*["ArrowUp"] * 8, " ", *["ArrowDown"] * 16, " ")
+    room.settle()
+    one = probabilities(room)
+    assert int(np.argmax(one)) == 1
+    room.tab_to("map-conv1-0")
+    room.press("ArrowDown", "ArrowRight", "Shift+ArrowRight", "ArrowDown", "Enter")
+    room.settle()
+    assert room.at("crumb-0").text_content() == "conv1[1,1,0]"
+    room.tab_to("term-0")
+    room.press("ArrowDown", "Enter")
+    room.settle()
+    assert room.at("crumb-1").text_content() == "image[0,1,1]"
+    room.tab_to("pad")
+    room.press("Backspace")
+    room.settle()
+    assert probabilities(room) != one
+
+
+@pytest.mark.parametrize("kind", ["gradient_input", "occlusion", "grad_cam"])
+def test_overlays(room, digits_run, kind):
+    room.open(f"/inside?run={digits_run}&test=2")
+    assert not room.at("overlay").is_visible()
+    room.at("over").select_option(kind)
+    room.settle()
+    assert room.at("overlay").is_visible()
+    answer = room.lab.post("/api/inside/saliency", {"run": digits_run, "test": 2})
+    largest = float(np.abs(unpack(answer.content)[1][kind]).max())
+    assert float(room.at("overlay").get_attribute("data-limit")) == pytest.approx(largest, rel=1e-6)
+
+
+def test_own_classes_in_colour(room, colour_run):
+    room.open(f"/inside?run={colour_run}&test=4")
+    assert sum(room.value(f"p-{c}") for c in range(3)) == pytest.approx(1)
+    assert room.at("best").text_content() in ("red", "leaf", "sky")
+    room.page.locator("tr.term").first.click()
+    room.settle()
+    assert room.at("crumb-1").text_content().startswith("flatten1[")
+
+
+def test_a_wrong_state_is_told_in_words(room, digits_run):
+    room.page.on("console", lambda message: None)
+    room.open("/inside?run=nothing-1")
+    assert "there is no run 'nothing-1'" in room.at("problem").text_content()
+    room.trouble.clear()  # the browser notes the 400 that this asked for
+
+
+def test_colours_follow_the_values(room, digits_run):
+    """A map's pixels on the screen: zero is paper, the largest is the full colour of its sign."""
+    room.page.emulate_media(color_scheme="light")
+    room.open(f"/inside?run={digits_run}&test=1")
+    _, arrays = asked(room, digits_run, test=1)
+    flat = arrays["map.conv1"].reshape(10, -1)
+    c = int(np.abs(flat).max(1).argmax())
+    at = int(np.abs(flat[c]).argmax())
+    pixels = (
+        room.at(f"map-conv1-{c}")
+        .locator("canvas")
+        .evaluate("canvas => [...canvas.getContext('2d').getImageData(0, 0, 24, 24).data]")
+    )
+    shown = torch.tensor(pixels).view(-1, 4)[at, :3].tolist()
+    assert shown == ([202, 90, 10] if flat[c, at] > 0 else [33, 102, 172])

@@ -1,0 +1,172 @@
+"""Room 6: shapes."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from convscope.errors import UsageError
+from convscope.lab.feeding import feed, parse_shape
+from convscope.lab.shapes import Question, chain
+from convscope.net.build import build
+from convscope.net.mend import mends
+from convscope.net.shapes import ShapeError, table
+from convscope.net.spec import parse
+from convscope.net.zoo import ZOO, resolve
+
+LAYERS = ["conv 4 3", "conv 6 5x3 stride=2 padding=1", "conv 8 3 groups=2 dilation=2 bias=no", "conv 3 3 padding=same",
+          "pool 2", "pool 3 stride=2 padding=1", "avgpool 2", "relu", "tanh", "sigmoid", "batchnorm", "dropout 0.25",
+          "globalavg", "flatten", "linear 7 bias=no", "linear"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_scripts_of_the_zoo_run(name):
+    exec(chain(Question(net=name, image=ZOO[name].image, classes=10)).script, {})
+
+
+SIDE = st.integers(3, 40)
+
+
+@given(st.lists(st.sampled_from(LAYERS), min_size=1, max_size=7), st.integers(1, 4), SIDE, SIDE)
+def test_any_chain_is_answered_and_its_script_asserts_what_is_shown(layers, c, h, w):
+    question = Question(net=" | ".join(layers), image=(c, h, w), classes=5)
+    try:
+        answer = chain(question)
+    except UsageError:
+        with pytest.raises(UsageError, match="the image is flattened before it"):
+            chain(question)
+        return
+    exec(answer.script, {"print": lambda *a: None})
+    if answer.failure is None:
+        net = build(parse(answer.net), (c, h, w), 5).eval()
+        x = torch.zeros(1, c, h, w)
+        for line, layer in zip(answer.lines, net, strict=True):
+            x = layer(x)
+            assert tuple(x.shape[1:]) == line.output
+            assert sum(p.numel() for p in layer.parameters()) == line.parameters
+        assert tuple(x.shape) == (1, 5)
+    else:
+        assert answer.layers[answer.failure.index] == answer.failure.text
+        for mend in answer.failure.mends:
+            reached = _reach(mend)
+            assert reached is None if mend.whole else reached > len(answer.lines)
+
+
+def _reach(mend):
+    try:
+        table(parse(mend.net), mend.image, 5)
+    except ShapeError as error:
+        return len(error.rows)
+    return None
+
+
+def test_what_fits_needs_no_mend():
+    assert mends(resolve("note"), (1, 28, 28), 10) == []
+
+
+def test_pytorchs_own_words():
+    failure = chain(Question(net="note", image=(1, 8, 8), classes=10)).failure
+    with pytest.raises(RuntimeError) as caught:
+        nn.Conv2d(10, 20, 5)(torch.zeros(1, 10, 2, 2))
+    assert failure.pytorch == str(caught.value)
+    failure = chain(Question(net="conv 4 3 groups=3 | linear", image=(4, 8, 8), classes=10)).failure
+    assert failure.pytorch == "in_channels must be divisible by groups"
+    assert chain(Question(net="conv 4 3", image=(4, 8, 8), classes=10)).failure.pytorch == ""
+
+
+@pytest.mark.parametrize(("image", "words", "failed", "changes"), [
+    ((1, 28, 28), "64, 1, 28, 28", None, []),
+    ((1, 28, 28), "64, 28, 28, 1", "conv1", ["x.permute(0, 3, 1, 2)"]),
+    ((1, 28, 28), "64 1 32 32", "linear1", ["nn.Linear(in_features=…)", "nn.AdaptiveAvgPool2d(1)"]),
+    ((5, 28, 28), "1×6×28×28", "conv1", ["nn.Conv2d(6, …)"]),
+    ((3, 28, 28), "(3, 28, 28)", "linear1", ["x.unsqueeze(0)"]),
+    ((1, 28, 28), "28, 28", "conv1", ["x[None, None]"]),
+])  # fmt: skip
+def test_feeding(image, words, failed, changes):
+    fed = feed(resolve("note"), image, 10, words)
+    assert fed.failed == failed
+    assert [change.what for change in fed.changes] == changes
+    net = build(resolve("note"), image, 10)
+    if failed is None:
+        assert fed.outputs["linear1"] == tuple(net(torch.zeros(fed.shape)).shape)
+    else:
+        with pytest.raises(RuntimeError) as caught:
+            net(torch.zeros(fed.shape))
+        assert fed.diagnosis.message == str(caught.value)
+    for change in fed.changes:
+        size = parse_shape(change.feed)
+        assert build(parse(change.net), change.image, 10)(torch.zeros(size)).shape[1] == 10
+
+
+@pytest.mark.parametrize("words", ["", "0", "1,2,3,4,5,6", "-1, 2", "a", "1e9", "9999999,9999999", "1.5"])
+def test_no_shape(words):
+    with pytest.raises(UsageError, match="is no shape of a tensor"):
+        parse_shape(words)
+
+
+def test_bad_nets_are_400_with_the_words_of_the_command_line(lab):
+    answer = lab.post("/api/shapes", {"net": "conv 10 5 | poool 2", "image": [1, 28, 28], "classes": 10})
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("no layer is called 'poool'")
+    assert "did you mean 'pool'" in answer.json()["help"]
+    assert answer.json()["position"] == 12
+
+
+@pytest.mark.browser
+def test_by_mouse(room):
+    room.open("/shapes")
+    assert room.value("parameters") == sum(p.numel() for p in build(resolve("note"), (1, 28, 28), 10).parameters())
+    room.at("example-0").click()
+    room.settle()
+    with pytest.raises(RuntimeError) as caught:
+        build(resolve("note"), (1, 28, 28), 10)(torch.zeros(64, 28, 28, 1))
+    assert room.at("pytorch-words").text_content() == "PyTorch" + str(caught.value)
+    room.at("mend-0").click()
+    room.settle()
+    assert room.at("fed-good").text_content() == "✓ (64, 1, 28, 28) → (64, 10)"
+    room.at("add-batchnorm").click()
+    room.settle()
+    assert room.at("block-6").input_value() == "batchnorm"
+    room.at("net").fill("conv 3 3 | flatten")
+    room.settle()
+    assert "the net ends with" in room.at("refusal").text_content()
+    room.at("mend-0").click()
+    room.settle()
+    room.script()
+    address = room.page.url
+    room.open(address.split("#")[1])
+    assert room.at("net").input_value() == "conv 3 3 | flatten | linear"
+
+
+@pytest.mark.browser
+def test_by_keyboard(room):
+    room.open("/shapes")
+    room.tab_to("image-1")
+    room.press("Control+A", "8")
+    room.settle()
+    assert room.at("refusal").is_visible()
+    room.tab_to("mend-0")
+    room.press("Enter")
+    room.settle()
+    assert room.at("refusal").count() == 0
+    room.tab_to("block-1")
+    room.press("Alt+ArrowDown")
+    room.settle()
+    assert room.at("block-2").input_value() == "pool 2"
+    room.tab_to("show-script")
+    room.press("Enter")
+    room.script()
+
+
+@pytest.mark.browser
+def test_a_net_that_cannot_be_read(room):
+    room.open("/shapes")
+    room.at("net").fill("conv 10 5 | poool 2")
+    room.page.wait_for_selector(".problem pre")
+    assert "did you mean 'pool'" in room.at("problem").text_content()
+    room.at("net").fill("conv 10 5 | linear")
+    room.settle()
+    assert room.at("problem").text_content() == ""
+    assert all("400" in trouble for trouble in room.trouble)  # Chromium reports every refused request
+    room.trouble.clear()

@@ -1,0 +1,161 @@
+"""Room 7 in the browser: train, hold, step, stop, go on, and look at the mistakes; by mouse and by keys alone."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+import convscope
+from convscope.lab.binary import unpack
+
+pytestmark = pytest.mark.browser
+
+ROOM = "/train?batch_size=100&lr=0.1&momentum=0.9&net=conv+4+5+stride%3D3+%7C+relu+%7C+linear"
+
+
+@pytest.fixture(autouse=True)
+def alone(lab):
+    """No run of another test is under way, before or after."""
+    stop(lab)
+    yield
+    stop(lab)
+
+
+def stop(lab):
+    until = time.monotonic() + 60
+    while (lab.client.get("/api/train").json()["state"] or {}).get("status") in ("opening", "training", "paused"):
+        lab.post("/api/train/control", {"do": "stop"})
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def start(room):
+    room.at("start").click()
+    room.page.wait_for_selector('.status[data-status="opening"]')
+
+
+def status(room, name):
+    room.page.wait_for_selector(f'.status[data-status="{name}"]', timeout=60_000)
+    return room
+
+
+def state(room):
+    return room.lab.client.get("/api/train").json()["state"]
+
+
+def wait_value(room, testid, value):
+    room.page.wait_for_selector(f'[data-testid="{testid}"][data-value="{value}"]')
+
+
+def test_from_start_to_the_mistakes(room):
+    room.open(f"{ROOM}&epochs=8")
+    start(room)
+    status(room, "finished")
+    room.at("verdict").wait_for()
+    room.ready()
+    name = state(room)["run"]
+    run = convscope.load(room.lab.runs / name)
+    assert room.value("verdict") == run.accuracy
+    assert room.value("now-test_accuracy") == run.history[-1].test_accuracy
+    assert room.value("now-update") == run.summary["steps"]
+    room.at("as-table").click()
+    assert room.value(f"accuracy-{name}-8") == run.history[-1].test_accuracy
+    confusion = room.values("confusion").numpy()
+    assert confusion.trace() / confusion.sum() == pytest.approx(run.accuracy)
+    truth, said = np.unravel_index((confusion - np.diag(np.diag(confusion))).argmax(), confusion.shape)
+    room.at("confusion").locator("[role=gridcell]").nth(int(truth * 10 + said)).click()
+    room.settle()
+    links = room.at("opened").locator("a")
+    assert links.count() == confusion[truth, said]
+    assert f"cell=[{truth},{said}]" in room.page.url
+    index = links.first.get_attribute("data-testid").removeprefix("mistake-")
+    links.first.click()
+    room.page.wait_for_selector('main[data-room="inside"][data-state="ready"]')
+    assert room.at("best").text_content() == str(said)
+    assert f"test={index}" in room.page.url
+    head, _ = unpack(room.lab.client.get("/api/train/probe").content)
+    assert head["step"] == run.summary["steps"]
+
+
+def test_hold_step_and_go_on_with_keys_alone(room):
+    room.open(f"{ROOM}&epochs=4000")
+    room.tab_to("start")
+    room.press("Enter")
+    status(room, "training")
+    room.tab_to("pause")
+    room.press("Enter")
+    status(room, "paused")
+    step = int(room.value("now-update"))
+    room.tab_to("step")
+    room.press("Enter")
+    wait_value(room, "now-update", step + 1)
+    wait_value(room, "probe-step", step + 1)
+    room.tab_to("probe-4")
+    room.press("Enter")
+    room.page.wait_for_selector('[data-testid="probe-4"][aria-pressed="true"]')
+    head, arrays = unpack(room.lab.client.get("/api/train/probe").content)
+    assert head["chosen"] == 4
+    for name in ("map.conv1", "weight.conv1"):
+        assert room.value(name) == pytest.approx(float(np.abs(arrays[name]).max()))
+    assert room.value("probe-0") == pytest.approx(head["probabilities"][0][head["labels"][0]])
+    room.tab_to("go")
+    room.press("Enter")
+    status(room, "training")
+    room.tab_to("stop")
+    room.press("Enter")
+    status(room, "stopped")
+    name = state(room)["run"]
+    room.tab_to(f"resume-{name}")
+    room.press("Enter")
+    status(room, "training")
+    assert state(room)["resumed_at"] > step
+
+
+def test_leaving_the_page_changes_nothing(room):
+    room.open(f"{ROOM}&epochs=4000")
+    room.at("start").click()
+    status(room, "training")
+    before = state(room)["step"]
+    room.page.goto("about:blank")
+    time.sleep(0.5)
+    assert state(room)["step"] > before
+    assert state(room)["status"] == "training"
+    room.open("/train")  # and whoever comes back sees it all
+    status(room, "training")
+    assert room.value("now-update") > before
+    room.at("lang").click()
+    room.page.wait_for_selector('html[lang="zh-CN"]')
+    status(room, "training")
+
+
+def test_overlaid_runs(room, digits_run, colour_run):
+    room.open(f"/train?over={json.dumps([colour_run])}")
+    assert room.page.locator(".curves path.line").count() >= 2
+    room.at(f"over-{digits_run}").check()
+    room.settle()
+    assert digits_run in room.page.url
+    room.at("as-table").click()
+    for name in (digits_run, colour_run):
+        run = convscope.load(room.lab.runs / name)
+        assert room.value(f"accuracy-{name}-1") == run.history[0].test_accuracy
+        assert room.value(f"result-{name}") == run.accuracy
+
+
+def test_own_classes_in_the_verdict(room, colour_run):
+    room.open(f"/train?run={colour_run}&cell=[0,0]")
+    assert room.value("verdict") == convscope.load(room.lab.runs / colour_run).accuracy
+    assert "red" in room.at("opened").text_content()
+
+
+def test_trouble_is_told_in_words(room):
+    room.open(f"{ROOM}&data=nowhere")
+    start(room)
+    status(room, "failed")
+    assert "there are no data called 'nowhere'" in room.at("told").text_content()
+    room.at("net").fill("conv 4 5 | pol 2")
+    room.page.wait_for_selector('[data-testid="problem"]:has-text("pol")')
+    room.trouble.clear()  # the browser notes the 400 that this asked for
+    room.at("net").fill("conv 4 5 | pool 2 | linear")
+    room.page.wait_for_selector('[data-testid="problem"]:empty', state="attached")
+    room.script()

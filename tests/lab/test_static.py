@@ -1,0 +1,90 @@
+"""The page's files: small, local, complete in both languages, and served so that they work everywhere."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from convscope.lab.pages import files_path
+
+from .conftest import STATIC
+
+TEXTS = sorted(path.relative_to(STATIC / "text" / "en") for path in (STATIC / "text" / "en").glob("*.json"))
+SOURCES = sorted(path for path in STATIC.rglob("*") if path.suffix in (".js", ".css", ".html", ".json"))
+
+
+def catalogue(lang, name):
+    return json.loads((STATIC / "text" / lang / name).read_text())
+
+
+@pytest.mark.parametrize("name", TEXTS, ids=str)
+def test_catalogues_have_equal_keys(name):
+    en, zh = catalogue("en", name), catalogue("zh", name)
+    assert list(en) == list(zh)
+    for key, text in en.items():
+        assert type(text) is type(zh[key])
+        if isinstance(text, list):
+            assert len(text) == len(zh[key])
+        both = [" ".join(t) if isinstance(t, list) else t for t in (text, zh[key])]
+        assert set(re.findall(r"\{\w+\}", both[0])) == set(re.findall(r"\{\w+\}", both[1])), key
+        assert all(both)
+
+
+def test_no_language_has_more_files():
+    assert {p.name for p in (STATIC / "text" / "zh").glob("*")} == {p.name for p in TEXTS}
+
+
+def test_every_text_is_used_and_every_used_text_exists():
+    code = "\n".join(path.read_text() for path in STATIC.rglob("*.js"))
+    for name in TEXTS:
+        for key in catalogue("en", name):
+            if name.stem != "common":
+                assert re.search(rf"\b{name.stem}\.(\$|{key}\b)|\$\{{room\.id\}}\.{key}", code), f"{name}: {key}"
+    for file, key in re.findall(r'\bt\("([a-z]+)\.([a-z_0-9]+)"', code):
+        assert key in catalogue("en", f"{file}.json"), f"{file}.{key}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(STATIC)))
+def test_small_and_local(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 300
+    addresses = re.findall(r"(?:https?:)?//[a-z0-9-]+\.[a-z0-9.-]+", text)
+    assert not [a for a in addresses if "www.w3.org" not in a]
+    if path.suffix == ".html":
+        assert not re.search(r"<style|style=|<script(?![^>]*src=)|\son[a-z]+=", text)
+
+
+def test_files_have_their_types_and_stay(lab):
+    kinds = {"js/main.js": "text/javascript", "css/00-base.css": "text/css", "text/en/common.json": "application/json",
+             "icon.svg": "image/svg+xml"}  # fmt: skip
+    for name, kind in kinds.items():
+        answer = lab.client.get(f"{files_path()}/{name}")
+        assert answer.headers["content-type"].split(";")[0] == kind
+        assert "immutable" in answer.headers["cache-control"]
+        again = lab.client.get(f"{files_path()}/{name}", headers={"if-none-match": answer.headers["etag"]})
+        assert again.status_code == 304
+    assert lab.client.get("/").headers["cache-control"] == "no-store"
+
+
+def test_the_page_announces_files_that_exist(lab):
+    page = lab.client.get("/").text
+    assert "{{" not in page
+    for address in re.findall(r'(?:href|src)="(/files[^"]+)"', page):
+        assert lab.client.get(address).status_code == 200
+
+
+def test_api_page_lists_the_api_without_other_servers(lab):
+    page = lab.client.get("/api").text
+    assert "/api/shapes" in page
+    assert "{{" not in page
+    assert not re.search(r'(?:src|href)="(?!/)', page)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_pure_modules():
+    files = map(str, sorted((Path(__file__).parent / "node").glob("*.test.mjs")))
+    found = subprocess.run(["node", "--test", *files], capture_output=True, text=True, timeout=60)
+    assert found.returncode == 0, found.stdout + found.stderr

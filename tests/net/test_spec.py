@@ -1,0 +1,118 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convscope.errors import UsageError
+from convscope.net.spec import (
+    Activation,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAvg,
+    Linear,
+    Pool,
+    SpecError,
+    parse,
+    text,
+)
+from convscope.net.zoo import ZOO, net_name, resolve
+
+small = st.integers(1, 9)
+pair = st.tuples(small, small)
+pads = st.tuples(st.integers(0, 4), st.integers(0, 4))
+
+
+@st.composite
+def pools(draw):
+    kernel = draw(pair)
+    padding = (draw(st.integers(0, kernel[0] // 2)), draw(st.integers(0, kernel[1] // 2)))
+    return Pool(draw(st.booleans()), kernel, draw(pair), padding)
+
+
+convs = st.one_of(
+    st.builds(Conv, small, pair, pair, pads, pair, small, st.booleans()),
+    st.builds(Conv, small, pair, st.just((1, 1)), st.just("same"), pair, small, st.booleans()),
+)
+anywhere = st.one_of(
+    st.sampled_from(["relu", "tanh", "sigmoid"]).map(Activation),
+    st.just(BatchNorm()),
+    st.floats(0, 0.99).map(lambda p: Dropout(round(p, 6))),
+)
+nets = st.tuples(
+    st.lists(st.one_of(convs, pools(), anywhere, st.just(GlobalAvg())), max_size=6),
+    st.lists(st.one_of(anywhere, st.builds(Linear, st.none() | small, st.booleans())), max_size=5),
+).map(lambda parts: (*parts[0], Flatten(), *parts[1]))
+
+
+@given(nets)
+def test_a_spec_is_read_back_as_it_was_written(layers):
+    assert parse(text(layers)) == layers
+
+
+def test_the_note_and_what_is_worked_out():
+    assert resolve("note") == (
+        Conv(10, (5, 5)), Pool(False, (2, 2), (2, 2)), Activation("relu"),
+        Conv(20, (5, 5)), Pool(False, (2, 2), (2, 2)), Activation("relu"), Flatten(), Linear(None),
+    )  # fmt: skip
+    assert parse("conv 4 3x5 stride=2x1 padding=1x0 bias=no | linear") == (
+        Conv(4, (3, 5), (2, 1), (1, 0), bias=False), Flatten(), Linear(None),
+    )  # fmt: skip
+    assert [net_name("note"), net_name("conv 1 1 | linear")] == ["note", "custom"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "word", "message", "help_text"),
+    [
+        ("conv 10 5 | pul 2 | linear", "pul", "no layer is called 'pul'", "did you mean 'pool'?"),
+        ("conv 10 | linear", "conv", "'conv' needs a kernel size, such as 3 or 3x5", "write: conv OUT K[xK]"),
+        (
+            "conv ten 5 | linear",
+            "ten",
+            "output channels must be a whole number from 1 to 1000000, not 'ten'",
+            "conv OUT",
+        ),
+        ("conv 10 0 | linear", "0", "the kernel size must be a whole number from 1", "write: conv"),
+        ("conv 10 5x5x5 | linear", "5x5x5", "the kernel size must be K or HxW", "write: conv"),
+        (
+            "conv 10 5 strid=2",
+            "strid=2",
+            "'conv' has no option 'strid'; its options: bias=, dilation=, groups=",
+            "write",
+        ),
+        ("conv 10 5 stride=2 stride=3", "stride=3", "'stride' is given twice", "write: conv"),
+        ("conv 10 5 stride=2 padding=same", "padding=same", "padding=same works with stride 1 only", "write"),
+        ("conv 10 5 bias=maybe", "bias=maybe", "bias must be yes or no, not 'maybe'", "write: conv"),
+        ("pool 2 padding=2", "padding=2", "padding of a pool can be at most half of its window", "write: pool"),
+        ("relu 3", "3", "'relu' does not take '3' here", "write: relu"),
+        ("dropout 1.5", "1.5", "the probability must lie in 0 ≤ p < 1, not '1.5'", "write: dropout P"),
+        ("linear | conv 3 3", "conv", "'conv' needs an image, but the image is flattened before it", "before flatten"),
+        ("conv 10 5 || linear", "|", "a layer is missing here", "write layers with | between them"),
+        ("conv 99999999 5", "99999999", "must be a whole number", "write: conv"),
+    ],
+)
+def test_errors_point_at_the_word(spec, word, message, help_text):
+    with pytest.raises(SpecError) as caught:
+        parse(spec)
+    lines = caught.value.message.splitlines()
+    assert message in lines[0]
+    start = lines[2].index("^")
+    assert lines[1][start:].startswith(word)
+    assert len(lines[2].strip()) == len(word) or word == "|"
+    assert help_text in caught.value.help
+    assert caught.value.exit_code == 2
+
+
+def test_an_empty_spec_and_an_unknown_name_are_refused():
+    with pytest.raises(SpecError, match="a layer is missing"):
+        parse("")
+    with pytest.raises(UsageError, match="no net is called 'lenet'") as caught:
+        resolve("lenet")
+    assert "did you mean 'lenet5'?" in caught.value.help
+    with pytest.raises(SpecError, match="at most 200 layers"):
+        parse(" | ".join(["relu"] * 201))
+
+
+def test_every_named_net_can_be_read():
+    for entry in ZOO.values():
+        assert text(parse(entry.spec)) == entry.spec
