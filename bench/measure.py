@@ -10,6 +10,8 @@ import torch
 
 from convscope.engine.devices import survey
 
+REST = 0.1  # seconds
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -24,12 +26,17 @@ class Timing:
 
 
 def interleaved(contenders: dict[str, Callable[[], object]], repeats: int) -> list[Timing]:
-    """Run every contender once unmeasured, then all in turn, ``repeats`` times."""
+    """Run every contender once unmeasured, then all in turn, ``repeats`` times.
+
+    Between two, the machine rests: the threads of torch (OpenMP) and onnxruntime go on spinning for some milliseconds
+    after their work, and would take the next contender's cores.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for work in contenders.values():
         work()
     for _ in range(repeats):
         for name, work in contenders.items():
+            time.sleep(REST)
             began = time.perf_counter()
             work()
             seconds[name].append(time.perf_counter() - began)
