@@ -67,6 +67,7 @@ def test_the_default_port_gives_way():
         line = lab.stdout.readline()
         assert re.search(r"http://127\.0\.0\.1:\d+/$", line.strip())
         assert ":8765/" not in line
+        assert httpx.get(line.strip()).status_code == 200  # it listens to signals from here on
         lab.send_signal(signal.SIGINT)
         _, err = lab.communicate(timeout=30)
     assert "port 8765 is taken" in err
