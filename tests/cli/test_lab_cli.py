@@ -6,22 +6,39 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
 
-def start(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "convscope", "lab", "--no-browser", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
+@pytest.fixture
+def start():
+    """Starts a lab; whatever becomes of the test, none is left running and no pipe is left open."""
+    with ExitStack() as labs:
+
+        def start(*arguments):
+            lab = subprocess.Popen(
+                [sys.executable, "-m", "convscope", "lab", "--no-browser", *arguments],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"},
+            )  # fmt: skip
+            labs.enter_context(lab)
+            labs.callback(lab.kill)
+            return lab
+
+        yield start
 
 
-def test_it_serves_until_ctrl_c():
-    lab = start("--port", "0")
+def serving(lab):
+    """The address of ``lab``, once it answers: only then does it also listen to Ctrl-C."""
     url = re.search(r"http://127\.0\.0\.1:\d+/$", lab.stdout.readline().strip()).group()
     assert httpx.get(url).status_code == 200
+    return url
+
+
+def test_it_serves_until_ctrl_c(start):
+    lab = start("--port", "0")
+    serving(lab)
     lab.send_signal(signal.SIGINT)
     out, err = lab.communicate(timeout=30)
     assert lab.returncode in (0, 130)
@@ -35,7 +52,7 @@ def test_it_serves_until_ctrl_c():
     (["--host", "192.0.2.1"], 2, "cannot listen on 192.0.2.1"),
     (["--port", "70000"], 2, "less than or equal to 65535"),
 ])  # fmt: skip
-def test_refusals(arguments, code, words):
+def test_refusals(start, arguments, code, words):
     lab = start(*arguments)
     out, err = lab.communicate(timeout=60)
     assert (lab.returncode, out) == (code, "")
@@ -43,7 +60,7 @@ def test_refusals(arguments, code, words):
     assert "Traceback" not in err
 
 
-def test_a_taken_port_of_the_users_choice_is_an_error():
+def test_a_taken_port_of_the_users_choice_is_an_error(start):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -55,7 +72,7 @@ def test_a_taken_port_of_the_users_choice_is_an_error():
     assert "choose another --port" in err
 
 
-def test_the_default_port_gives_way():
+def test_the_default_port_gives_way(start):
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -64,10 +81,7 @@ def test_the_default_port_gives_way():
         except OSError:
             pass  # somebody else has it: as good
         lab = start()
-        line = lab.stdout.readline()
-        assert re.search(r"http://127\.0\.0\.1:\d+/$", line.strip())
-        assert ":8765/" not in line
-        assert httpx.get(line.strip()).status_code == 200  # it listens to signals from here on
+        assert ":8765/" not in serving(lab)
         lab.send_signal(signal.SIGINT)
         _, err = lab.communicate(timeout=30)
     assert "port 8765 is taken" in err
