@@ -148,6 +148,22 @@ def test_own_classes_in_the_verdict(room, colour_run):
     assert "red" in room.at("opened").text_content()
 
 
+def test_a_run_that_is_over_leaves_the_users_choice_alone(room, colour_run):
+    room.open(f"{ROOM}&epochs=1")
+    start(room)
+    status(room, "finished")
+    name = state(room)["run"]
+    room.page.wait_for_url(lambda url: name in url)
+    room.open(f"/train?run={colour_run}&cell=[0,0]")
+    status(room, "finished")
+    room.settle()
+    assert colour_run in room.page.url
+    assert room.value("verdict") == convscope.load(room.lab.runs / colour_run).accuracy
+    assert "red" in room.at("opened").text_content()
+    room.open("/train")  # nothing chosen: the run that was last is shown
+    room.page.wait_for_url(lambda url: name in url)
+
+
 def test_trouble_is_told_in_words(room):
     room.open(f"{ROOM}&data=nowhere")
     start(room)

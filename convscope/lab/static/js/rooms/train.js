@@ -22,6 +22,7 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
   const cache = new Map(); // name → curves of a run in the folder
   let runs = [];
   let known = null; // what may be chosen
+  let past = null; // the job that was over when the user came: no news
   let drawn = 0;
   let spoken = { at: 0, epoch: 0 };
   let over = false; // whether the room has been left
@@ -55,6 +56,7 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
 
   async function arrive() {
     [known, runs] = await Promise.all([ask("/api/train"), ask("/api/runs")]);
+    if (!running(known.state)) past = known.job;
     show(figure, stand.element, h("div", { class: "two" }, h("div", { class: "plot" }, plot, table), norms), looks.element);
     show(ledger, list.element, wrong.element);
     if (known.job !== null) connection.connect(known.job);
@@ -95,7 +97,7 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
     runs = await ask("/api/runs");
     wrong.forget();
     draw();
-    if (over || run.state.status !== "finished") return;
+    if (over || run.state.status !== "finished" || (run.job === past && state().run)) return;
     await set({ run: run.state.run, cell: [] });
   }
 

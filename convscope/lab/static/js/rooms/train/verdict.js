@@ -1,6 +1,6 @@
 // Where a net is wrong: the confusion matrix, whose cells open their images, and the surest mistakes.
 
-import { ask } from "../../core/api.js";
+import { STALE, line } from "../../core/api.js";
 import { css, diverging, inkOn } from "../../core/colour.js";
 import { h, show } from "../../core/dom.js";
 import { count } from "../../core/format.js";
@@ -10,25 +10,31 @@ import { source } from "../inside/picker.js";
 
 const MOST_CLASSES = 30;
 
-// onrun(name), oncell([true, predicted]): the user chooses a cell.
+// oncell([true, predicted]): the user chooses a cell.
 export function verdict(t, { oncell }) {
   const matrix = grid({ label: t("train.confusion"), testid: "confusion", spoken: (r, c, cell) => t("train.cell", { truth: found?.names[r], said: found?.names[c], n: cell.value }),
     onat: (r, c, how) => { if (how === "focus") oncell([r, c]); } });
   const element = h("div", { class: "verdict" });
   const opened = h("div", { class: "opened", "data-testid": "opened" });
-  let found = null; // {run, names, evaluation, worst}
+  const judging = line();
+  const opening = line();
+  let found = null; // {run, names, evaluation, worst}: what is shown
+  let stale = false; // whether the runs have changed since
   const silent = onTheme(() => found && paint());
 
   async function draw(run, cell) {
     if (!run) return show(element);
-    if (found?.run !== run) await load(run);
-    if (cell.length === 2) await open(run, cell);
+    if ((stale || found?.run !== run) && !(await load(run))) return; // a later question overtook this one
+    if (cell.length === 2) await open(found, cell);
     else show(opened);
   }
 
   async function load(run) {
     const name = encodeURIComponent(run);
-    const { evaluation, worst } = await ask(`/api/runs/${name}/verdict`);
+    const answer = await judging(`/api/runs/${name}/verdict`);
+    if (answer === STALE) return false;
+    const { evaluation, worst } = answer;
+    stale = false;
     found = { run, names: evaluation.classes.map((row) => row.name), evaluation, worst };
     const { names } = found;
     const few = names.length <= MOST_CLASSES;
@@ -41,7 +47,8 @@ export function verdict(t, { oncell }) {
         few && h("div", { class: "scroll" }, h("div", { class: "confusion", style: { "--n": names.length } }, h("p", { class: "hint" }, t("train.confusion_hint")),
           h("div", { class: "columns", "aria-hidden": "true" }, names.map((text) => h("span", {}, text))), h("div", { class: "with-rows" }, h("div", { class: "rows", "aria-hidden": "true" }, names.map((text) => h("span", {}, text))), matrix.element))),
         opened),
-      h("h3", {}, t("train.worst")), worst.length ? pictures(run, worst) : h("p", {}, t("train.no_mistakes")));
+      h("h3", {}, t("train.worst")), worst.length ? pictures(found, worst) : h("p", {}, t("train.no_mistakes")));
+    return true;
   }
 
   function paint() {
@@ -54,19 +61,21 @@ export function verdict(t, { oncell }) {
     })));
   }
 
-  async function open(run, [label, predicted]) {
-    const { images, shown } = await ask(`/api/runs/${encodeURIComponent(run)}/cell?label=${label}&predicted=${predicted}`);
-    const words = { truth: found.names[label], said: found.names[predicted], n: images };
-    show(opened, h("h3", {}, t("train.cell", words)), shown.length > 0 && pictures(run, shown));
+  async function open(judged, [label, predicted]) {
+    const { run, names } = judged;
+    const answer = await opening(`/api/runs/${encodeURIComponent(run)}/cell?label=${label}&predicted=${predicted}`);
+    if (answer === STALE) return;
+    const { images, shown } = answer;
+    show(opened, h("h3", {}, t("train.cell", { truth: names[label], said: names[predicted], n: images })), shown.length > 0 && pictures(judged, shown));
   }
 
-  function pictures(run, mistakes) {
+  function pictures({ run, names }, mistakes) {
     return h("ul", { class: "mistakes" }, mistakes.map(({ index, label, predicted, probability }) => {
-      const words = t("train.mistake", { truth: found.names[label], said: found.names[predicted], p: (100 * probability).toFixed(1) });
+      const words = t("train.mistake", { truth: names[label], said: names[predicted], p: (100 * probability).toFixed(1) });
       return h("li", {}, h("a", { href: `#/inside?run=${encodeURIComponent(run)}&test=${index}`, "data-testid": `mistake-${index}`, "aria-label": words, title: words },
-        h("img", { src: source(run, index), alt: "", width: 56, height: 56, loading: mistakes.length > 30 ? "lazy" : null }), h("span", {}, label === predicted ? `${(100 * probability).toFixed(0)}\u202f%` : `${found.names[label]} → ${found.names[predicted]}`)));
+        h("img", { src: source(run, index), alt: "", width: 56, height: 56, loading: mistakes.length > 30 ? "lazy" : null }), h("span", {}, label === predicted ? `${(100 * probability).toFixed(0)}\u202f%` : `${names[label]} → ${names[predicted]}`)));
     }));
   }
 
-  return { element, draw, forget: () => { found = null; }, leave: silent };
+  return { element, draw, forget: () => { stale = true; }, leave: silent };
 }
