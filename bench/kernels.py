@@ -8,8 +8,7 @@ from math import prod
 import torch
 
 from convscope.engine.base import Problem
-from convscope.engine.jit import JitEngine
-from convscope.engine.jit import program as slots
+from convscope.engine.jit import JitEngine, slots
 from convscope.engine.jit.conv import Conv
 from convscope.engine.jit.stages import Stage
 from convscope.net.build import build

@@ -11,7 +11,7 @@ from convscope.engine.jit.ir import Module
 from convscope.engine.jit.machine import Code, machine
 from convscope.engine.jit.runtime import aligned, native
 
-SUMS, ROUNDS = 12, 100_000
+SUMS, ROUNDS = 12, 2_000_000
 
 
 class Peak:
@@ -47,8 +47,10 @@ class Peak:
         best = 0.0
         for _ in range(runs):
             rates = [0.0] * threads
+            together = threading.Barrier(threads)
 
-            def work(n: int, rates: list[float] = rates) -> None:
+            def work(n: int, rates: list[float] = rates, together: threading.Barrier = together) -> None:
+                together.wait()
                 rates[n] = self.once()
 
             workers = [threading.Thread(target=work, args=(n,)) for n in range(threads)]

@@ -7,17 +7,17 @@ for no further record.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, fields
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .data.batches import Normalize, epoch_order, steps_per_epoch
-from .data.images import Dataset
-from .engine.base import Engine
-from .errors import NotFinite
-from .evaluate import score
+from .data.batches import epoch_order, steps_per_epoch
+from .data.images import Dataset, ImageSet
+from .diagnosis import Snapshot, not_finite
+from .engine.base import EVALUATION_BATCH, Engine
+from .evaluate import Score, score
 from .recipe import Recipe
 from .schedule import learning_rate
 
@@ -63,7 +63,14 @@ class Epoch:
     val_accuracy: float | None = None
 
 
-Record = Tick | Progress | Epoch
+@dataclass(frozen=True)
+class Evaluating:
+    """A part of the test after ``epoch`` is done: nothing to show, but a place where one can stop."""
+
+    epoch: int
+
+
+Record = Tick | Progress | Epoch | Evaluating
 
 
 @dataclass
@@ -135,7 +142,7 @@ def train(engine: Engine, recipe: Recipe, data: Dataset, state: State, pace: Pac
             if logged:
                 yield logged
             yield Tick(state.epoch + 1, state.epoch_step, epoch_steps, state.step, loss)
-        yield _end_of_epoch(engine, recipe, data, state, epoch_steps)
+        yield (yield from _end_of_epoch(engine, recipe, data, state, epoch_steps))
         if state.epoch_step > 0:  # cut short
             break
     state.stopped_by = state.stopped_by or "epochs"
@@ -149,15 +156,15 @@ def _take_steps(
     engine: Engine, recipe: Recipe, data: Dataset, state: State, index: Tensor, lrs: list[float]
 ) -> tuple[float, float]:
     """Let the engine work and account for it; the mean loss of the steps and the seconds that they took."""
-    good = _copy(engine)
+    good, where = Snapshot.of(engine), (state.epoch + 1, state.step)
     began = time.perf_counter()
     losses = engine.steps(index, recipe.batch_size, lrs).cpu()
     seconds = time.perf_counter() - began
     bad_losses = (~torch.isfinite(losses)).nonzero()
     if len(bad_losses):
-        raise _not_finite(engine, recipe, data, state, good, index, lrs, int(bad_losses[0]))
+        raise not_finite(engine, recipe, data, where, good, index, lrs, int(bad_losses[0]))
     if not all(bool(torch.isfinite(tensor).all()) for tensor in engine.net.state_dict().values()):
-        raise _not_finite(engine, recipe, data, state, good, index, lrs, None)
+        raise not_finite(engine, recipe, data, where, good, index, lrs, None)
     for i, loss in enumerate(losses.tolist()):
         images = min(recipe.batch_size, len(index) - i * recipe.batch_size)
         state.interval_loss += loss
@@ -172,18 +179,39 @@ def _take_steps(
     return float(losses.double().mean()), seconds
 
 
-def _end_of_epoch(engine: Engine, recipe: Recipe, data: Dataset, state: State, epoch_steps: int) -> Epoch:
+def _score(
+    engine: Engine, images: ImageSet, recipe: Recipe, epoch: int
+) -> Generator[Evaluating, None, tuple[Score, float]]:
+    """The score on all of ``images``, in pieces of about CALL_SECONDS, and the seconds that it took."""
+    pixels, labels = torch.from_numpy(images.images), torch.from_numpy(images.labels)
+    logits: list[Tensor] = []
+    start, size, total = 0, EVALUATION_BATCH, 0.0
+    while start < len(pixels):
+        if start:
+            yield Evaluating(epoch)
+        began = time.perf_counter()
+        logits.append(engine.logits(pixels[start : start + size]))
+        seconds = time.perf_counter() - began
+        start, total = start + size, total + seconds
+        pieces = min(2 * size, int(size * CALL_SECONDS / max(seconds, 1e-6))) // EVALUATION_BATCH
+        size = max(1, pieces) * EVALUATION_BATCH
+    return score(torch.cat(logits), labels, recipe.loss), total
+
+
+def _end_of_epoch(
+    engine: Engine, recipe: Recipe, data: Dataset, state: State, epoch_steps: int
+) -> Generator[Evaluating, None, Epoch]:
     """Test, validate, remember the best, and begin the next epoch in ``state``.
 
     An epoch that a stop cut short is reported too, but does not count as completed. A validation loss that is not
     finite is never the best.
     """
-    began = time.perf_counter()
-    test = score(engine.logits(torch.from_numpy(data.test.images)), torch.from_numpy(data.test.labels), recipe.loss)
+    test, seconds = yield from _score(engine, data.test, recipe, state.epoch + 1)
     val = None
     if data.val is not None:
-        val = score(engine.logits(torch.from_numpy(data.val.images)), torch.from_numpy(data.val.labels), recipe.loss)
-    state.test_seconds += time.perf_counter() - began
+        val, more = yield from _score(engine, data.val, recipe, state.epoch + 1)
+        seconds += more
+    state.test_seconds += seconds
 
     record = Epoch(
         epoch=state.epoch + 1,
@@ -211,67 +239,3 @@ def _end_of_epoch(engine: Engine, recipe: Recipe, data: Dataset, state: State, e
         state.epoch_loss, state.epoch_seconds = 0.0, 0.0
         state.interval_loss, state.interval_steps = 0.0, 0  # the few updates after the last full interval
     return record
-
-
-@dataclass(frozen=True)
-class _Snapshot:
-    """Weights and optimizer state at one moment."""
-
-    net: dict[str, Tensor]
-    engine: dict[str, Tensor]
-
-
-def _copy(engine: Engine) -> _Snapshot:
-    return _Snapshot(
-        {name: tensor.detach().clone() for name, tensor in engine.net.state_dict().items()}, engine.state()
-    )
-
-
-def _not_finite(
-    engine: Engine,
-    recipe: Recipe,
-    data: Dataset,
-    state: State,
-    good: _Snapshot,
-    index: Tensor,
-    lrs: list[float],
-    bad: int | None,
-) -> NotFinite:
-    """Go back to the last good weights, replay up to the bad update, and say where the first bad value appeared.
-
-    ``bad`` is the update, among these, whose loss is not finite; None where only the weights after the last are not.
-    """
-    batch_size = recipe.batch_size
-    last = len(lrs) - 1 if bad is None else bad
-    replayed = len(lrs) if bad is None else bad
-    _restore(engine, good)
-    if replayed:
-        engine.steps(index[: replayed * batch_size], batch_size, lrs[:replayed])
-    where = _first_bad(engine.net, data, index[last * batch_size : (last + 1) * batch_size])
-    _restore(engine, good)  # again: ``state`` still stands before the first of these updates
-    what = "the loss is" if bad is not None else "the weights are"
-    return NotFinite(
-        f"{what} not finite at update {state.step + last + 1} (epoch {state.epoch + 1}, learning rate {lrs[last]:g}); "
-        f"{where}",
-        f"try a learning rate ten times smaller (--lr {recipe.lr / 10:g}); the weights of update {state.step} are kept",
-    )
-
-
-def _restore(engine: Engine, good: _Snapshot) -> None:
-    engine.net.load_state_dict(good.net)
-    engine.load_state(good.engine)
-
-
-def _first_bad(net: nn.Sequential, data: Dataset, batch: Tensor) -> str:
-    """The first layer, from the input, whose weights or output hold a value that is not finite."""
-    device = next(net.parameters()).device
-    x = Normalize(data.mean, data.std, device)(torch.from_numpy(data.train.images)[batch])
-    with torch.no_grad():
-        for name, module in net.named_children():
-            for tensor_name, tensor in module.state_dict().items():
-                if not bool(torch.isfinite(tensor).all()):
-                    return f"the first bad value is in {name}.{tensor_name}"
-            x = module(x)
-            if not bool(torch.isfinite(x).all()):
-                return f"the first bad value is in the output of {name}"
-    return "the net's output is finite, so the loss itself overflows"

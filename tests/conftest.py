@@ -12,6 +12,14 @@ settings.register_profile("convscope", derandomize=True, deadline=None, database
 settings.load_profile("convscope")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Compiled programs and decoded images are kept for this session alone: the user's cache stays as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONVSCOPE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def mnist_dir():
     """The folder with the four real MNIST files; the test skips where there is none."""

@@ -7,8 +7,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "convscope"
 FLOORS = ["errors", "strict_json", "files", "lock", "recipe", "schedule", "data", "net", "weights", "evaluate",
-          "predict", "engine", "environment", "loop", "extension", "checkpoint", "runs", "explain", "report", "job",
-          "api", "export", "lab", "cli"]  # fmt: skip
+          "predict", "engine", "environment", "diagnosis", "loop", "extension", "checkpoint", "runs", "explain",
+          "report", "job", "api", "export", "lab", "cli"]  # fmt: skip
 
 
 def floor(path: Path) -> str:

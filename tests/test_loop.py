@@ -6,7 +6,7 @@ import torch
 from convscope.engine.base import Problem
 from convscope.engine.eager import EagerEngine
 from convscope.errors import TrainingError
-from convscope.loop import Epoch, Progress, State, Tick, train
+from convscope.loop import Epoch, Evaluating, Progress, State, Tick, train
 from convscope.net.build import build
 from convscope.net.spec import parse
 from convscope.recipe import Recipe
@@ -52,6 +52,17 @@ def test_the_means_are_means_over_updates_and_over_images():
     assert progress == pytest.approx([float(losses[:4].mean()), float(losses[4:8].mean())], rel=1e-6)
     epoch = next(r for r in records if isinstance(r, Epoch))
     assert epoch.train_loss == pytest.approx(float((losses * sizes).sum() / 60), rel=1e-6)
+
+
+def test_a_test_in_parts_is_the_test(monkeypatch):
+    monkeypatch.setattr("convscope.loop.EVALUATION_BATCH", 8)
+    whole, _, _ = run(Recipe(net=SPEC, epochs=2, batch_size=16))
+    monkeypatch.setattr("convscope.loop.CALL_SECONDS", 0.0)
+    parts, _, _ = run(Recipe(net=SPEC, epochs=2, batch_size=16))
+    assert [r.epoch for r in parts if isinstance(r, Evaluating)] == [1, 1, 1, 2, 2, 2]  # 30 images: four parts
+    for one, other in zip(*([r for r in rs if isinstance(r, Epoch)] for rs in (whole, parts)), strict=True):
+        assert other.test_loss == pytest.approx(one.test_loss, rel=1e-6)
+        assert other.test_accuracy == one.test_accuracy
 
 
 def test_a_small_set_logs_once_an_epoch():

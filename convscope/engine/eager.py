@@ -6,10 +6,7 @@ from torch import Tensor, nn
 from ..data.batches import Normalize
 from ..errors import UsageError
 from ..evaluate import loss_of
-from .base import Problem
-
-# Images in one forward pass of an evaluation: enough to fill the cores, few enough to stay in cache.
-EVALUATION_BATCH = 500
+from .base import EVALUATION_BATCH, Problem
 
 
 class EagerEngine:

@@ -274,6 +274,9 @@ def test_ctrl_c_ends_with_130_and_resume_goes_on(here):
         if log.exists() and log.read_text().count("\n") > 2:
             break
         time.sleep(0.05)
+    else:
+        child.kill()
+        pytest.fail("no epoch was written within 30 s")
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=30)
     assert child.returncode == 130, err

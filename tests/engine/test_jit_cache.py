@@ -3,12 +3,16 @@
 import os
 import stat
 
+import llvmlite.binding as llvm
 import pytest
 import torch
 
 from convscope.engine.jit import JitPredictor
 from convscope.engine.jit.cache import ObjectCache, default_folder
-from convscope.engine.jit.machine import Code, machine
+from convscope.engine.jit.machine import Code, Machine, compile_object, machine
+from convscope.engine.jit.optimizers import Rule
+from convscope.engine.jit.program import Learning, Program
+from convscope.engine.jit.stages import stages
 from convscope.net.build import build
 from convscope.net.zoo import resolve
 
@@ -64,6 +68,17 @@ def test_a_folder_that_cannot_be_made_costs_only_time(tmp_path):
     assert cache.load("key") is None
 
 
+def test_the_oldest_entries_go(tmp_path, monkeypatch):
+    monkeypatch.setattr("convscope.engine.jit.cache.MOST", 3)
+    cache = ObjectCache(tmp_path)
+    for n in range(5):
+        cache.save(str(n), b"code")
+        os.utime(cache.path(str(n)), (n, n))
+        if n >= 1:
+            assert cache.load("0") == b"code"  # used again and again: kept
+    assert [n for n in range(5) if cache.load(str(n))] == [0, 3, 4]
+
+
 def test_where_the_cache_is(monkeypatch, tmp_path):
     monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path))
     assert default_folder() == tmp_path / "programs"
@@ -75,7 +90,7 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
 
 def test_a_program_is_compiled_once_and_a_damaged_one_again(tmp_path):
     net = build(resolve("conv 2 3 | relu | linear"), (1, 8, 8), 3)
-    images = torch.arange(128, dtype=torch.uint8).view(2, 1, 8, 8)
+    images = torch.arange(64 * 30, dtype=torch.uint8).view(30, 1, 8, 8)  # more than a few
 
     def scores():
         predictor = JitPredictor(net, (1, 8, 8), (0.1,), (0.3,), cache_dir=tmp_path)
@@ -101,6 +116,24 @@ def test_the_key_holds_cpu_and_text(tmp_path):
     assert Code(text, host, tmp_path).cached
     assert not Code(text + "\n; another text", host, tmp_path).cached
     assert not Code(text, machine(machine_isa()), tmp_path).cached
+
+
+@pytest.mark.parametrize("spec", ["conv 3 3 | pool 2 | relu | conv 4 3 padding=1 | tanh | avgpool 2 | linear"])
+@pytest.mark.parametrize("alone", [False, True])
+def test_programs_for_arm_compile(spec, alone):
+    """No ARM machine runs these tests, but LLVM can write for one: the program's text must be good for it, too."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    host = Machine("neon", "generic", "+neon")
+    net = build(resolve(spec), (1, 12, 12), 3)
+    learning = None if alone else Learning("cross-entropy", Rule("adam", 0.0, False, (0.9, 0.999), 0.0))
+    lanes = host.alone() if alone else host.lanes(32, 144)
+    program = Program(stages(net, (1, 12, 12)), lanes, [0.01], [-0.3], learning, host.pause)
+    target = llvm.Target.from_triple("aarch64-unknown-linux-gnu").create_target_machine(cpu=host.cpu, opt=2)
+    code = compile_object(program.text, target)
+    assert code[:4] == b"\x7fELF"
+    assert int.from_bytes(code[18:20], "little") == 183  # EM_AARCH64
+    assert b"predict" in code
 
 
 def machine_isa() -> str:

@@ -1,6 +1,8 @@
 """Around the arithmetic: what is refused and in which words, threads, repeatability, interrupts, not-a-number."""
 
+import contextlib
 import copy
+import signal
 import threading
 
 import pytest
@@ -9,8 +11,7 @@ from torch import nn
 
 from convscope.engine.base import Problem
 from convscope.engine.choose import choose
-from convscope.engine.jit import JitEngine, JitPredictor, machine, why_not, why_slower
-from convscope.engine.jit import program as slots
+from convscope.engine.jit import JitEngine, JitPredictor, machine, slots, why_not, why_slower
 from convscope.errors import UsageError
 from convscope.net.build import build
 from convscope.net.zoo import resolve
@@ -43,16 +44,32 @@ def test_same_start_same_bits(cache, threads):
     assert torch.equal(first[1], second[1])
 
 
+class Doubled(nn.Conv2d):
+    """Derived from a layer that is covered, but with arithmetic of its own."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def hooked(layer):
+    layer.register_forward_hook(lambda module, given, result: 2 * result)
+    return layer
+
+
 @pytest.mark.parametrize(("layer", "reason"), [
     (nn.Dropout(0.5), "Dropout is not covered"),
     (nn.BatchNorm2d(3), "BatchNorm2d is not covered"),
     (nn.Conv2d(3, 3, 1, padding_mode="reflect"), "it pads with 'reflect'"),
     (nn.MaxPool2d(2, ceil_mode=True), "it has dilation, ceil_mode or return_indices"),
-    (nn.AvgPool2d(2, count_include_pad=False), "it has ceil_mode, a divisor_override, or does not count the padding"),
+    (nn.AvgPool2d(2, padding=1, count_include_pad=False),
+     "it has ceil_mode, a divisor_override, or does not count the padding"),
     (nn.AdaptiveAvgPool2d(2), "it pools to more than one pixel"),
     (nn.Flatten(2), "it flattens some dimensions only"),
     (nn.Conv2d(3, 3, 1).double(), "its parameters are torch.float64 on cpu, not float32 on the CPU"),
     (nn.Conv2d(3, 3, 1).requires_grad_(False), "its parameters are frozen"),
+    (Doubled(3, 3, 1), "Doubled is not covered"),
+    (nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 3, 1)), "ParametrizedConv2d is not covered"),
+    (hooked(nn.Conv2d(3, 3, 1)), "it has hooks"),
 ])  # fmt: skip
 def test_the_first_layer_that_is_not_covered_is_named(layer, reason):
     net = nn.Sequential()
@@ -64,6 +81,77 @@ def test_the_first_layer_that_is_not_covered_is_named(layer, reason):
 def test_nets_that_are_no_nets():
     assert why_not(nn.Linear(2, 2)) == "the net is a Linear, not a torch.nn.Sequential"
     assert why_not(nn.Sequential(nn.Flatten())) == "the net has no parameters"
+    assert why_not(Residual(nn.Conv2d(1, 1, 1))) == "the net is a Residual, not a torch.nn.Sequential"
+    layer = nn.Linear(4, 4)
+    assert why_not(nn.Sequential(nn.Flatten(), layer, nn.ReLU(), layer)) == "a layer stands in it twice"
+    tied = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.Linear(4, 4))
+    tied[2].weight = tied[1].weight
+    assert why_not(tied) == "two layers share their parameters"
+
+
+class Residual(nn.Sequential):
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+def test_an_unknown_processor_is_left_to_pytorch(monkeypatch):
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    net = problem().net
+    assert why_not(net) == "no vector instructions are known for riscv64 processors"
+    with pytest.raises(UsageError, match="the CPU engine knows no riscv64 processors"):
+        machine.machine()
+
+
+def test_unusual_forms_of_covered_layers_are_covered(cache):
+    net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.AvgPool2d(2, count_include_pad=False), nn.MaxPool2d([2, 1]),
+                        nn.Flatten(), nn.Linear(12, 4))  # fmt: skip
+    images = problem().images[:7]
+    predictor = JitPredictor(net, (1, 9, 11), (0.3,), (0.4,), cache_dir=cache)
+    expected = net((images / 255 - 0.3) / 0.4)
+    torch.testing.assert_close(predictor.logits(images), expected.detach(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_every_number_of_images_by_every_way(cache, threads):
+    """One, a few, a block, blocks: whatever way the predictor takes, the scores are the net's."""
+    given = problem("conv 3 3 groups=1 | pool 2 | relu | linear", count=90)
+    predictor = JitPredictor(given.net, (1, 9, 11), given.mean, given.std, threads, cache_dir=cache)
+    with torch.no_grad():
+        expected = given.net((given.images / 255 - 0.3) / 0.4)
+    for count in (0, 1, 2, 7, 23, 24, 25, 32, 33, 64, 90, 1):
+        torch.testing.assert_close(predictor.logits(given.images[:count]), expected[:count], rtol=1e-5, atol=1e-5)
+    with torch.no_grad():
+        given.net[0].bias += 1.0
+        expected = given.net((given.images / 255 - 0.3) / 0.4)
+    predictor.refresh()
+    for count in (1, 9, 90):
+        torch.testing.assert_close(predictor.logits(given.images[:count]), expected[:count], rtol=1e-5, atol=1e-5)
+
+
+def test_scores_are_float32_on_the_cpu_whatever_torchs_defaults_are(cache):
+    given = problem()
+    engine = JitEngine(given, 1, cache_dir=cache, batch_size=16)
+    predictor = JitPredictor(given.net, (1, 9, 11), given.mean, given.std, cache_dir=cache)
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            found = [engine.steps(torch.arange(16, device="cpu"), 16, [0.1]), engine.logits(given.images),
+                     predictor.logits(given.images), predictor.logits(given.images[:1])]  # fmt: skip
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert {(scores.dtype, scores.device.type) for scores in found} == {(torch.float32, "cpu")}
+
+
+def test_a_logit_of_minus_infinity_costs_nothing(cache):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(99, 4))
+    with torch.no_grad():
+        net[1].bias[2] = -torch.inf
+    start = problem()
+    labels = torch.zeros_like(start.labels)
+    engine = JitEngine(Problem(net, start.images, labels, (0.3,), (0.4,)), 1, cache_dir=cache, batch_size=8)
+    with torch.no_grad():
+        expected = nn.functional.cross_entropy(net((start.images[:8] / 255 - 0.3) / 0.4), labels[:8])
+    assert float(engine.steps(torch.arange(8), 8, [0.0])[0]) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_one_large_image_at_a_time_is_left_to_pytorch():
@@ -144,6 +232,9 @@ def test_changed_parameters_are_seen_and_training_goes_on_from_its_state(cache):
     assert torch.equal(torch.cat([p.detach().flatten() for p in given.net.parameters()]), after)
     with pytest.raises(UsageError, match=r"exp_avg.conv1.weight has shape \(1,\), not \(3, 1, 3, 3\)"):
         other.load_state(state | {"exp_avg.conv1.weight": torch.zeros(1)})
+    with pytest.raises(UsageError, match=r"the optimizer state 'momentum.conv1.weight' does not fit the net"):
+        other.load_state({"momentum.conv1.weight": torch.zeros(3, 1, 3, 3)})
+    assert torch.equal(other.steps(torch.arange(16), 16, [0.0]), other.steps(torch.arange(16), 16, [0.0]))
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "mse", "mae"])
@@ -172,7 +263,29 @@ def test_an_interrupt_before_the_own_call_lets_the_helpers_go(cache):
     with pytest.raises(KeyboardInterrupt):
         core.helpers.run(interrupted, ready.job)
     assert ready.job.slots[slots.ABANDONED] == 1
+    assert ready.job.slots[slots.DONE] == 0
     assert engine.steps(torch.arange(16), 16, [0.1]).isfinite().all()
+    assert ready.job.slots[slots.DONE] == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that sends signals")
+def test_interrupts_at_any_moment_leave_an_engine_that_works(cache):
+    """A KeyboardInterrupt anywhere around the foreign call: nothing hangs, and Adam counts the steps it took."""
+    engine = JitEngine(problem(optimizer="adam"), 2, cache_dir=cache, batch_size=16)
+    index, taken = torch.arange(48), 0
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for n in range(60):
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, 1e-5 + n * 1e-5)
+                while True:
+                    engine.steps(index, 16, [1e-4] * 3)
+                    taken += 3
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert engine.steps(index, 16, [1e-4] * 3).isfinite().all()
+    assert taken + 3 <= int(engine.state()["step"]) <= taken + 3 + 60 * 3
 
 
 def test_helpers_end_with_their_engine(cache):

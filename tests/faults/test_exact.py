@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convscope import job, loop, runs
+from convscope.engine import eager
 from convscope.errors import Interrupted
-from convscope.loop import Tick
+from convscope.loop import Evaluating, Tick
 
 from .attempt import dataset, hopeless, outcome, recipe
 from .conftest import COUNTS, ENGINES, FULL
@@ -41,6 +42,7 @@ def choices(draw, engine):
         "epochs": draw(st.integers(1, 4)),
         "log_interval": draw(st.sampled_from([1, 4, 300])),
         "seed": draw(st.integers(0, 3)),
+        "threads": draw(st.sampled_from([1, 2])),
     }
 
 
@@ -54,10 +56,12 @@ def complete(out, the_choices, data=None):
 
 
 def interrupt(events, after):
-    """Ctrl-C once ``after`` updates are done in all; whether it came in time."""
+    """Ctrl-C after so many updates and parts of tests; whether it came in time."""
+    places = 0
     try:
         for event in events:
-            if isinstance(event, Tick) and event.step >= after:
+            places += isinstance(event, Tick | Evaluating)
+            if places == after:
                 signal.raise_signal(signal.SIGINT)
     except Interrupted:
         return True
@@ -67,21 +71,22 @@ def interrupt(events, after):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_interrupted_after_any_updates(engine, monkeypatch):
     @settings(max_examples=EXAMPLES)
-    @given(choices(engine), st.lists(st.integers(1, 4 * UPDATES), min_size=1, max_size=4))
+    @given(choices(engine), st.lists(st.integers(1, 2 * UPDATES), min_size=1, max_size=4))
     def check(the_choices, stops):
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory() as folder, monkeypatch.context() as patch:
+            for module in (loop, eager):
+                patch.setattr(module, "EVALUATION_BATCH", 12)  # the 30 test images: three parts
             whole = complete(Path(folder) / "whole", the_choices)
-            with monkeypatch.context() as patch:
-                patch.setattr(loop, "CALL_SECONDS", 0.0)  # one update a call: other calls must not mean other bits
-                out = Path(folder) / "cut"
-                events = job.start(recipe(the_choices), dataset(), out)
-                for stop in sorted(stops):
-                    if not interrupt(events, stop):
-                        break
-                    COUNTS[f"exact resumptions ({engine})"] += 1
-                    events = job.resume(next(runs.every(out)), dataset())
-                else:
-                    list(events)
+            patch.setattr(loop, "CALL_SECONDS", 0.0)  # one update a call: other calls must not mean other bits
+            out = Path(folder) / "cut"
+            events = job.start(recipe(the_choices), dataset(), out)
+            for stop in stops:
+                if not interrupt(events, stop):
+                    break
+                COUNTS[f"exact resumptions ({engine})"] += 1
+                events = job.resume(next(runs.every(out)), dataset())
+            else:
+                list(events)
             assert outcome(next(runs.every(out))) == outcome(whole)
 
     check()

@@ -11,8 +11,9 @@ multiplies the input gradient that it stores by ``slope``. Only a net that appli
 from typing import Literal
 
 from . import elementary
-from .ir import Function, Value
+from .ir import Function
 from .layout import Grid, Lanes
+from .values import Value
 
 Activation = Literal["", "relu", "tanh", "sigmoid"]
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 HEAD = 32  # bytes of SHA-256
+MOST = 300  # programs, of some 50 kB each; beyond, those go that were not used for the longest time
 
 
 def default_folder() -> Path:
@@ -49,6 +50,8 @@ class ObjectCache:
             with suppress(OSError):
                 path.unlink()
             return None
+        with suppress(OSError):
+            os.utime(path)
         return body
 
     def save(self, key: str, code: bytes) -> None:
@@ -62,10 +65,16 @@ class ObjectCache:
             with os.fdopen(handle, "wb") as file:
                 file.write(_digest(key, code) + code)
             Path(name).replace(self.path(key))
+            self._forget()
         except OSError:
             with suppress(OSError):
                 if name:
                     Path(name).unlink()
+
+    def _forget(self) -> None:
+        found = sorted(self.folder.glob("*.bin"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in found[MOST:]:
+            path.unlink(missing_ok=True)
 
     def _private(self) -> bool:
         """Whether the folder is this user's and nobody else can read or write it."""

@@ -6,7 +6,8 @@ stays not-a-number in all of them, so that a diverged training shows in its loss
 
 from collections.abc import Sequence
 
-from .ir import F32, Function, Value, element, like, number, width
+from .ir import Function
+from .values import F32, I32, Value, like, width
 
 MAGIC = 12582912.0  # 1.5·2²³: adding it rounds a small float to an integer, which then stands in the lowest bits
 
@@ -34,13 +35,13 @@ def exp(f: Function, x: Value) -> Value:
     r = f.fma(n, f.constant(2.12194440e-4, x.type), r)
     p = horner(f, r, (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.5))
     y = f.fma(p, r * r, r + 1.0)
-    power = f.bits((f.bits(shifted, like(x.type, "i32")) << 23) + 0x3F800000, x.type)
+    power = f.bits((f.bits(shifted, like(x.type, I32)) << 23) + 0x3F800000, x.type)
     return y * power
 
 
 def log(f: Function, x: Value) -> Value:
     """ln x for normal x > 0."""
-    integer = like(x.type, "i32")
+    integer = like(x.type, I32)
     bits = f.bits(x, integer)
     e = f.convert("sitofp", (bits >> 23) - 126, F32)
     m = f.bits((bits & 0x007FFFFF) | 0x3F000000, x.type)  # x = m·2ᵉ with m in [0.5, 1)
@@ -99,9 +100,3 @@ def transpose(f: Function, rows: Sequence[Value]) -> list[Value]:
     for _ in range(rounds):
         level = [f.shuffle(level[i // 2], level[i // 2 + n // 2], high if i % 2 else low) for i in range(n)]
     return level
-
-
-def all_lanes(f: Function, lanes: int, kind: str) -> Value:
-    """The vector 0, 1, 2, ... of integers."""
-    items = ", ".join(f"{element(kind)} {number(i, kind)}" for i in range(lanes))
-    return Value(f, f"<{items}>", kind)

@@ -13,29 +13,31 @@ from torch import Tensor, nn
 
 from ...errors import UsageError
 from ..base import Problem
-from . import program as slots
+from . import slots
 from .layout import Lanes
 from .machine import Code, Machine, machine
 from .optimizers import Rule
-from .program import Learning, Program, padded
+from .plan import padded
+from .program import Learning, Program
 from .runtime import Helpers, Job, Native, aligned, native
 from .stages import Shape, stages, why_not
 
 Floats = NDArray[np.float32]
 MANY = 1 << 20  # images: blocks as wide as they get
+FEW = 24  # images that are computed sooner one by one than as one block, of which most lanes would be idle
 
 
 class _Loaded:
     """A program, compiled and with memory: one for each width of block that is asked for."""
 
-    def __init__(self, text: Program, host: Machine, threads: int, folder: Path | None) -> None:
-        code = Code(text.text, host, folder)
-        self.program, self.code = text, code  # the code must live as long as its functions
+    def __init__(self, program: Program, host: Machine, threads: int, folder: Path | None) -> None:
+        code = Code(program.text, host, folder)
+        self.program, self.code = program, code  # the code must live as long as its functions
         self.job = Job(threads)
-        self.arenas = aligned(threads * text.plan.size, np.uint8)
+        self.arenas = aligned(threads * program.plan.size, np.uint8)
         self.job.array(slots.ARENAS, self.arenas)
         self.predict: Native = native(code.address("predict"))
-        self.train: Native | None = native(code.address("train")) if text.learning else None
+        self.train: Native | None = native(code.address("train")) if program.learning else None
 
 
 class _Compiled:
@@ -52,6 +54,7 @@ class _Compiled:
         self.net, self.image, self.threads = net, image, threads
         self.host = machine(isa)
         self.stages = stages(net, image)
+        self.largest = max(prod(shape) for s in self.stages for shape in (s.input, s.output))
         self.classes = self.stages[-1].output[0]
         if self.stages[-1].output[1:] != (1, 1):
             raise UsageError("the CPU engine cannot run this net: it ends with an image, not with scores",
@@ -70,8 +73,7 @@ class _Compiled:
 
     def program(self, batch: int) -> _Loaded:
         """The program for batches of ``batch`` images; compiled or read from the cache when it is first asked for."""
-        largest = max(prod(shape) for s in self.stages for shape in (s.input, s.output))
-        return self._load(self.host.lanes(-(-batch // self.threads), largest), self.threads)
+        return self._load(self.host.lanes(-(-batch // self.threads), self.largest), self.threads)
 
     def alone(self) -> _Loaded:
         """The program for one image, which is not worth waking a thread for."""
@@ -80,8 +82,8 @@ class _Compiled:
     def _load(self, lanes: Lanes, threads: int) -> _Loaded:
         if lanes not in self.loaded:
             start = time.perf_counter()
-            text = Program(self.stages, lanes, self.scale, self.shift, self.learning, self.host.pause)
-            self.loaded[lanes] = _Loaded(text, self.host, threads, self.folder)
+            program = Program(self.stages, lanes, self.scale, self.shift, self.learning, self.host.pause)
+            self.loaded[lanes] = _Loaded(program, self.host, threads, self.folder)
             self.loaded[lanes].job.array(slots.PARAMETERS, self.parameters)
             self.compile_seconds += time.perf_counter() - start
         return self.loaded[lanes]
@@ -100,22 +102,24 @@ class _Compiled:
         for data, place in self.views():
             place.copy_(data)
 
-    def logits(self, images: Tensor, batch: int) -> Tensor:
-        """Scores (M, K) of uint8 images (M, C, H, W), by the program for batches of ``batch``."""
+    def logits(self, images: Tensor, ready: _Loaded) -> Tensor:
+        """Scores (M, K) of uint8 images (M, C, H, W)."""
         if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[1:]) != self.image:
             raise UsageError(f"images must be uint8 of shape (M, {', '.join(map(str, self.image))}), but are "
                              f"{str(images.dtype).removeprefix('torch.')} of shape {tuple(images.shape)}")  # fmt: skip
         count = len(images)
-        result = torch.empty(count, self.classes)
+        result = torch.empty(count, self.classes, dtype=torch.float32, device="cpu")
         if not count:
             return result
         with self.lock:
-            ready = self.program(batch)
             ready.job.array(slots.IMAGES, images.cpu().contiguous().numpy())
             ready.job.array(slots.INDEX, np.arange(count))
             ready.job.array(slots.LOGITS, result.numpy())
             ready.job.number(slots.COUNT, count)
-            self.helpers.run(ready.predict, ready.job)
+            if ready.job.threads == 1:
+                ready.predict(ready.job.address, 0)
+            else:
+                self.helpers.run(ready.predict, ready.job)
         return result
 
 
@@ -177,7 +181,7 @@ class JitEngine:
         ready = self._core.program(min(batch_size, len(self._images)))
         job = ready.job
         self._core.read()
-        losses = torch.empty(steps)
+        losses = torch.empty(steps, dtype=torch.float32, device="cpu")
         rates = np.array([self.rule.rates(lr, self._step + i + 1) for i, lr in enumerate(lrs)], np.float32)
         job.array(slots.IMAGES, self._images.numpy())
         job.array(slots.LABELS, self._labels.numpy())
@@ -191,7 +195,7 @@ class JitEngine:
         try:
             self._core.helpers.run(ready.train, job)
         finally:
-            self._step += steps
+            self._step += int(job.slots[slots.DONE])
             with torch.no_grad():
                 for data, place in self._core.views():
                     data.copy_(place)
@@ -201,7 +205,8 @@ class JitEngine:
         """Raw scores float32 (M, K) for uint8 images (M, C, H, W)."""
         with self._core.lock:
             self._core.read()
-        return self._core.logits(images, self._batch)
+            ready = self._core.program(self._batch)
+        return self._core.logits(images, ready)
 
     def state(self) -> dict[str, Tensor]:
         """The optimizer's state by name; see :meth:`Engine.state`."""
@@ -213,11 +218,17 @@ class JitEngine:
         return found
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Go on from what ``state`` returned."""
-        for name, parameter, place in self._state_views():
+        """Go on from what ``state`` returned. Raises UsageError where it does not fit; then nothing is changed."""
+        views = self._state_views()
+        foreign = state.keys() - {f"{name}.{parameter}" for name, parameter, _ in views} - {"step"}
+        if foreign:
+            raise UsageError(f"the optimizer state {min(foreign)!r} does not fit the net")
+        for name, parameter, place in views:  # all are checked before one is touched
             given = state.get(f"{name}.{parameter}")
             if given is not None and given.shape != place.shape:
                 raise UsageError(f"{name}.{parameter} has shape {tuple(given.shape)}, not {tuple(place.shape)}")
+        for name, parameter, place in views:
+            given = state.get(f"{name}.{parameter}")
             place.copy_(torch.zeros(()) if given is None else given)
         self._step = int(state["step"]) if "step" in state else int(bool(state))
 
@@ -246,7 +257,6 @@ class JitPredictor:
         self._core = _Compiled(net, image, mean, std, threads, isa, cache_dir, None)
         self._alone = self._core.alone()
         self._alone.job.array(slots.INDEX, np.zeros(1, np.int64))
-        self._alone.job.number(slots.COUNT, 1)
         self._shape = torch.Size((1, *image))
         self.refresh()
 
@@ -263,13 +273,14 @@ class JitPredictor:
     def logits(self, images: Tensor) -> Tensor:
         """Raw scores float32 (M, K) for uint8 images (M, C, H, W)."""
         if images.shape != self._shape or images.dtype is not torch.uint8:
-            return self._core.logits(images, MANY)
-        if images.is_cuda or not images.is_contiguous():  # asked first, for one image takes only microseconds
+            return self._core.logits(images, self._alone if len(images) <= FEW else self._core.program(MANY))
+        if not images.is_cpu or not images.is_contiguous():  # asked first, for one image takes only microseconds
             images = images.cpu().contiguous()
-        scores = torch.empty(1, self._core.classes)
+        scores = torch.empty(1, self._core.classes, dtype=torch.float32, device="cpu")
         job = self._alone.job
         with self._core.lock:
             job.slots[slots.IMAGES], job.slots[slots.LOGITS] = images.data_ptr(), scores.data_ptr()
+            job.slots[slots.COUNT] = 1
             self._alone.predict(job.address, 0)
         return scores
 
@@ -277,6 +288,3 @@ class JitPredictor:
 def _check_statistics(channels: int, mean: Sequence[float], std: Sequence[float]) -> None:
     if len(mean) != channels or len(std) != channels or not all(s > 0 for s in std):
         raise UsageError(f"mean and std must have {channels} numbers, one a channel, std above 0, not {mean}, {std}")
-
-
-__all__ = ["JitEngine", "JitPredictor"]

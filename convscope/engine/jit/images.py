@@ -9,8 +9,9 @@ Images lie one after the other, lanes side by side, so this is a transposition. 
 from collections.abc import Sequence
 
 from .elementary import transpose
-from .ir import F32, Function, Value, vector
+from .ir import Function
 from .layout import Grid, Lanes
+from .values import F32, I8, I32, PTR, Value, vector
 
 
 def forward(f: Function, lanes: Lanes, scale: Sequence[float], shift: Sequence[float], x: Grid) -> None:
@@ -31,12 +32,12 @@ def forward(f: Function, lanes: Lanes, scale: Sequence[float], shift: Sequence[f
 
 def _image(f: Function, lanes: Lanes, v: "int | Value", lane: int) -> Value:
     """The address of the image in a lane."""
-    return f.load("ptr", f["images"], (v, 8 * lanes.width), 8 * lane)
+    return f.load(PTR, f["images"], (v, 8 * lanes.width), 8 * lane)
 
 
 def _square(f: Function, lanes: Lanes, scale: float, shift: float, x: Grid, c: int, row: "int | Value",
             column: "int | Value", v: "int | Value", plane: int) -> None:  # fmt: skip
-    bytes_ = vector(lanes.width, "i8")
+    bytes_ = vector(lanes.width, I8)
     rows = [f.load(bytes_, _image(f, lanes, v, lane), plane, (row, x.width), column, align=1)
             for lane in range(lanes.width)]  # fmt: skip
     out = f.address(f["a"], *x.at(c, row, column), (v, lanes.bytes))
@@ -47,13 +48,13 @@ def _square(f: Function, lanes: Lanes, scale: float, shift: float, x: Grid, c: i
 def _column(f: Function, lanes: Lanes, scale: float, shift: float, x: Grid, c: int, row: "int | Value",
             column: "int | Value", v: "int | Value", plane: int) -> None:  # fmt: skip
     """One pixel of all images, for images that are narrower than a vector."""
-    room = f.reserve(vector(lanes.width, "i8"))
+    room = f.reserve(vector(lanes.width, I8))
     for lane in range(lanes.width):
-        f.store(f.load("i8", _image(f, lanes, v, lane), plane, (row, x.width), column), room, lane)
-    pixel = f.load(vector(lanes.width, "i8"), room, align=1)
+        f.store(f.load(I8, _image(f, lanes, v, lane), plane, (row, x.width), column), room, lane)
+    pixel = f.load(vector(lanes.width, I8), room, align=1)
     f.store(_normalised(f, pixel, scale, shift), f["a"], *x.at(c, row, column), (v, lanes.bytes))
 
 
 def _normalised(f: Function, pixel: Value, scale: float, shift: float) -> Value:
-    value = f.convert("sitofp", f.convert("zext", pixel, "i32"), F32)
+    value = f.convert("sitofp", f.convert("zext", pixel, I32), F32)
     return f.fma(value, f.constant(scale, value.type), f.constant(shift, value.type))

@@ -9,7 +9,8 @@ block itself.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .ir import Function, Term, Value, vector
+from .ir import Function
+from .values import I64, PTR, Term, Value, vector
 
 LINE = 64  # bytes of a cache line
 Pair = tuple[int, int]
@@ -125,13 +126,13 @@ class TapTable:
             entries += [n for k, o in here for n in (k * k_stride, o * o_stride)]
             starts.append(len(entries) // 2)
         self.f = f
-        self.starts = Value(f, f.module.table(starts), "ptr")
-        self.entries = Value(f, f.module.table(entries or [0]), "ptr")
+        self.starts = Value(f, f.module.table(starts), PTR)
+        self.entries = Value(f, f.module.table(entries or [0]), PTR)
 
     def span(self, i: "int | Value") -> tuple[Value, Value]:
         """First and last-plus-one tap of input position ``i``."""
-        return self.f.load("i64", self.starts, (i, 8)), self.f.load("i64", self.starts, (i, 8), 8)
+        return self.f.load(I64, self.starts, (i, 8)), self.f.load(I64, self.starts, (i, 8), 8)
 
     def entry(self, t: "int | Value") -> tuple[Value, Value]:
         """(k·k_stride, o·o_stride) of tap ``t``."""
-        return self.f.load("i64", self.entries, (t, 16)), self.f.load("i64", self.entries, (t, 16), 8)
+        return self.f.load(I64, self.entries, (t, 16)), self.f.load(I64, self.entries, (t, 16), 8)

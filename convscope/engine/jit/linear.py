@@ -6,8 +6,9 @@ transposed, x[i, lane] → t[lane, i], and vectors run along i: dw[o, i...] += d
 
 from .conv import Conv
 from .elementary import transpose
-from .ir import F32, Function, Value, vector
+from .ir import Function
 from .layout import LINE, Grid, Lanes, tiles
+from .values import F32, I64, PTR, Value, vector
 
 
 def is_linear(conv: Conv, x: Grid) -> bool:
@@ -43,9 +44,9 @@ def _transpose(f: Function, lanes: Lanes, x: Grid, t: Value, by_lane: int) -> No
     places = [c * x.channel + y * x.row + z * x.pixel
               for c in range(x.channels) for y in range(x.height) for z in range(x.width)]  # fmt: skip
     places += [places[-1]] * (-len(places) % lanes.width)
-    table = Value(f, f.module.table(places), "ptr")
+    table = Value(f, f.module.table(places), PTR)
     with f.loop(len(places), 0, lanes.width) as i, f.loop(lanes.vectors) as v:
-        rows = [f.load(lanes.vector, f["a"], x.origin, f.load("i64", table, (i, 8), 8 * n), (v, lanes.bytes))
+        rows = [f.load(lanes.vector, f["a"], x.origin, f.load(I64, table, (i, 8), 8 * n), (v, lanes.bytes))
                 for n in range(lanes.width)]  # fmt: skip
         for lane, column in enumerate(transpose(f, rows)):
             f.store(column, t, lane * by_lane, (v, lanes.width * by_lane), (i, 4))

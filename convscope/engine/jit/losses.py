@@ -9,13 +9,14 @@ Lanes without an image (the last block of a batch) have weight 0 in f["weights"]
 
 from ...recipe import LossName
 from .elementary import exp, log
-from .ir import Function, Value, like
+from .ir import Function
 from .layout import Grid, Lanes
+from .values import I32, Value, like
 
 
 def forward_and_gradient(f: Function, lanes: Lanes, loss: LossName, z: Grid, dz: Grid) -> None:
     """Write dz and add the block's part of the loss to f["loss"], lane by lane; f["labels"] holds an int32 a lane."""
-    integer = like(lanes.vector, "i32")
+    integer = like(lanes.vector, I32)
     classes = z.channels
     zero = f.constant(0.0, lanes.vector)
     with f.loop(lanes.vectors) as v:
@@ -26,9 +27,11 @@ def forward_and_gradient(f: Function, lanes: Lanes, loss: LossName, z: Grid, dz:
         def logit(k: int | Value) -> Value:
             return f.load(lanes.vector, f["a"], *z.at(k, 0, 0), (v, lanes.bytes))
 
+        def hot(k: int | Value) -> Value:
+            return f.compare("eq", label, f.splat(f.convert("trunc", f.integer(k), I32), lanes.width))
+
         def target(k: int | Value) -> Value:
-            hot = f.compare("eq", label, f.splat(f.convert("trunc", f.integer(k), "i32"), lanes.width))
-            return f.select(hot, 1.0, zero)
+            return f.select(hot(k), 1.0, zero)
 
         if loss == "cross-entropy":
             largest, total_exp, chosen = f.var(logit(0)), f.var(zero), f.var(zero)
@@ -38,7 +41,7 @@ def forward_and_gradient(f: Function, lanes: Lanes, loss: LossName, z: Grid, dz:
                 centred = logit(k) - largest.value
                 power = exp(f, centred)
                 total_exp.value = total_exp.value + power
-                chosen.value = f.fma(target(k), centred, chosen.value)
+                chosen.value = f.select(hot(k), centred, chosen.value)  # not 0·centred, which is NaN at −∞
                 f.store(power, f["a"], *dz.at(k, 0, 0), (v, lanes.bytes))
             total.value = log(f, total_exp.value) - chosen.value
             with f.loop(classes) as k:

@@ -20,6 +20,7 @@ WIDTHS: dict[Isa, int] = {"avx512": 16, "avx2": 8, "sse": 4, "neon": 4}
 # Sums that a tile may keep in registers: 32 registers less what is loaded, or 16 less that.
 SUMS: dict[Isa, int] = {"avx512": 24, "avx2": 10, "sse": 10, "neon": 20}
 LARGE = 2**21  # bytes
+PASSES = "codegen 2: sroa, instcombine, simplifycfg"  # what compile_object does; a part of the cache's key
 # A forced instruction set stands for the CPUs of its generation.
 GENERIC: dict[Isa, str] = {"avx512": "x86-64-v4", "avx2": "x86-64-v3", "sse": "x86-64-v2", "neon": "generic"}
 
@@ -66,9 +67,12 @@ class Machine:
 
 
 def available() -> tuple[Isa, ...]:
-    """The instruction sets of this CPU that the engine can use, the widest first."""
-    if platform.machine().lower() in ("arm64", "aarch64"):
+    """The instruction sets of this CPU that the engine can use, the widest first; none on an unknown processor."""
+    processor = platform.machine().lower()
+    if processor in ("arm64", "aarch64"):
         return ("neon",)
+    if processor not in ("x86_64", "amd64"):
+        return ()
     have = llvm.get_host_cpu_features()
     wide = all(have.get(f"avx512{part}", False) for part in ("f", "bw", "dq", "vl"))
     middle = have.get("avx2", False) and have.get("fma", False)
@@ -78,6 +82,8 @@ def available() -> tuple[Isa, ...]:
 def machine(isa: str | None = None) -> Machine:
     """This CPU, or ``isa`` of it. Raises UsageError where the CPU does not have it."""
     found = available()
+    if not found:
+        raise UsageError(f"the CPU engine knows no {platform.machine()} processors", "take the eager engine")
     if isa is None:
         return Machine(found[0], llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
     for name in found:
@@ -94,14 +100,14 @@ class Code:
 
         _initialise()
         store = ObjectCache(folder)
-        key = "\0".join((text, host.cpu, host.features, llvmlite.__version__, str(llvm.llvm_version_info), __version__,
-                         llvm.get_process_triple(), os.name))  # fmt: skip
+        versions = (__version__, llvmlite.__version__, str(llvm.llvm_version_info))
+        key = "\0".join((text, PASSES, *versions, host.cpu, host.features, llvm.get_process_triple(), os.name))
         target = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
             cpu=host.cpu, features=host.features, opt=2, jit=True)  # fmt: skip
         code = store.load(key)
         self.cached = code is not None
         if code is None:
-            code = _compile(text, target)
+            code = compile_object(text, target)
             store.save(key, code)
         empty = llvm.parse_assembly("")
         self._engine = llvm.create_mcjit_compiler(empty, target)
@@ -113,7 +119,8 @@ class Code:
         return int(self._engine.get_function_address(name))
 
 
-def _compile(text: str, target: llvm.TargetMachine) -> bytes:
+def compile_object(text: str, target: llvm.TargetMachine) -> bytes:
+    """The object file of a program for ``target``."""
     module = llvm.parse_assembly(text)
     module.triple = target.triple
     module.verify()

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from . import activation
 from .activation import Activation
-from .ir import Function, Value, like
+from .ir import Function
 from .layout import Grid, Lanes, Pair, TapTable, taps
+from .values import I32, I64, Value, like
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ def forward(f: Function, lanes: Lanes, pool: Pool, act: Activation, x: Grid, y: 
     (kh, kw), (sy, sx), (py, px) = pool.kernel, pool.stride, pool.padding
     with f.loop(y.channels) as c, f.loop(y.height) as i, f.loop(y.width) as j, f.loop(lanes.vectors) as v:
         best = f.var(f.constant(0.0 if pool.average else float("-inf"), lanes.vector))
-        place = f.var(f.constant(0, like(lanes.vector, "i32")))
+        place = f.var(f.constant(0, like(lanes.vector, I32)))
         (top, k0, k1), (left, l0, l1) = _range(f, i, sy, py, kh, x.height), _range(f, j, sx, px, kw, x.width)
         if not pool.average:  # the first element counts as the maximum so far, as in PyTorch
-            place.value = f.splat(f.convert("trunc", f.integer(k0) * kw + l0, "i32"), lanes.width)
+            place.value = f.splat(f.convert("trunc", f.integer(k0) * kw + l0, I32), lanes.width)
         with f.loop(k1, k0) as k, f.loop(l1, l0) as m:
             at = f.address(f["a"], *x.at(c, top, left), (k, x.row), (m, x.pixel), (v, lanes.bytes))
             value = f.load(lanes.vector, at)
@@ -43,7 +44,7 @@ def forward(f: Function, lanes: Lanes, pool: Pool, act: Activation, x: Grid, y: 
             else:
                 larger = f.compare("ogt", value, best.value) | f.compare("uno", value, value)
                 best.value = f.select(larger, value, best.value)
-                here = f.splat(f.convert("trunc", f.integer(k) * kw + m, "i32"), lanes.width)
+                here = f.splat(f.convert("trunc", f.integer(k) * kw + m, I32), lanes.width)
                 place.value = f.select(larger, here, place.value)
         result = best.value * (1.0 / (kh * kw)) if pool.average else best.value
         f.store(activation.apply(f, act, result), f["a"], *y.at(c, i, j), (v, lanes.bytes))
@@ -66,8 +67,8 @@ def input_gradient(f: Function, lanes: Lanes, pool: Pool, before: Activation, x:
                 (k, i), (m, j) = down.entry(s), along.entry(t)
                 gradient = f.load(lanes.vector, f["a"], *dy.at(c, i, j), (v, lanes.bytes))
                 if winners:
-                    place = f.load(like(lanes.vector, "i32"), f["a"], *winners.at(c, i, j), (v, lanes.bytes))
-                    mine = f.splat(f.convert("trunc", k + m, "i32"), lanes.width)
+                    place = f.load(like(lanes.vector, I32), f["a"], *winners.at(c, i, j), (v, lanes.bytes))
+                    mine = f.splat(f.convert("trunc", k + m, I32), lanes.width)
                     gradient = f.select(f.compare("eq", place, mine), gradient, f.constant(0.0, lanes.vector))
                 total.value = total.value + gradient
             result = total.value * (1.0 / (kh * kw)) if pool.average else total.value
@@ -80,5 +81,5 @@ def _range(
 ) -> tuple[Value, Value, Value]:
     """Where window ``i`` begins, and which of its elements, from the first to the last plus one, lie in the image."""
     begin = f.integer(i) * stride - padding
-    first = f.select(f.compare("slt", begin, 0), 0 - begin, f.constant(0, "i64"))
+    first = f.select(f.compare("slt", begin, 0), 0 - begin, f.constant(0, I64))
     return begin, first, f.minimum(size - begin, kernel)

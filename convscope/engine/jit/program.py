@@ -1,12 +1,11 @@
-"""The planner: stages → buffers in a thread's memory → the text of a program that trains and predicts.
+"""The program: stages → the text of machine code that trains and predicts.
 
-Every thread owns an *arena*: one block's images, activations and gradients, and the thread's sum of weight gradients. A
-training step is, for each thread,
+Every thread owns an arena (plan.py). A training step is, for each thread,
 
     for each of its blocks:  gather images · forward through the stages · loss · backward through the stages
     barrier · update a slice of the parameters from all threads' gradients, summed in order · barrier
 
-and one call of ``train`` takes many steps. What the runtime hands over stands in the *job*: the slots below.
+and one call of ``train`` takes many steps. What the runtime hands over stands in the job: slots.py.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,130 +13,17 @@ from dataclasses import dataclass
 from math import prod
 
 from ...recipe import LossName
-from . import activation, conv, images, linear, losses, optimizers, pool, single
-from .conv import Conv, Masks
-from .ir import F32, I64, PTR, Function, Module, Value
-from .layout import LINE, Grid, Lanes
+from . import activation, conv, conv_back, images, linear, losses, optimizers, pool, single, slots
+from .conv import Conv
+from .ir import Function, Module
+from .layout import Lanes
 from .optimizers import Rule
+from .plan import Buffers, first_with_parameters, padded, parameter_count, plan
 from .pool import Pool
-from .stages import Shape, Stage
+from .stages import Stage
+from .values import F32, I32, I64, PTR, Value
 
-# Slots of the job, int64 each; the two counters of the barrier have cache lines of their own.
-(THREADS, ABANDONED, YIELD, IMAGES, INDEX, LABELS, COUNT, BATCH, STEPS, LOSSES, RATES, PARAMETERS, STATES, ARENAS,
- LOGITS) = range(15)  # fmt: skip
-ARRIVED, ROUND, SLOTS = 24, 32, 40
 SPINS = 4000  # looks at the barrier before a thread gives its core away
-
-
-@dataclass(frozen=True)
-class Buffers:
-    """What a stage reads and writes: input and output, their gradients, and what its way back remembers."""
-
-    x: Grid
-    y: Grid
-    dx: Grid | None
-    dy: Grid
-    masks: Masks | None  # of a fused max pool
-    winners: Grid | None  # of a max pool on its own
-    unpooled: Grid | None  # dy before the fused pool
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Where everything lies in an arena (bytes from its start)."""
-
-    images: int
-    labels: int
-    weights: int
-    loss: int
-    gradients: int
-    transposed: int
-    stages: tuple[Buffers, ...]
-    size: int
-
-
-def parameter_count(stages: Sequence[Stage]) -> int:
-    """How many numbers the net's parameters are."""
-    convs = [s.op for s in stages if isinstance(s.op, Conv)]
-    return sum(c.outputs * (c.fan_in * prod(c.kernel) + (c.bias is not None)) for c in convs)
-
-
-def padded(count: int) -> int:
-    """``count`` rounded up to whole cache lines of float32."""
-    return -(-count // 16) * 16
-
-
-class _Memory:
-    """Hands out bytes, a cache line's multiple at a time."""
-
-    def __init__(self) -> None:
-        self.used = 0
-
-    def take(self, size: int) -> int:
-        start = self.used
-        self.used += -(-size // LINE) * LINE
-        return start
-
-
-def plan(stages: Sequence[Stage], lanes: Lanes, training: bool) -> Plan:
-    """Place all buffers. Gradients of neighbouring stages alternate between two rooms."""
-    memory = _Memory()
-    header = [memory.take(size * lanes.count) for size in (8, 4, 4, 4)]
-    gradients = memory.take(4 * padded(parameter_count(stages)) if training else 0)
-    x = _place(memory, stages[0].input, lanes, _border(stages[0]))
-    outputs = []
-    for i, stage in enumerate(stages):
-        border = _border(stages[i + 1]) if i + 1 < len(stages) else (0, 0, 0, 0)
-        outputs.append(_place(memory, stage.output, lanes, border))
-    largest = max(_grid(0, s.output, lanes).size for s in stages)
-    rooms = [memory.take(largest), memory.take(largest)] if training else [0, 0]
-    unpool_sizes = [_unpooled(0, s, lanes, _first(stages) == i) for i, s in enumerate(stages)]
-    room = memory.take(max((g.size for g in unpool_sizes if g), default=0)) if training else 0
-    buffers = []
-    for i, stage in enumerate(stages):
-        masks = winners = None
-        if training and isinstance(stage.op, Conv) and stage.op.pool:
-            masks = Masks(0, *stage.output[1:], lanes.vectors, prod(stage.op.pool) - 1)
-            masks = Masks(memory.take(masks.size(stage.output[0])), *stage.output[1:], lanes.vectors, masks.bits)
-        if training and isinstance(stage.op, Pool) and not stage.op.average:
-            winners = _place(memory, stage.output, lanes, (0, 0, 0, 0))
-        dx = _grid(rooms[(i + 1) % 2], stage.input, lanes) if training and i > _first(stages) else None
-        dy = _grid(rooms[i % 2], stage.output, lanes)
-        unpooled = _unpooled(room, stage, lanes, _first(stages) == i) if training else None
-        buffers.append(Buffers(x if i == 0 else outputs[i - 1], outputs[i], dx, dy, masks, winners, unpooled))
-    images_, labels, weights, loss = header
-    rows = [linear.row(prod(s.input), lanes) for s in stages if isinstance(s.op, Conv) and s.output[1:] == (1, 1)]
-    transposed = memory.take(lanes.count * max(rows, default=0) if training else 0)
-    return Plan(images_, labels, weights, loss, gradients, transposed, tuple(buffers), memory.used)
-
-
-def _first(stages: Sequence[Stage]) -> int:
-    """The first stage with parameters: no gradient is needed before it."""
-    return next(i for i, s in enumerate(stages) if isinstance(s.op, Conv))
-
-
-def _border(stage: Stage) -> tuple[int, int, int, int]:
-    return stage.op.padding if isinstance(stage.op, Conv) else (0, 0, 0, 0)
-
-
-def _grid(offset: int, shape: Shape, lanes: Lanes, border: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Grid:
-    return Grid(offset, *shape, lanes.pixel, border)
-
-
-def _place(memory: _Memory, shape: Shape, lanes: Lanes, border: tuple[int, int, int, int]) -> Grid:
-    return _grid(memory.take(_grid(0, shape, lanes, border).size), shape, lanes, border)
-
-
-def _unpooled(offset: int, stage: Stage, lanes: Lanes, first: bool) -> Grid | None:
-    """The convolution's own output gradient: all channels where an input gradient is needed, else those of a tile."""
-    if not (isinstance(stage.op, Conv) and stage.op.pool):
-        return None
-    (kh, kw), (channels, height, width) = stage.op.pool, stage.output
-    channels = min(channels, lanes.registers + 1) if first else channels
-    return _grid(offset, (channels, height * kh, width * kw), lanes)
-
-
-# -- the program -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -204,7 +90,7 @@ class Program:
         if self.stages[-1].act:
             activation.input_gradient(f, self.lanes, self.stages[-1].act, last.y, last.dy, last.dy)
         functions = [f]
-        for i in reversed(range(_first(self.stages), len(self.stages))):
+        for i in reversed(range(first_with_parameters(self.stages), len(self.stages))):
             stage, b = self.stages[i], self.plan.stages[i]
             before = self.stages[i - 1].act if i else ""
             match stage.op:
@@ -212,7 +98,7 @@ class Program:
                     functions += self._conv_backward(i, stage.op, b)
                     if b.dx:
                         functions.append(f := self._kernel(f"input_gradient{i}"))
-                        conv.input_gradient(f, self.lanes, stage.op, before, b.x, b.unpooled or b.dy, b.dx)
+                        conv_back.input_gradient(f, self.lanes, stage.op, before, b.x, b.unpooled or b.dy, b.dx)
                 case Pool() if b.dx:
                     functions.append(f := self._kernel(f"input_gradient{i}"))
                     pool.input_gradient(f, self.lanes, stage.op, before, b.x, b.dy, b.dx, b.winners)
@@ -225,24 +111,24 @@ class Program:
         """Unpool, weight gradient, bias gradient."""
         if op.bias is not None:
             f = self._kernel(f"bias_gradient{i}")
-            conv.bias_gradient(f, self.lanes, op, b.dy)
+            conv_back.bias_gradient(f, self.lanes, op, b.dy)
             yield f
         if b.unpooled and b.masks and b.dx:
             f = self._kernel(f"unpool{i}")
-            conv.unpool(f, self.lanes, op, b.dy, b.masks, b.unpooled, 0, op.outputs, 0)
+            conv_back.unpool(f, self.lanes, op, b.dy, b.masks, b.unpooled, 0, op.outputs, 0)
             yield f
         f = self._kernel(f"weight_gradient{i}")
         if linear.is_linear(op, b.x):
             linear.weight_gradient(f, self.lanes, op, b.x, b.dy, self.plan.transposed)
             yield f
             return
-        for start, stop, size in conv.weight_tiles(self.lanes, op):
+        for start, stop, size in conv_back.weight_tiles(self.lanes, op):
             with f.loop(op.groups) as g, f.loop(stop, start, size) as o:
                 channel = o if isinstance(g, int) else g * op.fan_out + o
                 if b.unpooled and b.masks and not b.dx:  # a tile at a time, which stays in the cache
-                    conv.unpool(f, self.lanes, op, b.dy, b.masks, b.unpooled, channel, size, 0)
+                    conv_back.unpool(f, self.lanes, op, b.dy, b.masks, b.unpooled, channel, size, 0)
                     channel = 0
-                conv.weight_gradient(f, self.lanes, op, b.x, b.unpooled or b.dy, g, o, size, channel)
+                conv_back.weight_gradient(f, self.lanes, op, b.x, b.unpooled or b.dy, g, o, size, channel)
         yield f
 
     # -- around the kernels ------------------------------------------------------------------------------------------
@@ -251,7 +137,7 @@ class Program:
         """Fill the arena's header for images index[start:stop]; lanes beyond repeat the last image, with weight 0."""
         parameters = [("job", PTR), ("a", PTR), ("start", I64), ("stop", I64), ("weight", F32)]
         f = self.module.function(name, parameters)
-        image, index = f.load(PTR, f["job"], 8 * IMAGES), f.load(PTR, f["job"], 8 * INDEX)
+        image, index = f.load(PTR, f["job"], 8 * slots.IMAGES), f.load(PTR, f["job"], 8 * slots.INDEX)
         size = prod(self.stages[0].input)
         with f.loop(self.lanes.count) as lane:
             place = f["start"] + lane
@@ -261,12 +147,12 @@ class Program:
             weight = f.select(real, f["weight"], f.constant(0.0, F32))
             f.store(weight, f["a"], self.plan.weights, (lane, 4))
             if labels:
-                label = f.convert("trunc", f.load(I64, f.load(PTR, f["job"], 8 * LABELS), (chosen, 8)), "i32")
+                label = f.convert("trunc", f.load(I64, f.load(PTR, f["job"], 8 * slots.LABELS), (chosen, 8)), I32)
                 f.store(label, f["a"], self.plan.labels, (lane, 4))
         return f
 
     def _arena(self, f: Function) -> Value:
-        return f.address(f.load(PTR, f["job"], 8 * ARENAS), (f["thread"], self.plan.size))
+        return f.address(f.load(PTR, f["job"], 8 * slots.ARENAS), (f["thread"], self.plan.size))
 
     def _share(self, f: Function, blocks: Value, threads: Value) -> tuple[Value, Value]:
         """The blocks that this thread computes: first and last plus one."""
@@ -276,8 +162,8 @@ class Program:
         """Logits (M, K) of the images at index (M,)."""
         f = self.module.function("predict", [("job", PTR), ("thread", I64)], public=True)
         lanes, z = self.lanes, self.plan.stages[-1].y
-        threads, count = f.load(I64, f["job"], 8 * THREADS), f.load(I64, f["job"], 8 * COUNT)
-        p, out, a = f.load(PTR, f["job"], 8 * PARAMETERS), f.load(PTR, f["job"], 8 * LOGITS), self._arena(f)
+        threads, count = f.load(I64, f["job"], 8 * slots.THREADS), f.load(I64, f["job"], 8 * slots.COUNT)
+        p, out, a = f.load(PTR, f["job"], 8 * slots.PARAMETERS), f.load(PTR, f["job"], 8 * slots.LOGITS), self._arena(f)
         blocks = (count + (lanes.count - 1)) // lanes.count
         first, last = self._share(f, blocks, threads)
         with f.loop(last, first) as block:
@@ -295,12 +181,13 @@ class Program:
         barrier = self._barrier()
         f = self.module.function("train", [("job", PTR), ("thread", I64)], public=True)
         job, lanes = f["job"], self.lanes
-        threads, count, batch, steps = (f.load(I64, job, 8 * slot) for slot in (THREADS, COUNT, BATCH, STEPS))
-        p, a = f.load(PTR, job, 8 * PARAMETERS), self._arena(f)
+        given = (slots.THREADS, slots.COUNT, slots.BATCH, slots.STEPS)
+        threads, count, batch, steps = (f.load(I64, job, 8 * slot) for slot in given)
+        p, a = f.load(PTR, job, 8 * slots.PARAMETERS), self._arena(f)
         g = f.address(a, self.plan.gradients)
         zero = f.constant(0.0, lanes.vector)
         f.call(barrier, job)
-        f.leave_when(f.compare("ne", f.shared(job, 8 * ABANDONED), 0))
+        f.leave_when(f.compare("ne", f.shared(job, 8 * slots.ABANDONED), 0))
         with f.loop(steps) as step:
             begin = f.integer(step) * batch
             end = f.minimum(begin + batch, count)
@@ -322,9 +209,9 @@ class Program:
         """Thread t updates its slice of the parameters; thread 0 also adds up the loss."""
         f = self.module.function("update", [("job", PTR), ("thread", I64), ("step", I64)])
         job, lanes = f["job"], self.lanes
-        threads, arenas = f.load(I64, job, 8 * THREADS), f.load(PTR, job, 8 * ARENAS)
-        p, states = f.load(PTR, job, 8 * PARAMETERS), f.load(PTR, job, 8 * STATES)
-        rates_at = f.address(f.load(PTR, job, 8 * RATES), (f["step"], 8))
+        threads, arenas = f.load(I64, job, 8 * slots.THREADS), f.load(PTR, job, 8 * slots.ARENAS)
+        p, states = f.load(PTR, job, 8 * slots.PARAMETERS), f.load(PTR, job, 8 * slots.STATES)
+        rates_at = f.address(f.load(PTR, job, 8 * slots.RATES), (f["step"], 8))
         rates = [f.splat(f.load(F32, rates_at, 4 * n), lanes.width) for n in range(2)]
         zero = f.constant(0.0, lanes.vector)
         room = 4 * padded(self.count)
@@ -345,7 +232,8 @@ class Program:
             loss = f.var(f.constant(0.0, F32))
             with f.loop(threads) as t, f.loop(lanes.count) as lane:
                 loss.value = loss.value + f.load(F32, arenas, self.plan.loss, (t, self.plan.size), (lane, 4))
-            f.store(loss.value, f.load(PTR, job, 8 * LOSSES), (f["step"], 4))
+            f.store(loss.value, f.load(PTR, job, 8 * slots.LOSSES), (f["step"], 4))
+            f.store(f["step"] + 1, job, 8 * slots.DONE)
         return f
 
     def _barrier(self) -> Function:
@@ -355,10 +243,10 @@ class Program:
         """
         f = self.module.function("barrier", [("job", PTR)])
         job = f["job"]
-        arrived, turn = f.address(job, 8 * ARRIVED), f.address(job, 8 * ROUND)
+        arrived, turn = f.address(job, 8 * slots.ARRIVED), f.address(job, 8 * slots.ROUND)
         now = f.shared(turn)
         before = f.emit(f"atomicrmw add ptr {arrived.name}, i64 1 acq_rel", I64)
-        with f.when(f.compare("eq", before + 1, f.load(I64, job, 8 * THREADS))):
+        with f.when(f.compare("eq", before + 1, f.load(I64, job, 8 * slots.THREADS))):
             f.line(f"store i64 0, ptr {arrived.name}, align 8")
             f.line(f"store atomic i64 {(now + 1).name}, ptr {turn.name} release, align 8")
             f.line("ret void")
@@ -366,12 +254,12 @@ class Program:
         spins = f.var(f.constant(0, I64))
         f.line("br label %look")
         f.label("look")
-        f.leave_when(f.compare("ne", f.shared(turn), now) | f.compare("ne", f.shared(job, 8 * ABANDONED), 0))
+        f.leave_when(f.compare("ne", f.shared(turn), now) | f.compare("ne", f.shared(job, 8 * slots.ABANDONED), 0))
         spins.value = spins.value + 1
         f.line(f"call void {self.pause}")  # tells the core that this is a waiting loop
         self.module.declared.add(f"declare void {self.pause.replace(' 1', '')}")
         with f.when(f.compare("sgt", spins.value, SPINS)):
-            f.call(f.load(PTR, job, 8 * YIELD), result="i32")
+            f.call(f.load(PTR, job, 8 * slots.YIELD), result=I32)
         f.line("br label %look")
         f.label("never")
         return f

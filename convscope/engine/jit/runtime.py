@@ -5,7 +5,7 @@ function, which lets go of Python's lock, and they meet at the program's own bar
 """
 
 import ctypes
-import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from queue import SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
-from . import program as slots
+from . import slots
 from .layout import LINE
 
 Native = Callable[[int, int], None]
@@ -30,8 +30,10 @@ def aligned(count: int, dtype: type = np.float32) -> NDArray[np.generic]:
 
 def _yield_address() -> int:
     """The operating system's function that gives the core to another thread that is ready."""
-    library = ctypes.WinDLL("kernel32") if os.name == "nt" else ctypes.CDLL(None)  # type: ignore[attr-defined,unused-ignore]
-    function = library.SwitchToThread if os.name == "nt" else library.sched_yield
+    if sys.platform == "win32":
+        function = ctypes.WinDLL("kernel32").SwitchToThread
+    else:
+        function = ctypes.CDLL(None).sched_yield
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
@@ -47,7 +49,7 @@ class Job:
         self.slots = aligned(slots.SLOTS, np.int64)
         self.address = self.slots.ctypes.data
         self.kept: dict[int, object] = {}
-        self.slots[slots.THREADS] = threads
+        self.threads = self.slots[slots.THREADS] = threads
         self.slots[slots.YIELD] = _yield_address()
 
     def number(self, slot: int, value: int) -> None:
@@ -61,29 +63,32 @@ class Job:
         self.slots[slot] = values.ctypes.data
 
 
+Work = tuple[Native, Job, int]
+
+
 class Helpers:
-    """``count`` threads that sleep until ``run`` wakes them. They end with the process, or with ``close``."""
+    """``count`` threads that sleep until ``run`` wakes them. They end with the process, or with their owner."""
 
     def __init__(self, count: int) -> None:
-        self._work: list[SimpleQueue[tuple[Native, Job, int] | None]] = [SimpleQueue() for _ in range(count)]
-        self._done: SimpleQueue[None] = SimpleQueue()
-        self._busy = 0
+        # What a helper gets: a call; an event that it sets once it is there, all earlier calls done; None: the end.
+        self._queues: list[SimpleQueue[Work | threading.Event | None]] = [SimpleQueue() for _ in range(count)]
+        self._idle = True
         threads = [
-            threading.Thread(target=_serve, args=(queue, self._done), name=f"convscope-{number + 1}", daemon=True)
-            for number, queue in enumerate(self._work)
+            threading.Thread(target=_serve, args=(queue,), name=f"convscope-{number + 1}", daemon=True)
+            for number, queue in enumerate(self._queues)
         ]
         for thread in threads:
             thread.start()
-        weakref.finalize(self, _close, self._work, threads)
+        weakref.finalize(self, _close, self._queues, threads)
 
     def run(self, function: Native, job: Job) -> None:
         """Call ``function(job, t)`` for t = 0 (here) and 1, 2, ... (the helpers), and wait for all of them."""
-        self._wait()  # an interrupt may have left a call before its helpers were done
-        job.slots[slots.ABANDONED] = 0
-        job.slots[slots.ARRIVED] = 0
+        if not self._idle:  # an interrupt left the call before this one while its helpers were at work
+            self._wait()
+        self._idle = False
+        job.slots[slots.ABANDONED] = job.slots[slots.ARRIVED] = job.slots[slots.DONE] = 0
         try:
-            for number, queue in enumerate(self._work):
-                self._busy += 1
+            for number, queue in enumerate(self._queues):
                 queue.put((function, job, number + 1))
             function(job.address, 0)
         finally:
@@ -91,19 +96,25 @@ class Helpers:
             self._wait()
 
     def _wait(self) -> None:
-        while self._busy:
-            self._done.get()
-            self._busy -= 1
+        """Until every helper has done all that it was given. An interrupt may come at any line: ask once more."""
+        answers = [threading.Event() for _ in self._queues]
+        for queue, answer in zip(self._queues, answers, strict=True):
+            queue.put(answer)
+        for answer in answers:
+            answer.wait()
+        self._idle = True
 
 
-def _serve(queue: "SimpleQueue[tuple[Native, Job, int] | None]", done: "SimpleQueue[None]") -> None:
-    while (work := queue.get()) is not None:
-        function, job, number = work
-        function(job.address, number)
-        done.put(None)
+def _serve(queue: "SimpleQueue[Work | threading.Event | None]") -> None:
+    while (given := queue.get()) is not None:
+        if isinstance(given, threading.Event):
+            given.set()
+        else:
+            function, job, number = given
+            function(job.address, number)
 
 
-def _close(queues: "list[SimpleQueue[tuple[Native, Job, int] | None]]", threads: list[threading.Thread]) -> None:
+def _close(queues: "list[SimpleQueue[Work | threading.Event | None]]", threads: list[threading.Thread]) -> None:
     for queue in queues:
         queue.put(None)
     # A thread that woke up after the interpreter's end would be torn down inside foreign code, which aborts.

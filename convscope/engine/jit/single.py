@@ -11,8 +11,9 @@ from . import activation, conv
 from .activation import Activation
 from .conv import Conv
 from .elementary import lane_sums
-from .ir import F32, Function, Value, vector
+from .ir import Function
 from .layout import Grid, Lanes, tiles
+from .values import F32, I8, I32, PTR, Value, vector
 
 WIDTH = 8  # at most: small images have short rows
 ROWS = 4  # of a tile, if there are so many: a weight then serves four multiply-adds
@@ -122,14 +123,14 @@ def _products(f: Function, w: Value, by_o: int, size: int, x: Grid, first: int, 
 def images(f: Function, scale: Sequence[float], shift: Sequence[float], x: Grid) -> None:
     """x = image · scale + shift, vectors along the row."""
     width = min(2 * WIDTH, 1 << x.width.bit_length() - 1)
-    image = f.load("ptr", f["images"])
+    image = f.load(PTR, f["images"])
     with f.loop(x.height) as row:
         for c in range(x.channels):
             for begin, end in ((0, x.width // width * width), (x.width - width, x.width)):
                 with f.loop(end, begin, width) as column:
                     place = (c * x.height * x.width, (row, x.width), column)
-                    pixels = f.load(vector(width, "i8"), image, *place, align=1)
-                    value = f.convert("sitofp", f.convert("zext", pixels, "i32"), F32)
+                    pixels = f.load(vector(width, I8), image, *place, align=1)
+                    value = f.convert("sitofp", f.convert("zext", pixels, I32), F32)
                     result = f.fma(value, f.constant(scale[c], value.type), f.constant(shift[c], value.type))
                     f.store(result, f["a"], *x.at(c, row, column), align=4)
                 if not x.width % width:

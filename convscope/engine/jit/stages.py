@@ -1,5 +1,6 @@
 """A torch net becomes stages: convolution (with its pool and activation), pool, activation. Or: why it cannot."""
 
+import platform
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -7,6 +8,7 @@ from torch import nn
 
 from ...errors import UsageError
 from ...net.shapes import same_padding, shape_text, window_size
+from . import machine
 from .activation import Activation
 from .conv import Conv
 from .layout import Pair
@@ -15,6 +17,8 @@ from .pool import Pool
 Shape = tuple[int, int, int]
 ACTIVATIONS: dict[type[nn.Module], Activation] = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid"}
 LARGE_ALONE = 3_000_000  # multiply-adds of one image; measured at batch 1: 0.46 M four times as fast, 6 M 0.9 times
+# Exactly these: a class derived from one of them may compute something else.
+COVERED = {*ACTIVATIONS, nn.Linear, nn.Flatten, nn.Conv2d, nn.AdaptiveAvgPool2d, nn.MaxPool2d, nn.AvgPool2d}
 FUSED = 4  # pixels of the largest pooling window whose convolution sums fit a tile of registers
 
 
@@ -30,8 +34,14 @@ class Stage:
 
 def why_not(net: nn.Module) -> str | None:
     """Why the CPU engine cannot run ``net``: the first layer it does not cover and the reason; None where it can."""
-    if not isinstance(net, nn.Sequential):
+    if not machine.available():
+        return f"no vector instructions are known for {platform.machine()} processors"
+    if type(net) is not nn.Sequential:
         return f"the net is a {type(net).__name__}, not a torch.nn.Sequential"
+    if len(net) != len(set(net)):
+        return "a layer stands in it twice"
+    if sum(p.numel() for p in net.parameters()) != sum(p.numel() for m in net for p in m.parameters()):
+        return "two layers share their parameters"
     parameters = 0
     for name, module in net.named_children():
         reason = _not_covered(module)
@@ -59,9 +69,11 @@ def why_slower(net: nn.Sequential, image: Shape, batch_size: int) -> str | None:
 
 
 def _not_covered(module: nn.Module) -> str:
+    if type(module) not in COVERED:
+        return f"{type(module).__name__} is not covered"
+    if module._forward_hooks or module._forward_pre_hooks:
+        return "it has hooks"
     match module:
-        case nn.ReLU() | nn.Tanh() | nn.Sigmoid() | nn.Linear():
-            return ""
         case nn.Flatten():
             return "" if (module.start_dim, module.end_dim) == (1, -1) else "it flattens some dimensions only"
         case nn.Conv2d():
@@ -72,9 +84,10 @@ def _not_covered(module: nn.Module) -> str:
             plain = _pair(module.dilation) == (1, 1) and not module.ceil_mode and not module.return_indices
             return "" if plain else "it has dilation, ceil_mode or return_indices"
         case nn.AvgPool2d():
-            plain = module.count_include_pad and not module.ceil_mode and module.divisor_override is None
+            counted = module.count_include_pad or _pair(module.padding) == (0, 0)
+            plain = counted and not module.ceil_mode and module.divisor_override is None
             return "" if plain else "it has ceil_mode, a divisor_override, or does not count the padding"
-    return f"{type(module).__name__} is not covered"
+    return ""
 
 
 def stages(net: nn.Sequential, image: Shape) -> list[Stage]:
@@ -176,7 +189,7 @@ def _pool(module: nn.Module, shape: Shape) -> tuple[Pool, Shape]:
 
 
 def _pair(value: object) -> Pair:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return value[0], value[1]
     assert isinstance(value, int)
     return value, value

@@ -1,0 +1,144 @@
+"""The way back through a convolution: unpooling, and the gradients of input, weights and bias. Formulas: conv.py."""
+
+from collections.abc import Iterator, Sequence
+
+from . import activation
+from .activation import Activation
+from .conv import Conv, Masks
+from .elementary import lane_sums
+from .ir import Function
+from .layout import Grid, Lanes, TapTable, taps, tiles
+from .values import F32, I1, I16, Value, vector
+
+# -- the way back through a fused max pool ---------------------------------------------------------------------------
+
+
+def unpool(f: Function, lanes: Lanes, conv: Conv, dpooled: Grid, masks: Masks, dy: Grid,
+           first: "int | Value", count: int, target: "int | Value") -> None:  # fmt: skip
+    """Each pooled gradient goes where its maximum stood, zeros elsewhere: channels first... to dy's target...."""
+    assert conv.pool
+    kh, kw = conv.pool
+    with f.loop(count) as n, f.loop(dpooled.height) as y, f.loop(dpooled.width) as x, f.loop(lanes.vectors) as v:
+        channel = f.address(f["a"], (first, dpooled.channel), *dpooled.at(n, y, x), (v, lanes.bytes))
+        gradient = f.load(lanes.vector, channel)
+        words = f.address(f["a"], (first, masks.size(1)), *masks.at(n, y, x, v))
+        here = f.address(f["a"], dy.origin, (target, dy.channel), (n, dy.channel), (y, kh * dy.row), (x, kw * dy.pixel),
+                         (v, lanes.bytes))  # fmt: skip
+        zero = f.constant(0.0, lanes.vector)
+        for place in reversed(range(kh * kw)):  # the last comparison that was won tells the place
+            value, rest = gradient, zero
+            if place:
+                word = f.load(I16, words, 2 * (place - 1))
+                word = word if lanes.width == 16 else f.convert("trunc", word, f"i{lanes.width}")
+                won = f.bits(word, vector(lanes.width, I1))
+                value, rest = f.select(won, gradient, zero), f.select(won, zero, gradient)
+            f.store(value, here, place // kw * dy.row + place % kw * dy.pixel)
+            gradient = rest
+
+
+# -- input gradient --------------------------------------------------------------------------------------------------
+
+
+def input_gradient(f: Function, lanes: Lanes, conv: Conv, before: Activation, x: Grid, dy: Grid, dx: Grid) -> None:
+    """dx (times the slope of the activation ``before`` this stage) from dy. Only taps that exist are visited."""
+    by_o, by_c, by_k, by_l = conv.weight_strides()
+    pad, kernel, stride, dilation = conv.padding, conv.kernel, conv.stride, conv.dilation
+    down = TapTable(f, taps(x.height, dy.height, kernel[0], stride[0], pad[0], dilation[0]), by_k, dy.row)
+    along = TapTable(f, taps(x.width, dy.width, kernel[1], stride[1], pad[1], dilation[1]), by_l, dy.pixel)
+    for start, stop, size in tiles(conv.fan_in, lanes.registers // lanes.vectors):
+        with (f.loop(conv.groups) as g, f.loop(stop, start, size) as c, f.loop(x.height) as u,
+              f.loop(x.width) as v):  # fmt: skip
+            sums = [[f.var(f.constant(0.0, lanes.vector)) for _ in range(lanes.vectors)] for _ in range(size)]
+            w = f.address(f["p"], 4 * conv.weight, (g, by_o * conv.fan_out), (c, by_c))
+            gradient = f.address(f["a"], dy.origin, (g, conv.fan_out * dy.channel))
+            row, rows = down.span(u)
+            column, columns = along.span(v)
+            # The longest loop goes innermost: output channels for a linear layer, else the taps, in memory's order.
+            linear = dy.height == dy.width == 1
+            outer, inner = (1, conv.fan_out) if linear else (conv.fan_out, 1)
+            with f.loop(outer) as o, f.loop(rows, row) as s, f.loop(columns, column) as t:
+                (wk, oi), (wl, oj) = down.entry(s), along.entry(t)
+                wt, there = f.address(w, (o, by_o), wk, wl), f.address(gradient, (o, dy.channel), oi, oj)
+                with f.loop(inner) as o:
+                    tap, at = f.address(wt, (o, by_o)), f.address(there, (o, dy.channel))
+                    loaded = [f.load(lanes.vector, at, i * lanes.bytes) for i in range(lanes.vectors)]
+                    for n in range(size):
+                        weight = f.splat(f.load(F32, tap, n * by_c), lanes.width)
+                        for total, value in zip(sums[n], loaded, strict=True):
+                            total.value = f.fma(value, weight, total.value)
+            known = f.address(f["a"], *x.at(c, u, v), (g, conv.fan_in * x.channel))
+            out = f.address(f["a"], *dx.at(c, u, v), (g, conv.fan_in * dx.channel))
+            for n in range(size):
+                for i in range(lanes.vectors):
+                    y = f.load(lanes.vector, known, n * x.channel + i * lanes.bytes)
+                    result = activation.times_slope(f, before, sums[n][i].value, y)
+                    f.store(result, out, n * dx.channel + i * lanes.bytes)
+
+
+# -- weight and bias gradient ----------------------------------------------------------------------------------------
+
+
+def weight_tiles(lanes: Lanes, conv: Conv) -> Iterator[tuple[int, int, int]]:
+    """How the output channels of a group are cut for the weight gradient: as many as leave room for a kernel row."""
+    across = conv.kernel[1] if conv.kernel[1] > 1 else conv.fan_in
+    columns = min(across, max(1, round(lanes.registers**0.5)))
+    return tiles(conv.fan_out, max(1, (lanes.registers + 1) // columns))
+
+
+def weight_gradient(f: Function, lanes: Lanes, conv: Conv, x: Grid, dy: Grid, g: "int | Value", o: "int | Value",
+                    size: int, channel: "int | Value") -> None:  # fmt: skip
+    """Add to dw the block's part, for ``size`` output channels from o of group g, which are dy's from ``channel``.
+
+    The sums run over all positions and images; their lanes are added up once, at the end.
+    """
+    by_o, by_c, by_k, by_l = conv.weight_strides()
+    (kh, kw), (sy, sx), (ky, kx) = conv.kernel, conv.stride, conv.dilation
+    top = x.origin - conv.padding[0] * x.row - conv.padding[1] * x.pixel
+    limit = max(1, (lanes.registers + 1) // size)
+    across, along = (kw, conv.fan_in) if kw > 1 else (conv.fan_in, kw)  # a tile spans kernel columns, or input channels
+    step_w, step_x = (by_l, kx * x.pixel) if kw > 1 else (by_c, x.channel)
+    outer_w, outer_x = (by_c, x.channel) if kw > 1 else (by_l, kx * x.pixel)
+    for left, right, count in tiles(across, limit):
+        with f.loop(along) as outer, f.loop(kh) as k, f.loop(right, left, count) as first:
+            sums = [[f.var(f.constant(0.0, lanes.vector)) for _ in range(count)] for _ in range(size)]
+            at = f.address(
+                f["a"], top, (g, conv.fan_in * x.channel), (outer, outer_x), (k, ky * x.row), (first, step_x)
+            )
+            gradient = f.address(f["a"], dy.origin, (channel, dy.channel))
+            with f.loop(dy.height) as i, f.loop(dy.width) as j, f.loop(lanes.vectors) as v:
+                here = f.address(at, (i, sy * x.row), (j, sx * x.pixel), (v, lanes.bytes))
+                there = f.address(gradient, (i, dy.row), (j, dy.pixel), (v, lanes.bytes))
+                inputs = [f.load(lanes.vector, here, m * step_x) for m in range(count)]
+                for n in range(size):
+                    slope = f.load(lanes.vector, there, n * dy.channel)
+                    for total, value in zip(sums[n], inputs, strict=True):
+                        total.value = f.fma(value, slope, total.value)
+            out = f.address(f["g"], 4 * conv.weight, (g, by_o * conv.fan_out), (o, by_o), (outer, outer_w), (k, by_k),
+                            (first, step_w))  # fmt: skip
+            add_sums(f, lanes, [total.value for channel in sums for total in channel], out,
+                     [n * by_o + m * step_w for n in range(size) for m in range(count)])  # fmt: skip
+
+
+def bias_gradient(f: Function, lanes: Lanes, conv: Conv, dy: Grid) -> None:
+    """Add to db the block's part: the sum of dy over positions and images."""
+    assert conv.bias is not None
+    for start, stop, size in tiles(conv.outputs, 8):
+        with f.loop(stop, start, size) as o:
+            sums = [f.var(f.constant(0.0, lanes.vector)) for _ in range(size)]
+            with f.loop(dy.height) as i, f.loop(dy.width) as j, f.loop(lanes.vectors) as v:
+                at = f.address(f["a"], *dy.at(o, i, j), (v, lanes.bytes))
+                for n, total in enumerate(sums):
+                    total.value = total.value + f.load(lanes.vector, at, n * dy.channel)
+            out = f.address(f["g"], 4 * conv.bias, (o, 4))
+            add_sums(f, lanes, [total.value for total in sums], out, [4 * n for n in range(size)])
+
+
+def add_sums(f: Function, lanes: Lanes, vectors: Sequence[Value], out: Value, places: Sequence[int]) -> None:
+    """Add the sum over the lanes of each vector to the number at ``out`` plus its place."""
+    room = f.reserve(lanes.vector)
+    for start in range(0, len(vectors), lanes.width):
+        part = vectors[start : start + lanes.width]
+        f.store(lane_sums(f, part), room)
+        for n in range(len(part)):
+            place = places[start + n]
+            f.store(f.load(F32, out, place) + f.load(F32, room, 4 * n), out, place)
