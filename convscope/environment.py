@@ -1,6 +1,7 @@
 """environment.json: on what a run was made, so that one that goes on can tell what it cannot promise."""
 
 import platform
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,6 +12,8 @@ from .data.images import Dataset, ImageSet
 from .engine.devices import cpu_name, resolve
 from .errors import DataError, UsageError
 from .recipe import EngineName, Recipe
+
+FIRST_CHECK, SHARE = 20.0, 0.02  # of the data in memory: seconds until the first, and its share of the time
 
 # What the bits of a training step may depend on.
 BITS = ("convscope", "torch", "numpy", "llvmlite", "machine", "cpu", "engine", "device", "threads")
@@ -54,9 +57,32 @@ def check_fingerprints(run: str, environment: dict[str, Any], data: Dataset) -> 
                         "put the data back as they were, or start a new run with convscope train")  # fmt: skip
 
 
-def changed_parts(data: Dataset) -> list[str]:
-    """Which of train, test and val are in memory no longer what they were when the run began or went on."""
-    return [name for name, split in _splits(data).items() if replace(split).fingerprint != split.fingerprint]
+class Watch:
+    """Whether the data in memory are still what they were when the run began or went on.
+
+    To hash all pixels takes a while (0.3 s for MNIST), so ``due`` is true for at most SHARE of the time.
+    """
+
+    def __init__(self, data: Dataset) -> None:
+        self._data = data
+        self._next = time.monotonic() + FIRST_CHECK
+
+    def due(self) -> bool:
+        """Whether it is time to check again."""
+        return time.monotonic() >= self._next
+
+    def check(self) -> None:
+        """Raise DataError where pixels, labels or classes have changed."""
+        began = time.monotonic()
+        splits = _splits(self._data).items()
+        changed = [name for name, split in splits if replace(split).fingerprint != split.fingerprint]
+        now = time.monotonic()
+        self._next = now + (now - began) / SHARE
+        if changed:
+            raise DataError(
+                f"the {' and '.join(changed)} images or labels were changed while the run was training on them",
+                "leave the arrays alone and put them back; convscope resume then begins this run again",
+            )
 
 
 def as_before(recipe: Recipe, environment: dict[str, Any]) -> Recipe:

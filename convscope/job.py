@@ -22,7 +22,7 @@ from .data.sources import data_name
 from .engine.base import Engine, Problem
 from .engine.choose import choose
 from .engine.devices import cores, resolve
-from .environment import as_before, changed_parts, check_fingerprints, describe, go_on_here
+from .environment import Watch, as_before, check_fingerprints, describe, go_on_here
 from .errors import DataError, Interrupted, NotFinite, UsageError
 from .evaluate import score
 from .extension import go_on
@@ -181,7 +181,18 @@ def _work(began: Started, parts: _Parts, writer: RunWriter, state: State, pace: 
     recipe, data, engine, folder = began.recipe, began.data, parts.engine, began.folder
     yield began
 
+    watch = Watch(data)
+
+    def check_data() -> None:
+        try:
+            watch.check()
+        except DataError:
+            writer.forget()  # nobody knows since when: the run begins again once the data are put back
+            raise
+
     def save() -> None:
+        if watch.due():
+            check_data()
         writer.save(ResumePoint(state, engine.net.state_dict(), engine.state()))
         save_model(folder.path / "model.safetensors", parts.model, state.best_weights or engine.net.state_dict())
 
@@ -206,12 +217,7 @@ def _work(began: Started, parts: _Parts, writer: RunWriter, state: State, pace: 
         except NotFinite:
             save()
             raise
-        if changed := changed_parts(data):
-            writer.forget()
-            raise DataError(
-                f"the {' and '.join(changed)} images or labels were changed while the run was training on them",
-                f"leave the arrays alone and put them back; convscope resume {folder.path} then begins again",
-            )
+        check_data()
         if state.best_weights:
             engine.net.load_state_dict(state.best_weights)
             logits = engine.logits(torch.from_numpy(data.test.images))

@@ -6,7 +6,7 @@ from math import gcd
 from typing import Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 from torch import nn
 
@@ -16,7 +16,7 @@ from ..explain.ledger import Ledger
 from ..explain.shapes import Diagnosis, LayerError, check, make
 from .reply import Reply
 from .scripts import conv_script
-from .tensors import PICTURES, Array, Natural, Number, Whole, array, bounded, picture
+from .tensors import PICTURES, Array, Natural, Number, Pen, Strokes, Whole, array, bounded, drawing, picture
 
 router = APIRouter(prefix="/api/convolution", tags=["convolution"])
 
@@ -24,10 +24,15 @@ Pair = tuple[int, int]
 
 
 class Question(BaseModel):
-    """One image (C, H, W) or a picture's name, the weight (O, C/groups, kh, kw), the bias, Conv2d's settings."""
+    """One image (C, H, W), or a picture's name, the weight (O, C/groups, kh, kw), the bias, Conv2d's settings.
+
+    The picture "drawing" is made of ``strokes`` by a pen ``pen`` pixels wide.
+    """
 
     input: list[list[list[Number]]] | None = None
-    picture: Literal["digit", "china", "flower"] | None = None
+    picture: Literal["digit", "china", "flower", "drawing"] | None = None
+    strokes: Strokes = Field(default_factory=list)
+    pen: Pen = 10
     in_channels: Natural
     weight: list[list[list[list[Number]]]]
     bias: list[Number] | None = None
@@ -96,8 +101,11 @@ def computed(question: Question) -> Convolution:
 
 def _read(question: Question) -> tuple[Array, Array, Settings]:
     if (question.input is None) == (question.picture is None):
-        raise UsageError("give either input or picture", f"pictures: {', '.join(PICTURES)}")
-    image = picture(question.picture) if question.picture else array(question.input, "input", 3)
+        raise UsageError("give either input or picture", f"pictures: {', '.join(PICTURES)}, drawing")
+    if question.picture == "drawing":
+        image = drawing(question.strokes, question.pen)
+    else:
+        image = picture(question.picture) if question.picture else array(question.input, "input", 3)
     weight = array(question.weight, "weight", 4)
     settings = Settings(question.stride, question.padding, question.padding_mode, question.dilation, question.groups)
     before, after = settings.sides((weight.shape[2], weight.shape[3]))

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from ..data.batches import Normalize
 from ..errors import UsageError
 from ..explain import layers
-from ..explain.drawing import SIDE, Pixels, Prepared, Steps, prepare, rasterise
+from ..explain.drawing import Pixels, Prepared, Steps, prepare, rasterise
 from ..explain.ledger import Factor, Ledger, Term
 from ..explain.receptive import receptive_field
 from ..explain.saliency import saliency
@@ -25,13 +25,12 @@ from .binary import floats
 from .inside_script import script
 from .reply import Reply
 from .shelf import Opened, Shelf
+from .tensors import Pen, Strokes
 
 router = APIRouter(prefix="/api/inside", tags=["inside"])
 
 MOST_FLOATS = 2**20  # of maps in one answer: 4 MiB; of larger layers the first channels are sent
 MOST_TERMS = 4096  # of a ledger in one answer
-
-Point = tuple[Annotated[int, Field(ge=0, lt=SIDE)], Annotated[int, Field(ge=0, lt=SIDE)]]
 
 
 class Given(BaseModel):
@@ -43,8 +42,8 @@ class Given(BaseModel):
 
     run: str = Field(max_length=300)
     test: int | None = Field(None, ge=0, lt=2**31)
-    strokes: list[Annotated[list[Point], Field(max_length=5000)]] = Field(default_factory=list, max_length=1000)
-    pen: int = Field(10, ge=1, le=SIDE // 2)
+    strokes: Strokes = Field(default_factory=list)
+    pen: Pen = 10
     crop: bool = True
     box: bool = True
     centre: bool | None = None

@@ -24,6 +24,7 @@ from .shelf import png
 
 PACKAGE_HOME = Path(__file__).parent.parent.parent
 MOST_POINTS = 4000  # of a curve; beyond, neighbours are merged
+MOST_EPOCHS = 1000  # rows; beyond, every second one of the older half is dropped
 GONE = "the training process ended without a word"
 LOOK = "the terminal where the lab runs may say more; the run can go on from where it was saved"
 
@@ -77,6 +78,9 @@ class Said:
                     self.norms = self.norms[::2]
             case "epoch":
                 self.epochs.append(message["epoch"])
+                if len(self.epochs) > MOST_EPOCHS:
+                    old = MOST_EPOCHS // 2
+                    self.epochs = self.epochs[:old:2] + self.epochs[old:]
             case "finished":
                 self.losses += [(step, loss) for step, loss in message["points"]]
                 self.summary, self.step = message["summary"], message["summary"]["steps"]

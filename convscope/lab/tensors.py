@@ -1,5 +1,6 @@
 """Arrays in requests: bounded, finite, rectangular; and the pictures that rooms may start from."""
 
+from collections.abc import Sequence
 from functools import cache
 from math import prod
 from typing import Annotated, Any
@@ -9,12 +10,18 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..errors import UsageError
+from ..explain.drawing import SIDE, rasterise
 
 Array = NDArray[np.float32]
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
 Natural = Annotated[int, Field(ge=1, le=1000)]
 Whole = Annotated[int, Field(ge=0, le=1000)]
 PICTURES = ("digit", "china", "flower")
+
+# Strokes of points (x, y) on a sheet of SIDE × SIDE pixels, and the width of the pen.
+Point = tuple[Annotated[int, Field(ge=0, lt=SIDE)], Annotated[int, Field(ge=0, lt=SIDE)]]
+Strokes = Annotated[list[Annotated[list[Point], Field(max_length=5000)]], Field(max_length=1000)]
+Pen = Annotated[int, Field(ge=1, le=SIDE // 2)]
 
 
 def array(values: Any, name: str, axes: int, most: int = 65_536) -> Array:
@@ -32,6 +39,12 @@ def bounded(what: str, *sizes: int, most: int = 1_000_000) -> None:
     """Refuse to make ``what`` where it is absurdly large."""
     if prod(max(size, 0) for size in sizes) > most:
         raise UsageError(f"{what} would have {prod(sizes):,} numbers", f"the lab shows at most {most:,}")
+
+
+def drawing(strokes: Sequence[Sequence[tuple[int, int]]], pen: int) -> Array:
+    """A drawing as an image (1, 28, 28) in [0, 1]: each pixel is the mean of 4×4 of the sheet."""
+    fine = rasterise(strokes, pen).astype(np.float32) / 255
+    return np.asarray(fine.reshape(SIDE // 4, 4, SIDE // 4, 4).mean((1, 3), dtype=np.float32)[None])
 
 
 @cache

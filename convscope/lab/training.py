@@ -30,7 +30,7 @@ from .train_script import script
 
 router = APIRouter(prefix="/api/train", tags=["train"])
 
-BEAT = 0.1  # seconds between two updates of a page, at least
+BEAT = 0.2  # seconds between two updates of a page, at least
 SILENCE = 15.0  # seconds after which a silent connection is kept alive
 
 
@@ -122,7 +122,7 @@ async def events(
 ) -> Response:
     """Server-sent events of job number ``job``: where it stands, and points and epochs since the event that came last.
 
-    An event's id is the update that it reaches, so whoever reconnects gets what was missed. At most ten a second.
+    An event's id is the update that it reaches, so whoever reconnects gets what was missed. At most five a second.
     """
     live = _trainer(request).current()
     if live.number != job:
@@ -175,7 +175,7 @@ async def stream(live: Live, since: int) -> AsyncIterator[str]:
     """Events until the run has ended and all is said. What changed between two beats is told once, as it is then."""
     seen, silent = -1, 0.0
     norms_since, reached = since, since
-    told = 0  # epochs; after a break the one that ended with the last event is told again, as its row came just behind
+    told = 0  # epoch; after a break the one that ended with the last event is told again, as its row came just behind
     while True:
         said = live.said
         if said.version != seen:
@@ -183,8 +183,8 @@ async def stream(live: Live, since: int) -> AsyncIterator[str]:
             running, step = live.running, said.step  # read first: what comes in from here on is told at the next beat
             losses = [point for point in said.losses if since < point[0] <= step]
             norms = [point for point in said.norms if point[0] > norms_since]
-            rows = said.epochs[told:]
-            told += len(rows)
+            rows = [row for row in said.epochs if row["epoch"] > told]
+            told = rows[-1]["epoch"] if rows else told
             epochs = [row for row in rows if row["epoch"] * said.intro["epoch_steps"] >= reached]
             since = max(since, step)
             norms_since = norms[-1][0] if norms else norms_since

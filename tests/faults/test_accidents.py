@@ -241,22 +241,25 @@ def test_weights_that_are_not_finite_count_though_the_loss_is(tmp_path):
     assert f"the weights of update {point.state.step} are kept" in caught.value.help
 
 
+@pytest.mark.parametrize(("first_check", "epochs"), [(0.0, 1), (1e9, 3)])  # at the first save; at the end alone
 @pytest.mark.parametrize("what", ["labels", "images"])
-def test_data_changed_under_a_running_run_are_found(tmp_path, what):
+def test_data_changed_under_a_running_run_are_found(tmp_path, monkeypatch, what, first_check, epochs):
+    monkeypatch.setattr("convscope.environment.FIRST_CHECK", first_check)
     data = dataset()
-    events = job.start(recipe({"epochs": 1}), data, tmp_path / "cut")
+    events = job.start(recipe({"epochs": 3}), data, tmp_path / "cut")
     started(events)
     array = getattr(data.train, what)
     array[0] = (array[0] + 1) % 3
     with pytest.raises(DataError) as caught:
         list(events)
+    assert len(next(runs.every(tmp_path / "cut")).epochs()) == epochs
     assert caught.value.message == "the train images or labels were changed while the run was training on them"
     folder = next(runs.every(tmp_path / "cut"))
     assert folder.summary() is None
     with pytest.raises(DataError, match="the train images or labels are not those that custom-stripes-1 began with"):
         list(job.resume(folder, replace(data, train=replace(data.train))))
     list(job.resume(folder, dataset()))  # put back: nothing of the mixture is left
-    assert outcome(folder) == outcome(train(tmp_path / "whole", epochs=1))
+    assert outcome(folder) == outcome(train(tmp_path / "whole", epochs=3))
 
 
 def test_other_labels_are_refused_on_resumption(tmp_path):

@@ -5,6 +5,7 @@ import shutil
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -146,6 +147,30 @@ class Room:
         rows = "[...g.querySelectorAll('[role=row]')].map(r => [...r.children].map(c => c.dataset.value))"
         found = self.at(testid).evaluate(f"g => {rows}")
         return torch.tensor([[float(v) for v in row] for row in found], dtype=torch.float64)
+
+    def stroke(self, points, kind="mouse"):
+        """Draw through points (u, v) of the sheet, in 0..1, with mouse, pen or finger ("touch")."""
+        area = self.at("pad").bounding_box()
+        ends = [(area["x"] + u * area["width"], area["y"] + v * area["height"]) for u, v in points]
+        between = [[a + (b - a) * n / 6 for a, b in zip(one, other, strict=True)]
+                   for one, other in pairwise(ends) for n in range(1, 7)]  # fmt: skip
+        browser = self.page.context.new_cdp_session(self.page)
+        if kind == "touch":
+            browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+
+        def send(names, x=None, y=None):
+            if kind == "touch":
+                points = [] if x is None else [{"x": x, "y": y}]
+                browser.send("Input.dispatchTouchEvent", {"type": names[0], "touchPoints": points})
+            else:
+                more = {"button": "left", "buttons": 1, "clickCount": 1, "pointerType": kind}
+                browser.send("Input.dispatchMouseEvent", {"type": names[1], "x": x, "y": y, **more})
+
+        send(("touchStart", "mousePressed"), *ends[0])
+        for place in between:
+            send(("touchMove", "mouseMoved"), *place)
+        send(("touchEnd", "mouseReleased"), *(() if kind == "touch" else ends[-1]))
+        self.settle()
 
     def script(self):
         """Run the room's program: it asserts what the room shows."""

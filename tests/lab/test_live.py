@@ -108,3 +108,14 @@ def test_long_curves_are_thinned():
     assert len(said.losses) <= 4000
     assert said.losses[-1] == (20_000, 1.0)
     assert said.version == 40
+
+
+def test_of_very_many_epochs_the_latest_and_a_sample_of_the_others_are_kept():
+    said = Said()
+    for epoch in range(1, 5001):
+        said.take({"kind": "epoch", "epoch": {"epoch": epoch}}, b"")
+    kept = [row["epoch"] for row in said.epochs]
+    assert len(kept) <= 1000
+    assert kept == sorted(set(kept))
+    assert kept[0] == 1
+    assert kept[-500:] == list(range(4501, 5001))

@@ -172,7 +172,7 @@ def test_refused_and_mended(room):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("example", ["note", "stride", "volume", "groups", "dilation", "photo"])
+@pytest.mark.parametrize("example", ["note", "stride", "volume", "groups", "dilation", "photo", "drawing"])
 def test_examples(room, example):
     room.open("/convolution")
     room.at(f"example-{example}").click()
@@ -180,3 +180,41 @@ def test_examples(room, example):
     room.script()
     assert room.value("total") == pytest.approx(room.value("reported"), abs=1e-5)
     assert room.fits()
+
+
+def test_a_drawing_is_an_input():
+    strokes = [[(28, 28), (84, 28), (48, 92)]]
+    question = Question(
+        picture="drawing", strokes=strokes, in_channels=1, weight=[[[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]]]
+    )
+    shown = answer(question)
+    assert shown.input.shape == (1, 28, 28)
+    assert 0 <= shown.input.min() < shown.input.max() <= 1
+    assert shown.input[0, 7, 10] == 1  # on the bar of the seven
+    assert shown.input[0, 20, 25] == 0
+    exec(shown.script, {"print": lambda *a: None})
+    wide = answer(question.model_copy(update={"pen": 20})).input
+    assert wide.sum() > shown.input.sum()
+    assert not answer(Question(picture="drawing", in_channels=1, weight=KERNEL)).input.any()
+
+
+@pytest.mark.browser
+def test_drawing_an_input_by_mouse_and_by_keys(room):
+    room.open("/convolution?picture=drawing&ink=&weight=[[[[0,0,0],[0,1,0],[0,0,0]]]]&at=[0,14,14]")
+    assert room.value("total") == 0
+    room.stroke([(0.5, 0.2), (0.5, 0.8)])
+    assert room.value("total") == room.value("reported") == 1  # the kernel "identity" reads the ink itself
+    address = room.page.url
+    room.at("clear").click()
+    room.settle()
+    assert room.value("total") == 0
+    room.open(address.split("#")[1])
+    assert room.value("total") == 1
+    room.tab_to("pad")
+    room.press("Backspace")
+    room.settle()
+    assert room.value("total") == 0
+    room.press(" ", *["ArrowDown"] * 3, " ")
+    room.settle()
+    assert room.value("total") == 1
+    room.script()

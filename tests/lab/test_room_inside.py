@@ -1,5 +1,7 @@
 """Room 8 in the browser: by mouse and by keys alone."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -16,17 +18,6 @@ def with_a_run(digits_run):
 
 def probabilities(room):
     return [room.value(f"p-{c}") for c in range(10)]
-
-
-def stroke(room, points):
-    area = room.at("pad").bounding_box()
-    places = [(area["x"] + u * area["width"], area["y"] + v * area["height"]) for u, v in points]
-    room.page.mouse.move(*places[0])
-    room.page.mouse.down()
-    for place in places[1:]:
-        room.page.mouse.move(*place, steps=6)
-    room.page.mouse.up()
-    room.settle()
 
 
 def asked(room, digits_run, **given):
@@ -47,7 +38,7 @@ def test_a_test_image_and_its_numbers(room, digits_run):
 def test_drawing_with_the_mouse(room, digits_run):
     room.open(f"/inside?run={digits_run}")
     before = probabilities(room)
-    stroke(room, [(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)])
+    room.stroke([(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)])
     assert "ink=" in room.page.url
     drawn = probabilities(room)
     assert drawn != before
@@ -64,6 +55,25 @@ def test_drawing_with_the_mouse(room, digits_run):
     room.at("undo").click()
     room.settle()
     assert "ink=" not in room.page.url
+
+
+@pytest.mark.parametrize("kind", ["touch", "pen"])
+def test_drawing_with_finger_and_pen(room, digits_run, kind):
+    room.open(f"/inside?run={digits_run}")
+    room.stroke([(0.5, 0.15), (0.5, 0.85)], kind)
+    strokes = read_ink(room)
+    assert len(strokes) == 1
+    assert {x for x, _ in strokes[0]} <= {55, 56}
+    assert [y for _, y in strokes[0]] == sorted(y for _, y in strokes[0])
+    head, _ = asked(room, digits_run, strokes=strokes)
+    assert probabilities(room) == pytest.approx(head["probabilities"], abs=1e-12)
+    assert int(np.argmax(head["probabilities"])) == 1
+
+
+def read_ink(room):
+    """The strokes in the address: see ink.js."""
+    ink = re.search(r"ink=([0-9a-z.]+)", room.page.url).group(1)
+    return [[(int(p[:2], 36), int(p[2:], 36)) for p in re.findall("....", part)] for part in ink.split(".")]
 
 
 def test_down_to_the_ink_with_the_mouse(room, digits_run):

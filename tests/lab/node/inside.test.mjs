@@ -6,7 +6,7 @@ const JS = new URL("../../../convscope/lab/static/js/", import.meta.url);
 const load = (name) => import(new URL(name, JS));
 
 test("a drawing goes to the address and back", async () => {
-  const { SIDE, extend, read, write } = await load("rooms/inside/ink.js");
+  const { SIDE, extend, read, write } = await load("parts/ink.js");
   const strokes = [[[0, 0], [SIDE - 1, 3]], [[35, 36]]];
   assert.deepEqual(read(write(strokes)), strokes);
   assert.deepEqual(read(""), []);

@@ -3,7 +3,9 @@
 import { line, STALE } from "../core/api.js";
 import { h, say, show } from "../core/dom.js";
 import { count, formula } from "../core/format.js";
+import { drawing } from "../parts/drawing.js";
 import { number, select, toggle } from "../parts/fields.js";
+import { read, write } from "../parts/ink.js";
 import { ledger } from "../parts/ledger.js";
 import { stepper } from "../parts/stepper.js";
 import { pictures } from "./convolution/figure.js";
@@ -11,9 +13,10 @@ import { CLASSICS, build, filler, resize, settle, sizes } from "./convolution/te
 import { refusal } from "./convolution/refusal.js";
 
 const NOTE = [[[3, 4, 6, 5, 7], [2, 4, 6, 8, 2], [1, 6, 7, 8, 4], [9, 7, 4, 6, 2], [3, 7, 5, 4, 1]]];
+const SEVEN = write([[[28, 28], [84, 28], [48, 92]], [[42, 60], [78, 60]]]);
 
 export const defaults = {
-  picture: "", input: NOTE, in_channels: 1, out_channels: 1, kernel_size: [3, 3], weight: [[CLASSICS["1…9"]]], bias: null,
+  picture: "", input: NOTE, ink: SEVEN, pen: 10, in_channels: 1, out_channels: 1, kernel_size: [3, 3], weight: [[CLASSICS["1…9"]]], bias: null,
   stride: [1, 1], padding: [1, 1], same: false, padding_mode: "zeros", dilation: [1, 1], groups: 1, at: [0, 1, 1],
 };
 
@@ -24,6 +27,7 @@ const EXAMPLES = {
   groups: { input: build([4, 5, 5], filler), in_channels: 4, out_channels: 4, groups: 2, weight: build([4, 2, 3, 3], filler), at: [2, 1, 1] },
   dilation: { picture: "digit", weight: [[CLASSICS["Sobel x"]]], dilation: [2, 2], padding: [2, 2], at: [0, 3, 3] },
   photo: { picture: "china", in_channels: 3, out_channels: 2, weight: [[CLASSICS["Sobel x"], CLASSICS["Sobel x"], CLASSICS["Sobel x"]], [CLASSICS["Sobel y"], CLASSICS["Sobel y"], CLASSICS["Sobel y"]]], at: [0, 20, 30] },
+  drawing: { picture: "drawing", weight: [[CLASSICS["Sobel x"]]], at: [0, 10, 14] },
   channels: { input: build([6, 4, 4], filler), in_channels: 5, weight: build([1, 5, 3, 3], filler), at: [0, 0, 0] },
 };
 
@@ -55,12 +59,13 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
   const same = toggle("padding=\"same\"", { testid: "same", onchange: (on) => set({ same: on }) });
   const bias = toggle("bias", { testid: "bias", onchange: (on) => set({ bias: on ? state().weight.map(() => 1) : null }) });
   const mode = select("padding_mode", { testid: "padding_mode", options: ["zeros", "reflect", "replicate", "circular"].map((m) => [m, m]), onchange: (m) => set({ padding_mode: m }) });
-  const source = select(t("convolution.source"), { testid: "source", options: [["", t("convolution.own")], ...["digit", "china", "flower"].map((p, i) => [p, t("convolution.pictures")[i]])],
-    onchange: (name) => change({ picture: name, in_channels: name === "" ? state().input.length : name === "digit" ? 1 : 3, at: [0, 0, 0] }) });
+  const source = select(t("convolution.source"), { testid: "source", options: [["", t("convolution.own")], ...["digit", "china", "flower", "drawing"].map((p, i) => [p, t("convolution.pictures")[i]])],
+    onchange: (name) => change({ picture: name, in_channels: name === "" ? state().input.length : name === "digit" || name === "drawing" ? 1 : 3, at: [0, 0, 0] }) });
+  const sheet = drawing(t, { ondraft: (strokes) => set({ ink: write(strokes) }), onink: (ink) => set({ ink }), onpen: (pen) => set({ pen }) });
   const classic = select(t("convolution.classic"), { testid: "classic", options: [["", "…"], ...Object.keys(CLASSICS).map((k) => [k, k])],
     onchange: (name) => name && set({ kernel_size: [3, 3], weight: resize(state().weight, [state().weight.length, state().weight[0].length, 3, 3]).with(state().at[0], state().weight[0].map(() => CLASSICS[name])) }) });
   controls.append(
-    source.element, h("fieldset", {}, h("legend", {}, t("convolution.size")), fields.channels.element, fields.height.element, fields.width.element), classic.element,
+    source.element, sheet.element, h("fieldset", {}, h("legend", {}, t("convolution.size")), fields.channels.element, fields.height.element, fields.width.element), classic.element,
     fields.in_channels.element, fields.out_channels.element, fields.groups.element, bias.element,
     h("div", { class: "line" }, Object.entries(pairs).map(([name, two]) => h("fieldset", {}, h("legend", {}, h("code", {}, name)), two.map((one) => one.element))), mode.element, same.element),
     h("p", { class: "examples" }, t("convolution.try"), " ", Object.keys(EXAMPLES).map((key, i) =>
@@ -85,8 +90,9 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
   }
 
   function question(now) {
-    const { same: whole, picture, input, out_channels: _, kernel_size: __, ...rest } = now;
-    return { ...rest, ...(picture ? { picture } : { input }), padding: whole ? "same" : now.padding };
+    const { same: whole, picture, input, ink, pen, out_channels: _, kernel_size: __, ...rest } = now;
+    const drawn = picture === "drawing" ? { strokes: read(ink), pen } : {};
+    return { ...rest, ...(picture ? { picture, ...drawn } : { input }), padding: whole ? "same" : now.padding };
   }
 
   async function update(now) {
@@ -121,6 +127,8 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
   function draw(now) {
     const [c, height, width] = sizes(now.input);
     source.set(now.picture);
+    sheet.element.hidden = now.picture !== "drawing";
+    sheet.set(now.ink, now.pen);
     classic.set("");
     for (const [field, value] of [["channels", c], ["height", height], ["width", width]]) {
       fields[field].set(value);

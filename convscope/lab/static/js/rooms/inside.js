@@ -3,11 +3,11 @@
 import { STALE, ask, line } from "../core/api.js";
 import { unpack } from "../core/binary.js";
 import { h, say, show } from "../core/dom.js";
+import { drawing } from "../parts/drawing.js";
 import { select } from "../parts/fields.js";
+import { read } from "../parts/ink.js";
 import { bars } from "./inside/bars.js";
-import { read, write } from "./inside/ink.js";
 import { layers } from "./inside/layers.js";
-import { pad } from "./inside/pad.js";
 import { picker } from "./inside/picker.js";
 import { stages } from "./inside/stages.js";
 import { trail } from "./inside/trail.js";
@@ -25,12 +25,7 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
 
   const run = select(t("inside.run"), { options: [], testid: "run", onchange: (name) => set({ run: name, path: [], target: -1 }) });
   const test = picker(t, { onpick: (index) => set({ test: index, path: keep() }) });
-  const sheet = pad(t, { ondraft: (strokes) => draft(strokes), ondone: (strokes) => set({ test: -1, ink: write(strokes), path: keep() }) });
-  const width = h("input", { type: "range", min: 4, max: 20, "aria-label": t("inside.pen"), "data-testid": "pen", oninput: () => set({ pen: Number(width.value) }) });
-  const button = (key, action) => h("button", { "data-testid": key, onclick: action }, t(`inside.${key}`));
-  const drawing = h("div", { class: "drawing" }, h("h2", {}, t("inside.draw")), sheet.element,
-    h("div", { class: "line" }, button("undo", () => set({ test: -1, ink: write(read(state().ink).slice(0, -1)), path: keep() })), button("clear", () => set({ test: -1, ink: "", path: keep() })), width),
-    h("p", { class: "hint", id: "pad-keys" }, t("inside.pad_keys")));
+  const sheet = drawing(t, { ondraft: (strokes) => draft(strokes), onink: (ink) => set({ test: -1, ink, path: keep() }), onpen: (pen) => set({ pen }) });
   const steps = stages(t, { set });
   const guess = h("p", { class: "guess", "data-testid": "guess" });
   const chances = bars(t, { onpick: (c) => set({ path: [[shown.head.layers.at(-1).name, c]] }) });
@@ -41,7 +36,7 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
   let windows = [];
 
   controls.append(run.element, test.element);
-  const whole = h("div", { class: "inside" }, h("div", { class: "first" }, drawing, h("div", { class: "middle" }, h("h2", {}, t("inside.stages")), steps.element), h("div", { class: "said" }, h("h2", {}, t("inside.probabilities")), guess, chances.element)));
+  const whole = h("div", { class: "inside" }, h("div", { class: "first" }, h("div", {}, h("h2", {}, t("inside.draw")), sheet.element), h("div", { class: "middle" }, h("h2", {}, t("inside.stages")), steps.element), h("div", { class: "said" }, h("h2", {}, t("inside.probabilities")), guess, chances.element)));
   const why = h("div", { class: "why" }, h("h2", {}, t("inside.why")), h("div", { class: "line" }, over.element, target.element), way.element);
 
   const depths = h("div", { class: "depths" }, h("div", { class: "all" }, h("h2", {}, t("inside.layers")), h("p", { class: "hint" }, t("inside.map_keys")), maps.element), why);
@@ -90,8 +85,7 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
     if (!now.run) now.run = (runs.findLast(({ data }) => data === "mnist" || data === "digits") ?? runs.at(-1)).name;
     if (!whole.isConnected) show(figure, whole);
     run.set(now.run);
-    sheet.set(now.test < 0 ? read(now.ink) : [], now.pen);
-    width.value = now.pen;
+    sheet.set(now.test < 0 ? now.ink : "", now.pen);
     over.set(now.over);
     await test.draw(now.run, now.test);
     const key = JSON.stringify(given(now));

@@ -14,7 +14,7 @@ import { verdict } from "./train/verdict.js";
 // over: runs whose curves are laid over; run and cell: whose mistakes are shown, and which ones.
 export const defaults = { ...choices, probe: 0, over: [], run: "", cell: [] };
 
-const CHARTS = 500; // ms between two drawings of the curves while a run goes on
+const CHARTS = 1000; // ms between two drawings of the curves while a run goes on
 const WORDS = 5000; // ms between two spoken remarks
 
 export function mount({ controls, figure, ledger, script, t, set, state, fail }) {
@@ -25,6 +25,8 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
   let past = null; // the job that was over when the user came: no news
   let drawn = 0;
   let spoken = { at: 0, epoch: 0 };
+  let listed = ""; // what the list of runs and the table of epochs show now
+  let tabled = "";
   let over = false; // whether the room has been left
 
   const form = recipeControls(t, { set });
@@ -127,7 +129,7 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
   function draw() {
     const job = connection.run();
     stand.draw(job?.state ?? null);
-    list.draw(runs, state().over, state().run, running(job?.state));
+    drawList(running(job?.state));
     const all = shown();
     table.hidden = looks.element.hidden = true;
     if (all.length) {
@@ -146,8 +148,19 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
     }
   }
 
+  // List and table are built anew only where they would change: a run that goes on draws itself every second.
+  function drawList(busy) {
+    const now = JSON.stringify([runs, state().over, state().run, busy]);
+    if (now !== listed) list.draw(runs, state().over, state().run, busy);
+    listed = now;
+  }
+
   function drawTable() {
-    if (table.open) show(rows, numbers(t, shown()));
+    if (!table.open) return;
+    const all = shown();
+    const now = JSON.stringify(all.map(({ name, epochs }) => [name, epochs.length, epochs.at(-1)?.[0]]));
+    if (now !== tabled) show(rows, numbers(t, all));
+    tabled = now;
   }
 
   function leave() {

@@ -22,7 +22,7 @@ export function curves(t, runs, last) {
     ticks(across).map((v) => s("text", { class: "tick", x: across.at(v), y: bottom + 18, "text-anchor": "middle" }, num(v, 6))),
     s("text", { class: "axis", x: (EDGE.left + WIDTH - EDGE.right) / 2, y: bottom + 36, "text-anchor": "middle" }, t("train.updates")),
     runs.map(({ losses: line, epochs, kind }) => {
-      const dots = epochs.map(([step, row]) => [step, 100 * row.test_accuracy]);
+      const dots = thin(epochs.map(([step, row]) => [step, 100 * row.test_accuracy]));
       return [s("path", { class: `line k${kind}`, d: path(thin(line), across, low, true) }), s("path", { class: `line k${kind}`, d: path(dots, across, high) }),
         dots.length < 40 && dots.map(([x, y]) => s("circle", { class: `dot k${kind}`, cx: across.at(x), cy: high.at(y), r: 3 }))];
     }));

@@ -1,6 +1,6 @@
 // The sheet: draw with mouse, finger, pen, or with arrow keys and the space bar.
 
-import { h, say } from "../../core/dom.js";
+import { h, say } from "../core/dom.js";
 import { SIDE, extend } from "./ink.js";
 
 const CELL = SIDE / 28; // one step of an arrow key
@@ -9,7 +9,7 @@ const CELL = SIDE / 28; // one step of an arrow key
 export function pad(t, { ondraft, ondone }) {
   const canvas = h("canvas", { width: SIDE, height: SIDE, "aria-hidden": "true" });
   const cursor = h("span", { class: "pen", hidden: true });
-  const element = h("div", { class: "pad", tabindex: "0", role: "application", "data-testid": "pad", "aria-label": t("inside.pad"), "aria-describedby": "pad-keys",
+  const element = h("div", { class: "pad", tabindex: "0", role: "application", "data-testid": "pad", "aria-label": t("common.pad"), "aria-describedby": "pad-keys",
     onpointerdown, onpointermove, onpointerup: finish, onpointercancel: finish, onkeydown, onblur: () => { lift(); cursor.hidden = true; } }, canvas, cursor);
   const ink = canvas.getContext("2d");
   let strokes = [];
@@ -81,7 +81,7 @@ export function pad(t, { ondraft, ondone }) {
     cursor.hidden = false;
     cursor.style.setProperty("left", `${(100 * at[0]) / 28}%`);
     cursor.style.setProperty("top", `${(100 * at[1]) / 28}%`);
-    say(t(growing ? "inside.pen_down" : "inside.pen_up", { r: at[1], c: at[0] }));
+    say(t(growing ? "common.pen_down" : "common.pen_up", { r: at[1], c: at[0] }));
   }
 
   function draw() {
