@@ -27,7 +27,7 @@ const EXAMPLES = {
   groups: { input: build([4, 5, 5], filler), in_channels: 4, out_channels: 4, groups: 2, weight: build([4, 2, 3, 3], filler), at: [2, 1, 1] },
   dilation: { picture: "digit", weight: [[CLASSICS["Sobel x"]]], dilation: [2, 2], padding: [2, 2], at: [0, 3, 3] },
   photo: { picture: "china", in_channels: 3, out_channels: 2, weight: [[CLASSICS["Sobel x"], CLASSICS["Sobel x"], CLASSICS["Sobel x"]], [CLASSICS["Sobel y"], CLASSICS["Sobel y"], CLASSICS["Sobel y"]]], at: [0, 20, 30] },
-  drawing: { picture: "drawing", weight: [[CLASSICS["Sobel x"]]], at: [0, 10, 14] },
+  drawing: { picture: "drawing", weight: [[CLASSICS["Sobel x"]]], at: [0, 11, 17] },
   channels: { input: build([6, 4, 4], filler), in_channels: 5, weight: build([1, 5, 3, 3], filler), at: [0, 0, 0] },
 };
 
@@ -65,7 +65,7 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
   const classic = select(t("convolution.classic"), { testid: "classic", options: [["", "…"], ...Object.keys(CLASSICS).map((k) => [k, k])],
     onchange: (name) => name && set({ kernel_size: [3, 3], weight: resize(state().weight, [state().weight.length, state().weight[0].length, 3, 3]).with(state().at[0], state().weight[0].map(() => CLASSICS[name])) }) });
   controls.append(
-    source.element, sheet.element, h("fieldset", {}, h("legend", {}, t("convolution.size")), fields.channels.element, fields.height.element, fields.width.element), classic.element,
+    source.element, h("fieldset", {}, h("legend", {}, t("convolution.size")), fields.channels.element, fields.height.element, fields.width.element), classic.element,
     fields.in_channels.element, fields.out_channels.element, fields.groups.element, bias.element,
     h("div", { class: "line" }, Object.entries(pairs).map(([name, two]) => h("fieldset", {}, h("legend", {}, h("code", {}, name)), two.map((one) => one.element))), mode.element, same.element),
     h("p", { class: "examples" }, t("convolution.try"), " ", Object.keys(EXAMPLES).map((key, i) =>
@@ -75,7 +75,7 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
     const [, , columns] = sizes(answer.output);
     pick(state().at[0], Math.floor(p / columns), p % columns);
   } });
-  const view = pictures(t, { edit, pick });
+  const view = pictures(t, { edit, pick, above: sheet.element });
   const terms = ledger(t, { onterm: (term) => view.link(term) });
   const facts = h("div", { class: "facts" });
   const room = h("div", { class: "conv" }, view.element, steps.element, facts);

@@ -81,6 +81,7 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
 
   async function update(now) {
     if (!runs) await listRuns();
+    controls.hidden = !runs.length;
     if (!runs.length) return show(figure, h("p", { class: "empty", "data-testid": "no-runs" }, t("inside.no_runs"), " ", h("a", { href: "#/train" }, t("common.train"))));
     if (!now.run) now.run = (runs.findLast(({ data }) => data === "mnist" || data === "digits") ?? runs.at(-1)).name;
     if (!whole.isConnected) show(figure, whole);

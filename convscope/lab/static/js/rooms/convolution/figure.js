@@ -10,8 +10,8 @@ import { place, put, sizes, taps } from "./tensors.js";
 
 const MOST = 16; // cells along one side of a grid
 
-// edit(name, tensor): the user changed a number. pick(o, row, column): the user chose an output element.
-export function pictures(t, { edit, pick }) {
+// edit(name, tensor): the user changed a number. pick(o, row, column): the user chose an output element. above: what stands over the inputs.
+export function pictures(t, { edit, pick, above }) {
   const columns = ["input", "kernels", "outputs"].map((key) => h("div", { class: `column ${key}` }));
   const element = h("div", { class: "columns" }, columns[0], h("div", { class: "between", "aria-hidden": "true" }, "∗"), columns[1], h("div", { class: "between", "aria-hidden": "true" }, "="), columns[2]);
   let built = "";
@@ -105,7 +105,7 @@ export function pictures(t, { edit, pick }) {
         ? map({ label: `output[${i}]`, testid: `output-${i}`, width: 250, onat: at, spoken: (r, k, value) => `output[${i},${r},${k}] ${num(value)}` })
         : grid({ label: `output[${i}]`, testid: `output-${i}`, spoken, onat: at }), largeOutput);
     });
-    show(columns[0], parts.inputs.map((part) => part.box));
+    show(columns[0], above, parts.inputs.map((part) => part.box));
     show(columns[1], parts.kernels.map((part) => part.box), parts.bias?.box, parts.matrix && matrix());
     show(columns[2], parts.outputs.map((part) => part.box));
   }
