@@ -28,6 +28,7 @@ HOME = Path(__file__).parent.parent
 EVERY = 10.0  # seconds between two samples of memory
 PAUSE = 0.2  # seconds between two strokes
 WINDOW = 4.0  # seconds of training that are timed with and without a page
+SETTLED = 3.0  # seconds from a page's first paint to the window: drawing it once is no part of leaving it open
 WARM = 60.0  # seconds after which the slope of memory counts: caches fill first
 
 
@@ -112,7 +113,7 @@ def speed(visitor: Visitor, repeats: int) -> None:
         for _ in range(repeats):
             for name, way in ways.items():
                 with way():
-                    time.sleep(1)
+                    time.sleep(SETTLED)
                     began, first = visitor.mark()
                     time.sleep(WINDOW)
                     ended, last = visitor.mark()

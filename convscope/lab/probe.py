@@ -18,7 +18,7 @@ from ..explain.trace import evaluation, trace
 from ..job import Started
 from .binary import pack
 
-EVERY = 0.5  # seconds between two probes, at least
+EVERY = 1.0  # seconds between two probes, at least
 SHARE = 0.03  # of the time, at most
 IMAGES = 10
 BATCH = 64  # training images of the gradient, fewer where they are large

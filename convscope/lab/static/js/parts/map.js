@@ -9,7 +9,7 @@ import { isDark, onTheme } from "../core/theme.js";
 // options: label, testid, width (CSS pixels), spoken(r, c, value), onat(r, c, how: "focus" | "hover" | "leave" | "pin").
 // draw({rows, columns, values, limit?, low?, high?, rgb?}): with low/high it is grey, with rgb values are 3 planes in 0…1.
 export function map({ label, testid, width = 160, spoken, onat = null }) {
-  const canvas = h("canvas", { "aria-hidden": "true" });
+  const canvas = h("canvas", { width: 0, height: 0, "aria-hidden": "true" });
   const cursor = h("span", { class: "cursor", hidden: true });
   const box = h("span", { class: "window", hidden: true });
   const element = h("div", { class: "map", "data-testid": testid, role: "img", "aria-label": label, style: { "--width": `${width}px` } }, canvas, box, cursor);
@@ -53,9 +53,10 @@ export function map({ label, testid, width = 160, spoken, onat = null }) {
   function draw(next) {
     data = next;
     const { rows, columns, values, rgb } = data;
-    canvas.width = columns;
-    canvas.height = rows;
-    element.style.setProperty("--ratio", `${columns} / ${rows}`);
+    if (canvas.width !== columns || canvas.height !== rows) {
+      [canvas.width, canvas.height] = [columns, rows];
+      element.style.setProperty("--ratio", `${columns} / ${rows}`);
+    }
     const limit = data.limit ?? limitOf(values);
     const dark = isDark();
     const image = new ImageData(columns, rows);

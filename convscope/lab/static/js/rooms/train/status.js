@@ -11,8 +11,11 @@ export function status(t, { act }) {
   const line = h("p", { class: "where", "data-testid": "where" });
   const bar = h("progress", { max: 1, "aria-label": t("train.progress"), "data-testid": "progress" });
   const facts = h("dl", { class: "facts" });
+  const told = new Map(); // key → {one, whole}: kept, for only a text that changes is drawn anew
   const notes = h("div", { class: "notes" });
   const element = h("div", { class: "status" }, h("div", { class: "line" }, Object.values(buttons)), line, bar, facts, notes);
+
+  let noted = "";
 
   function draw(state) {
     const on = running(state);
@@ -26,7 +29,8 @@ export function status(t, { act }) {
     bar.hidden = !state?.total;
     if (!state) return show(line, t("train.nothing"));
     if (state.total) bar.value = state.step / state.total;
-    show(line, h("strong", {}, state.run ?? ""), ` ${t(`train.is_${state.status}`)}`);
+    const where = `${state.run ?? ""} ${t(`train.is_${state.status}`)}`;
+    if (line.textContent !== where) show(line, h("strong", {}, state.run ?? ""), ` ${t(`train.is_${state.status}`)}`);
     const last = state.epochs_done.at(-1);
     const rows = [
       ["update", state.total && `${count(state.step)} / ${count(state.total)}`, state.step], ["epoch", state.epochs && `${Math.min(state.epochs, state.epoch || 1)} / ${state.epochs}`, state.epoch],
@@ -34,9 +38,24 @@ export function status(t, { act }) {
       ["test_accuracy", last && `${(100 * last.test_accuracy).toFixed(2)}\u202f%`, last?.test_accuracy], ["test_loss", last && num(last.test_loss), last?.test_loss],
       ["engine", state.engine && `${state.engine}, ${state.device}`, state.engine],
     ];
-    show(facts, rows.filter(([, text]) => text || text === 0).map(([key, text, value]) => h("div", {}, h("dt", {}, t(`train.${key}`)), h("dd", { "data-testid": `now-${key}`, "data-value": value }, text))));
+    for (const [key, text, value] of rows) fact(key, text || text === 0 ? String(text) : "", value);
     const words = [...(state.notes ?? []), ...(state.status === "failed" ? [state.message, state.help] : [])].filter(Boolean);
+    const now = JSON.stringify([state.status, words]);
+    if (now === noted) return;
+    noted = now;
     show(notes, words.length > 0 && h("div", { class: state.status === "failed" ? "problem" : "hint", lang: "en", role: state.status === "failed" ? "alert" : null, "data-testid": "told" }, words.map((text) => h("p", {}, ...rich(text)))));
+  }
+
+  function fact(key, text, value) {
+    if (!told.has(key)) {
+      const one = h("dd", { "data-testid": `now-${key}` });
+      told.set(key, { one, whole: h("div", {}, h("dt", {}, t(`train.${key}`)), one) });
+      facts.append(told.get(key).whole);
+    }
+    const { one, whole } = told.get(key);
+    whole.hidden = !text;
+    if (one.textContent !== text) one.textContent = text;
+    one.dataset.value = value ?? "";
   }
 
   return { element, draw };
