@@ -21,7 +21,7 @@ from . import activation
 from .activation import Activation
 from .ir import Function
 from .layout import Grid, Lanes, Pair, tiles
-from .values import F32, I16, Term, Value
+from .values import F32, I16, Term, Value, width
 
 UNROLLED = 200  # multiply-adds that a loop body may hold before kernel columns become a loop of their own
 
@@ -67,15 +67,29 @@ class Masks:
     vectors: int
     bits: int
 
+    @property
+    def each(self) -> int:
+        """Bytes of the words of one vector."""
+        return 2 * self.bits
+
+    @property
+    def pixel(self) -> int:
+        """Bytes from one pooled pixel to the next."""
+        return self.vectors * self.each
+
+    @property
+    def row(self) -> int:
+        """Bytes from one row to the next."""
+        return self.width * self.pixel
+
+    @property
+    def channel(self) -> int:
+        """Bytes from one channel to the next."""
+        return self.height * self.row
+
     def at(self, c: "int | Value", y: "int | Value", x: "int | Value", v: "int | Value") -> list[Term]:
         """The terms of the address of pooled pixel (c, y, x), vector v."""
-        each = 2 * self.bits
-        row = self.width * self.vectors * each
-        return [(self.offset, 1), (c, self.height * row), (y, row), (x, self.vectors * each), (v, each)]
-
-    def size(self, channels: int) -> int:
-        """Bytes of all of them."""
-        return channels * self.height * self.width * self.vectors * 2 * self.bits
+        return [(self.offset, 1), (c, self.channel), (y, self.row), (x, self.pixel), (v, self.each)]
 
 
 # -- forward ---------------------------------------------------------------------------------------------------------
@@ -164,20 +178,31 @@ class _Tile:
                 f.store(activation.apply(f, act, total), at, n * y.channel + j * y.pixel + u * lanes.bytes)
 
     def store_pooled(self, sums: list[list[Value]], act: Activation, y: Grid, masks: Masks | None) -> None:
-        """y = a(max(sums)), the first maximum as PyTorch chooses it; not-a-number wins, as there."""
-        f, lanes = self.f, self.lanes
-        at = f.address(f["a"], *y.at(self.o, self.row, self.column), (self.g, self.conv.fan_out * y.channel),
-                       (self.v, lanes.bytes))  # fmt: skip
-        for n, channel in enumerate(sums):
-            best = channel[0]
-            for bit, other in enumerate(channel[1:]):
-                larger = f.compare("ogt", other, best) | f.compare("uno", other, other)
-                best = f.select(larger, other, best)
-                if masks:
-                    word = f.bits(larger, f"i{lanes.width}")
-                    word = word if lanes.width == 16 else f.convert("zext", word, I16)
-                    place = masks.at(self.o, self.row, self.column, self.v)
-                    group = (self.g, self.conv.fan_out * masks.height * masks.width * masks.vectors * 2 * masks.bits)
-                    base = f.address(f["a"], *place, group)
-                    f.store(word, base, n * masks.size(1) + 2 * bit)
-            f.store(activation.apply(f, act, best), at, n * y.channel)
+        """y = a(max(sums))."""
+        f, fan_out = self.f, self.conv.fan_out
+        at = f.address(f["a"], *y.at(self.o, self.row, self.column), (self.g, fan_out * y.channel),
+                       (self.v, self.lanes.bytes))  # fmt: skip
+        words = None
+        for n, window in enumerate(sums):
+            if masks:
+                first = masks.at(self.o, self.row, self.column, self.v)
+                words = f.address(f["a"], *first, (self.g, fan_out * masks.channel), n * masks.channel)
+            f.store(activation.apply(f, act, largest(f, window, words)), at, n * y.channel)
+
+
+def largest(f: Function, window: Sequence[Value], words: Value | None = None) -> Value:
+    """The maximum of a pooling window, the first one as PyTorch chooses it; not-a-number wins, as there.
+
+    At ``words``, where that is given, each comparison leaves one bit a lane: whether the later number won.
+    """
+    best = window[0]
+    for n, other in enumerate(window[1:]):
+        larger = f.compare("ogt", other, best)
+        best = f.select(larger, other, best)
+        if words:
+            lanes = width(larger.type)
+            word = f.bits(larger, f"i{lanes}")
+            f.store(word if lanes == 16 else f.convert("zext", word, I16), words, 2 * n)
+    for first, second in zip(window[::2], [*window[1::2], window[-1]], strict=False):
+        best = f.select(f.compare("uno", first, second), first + second, best)
+    return best

@@ -21,19 +21,24 @@ def unpool(f: Function, lanes: Lanes, conv: Conv, dpooled: Grid, masks: Masks, d
     with f.loop(count) as n, f.loop(dpooled.height) as y, f.loop(dpooled.width) as x, f.loop(lanes.vectors) as v:
         channel = f.address(f["a"], (first, dpooled.channel), *dpooled.at(n, y, x), (v, lanes.bytes))
         gradient = f.load(lanes.vector, channel)
-        words = f.address(f["a"], (first, masks.size(1)), *masks.at(n, y, x, v))
+        words = f.address(f["a"], (first, masks.channel), *masks.at(n, y, x, v))
         here = f.address(f["a"], dy.origin, (target, dy.channel), (n, dy.channel), (y, kh * dy.row), (x, kw * dy.pixel),
                          (v, lanes.bytes))  # fmt: skip
-        zero = f.constant(0.0, lanes.vector)
-        for place in reversed(range(kh * kw)):  # the last comparison that was won tells the place
-            value, rest = gradient, zero
-            if place:
-                word = f.load(I16, words, 2 * (place - 1))
-                word = word if lanes.width == 16 else f.convert("trunc", word, f"i{lanes.width}")
-                won = f.bits(word, vector(lanes.width, I1))
-                value, rest = f.select(won, gradient, zero), f.select(won, zero, gradient)
+        for place, value in enumerate(shares(f, lanes, gradient, words, kh * kw)):
             f.store(value, here, place // kw * dy.row + place % kw * dy.pixel)
-            gradient = rest
+
+
+def shares(f: Function, lanes: Lanes, gradient: Value, words: Value, count: int) -> list[Value]:
+    """What each of the ``count`` numbers of a pooling window gets of its gradient: the maximum all of it."""
+    zero = f.constant(0.0, lanes.vector)
+    found = []
+    for place in reversed(range(1, count)):  # the last comparison that was won tells the place
+        word = f.load(I16, words, 2 * (place - 1))
+        word = word if lanes.width == 16 else f.convert("trunc", word, f"i{lanes.width}")
+        won = f.bits(word, vector(lanes.width, I1))
+        found.append(f.select(won, gradient, zero))
+        gradient = f.select(won, zero, gradient)
+    return [gradient, *reversed(found)]
 
 
 # -- input gradient --------------------------------------------------------------------------------------------------

@@ -99,6 +99,11 @@ class Function:
         text = number(value, kind)
         return Value(self, f"splat ({scalar} {text})" if kind[0] == "<" else text, kind)
 
+    def vector(self, numbers: Sequence[float]) -> Value:
+        """A constant vector of float32."""
+        lanes = ", ".join(f"{F32} {number(n, F32)}" for n in numbers)
+        return Value(self, f"<{lanes}>", vector(len(numbers)))
+
     def integer(self, i: "int | Value") -> Value:
         """A loop's counter as a value, also where the loop has one round and its counter is a number."""
         return self.constant(i, I64) if isinstance(i, int) else i

@@ -13,7 +13,22 @@ from dataclasses import dataclass
 from math import prod
 
 from ...recipe import LossName
-from . import activation, conv, conv_back, images, linear, losses, optimizers, pool, single, slots
+from . import (
+    activation,
+    conv,
+    conv_back,
+    images,
+    linear,
+    losses,
+    optimizers,
+    pool,
+    single,
+    slots,
+    winograd,
+    winograd_back,
+    winograd_thin,
+)
+from .activation import Activation
 from .conv import Conv
 from .ir import Function, Module
 from .layout import Lanes
@@ -44,13 +59,15 @@ class Program:
         self.plan = plan(stages, lanes, learning is not None)
         self.count = parameter_count(stages)
         self.module = Module(32 * lanes.width)
+        weights = self._weights()
         forward = self._forward()
-        self._predict(self._prepare("select", labels=False), forward)
+        self._predict(self._prepare("select", labels=False), weights, forward)
         if learning:
             self._train(
                 self._prepare("select_labelled", labels=True),
-                forward,
-                self._backward(learning),
+                weights,
+                [*forward, *self._backward(learning)],
+                self._weight_gradients(),
                 self._update(learning.rule),
             )
         self.text = self.module.text()
@@ -61,6 +78,26 @@ class Program:
         for word in ("images", "labels", "weights", "loss"):
             f[word] = f.address(f["a"], getattr(self.plan, word))
         return f
+
+    def _weights(self) -> list[Function]:
+        """What a step does with the weights before the first block."""
+        functions = []
+        for i, b in enumerate(self.plan.stages):
+            if b.tiling and (b.dx or not self.learning):
+                functions.append(f := self._kernel(f"weights{i}"))
+                winograd.weights(f, b.tiling)
+        return functions
+
+    def _weight_gradients(self) -> list[Function]:
+        """What a step does with the sums of weight gradients after the last block."""
+        functions = []
+        for i, b in enumerate(self.plan.stages):
+            if b.tiling:
+                functions.append(f := self._kernel(f"weight_gradient{i}"))
+                if b.tiling.thin:
+                    winograd_thin.add_images(f, self.lanes, b.tiling)
+                winograd_back.weight_gradients(f, self.lanes, b.tiling)
+        return functions
 
     def _forward(self) -> list[Function]:
         f = self._kernel("gather")
@@ -75,6 +112,9 @@ class Program:
             match stage.op:
                 case Conv() if alone:
                     single.forward(f, self.lanes, stage.op, stage.act, b.x, b.y)
+                case Conv() if b.tiling and not self.learning:
+                    way = winograd_thin if b.tiling.thin else winograd
+                    way.forward(f, self.lanes, b.tiling, stage.act, b.x, b.y)
                 case Conv():
                     conv.forward(f, self.lanes, stage.op, stage.act, b.x, b.y, b.masks)
                 case Pool():
@@ -95,8 +135,8 @@ class Program:
             before = self.stages[i - 1].act if i else ""
             match stage.op:
                 case Conv():
-                    functions += self._conv_backward(i, stage.op, b)
-                    if b.dx:
+                    functions += self._conv_backward(i, stage.op, b, before)
+                    if b.dx and not b.tiling:
                         functions.append(f := self._kernel(f"input_gradient{i}"))
                         conv_back.input_gradient(f, self.lanes, stage.op, before, b.x, b.unpooled or b.dy, b.dx)
                 case Pool() if b.dx:
@@ -107,12 +147,20 @@ class Program:
                     activation.input_gradient(f, self.lanes, before, b.x, b.dy, b.dx)
         return functions
 
-    def _conv_backward(self, i: int, op: Conv, b: Buffers) -> Iterator[Function]:
-        """Unpool, weight gradient, bias gradient."""
+    def _conv_backward(self, i: int, op: Conv, b: Buffers, before: Activation) -> Iterator[Function]:
+        """Unpool, weight gradient, bias gradient; by tiles, also the input gradient."""
         if op.bias is not None:
             f = self._kernel(f"bias_gradient{i}")
             conv_back.bias_gradient(f, self.lanes, op, b.dy)
             yield f
+        if b.tiling:
+            f = self._kernel(f"gradients{i}")
+            if b.tiling.thin:
+                winograd_thin.backward(f, self.lanes, b.tiling, b.x, b.dy, b.masks)
+            else:
+                winograd_back.backward(f, self.lanes, b.tiling, before, b.x, b.dy, b.masks, b.dx)
+            yield f
+            return
         if b.unpooled and b.masks and b.dx:
             f = self._kernel(f"unpool{i}")
             conv_back.unpool(f, self.lanes, op, b.dy, b.masks, b.unpooled, 0, op.outputs, 0)
@@ -158,7 +206,7 @@ class Program:
         """The blocks that this thread computes: first and last plus one."""
         return blocks * f["thread"] // threads, blocks * (f["thread"] + 1) // threads
 
-    def _predict(self, prepare: Function, forward: Sequence[Function]) -> None:
+    def _predict(self, prepare: Function, weights: Sequence[Function], forward: Sequence[Function]) -> None:
         """Logits (M, K) of the images at index (M,)."""
         f = self.module.function("predict", [("job", PTR), ("thread", I64)], public=True)
         lanes, z = self.lanes, self.plan.stages[-1].y
@@ -166,6 +214,8 @@ class Program:
         p, out, a = f.load(PTR, f["job"], 8 * slots.PARAMETERS), f.load(PTR, f["job"], 8 * slots.LOGITS), self._arena(f)
         blocks = (count + (lanes.count - 1)) // lanes.count
         first, last = self._share(f, blocks, threads)
+        for kernel in weights:
+            f.call(kernel, a, p, p)
         with f.loop(last, first) as block:
             start = f.integer(block) * lanes.count
             f.call(prepare, f["job"], a, start, count, f.constant(0.0, F32))
@@ -175,8 +225,8 @@ class Program:
                 score = f.load(F32, a, *z.at(k, 0, 0), (lane, 4))
                 f.store(score, out, (start + lane, 4 * z.channels), (k, 4))
 
-    def _train(self, prepare: Function, forward: Sequence[Function], backward: Sequence[Function],
-               update: Function) -> None:  # fmt: skip
+    def _train(self, prepare: Function, before: Sequence[Function], block: Sequence[Function],
+               after: Sequence[Function], update: Function) -> None:  # fmt: skip
         """``STEPS`` steps of batches of ``BATCH`` images; the last one may hold fewer."""
         barrier = self._barrier()
         f = self.module.function("train", [("job", PTR), ("thread", I64)], public=True)
@@ -192,15 +242,19 @@ class Program:
             begin = f.integer(step) * batch
             end = f.minimum(begin + batch, count)
             weight = 1.0 / f.convert("sitofp", end - begin, F32)
-            with f.loop(padded(self.count), 0, lanes.width) as i:
-                f.store(zero, g, (i, 4))
+            with f.loop(self.plan.cleared, 0, lanes.bytes) as i:
+                f.store(zero, g, i)
             with f.loop(lanes.vectors) as v:
                 f.store(zero, a, self.plan.loss, (v, lanes.bytes))
             first, last = self._share(f, (end - begin + (lanes.count - 1)) // lanes.count, threads)
-            with f.loop(last, first) as block:
-                f.call(prepare, job, a, begin + f.integer(block) * lanes.count, end, weight)
-                for kernel in (*forward, *backward):
+            for kernel in before:
+                f.call(kernel, a, p, g)
+            with f.loop(last, first) as number:
+                f.call(prepare, job, a, begin + f.integer(number) * lanes.count, end, weight)
+                for kernel in block:
                     f.call(kernel, a, p, g)
+            for kernel in after:
+                f.call(kernel, a, p, g)
             f.call(barrier, job)
             f.call(update, job, f["thread"], f.integer(step))
             f.call(barrier, job)
