@@ -1,11 +1,20 @@
 """Small data and in-process runs of the command line, for all tests."""
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
 from convscope.cli import main
 from convscope.data.images import Dataset, ImageSet, statistics
+
+NET = "conv 4 3 | relu | pool 2 | linear"
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}  # of processes that a test starts
 
 # The keys of summary.json and of --json, in their order.
 SUMMARY = [
@@ -55,3 +64,16 @@ def run_json(capsys, *arguments: str) -> dict:
     code, out, err = run_cli(capsys, *arguments, "--json")
     assert code == 0, err
     return json.loads(out, parse_constant=lambda name: (_ for _ in ()).throw(ValueError(name)))
+
+
+@contextmanager
+def command(*arguments: str) -> Iterator[subprocess.Popen]:
+    """``convscope ARGUMENTS`` as a process. Whatever becomes of the test, it ends and its pipes are closed."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "convscope", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
+    ) as child:  # fmt: skip
+        try:
+            yield child
+        finally:
+            child.kill()

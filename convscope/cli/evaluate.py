@@ -72,12 +72,12 @@ def evaluate(
         pictures.Picture(
             images.images[i],
             (Path(images.name(i)).name[-22:], f"is {model.classes[images.labels[i]]}",
-             f"→ {model.classes[int(p[i].argmax())]} ({100 * float(p[i].max()):.1f} %)"),
+             f"→ {model.classes[int(p[i].argmax())][:13]} ({100 * float(p[i].max()):.1f} %)"),
         ) for i in wrong.tolist()
     ]  # fmt: skip
     mistakes = result.images - round(result.accuracy * result.images)
-    title = f"{folder.name}: the {len(sheet)} most confident of {mistakes} mistakes"
-    save_figure(pictures.draw_sheet(sheet, title), target / "worst.png")
+    what = f"the {len(sheet)} most confident of {mistakes} mistakes" if mistakes else "no mistakes"
+    save_figure(pictures.draw_sheet(sheet, f"{folder.name}: {what}"), target / "worst.png")
     if as_json:
         terminal.emit_json({"run": str(folder.path), "folder": target, **asdict(result)})
         return
@@ -150,7 +150,7 @@ def _print_evaluation(result: Evaluation) -> None:
     out.print(
         f"accuracy    {percent(result.accuracy)} of {result.images:,} images "
         f"(95 % interval {percent(low)} to {percent(high)})",
-        f"loss        {result.loss:.4f}",
+        f"loss        {terminal.loss(result.loss)}",
         f"calibration {percent(result.calibration_error)} mean distance of confidence from accuracy",
         "", sep="\n", markup=False,
     )  # fmt: skip
@@ -163,7 +163,8 @@ def _print_evaluation(result: Evaluation) -> None:
             [name, *(str(n) if n else "·" for n in row)]
             for name, row in zip(names, result.confusion.tolist(), strict=True)
         ]
-        out.print(terminal.table(["", *(name[:6] for name in names)], cells, left=[""]))
+        room = max(4, (out.width - max(map(len, names))) // len(names) - 1)
+        out.print(terminal.table(["", *(name[:room] for name in names)], cells, left=[""]))
     out.print()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,16 +77,17 @@ def _short(text: str) -> str:
 
 
 def _print(entries: list[dict[str, Any]]) -> None:
-    def number(entry: dict[str, Any], key: str, form: str, scale: float = 1) -> str:
+    def number(entry: dict[str, Any], key: str, show: Callable[[float], str]) -> str:
         value = entry.get(key)
-        return format(scale * value, form) if isinstance(value, int | float) else "—"
+        return show(value) if isinstance(value, int | float) else "—"
 
     rows = [
         [
             Path(entry["run"]).name, _short(Path(entry.get("data", "—")).name), _short(entry.get("net", "—")),
             entry["state"],
-            number(entry, "epochs", "d"), number(entry, "test_accuracy", ".2f", 100), number(entry, "test_loss", ".4f"),
-            number(entry, "train_seconds", ".1f"), number(entry, "images_per_second", ",.0f"),
+            number(entry, "epochs", str), number(entry, "test_accuracy", lambda value: f"{100 * value:.2f}"),
+            number(entry, "test_loss", terminal.loss), number(entry, "train_seconds", "{:.1f}".format),
+            number(entry, "images_per_second", "{:,.0f}".format),
             str(entry.get("engine", "—")),
         ] for entry in entries
     ]  # fmt: skip

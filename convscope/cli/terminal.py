@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..errors import ConvscopeError
+from ..errors import ConvscopeError, Interrupted
 
 # Columns of a table in a file or pipe, whatever the size of a terminal nearby: the same bytes everywhere.
 FILE_WIDTH = 160
@@ -34,8 +34,9 @@ def _console(stderr: bool) -> Console:
 
 
 def fail(error: ConvscopeError) -> None:
-    """Print an error as text: what is wrong, then what to do."""
-    err().print(f"[bold red]error:[/] {escape(error.message)}")
+    """Print an error as text: what is wrong, then what to do. To be stopped by the user is no error."""
+    label = "" if isinstance(error, Interrupted) else "[bold red]error:[/] "
+    err().print(f"{label}{escape(error.message)}")
     if error.help:
         err().print(f"[bold]help:[/] {escape(error.help)}")
 
@@ -48,6 +49,11 @@ def note(text: str) -> None:
 def count(number: int, what: str) -> str:
     """ "1 update", "1,380 updates"."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def loss(value: float) -> str:
+    """ "0.0355", and "7.47e+37" where a run went astray."""
+    return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.2e}"
 
 
 def emit_json(value: Any) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..recipe import DEFAULT_EPOCHS, EngineName, LossName, OptimizerName, Recipe, ScheduleName
+from ..errors import UsageError
+from ..recipe import DEFAULT_EPOCHS, EngineName, LossName, OptimizerName, Recipe, ScheduleName, flag
 from . import terminal
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
+    context: typer.Context,
     data: Annotated[str, typer.Argument(help="digits, mnist, fashion-mnist, kmnist, a folder of images, a folder with "
                                              "IDX files, or an .npz.")] = "digits",
     net: Annotated[str, typer.Option(help="A named net (convscope nets) or a spec.")] = "note",
@@ -60,12 +62,13 @@ def train(
     data_dir: DataDir = None,
     offline: Offline = False,
     out: Annotated[Path, typer.Option(help="The folder that runs are made in.")] = Path("runs"),
-    resume_run: Annotated[str | None, typer.Option("--resume", help="Go on with this run; its recipe holds.")] = None,
+    resume_run: Annotated[str | None, typer.Option("--resume", help="Go on with this run by its own recipe.")] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Train, test and plot a net."""
     if resume_run is not None:
+        _refuse_choices(context)
         resume(resume_run, epochs, data_dir, offline, quiet, as_json)
         return
     recipe = Recipe(
@@ -82,6 +85,21 @@ def train(
     resolve(recipe.device)  # a wrong device or net is told before any data are read
     resolve_net(recipe.net)
     _draw(job.start(recipe, open_data(recipe, offline), out), quiet, as_json)
+
+
+def _refuse_choices(context: typer.Context) -> None:
+    """Raise UsageError for choices given beside --resume: the run's own hold, and none is passed over in silence."""
+    allowed = {"resume_run", "epochs", "data_dir", "offline", "quiet", "as_json"}
+    given = [
+        name for name in (parameter.name or "" for parameter in context.command.params)
+        if name not in allowed and getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    ]  # fmt: skip
+    if given:
+        words = ["DATA" if name == "data" else flag(name) for name in given]
+        raise UsageError(
+            f"{', '.join(words)} cannot be given with --resume: the run goes on with its own recipe",
+            "leave it out, or start a new run without --resume",
+        )
 
 
 def resume(
@@ -129,6 +147,7 @@ def _draw(events: Iterator[Event], quiet: bool, as_json: bool) -> None:
     began = time.monotonic()
     first_step = 0
     with bar:
+        console.show_cursor(True)  # a second Ctrl-C kills at once, and would leave the terminal without one
         task = bar.add_task("", total=None, rate="")
         for event in events:
             match event:
@@ -142,8 +161,8 @@ def _draw(events: Iterator[Event], quiet: bool, as_json: bool) -> None:
                     bar.update(task, completed=event.step, total=started.epoch_steps * started.recipe.epochs,
                                description=f"epoch {event.epoch}/{started.recipe.epochs}",
                                rate=f"{rate:,.0f} images/s")  # fmt: skip
-                case loop.Progress() if not silent:
-                    _row(str(event.epoch), str(event.step), f"{event.loss:.4f}")
+                case loop.Progress() if not silent and started.recipe.log_interval < started.epoch_steps:
+                    _row(str(event.epoch), str(event.step), terminal.loss(event.loss))
                 case loop.Epoch() if not silent:
                     _print_epoch(event)
                 case job.Finished():
@@ -193,7 +212,7 @@ def _print_start(event: Started) -> None:
 
 def _print_epoch(event: Epoch) -> None:
     last = f"{event.images_per_second:,.0f}" if event.val_accuracy is None else f"{100 * event.val_accuracy:.2f} %"
-    _row(str(event.epoch), "all", f"{event.train_loss:.4f}", f"{100 * event.test_accuracy:.2f} %", last)
+    _row(str(event.epoch), "all", terminal.loss(event.train_loss), f"{100 * event.test_accuracy:.2f} %", last)
 
 
 STOPS = {

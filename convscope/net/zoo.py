@@ -19,7 +19,7 @@ ZOO = {
     "note": Entry(
         "conv 10 5 | pool 2 | relu | conv 20 5 | pool 2 | relu | flatten | linear",
         (1, 28, 28),
-        "the study note's net: 8,490 parameters, about 98.9 % on MNIST after ten epochs",
+        "the study note's net: 8,490 parameters, about 98.8 % on MNIST after ten epochs",
     ),
     "lenet5": Entry(
         "conv 6 5 padding=2 | tanh | avgpool 2 | conv 16 5 | tanh | avgpool 2 | flatten"

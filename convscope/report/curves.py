@@ -1,41 +1,38 @@
-"""Loss and accuracy against epoch, for one run or several."""
+"""The curves of a run: loss and accuracy against epoch, for one run or several."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..loop import Epoch
 from ..runs import RunFolder
-from .style import COLOURS, INK, QUIET, new_figure, quiet_axes
+from .style import COLOURS, INK, QUIET, new_figure, plain, quiet_axes
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
 def draw_curves(folders: Sequence[RunFolder]) -> "Figure":
-    """Loss (left) and accuracy in per cent (right) against epoch."""
+    """Loss (left) and accuracy in per cent (right) against epoch.
+
+    Of a single run, the accuracy of the weights that are kept is written beside its point.
+    """
     from matplotlib.ticker import MaxNLocator
 
     figure = new_figure(10, 4)
     left, right = figure.subplots(1, 2)
-    for folder, colour in zip(folders, COLOURS * (len(folders) // len(COLOURS) + 1), strict=False):
+    for number, folder in enumerate(folders):
         epochs = folder.epochs()
-        if not epochs:
-            continue
-        x = [epoch.epoch for epoch in epochs]
-        name = f"{folder.name} " if len(folders) > 1 else ""
-        style = {"color": colour, "linewidth": 1.8, "marker": "o", "markersize": 3.5 if len(x) <= 30 else 0}
-        left.plot(x, [epoch.train_loss for epoch in epochs], label=f"{name}train", **(style | {"linestyle": ":"}))
-        left.plot(x, [epoch.test_loss for epoch in epochs], label=f"{name}test", **style)
-        right.plot(x, [100 * epoch.test_accuracy for epoch in epochs], label=f"{name}test", **style)
-        if epochs[0].val_accuracy is not None:
-            values = [100 * (epoch.val_accuracy or 0) for epoch in epochs]
-            right.plot(x, values, label=f"{name}validation", **(style | {"linestyle": "--"}))
-        if len(folders) == 1:
-            right.annotate(f"{100 * epochs[-1].test_accuracy:.2f} %", (x[-1], 100 * epochs[-1].test_accuracy),
-                           textcoords="offset points", xytext=(0, -14), ha="right", color=INK)  # fmt: skip
+        if epochs:
+            name = f"{plain(folder.name)} " if len(folders) > 1 else ""
+            _draw_run(left, right, epochs, COLOURS[number % len(COLOURS)], name)
+            if len(folders) == 1:
+                _mark_kept(right, epochs)
     left.update_datalim([(0, 0)], updatex=False)  # the margin is that of 0..highest, so no marker is cut
     left.autoscale_view()
     left.set_ylim(bottom=0)
-    for axes, title, unit in ((left, "Loss", "mean loss"), (right, "Accuracy on the test images", "accuracy in %")):
+    for axes, title, unit in ((left, "Loss", "mean loss"), (right, "Accuracy", "accuracy in %")):
         quiet_axes(axes)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("epoch")
@@ -44,5 +41,33 @@ def draw_curves(folders: Sequence[RunFolder]) -> "Figure":
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=8)
     if len(folders) == 1:
-        figure.suptitle(folders[0].name, x=0.01, ha="left", fontsize=10, color=QUIET)
+        figure.suptitle(plain(folders[0].name, 120), x=0.01, ha="left", fontsize=10, color=QUIET)
     return figure
+
+
+def _draw_run(left: "Axes", right: "Axes", epochs: Sequence[Epoch], colour: str, name: str) -> None:
+    """Training dotted, validation dashed, test solid."""
+    x = [epoch.epoch for epoch in epochs]
+
+    def line(axes: "Axes", values: Sequence[float], what: str, style: str) -> None:
+        axes.plot(x, values, label=name + what, linestyle=style, color=colour, linewidth=1.8, marker="o",
+                  markersize=3.5 if len(x) <= 30 else 0)  # fmt: skip
+
+    line(left, [epoch.train_loss for epoch in epochs], "training", ":")
+    if epochs[0].val_loss is not None:
+        line(left, [epoch.val_loss or 0.0 for epoch in epochs], "validation", "--")
+        line(right, [100 * (epoch.val_accuracy or 0.0) for epoch in epochs], "validation", "--")
+    line(left, [epoch.test_loss for epoch in epochs], "test", "-")
+    line(right, [100 * epoch.test_accuracy for epoch in epochs], "test", "-")
+
+
+def _mark_kept(axes: "Axes", epochs: Sequence[Epoch]) -> None:
+    """The test accuracy of the weights that are kept: the best by validation, where there is one, else the last."""
+    validated = [epoch for epoch in epochs if epoch.val_loss is not None and math.isfinite(epoch.val_loss)]
+    kept = min(validated, key=lambda epoch: epoch.val_loss or 0.0) if validated else epochs[-1]
+    accuracy = 100 * kept.test_accuracy
+    axes.plot([kept.epoch], [accuracy], color=COLOURS[0], marker="o", markersize=6)
+    late = kept.epoch > (epochs[0].epoch + epochs[-1].epoch) / 2
+    axes.annotate(f"{accuracy:.2f} %" + (f" (kept: epoch {kept.epoch})" if validated else ""),
+                  (kept.epoch, accuracy), textcoords="offset points", xytext=(0, -14),
+                  ha="right" if late else "left", color=INK)  # fmt: skip

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .style import FAINT, INK, QUIET, new_figure
+from .style import FAINT, INK, QUIET, new_figure, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LONGEST_NAME = 24  # characters of a class on an axis, or of a line below a picture
 MOST_CELLS_WITH_NUMBERS = 30  # classes; beyond that the numbers would be unreadable
 
 
@@ -43,22 +44,26 @@ def draw_confusion(confusion: NDArray[np.int64], classes: Sequence[str]) -> "Fig
             if confusion[i, j]:
                 weight = "bold" if i == j else "normal"
                 axes.text(j, i, f"{confusion[i, j]}", ha="center", va="center", color=INK, fontsize=8, weight=weight)
-        axes.set_xticks(range(k), classes, rotation=0 if max(map(len, classes)) <= 2 else 60, ha="center")
-        axes.set_yticks(range(k), classes)
+        names = [plain(name, LONGEST_NAME) for name in classes]
+        upright = max(map(len, names)) <= 2
+        axes.set_xticks(range(k), names, rotation=0 if upright else 60, ha="center" if upright else "right",
+                        rotation_mode="anchor")  # fmt: skip
+        axes.set_yticks(range(k), names)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
-    axes.set_title(f"{confusion.trace()} of {confusion.sum()} right; mistakes in orange", loc="left", color=INK)
+    axes.set_title(f"{confusion.trace():,} of {confusion.sum():,} right; mistakes in orange", loc="left", color=INK)
     axes.tick_params(which="both", length=0)
     axes.spines[:].set_color(QUIET)
     return figure
 
 
 def draw_sheet(pictures: Sequence[Picture], title: str) -> "Figure":
-    """A contact sheet, eight pictures a row, each with its lines of text."""
+    """A contact sheet of pictures of one size, eight a row, each with its lines of text."""
     columns = 8
     rows = max(1, -(-len(pictures) // columns))
-    figure = new_figure(1.5 * columns, 0.5 + 2.0 * rows)
-    figure.suptitle(title, x=0.01, ha="left", color=INK)
+    _, height, width = pictures[0].image.shape if pictures else (1, 0, 1)
+    figure = new_figure(1.5 * columns, 0.5 + rows * (0.5 + 1.5 * min(3.0, height / width)))
+    figure.suptitle(plain(title, 120), x=0.01, ha="left", color=INK)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
@@ -66,6 +71,6 @@ def draw_sheet(pictures: Sequence[Picture], title: str) -> "Figure":
         pixels = picture.image.transpose(1, 2, 0)  # (H, W, C)
         grey = pixels.shape[2] == 1
         axes.imshow(pixels[:, :, 0] if grey else pixels, cmap="gray" if grey else None, vmin=0, vmax=255)
-        axes.text(0.5, -0.05, "\n".join(picture.lines), fontsize=7.5, color=INK, ha="center", va="top",
-                  transform=axes.transAxes)  # fmt: skip
+        lines = "\n".join(plain(line, LONGEST_NAME) for line in picture.lines)
+        axes.text(0.5, -0.05, lines, fontsize=7.5, color=INK, ha="center", va="top", transform=axes.transAxes)
     return figure

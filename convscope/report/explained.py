@@ -9,7 +9,7 @@ import numpy as np
 
 from ..explain.ledger_text import number
 from .concepts import DIVERGING, WINDOW, Array, draw_box, draw_plain
-from .style import COLOURS, INK, QUIET, new_figure
+from .style import COLOURS, INK, QUIET, new_figure, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ def draw_maps(found: Explanation, title: str) -> Figure:
         bar.ax.set_yticklabels([f"{-limit:.2g}", "0", f"{limit:.2g}"], fontsize=7)
         bar.outline.set_visible(False)
     hidden = f"   ({left_out} layers in the middle are not drawn)" if left_out else ""
-    figure.suptitle(title + hidden, x=0.01, ha="left", fontsize=11, color=INK)
+    figure.suptitle(plain(title + hidden, 200), x=0.01, ha="left", fontsize=11, color=INK)
     return figure
 
 
@@ -121,7 +121,7 @@ def draw_saliency(found: Explanation, why: Saliency) -> Figure:
         bar.outline.set_visible(False)
     name = f"Why class {found.classes[why.target]} (score {why.score:.4g})"
     text = f"{name}: red speaks for it, blue against it; the grey line is the image's outline"
-    figure.suptitle(text, x=0.01, ha="left", fontsize=11, color=INK)
+    figure.suptitle(plain(text, 200), x=0.01, ha="left", fontsize=11, color=INK)
     return figure
 
 
@@ -155,7 +155,8 @@ def _probabilities(axes: Axes, found: Explanation) -> None:
     if len(p) <= 10:
         order = np.arange(len(p))
     colours = [COLOURS[1] if k == found.predicted else COLOURS[0] for k in order]
-    axes.bar([found.classes[k][:14] for k in order], 100 * p[order], color=colours)
+    axes.bar(range(len(order)), 100 * p[order], color=colours)
+    axes.set_xticks(range(len(order)), [plain(found.classes[k], 14) for k in order])
     for x, k in enumerate(order):
         axes.annotate(f"{100 * p[k]:.3g}", (x, 100 * p[k]), ha="center", textcoords="offset points", xytext=(0, 2),
                       fontsize=8, color=INK)  # fmt: skip

@@ -1,5 +1,6 @@
 """How every picture looks: one palette, quiet axes, files written whole."""
 
+import warnings
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette: told apart by colour-blind eyes too.
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]
 INK, QUIET, FAINT = "#222222", "#8a8a8a", "#e6e6e6"
+
+# Asked in turn for a character: the names of classes and files may be in any script.
+FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC",
+         "WenQuanYi Zen Hei", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic",
+         "Arial Unicode MS", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans")  # fmt: skip
 
 FORMATS = ("png", "svg", "pdf", "jpg", "webp")
 
@@ -30,9 +36,23 @@ def save_figure(figure: "Figure", path: Path) -> None:
     kind = path.suffix.lstrip(".").lower() or "png"
     if kind not in FORMATS:
         raise UsageError(f"{path.name} is no name for a picture", f"known endings: {', '.join(FORMATS)}")
+    from matplotlib.font_manager import fontManager
+    from matplotlib.text import Text
+
+    installed = {font.name for font in fontManager.ttflist}
+    for text in figure.findobj(Text):
+        text.set_fontfamily([name for name in FONTS if name in installed])
     buffer = BytesIO()
-    figure.savefig(buffer, format=kind, dpi=150)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # no font here has it: it is drawn as a box
+        figure.savefig(buffer, format=kind, dpi=150)
     write_atomic(path, buffer.getvalue())
+
+
+def plain(text: str, most: int = 60) -> str:
+    """A name as a picture may show it: a ``$`` begins no formula, and the end of a long one is cut off."""
+    short = text if len(text) <= most else text[: most - 1] + "…"
+    return short.replace("$", r"\$")
 
 
 def quiet_axes(axes: "Axes") -> None:

@@ -1,41 +1,19 @@
-import csv
-import io
+"""convscope train and resume as a user types them, and the commands around them that need no run."""
+
 import json
-import os
+import signal
 import subprocess
 import sys
-import time
+from io import StringIO
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from rich.console import Console
 
 from convscope import cli
+from convscope.cli import terminal
 
-from ..helpers import SUMMARY, run_cli, run_json, stripes, write_npz
-
-NET = "conv 4 3 | relu | pool 2 | linear"
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[2])}
-
-
-def width(path):
-    with Image.open(path) as image:
-        return image.width
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty working folder with stripes.npz in it."""
-    monkeypatch.chdir(tmp_path)
-    write_npz(tmp_path / "stripes.npz")
-    return tmp_path
-
-
-@pytest.fixture
-def trained(here, capsys):
-    """A finished run on stripes.npz."""
-    return run_json(capsys, "train", "stripes.npz", "--net", NET, "--epochs", "12", "--lr", "0.05", "-b", "8")["run"]
+from ..helpers import ENVIRONMENT, NET, SUMMARY, command, run_cli, run_json
 
 
 def test_the_table_ends_with_where_things_are_and_what_to_do_next(here, capsys):
@@ -96,7 +74,6 @@ def test_quiet_prints_the_folder_alone(here, capsys):
         (["stripes.npz", "--epoch", "3"], 2, "--epochs"),
         (["stripes.npz", "--patience", "2"], 2, "--patience needs a validation split"),
         (["bad.npz"], 3, "bad.npz"),
-        (["--resume", "nothing"], 3, "there is no run 'nothing'"),
     ],
 )
 def test_bad_input_gets_one_clear_message_and_writes_nothing(here, capsys, arguments, code, text):
@@ -108,121 +85,6 @@ def test_bad_input_gets_one_clear_message_and_writes_nothing(here, capsys, argum
     assert not Path("runs").exists()
 
 
-def test_evaluate_writes_tables_and_pictures(trained, capsys):
-    result = run_json(capsys, "evaluate", trained)
-    assert result["accuracy"] > 0.9
-    assert result["interval"][0] <= result["accuracy"] <= result["interval"][1]
-    assert np.array(result["confusion"]).sum() == result["images"] == 30
-    folder = Path(result["folder"])
-    assert folder == Path(trained) / "evaluation"
-    for name in ("confusion.png", "worst.png"):
-        assert width(folder / name) > 300
-    rows = list(csv.DictReader(io.StringIO((folder / "predictions.csv").read_text())))
-    assert len(rows) == 30
-    assert sum(row["label"] == row["prediction"] for row in rows) == round(result["accuracy"] * 30)
-    code, out, _ = run_cli(capsys, "evaluate", trained)
-    assert code == 0
-    assert "95 % interval" in out
-    assert "confusion: rows are true classes" in out
-
-
-def test_evaluate_says_where_it_cannot_write(trained, here, capsys):
-    (here / "taken").write_text("a file")
-    for folder in ("taken", "taken/below"):
-        code, out, err = run_cli(capsys, "evaluate", trained, "--out", folder)
-        assert (code, out) == (1, "")
-        assert f"error: cannot write {folder}: a file is in the way" in err
-        assert "help: choose another folder with --out" in err
-
-
-def test_evaluate_leaves_unreadable_images_out_when_told_to(trained, here, capsys):
-    data = stripes(30)
-    for i, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
-        folder = here / "more" / data.classes[label]
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image[0]).save(folder / f"{i}.png")
-    (folder / "torn.png").write_bytes(b"no picture")
-    code, _, err = run_cli(capsys, "evaluate", trained, "more")
-    assert code == 3
-    assert "leave them out with --skip-bad" in err
-    code, _, err = run_cli(capsys, "evaluate", trained, "more", "--skip-bad")
-    assert code == 0, err
-    assert err == "1 unreadable images are left out\n"
-
-
-def test_evaluate_on_other_data_matches_classes_by_name(trained, here, capsys):
-    images = stripes(30, 9)
-    swapped = (images.labels + 1) % 3
-    names = np.array([images.classes[2], images.classes[0], images.classes[1]])  # the same names, in another order
-    np.savez("other.npz", x_train=images.images, y_train=swapped, x_test=images.images, y_test=swapped, classes=names)
-    assert run_json(capsys, "evaluate", trained, "other.npz")["accuracy"] > 0.9
-    np.savez("wrong.npz", x_train=images.images, y_train=swapped, x_test=images.images, y_test=swapped)
-    code, _, err = run_cli(capsys, "evaluate", trained, "wrong.npz")
-    assert code == 3
-    assert "wrong.npz has classes that the net does not know: 0, 1, 2" in err
-
-
-def test_predict_prints_csv_where_there_is_no_terminal(trained, here, capsys):
-    images = stripes(6, 5)
-    (here / "new").mkdir()
-    for i, image in enumerate(images.images):
-        Image.fromarray(image[0]).save(here / "new" / f"{i}.png")
-    code, out, err = run_cli(capsys, "predict", trained, "new", "--no-invert")
-    assert code == 0, err
-    rows = list(csv.DictReader(io.StringIO(out)))
-    assert list(rows[0]) == ["file", "class", "probability", "second_class", "second_probability"]
-    assert [row["file"] for row in rows] == [f"new/{i}.png" for i in range(6)]
-    assert all(0 <= float(row["second_probability"]) <= float(row["probability"]) <= 1 for row in rows)
-    code, out, _ = run_cli(capsys, "predict", trained, "new", "--format", "jsonl")
-    assert [json.loads(line)["file"] for line in out.splitlines()] == [f"new/{i}.png" for i in range(6)]
-    assert len(run_json(capsys, "predict", trained, "new/0.png")["predictions"]) == 1
-
-
-def test_predict_refuses_what_is_no_image_unless_told_to_skip_it(trained, here, capsys):
-    Path("broken.png").write_bytes(b"not an image")
-    Image.fromarray(stripes(1).images[0, 0]).save("fine.png")
-    code, _, err = run_cli(capsys, "predict", trained, "broken.png")
-    assert code == 3
-    assert "broken.png" in err
-    code, out, err = run_cli(capsys, "predict", trained, "broken.png", "fine.png", "--skip-bad")
-    assert code == 0
-    assert out.count("\n") == 2
-    assert "1 unreadable images are left out" in err
-    assert run_cli(capsys, "predict", trained, "absent.png")[0] == 3
-
-
-def test_a_digit_drawn_dark_on_light_is_inverted(here, capsys):
-    run = run_json(capsys, "train", "digits", "--epochs", "8", "--lr", "0.05")["run"]
-    from convscope.data.digits import read_digits
-
-    test = read_digits()[1]
-    Path("light").mkdir()
-    for i in range(40):
-        Image.fromarray(255 - test.images[i, 0]).save(f"light/{i:02}.png")
-    right = {}
-    for flag in ([], ["--no-invert"]):
-        code, out, err = run_cli(capsys, "predict", run, "light", *flag)
-        assert code == 0
-        assert ("40 of 40 images are dark on light and were inverted" in err) == (not flag)
-        rows = csv.DictReader(io.StringIO(out))
-        right[bool(flag)] = sum(row["class"] == str(test.labels[i]) for i, row in enumerate(rows))
-    assert right[False] >= 36 > right[True]
-
-
-def test_compare_and_runs(trained, capsys):
-    other = run_json(capsys, "train", "stripes.npz", "--net", NET, "--epochs", "2")["run"]
-    result = run_json(capsys, "compare", trained, other, "--plot", "both.png")
-    assert [entry["run"] for entry in result["runs"]] == [trained, other]
-    assert width("both.png") > 600
-    assert [entry["state"] for entry in run_json(capsys, "runs")["runs"]] == ["finished", "finished"]
-    code, out, _ = run_cli(capsys, "runs")
-    assert code == 0
-    assert len(out.splitlines()) == 3
-    assert run_cli(capsys, "compare", trained)[0] == 2
-    Path(trained, "summary.json").write_text("{")
-    assert run_json(capsys, "runs")["runs"][0]["state"] == "damaged"
-
-
 def test_resume_and_train_resume_are_one(trained, capsys):
     first = run_json(capsys, "resume", trained, "--epochs", "13")
     assert (first["run"], first["epochs"]) == (trained, 13)
@@ -230,6 +92,9 @@ def test_resume_and_train_resume_are_one(trained, capsys):
     code, _, err = run_cli(capsys, "resume", trained)
     assert code == 2
     assert "has already done its 14 epochs" in err
+    code, _, err = run_cli(capsys, "train", "--resume", "nothing")
+    assert code == 3
+    assert "there is no run 'nothing'" in err
 
 
 def test_devices_and_nets_and_shapes(capsys):
@@ -264,22 +129,43 @@ def test_help_does_not_import_torch():
     assert done.returncode == 0, done.stderr
 
 
-def test_ctrl_c_ends_with_130_and_resume_goes_on(here):
-    import signal
+def test_a_log_interval_that_no_epoch_fills_adds_no_lines(here, capsys):
+    """The bundled digits have 23 updates an epoch: the epoch's own line says the same."""
+    _, out, _ = run_cli(capsys, "train", "stripes.npz", "--net", NET, "--epochs", "2")
+    assert [line.split()[:2] for line in out.splitlines() if line[:5].strip().isdigit()] == [["1", "all"], ["2", "all"]]
+    assert Path("runs/custom-stripes-1/log.csv").read_text().count("\n") == 3
 
-    command = [sys.executable, "-m", "convscope", "train", "digits", "--epochs", "5000", "-q"]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
-    log = here / "runs" / "note-digits-1" / "epochs.csv"
-    for _ in range(600):
-        if log.exists() and log.read_text().count("\n") > 2:
-            break
-        time.sleep(0.05)
-    else:
-        child.kill()
-        pytest.fail("no epoch was written within 30 s")
-    child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=30)
+
+@pytest.mark.parametrize(("more", "named"), [
+    (["--lr", "0.01"], "--lr"),
+    (["stripes.npz", "-b", "8", "--nesterov"], "DATA, --batch-size, --nesterov"),
+])  # fmt: skip
+def test_no_choice_beside_resume_is_passed_over_in_silence(trained, capsys, more, named):
+    code, out, err = run_cli(capsys, "train", "--resume", trained, "--epochs", "13", *more)
+    assert (code, out) == (2, "")
+    assert f"error: {named} cannot be given with --resume: the run goes on with its own recipe" in err
+    assert run_json(capsys, "runs")["runs"][0]["epochs"] == 12
+
+
+def test_a_terminal_gets_a_bar_and_keeps_its_cursor(here, capsys, monkeypatch):
+    """The second Ctrl-C kills at once: a cursor that the bar had hidden would stay hidden."""
+    screen = StringIO()
+    monkeypatch.setattr(terminal, "out", lambda: Console(file=screen, force_terminal=True, width=100))
+    assert run_cli(capsys, "train", "stripes.npz", "--net", NET, "--epochs", "2")[0] == 0
+    shown = screen.getvalue()
+    assert "epoch 2/2" in shown
+    assert shown.count("\x1b[?25l") == 1
+    assert shown.index("\x1b[?25h") == shown.index("\x1b[?25l") + len("\x1b[?25l")
+
+
+def test_ctrl_c_ends_with_130_and_resume_goes_on(here):
+    with command("train", "digits", "--epochs", "5000") as child:
+        while "all" not in child.stdout.readline().split():
+            assert child.poll() is None, child.stderr.read()
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=300)
     assert child.returncode == 130, err
-    assert "the work is saved" in err
-    assert "convscope resume runs/note-digits-1" in err
-    assert "Traceback" not in err
+    first, second = err.splitlines()
+    assert first.startswith("stopped after ")
+    assert first.endswith("; the work is saved")
+    assert second == "help: go on with: convscope resume runs/note-digits-1"

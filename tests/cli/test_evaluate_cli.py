@@ -1,0 +1,131 @@
+"""What comes after training, as a user types it: evaluate, predict, compare, runs."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..helpers import NET, run_cli, run_json, stripes
+
+
+def width(path):
+    with Image.open(path) as image:
+        return image.width
+
+
+def test_evaluate_writes_tables_and_pictures(trained, capsys):
+    result = run_json(capsys, "evaluate", trained)
+    assert result["accuracy"] > 0.9
+    assert result["interval"][0] <= result["accuracy"] <= result["interval"][1]
+    assert np.array(result["confusion"]).sum() == result["images"] == 30
+    folder = Path(result["folder"])
+    assert folder == Path(trained) / "evaluation"
+    for name in ("confusion.png", "worst.png"):
+        assert width(folder / name) > 300
+    rows = list(csv.DictReader(io.StringIO((folder / "predictions.csv").read_text())))
+    assert len(rows) == 30
+    assert sum(row["label"] == row["prediction"] for row in rows) == round(result["accuracy"] * 30)
+    code, out, _ = run_cli(capsys, "evaluate", trained)
+    assert code == 0
+    assert "95 % interval" in out
+    assert "confusion: rows are true classes" in out
+
+
+def test_evaluate_says_where_it_cannot_write(trained, here, capsys):
+    (here / "taken").write_text("a file")
+    for folder in ("taken", "taken/below"):
+        code, out, err = run_cli(capsys, "evaluate", trained, "--out", folder)
+        assert (code, out) == (1, "")
+        assert f"error: cannot write {folder}: a file is in the way" in err
+        assert "help: choose another folder with --out" in err
+
+
+def test_evaluate_leaves_unreadable_images_out_when_told_to(trained, here, capsys):
+    data = stripes(30)
+    for i, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
+        folder = here / "more" / data.classes[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[0]).save(folder / f"{i}.png")
+    (folder / "torn.png").write_bytes(b"no picture")
+    code, _, err = run_cli(capsys, "evaluate", trained, "more")
+    assert code == 3
+    assert "leave them out with --skip-bad" in err
+    code, _, err = run_cli(capsys, "evaluate", trained, "more", "--skip-bad")
+    assert code == 0, err
+    assert err == "1 unreadable images are left out\n"
+
+
+def test_evaluate_on_other_data_matches_classes_by_name(trained, here, capsys):
+    images = stripes(30, 9)
+    swapped = (images.labels + 1) % 3
+    names = np.array([images.classes[2], images.classes[0], images.classes[1]])  # the same names, in another order
+    np.savez("other.npz", x_train=images.images, y_train=swapped, x_test=images.images, y_test=swapped, classes=names)
+    assert run_json(capsys, "evaluate", trained, "other.npz")["accuracy"] > 0.9
+    np.savez("wrong.npz", x_train=images.images, y_train=swapped, x_test=images.images, y_test=swapped)
+    code, _, err = run_cli(capsys, "evaluate", trained, "wrong.npz")
+    assert code == 3
+    assert "wrong.npz has classes that the net does not know: 0, 1, 2" in err
+
+
+def test_predict_prints_csv_where_there_is_no_terminal(trained, here, capsys):
+    images = stripes(6, 5)
+    (here / "new").mkdir()
+    for i, image in enumerate(images.images):
+        Image.fromarray(image[0]).save(here / "new" / f"{i}.png")
+    code, out, err = run_cli(capsys, "predict", trained, "new", "--no-invert")
+    assert code == 0, err
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert list(rows[0]) == ["file", "class", "probability", "second_class", "second_probability"]
+    assert [row["file"] for row in rows] == [f"new/{i}.png" for i in range(6)]
+    assert all(0 <= float(row["second_probability"]) <= float(row["probability"]) <= 1 for row in rows)
+    code, out, _ = run_cli(capsys, "predict", trained, "new", "--format", "jsonl")
+    assert [json.loads(line)["file"] for line in out.splitlines()] == [f"new/{i}.png" for i in range(6)]
+    assert len(run_json(capsys, "predict", trained, "new/0.png")["predictions"]) == 1
+
+
+def test_predict_refuses_what_is_no_image_unless_told_to_skip_it(trained, here, capsys):
+    Path("broken.png").write_bytes(b"not an image")
+    Image.fromarray(stripes(1).images[0, 0]).save("fine.png")
+    code, _, err = run_cli(capsys, "predict", trained, "broken.png")
+    assert code == 3
+    assert "broken.png" in err
+    code, out, err = run_cli(capsys, "predict", trained, "broken.png", "fine.png", "--skip-bad")
+    assert code == 0
+    assert out.count("\n") == 2
+    assert "1 unreadable images are left out" in err
+    assert run_cli(capsys, "predict", trained, "absent.png")[0] == 3
+
+
+def test_a_digit_drawn_dark_on_light_is_inverted(here, capsys):
+    run = run_json(capsys, "train", "digits", "--epochs", "8", "--lr", "0.05")["run"]
+    from convscope.data.digits import read_digits
+
+    test = read_digits()[1]
+    Path("light").mkdir()
+    for i in range(40):
+        Image.fromarray(255 - test.images[i, 0]).save(f"light/{i:02}.png")
+    right = {}
+    for flag in ([], ["--no-invert"]):
+        code, out, err = run_cli(capsys, "predict", run, "light", *flag)
+        assert code == 0
+        assert ("40 of 40 images are dark on light and were inverted" in err) == (not flag)
+        rows = csv.DictReader(io.StringIO(out))
+        right[bool(flag)] = sum(row["class"] == str(test.labels[i]) for i, row in enumerate(rows))
+    assert right[False] >= 36 > right[True]
+
+
+def test_compare_and_runs(trained, capsys):
+    other = run_json(capsys, "train", "stripes.npz", "--net", NET, "--epochs", "2")["run"]
+    result = run_json(capsys, "compare", trained, other, "--plot", "both.png")
+    assert [entry["run"] for entry in result["runs"]] == [trained, other]
+    assert width("both.png") > 600
+    assert [entry["state"] for entry in run_json(capsys, "runs")["runs"]] == ["finished", "finished"]
+    code, out, _ = run_cli(capsys, "runs")
+    assert code == 0
+    assert len(out.splitlines()) == 3
+    assert run_cli(capsys, "compare", trained)[0] == 2
+    Path(trained, "summary.json").write_text("{")
+    assert run_json(capsys, "runs")["runs"][0]["state"] == "damaged"
