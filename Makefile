@@ -3,6 +3,10 @@
 VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.convscope-installed
+# The stamp names the copy of convscope that is installed: another one in the same environment installs itself.
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+.PHONY: $(STAMP)
+endif
 PYTHON ?= python3
 .DEFAULT_GOAL := help
 .PHONY: help setup train test check bench test-faults screenshots
@@ -15,8 +19,9 @@ setup: $(STAMP) ## create .venv and install pinned dependencies and the package
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0] + "; set PYTHON=/path/to/python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $(STAMP)
+	@echo '$(CURDIR)' > $(STAMP)
 
 train: setup ## train, test and plot a net on real handwritten digits (under a minute)
 	$(BIN)/convscope train

@@ -111,6 +111,8 @@ def _pixels(image: Any, image_size: int | None, what: str) -> NDArray[np.uint8]:
 
 def to_uint8(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
     """Images as uint8 (N, C, H, W) by this module's rules. Raises DataError, beginning with ``what``."""
+    if images.ndim in (3, 4) and not len(images):
+        raise DataError(f"{what}: there are no images", "give some of each class")
     if images.ndim == 3:
         images = images[:, None]
     elif images.ndim == 4 and images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
@@ -127,7 +129,9 @@ def to_uint8(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
         return np.ascontiguousarray(images)
     low, high = images.min(), images.max()
     most = 1 if kind in "bf" else 255
-    if not (low >= 0 and high <= most):  # also where NaN is among them
+    if kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
+        raise DataError(f"{what}: images hold NaN or infinite values", "look at where they come from: 0/0, log 0?")
+    if not (low >= 0 and high <= most):
         raise DataError(
             f"{what}: {images.dtype} images run from {low:.6g} to {high:.6g}, expected 0 to {most}",
             "give uint8 (0..255) or floats in [0, 1]; convscope normalises by itself: drop Normalize from a transform",

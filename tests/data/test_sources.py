@@ -37,7 +37,7 @@ def test_a_folder_of_idx_files(tmp_path, zipped, dotted):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"t10k_labels": np.full(10, 3, np.uint8)}, "t10k-labels-idx1-ubyte: labels run from 3 to 3"),
+        ({"t10k_labels": np.full(10, 3, np.uint8)}, "own, test set: labels run from 3 to 3"),
         (
             {"train_labels": np.full(30, 1, np.uint8), "t10k_labels": np.ones(10, np.uint8)},
             "class '0' has no images for training",
@@ -45,7 +45,10 @@ def test_a_folder_of_idx_files(tmp_path, zipped, dotted):
         ({"train_labels": np.zeros(30, np.uint8), "t10k_labels": np.zeros(10, np.uint8)}, "own has 1 class"),
         ({"train_labels": np.zeros(29, np.uint8)}, "holds 30 images, but"),
         ({"t10k_images": np.ones((10, 5, 4), np.uint8)}, "test set have shape (1, 5, 4), those of the training set"),
-        ({"t10k_images": np.ones((0, 4, 4), np.uint8), "t10k_labels": np.ones(0, np.uint8)}, "cannot be used"),
+        (
+            {"t10k_images": np.ones((0, 4, 4), np.uint8), "t10k_labels": np.ones(0, np.uint8)},
+            "test set: there are no images",
+        ),
         ({"train_images": np.ones((30, 0, 4), np.uint8)}, "cannot be used"),
     ],
 )
