@@ -13,7 +13,7 @@ import typer
 
 from ..errors import DataError
 from . import terminal
-from .train import AsJson, DataDir, Offline, SkipBad
+from .train import AsJson, DataDir, Offline, SkipBad, open_data
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     run: RunArgument,
-    data: Annotated[str | None, typer.Argument(help="Other data than the run's own test images.")] = None,
+    data: Annotated[str | None, typer.Argument(help="Other data: their test part, or all of them.")] = None,
     worst: Annotated[int, typer.Option(min=0, max=400, help="Pictures on the sheet of worst mistakes.")] = 40,
     out: Annotated[Path | None, typer.Option(help="Folder for pictures and tables.  [default: in the run]")] = None,
     skip_bad: SkipBad = False,
@@ -89,33 +89,40 @@ def evaluate(
 def _images_to_test(
     folder: RunFolder, model: Model, data: str | None, data_dir: Path | None, offline: bool, skip_bad: bool
 ) -> ImageSet:
-    """The run's own test images, or those of other data with their classes matched to the run's by name."""
+    """The run's own test images; or those of other data: their test part, or all where none came with them."""
     from dataclasses import replace
 
-    import numpy as np
-
-    from .train import open_data
+    from ..data.sources import adapted, read_parts
 
     recipe = folder.recipe()
     if data_dir is not None:
         recipe = replace(recipe, data_dir=str(data_dir))
-    if data is None:
+    if data is None or Path(data).resolve() == Path(recipe.data).resolve():
         return open_data(recipe, offline).test
     size = model.image[1] if model.image[1] == model.image[2] else None
-    skip = skip_bad or recipe.skip_bad
-    dataset = open_data(replace(recipe, data=data, val_fraction=0.0, image_size=size, skip_bad=skip), offline)
-    if dataset.skipped:
-        terminal.note(f"{dataset.skipped} unreadable images are left out")
-    images = dataset.test
+    place = Path(recipe.data_dir) if recipe.data_dir else None
+    parts = read_parts(data, place, offline, size, skip_bad or recipe.skip_bad)
+    if parts.skipped:
+        terminal.note(f"{terminal.count(parts.skipped, 'unreadable image')} left out")
+    images = parts.train if parts.test is None else parts.test
+    terminal.note(f"tested on the {len(images):,} {'images' if parts.test is None else 'test images'} of {data}")
+    return _by_class(adapted(images, model.image, data), model, data)
+
+
+def _by_class(images: ImageSet, model: Model, data: str) -> ImageSet:
+    """The same images with labels that index the net's classes, matched by name."""
+    from dataclasses import replace
+
+    import numpy as np
+
     unknown = [name for name in images.classes if name not in model.classes]
     if unknown:
         raise DataError(
             f"{data} has classes that the net does not know: {', '.join(unknown[:5])}",
             f"the net knows: {', '.join(model.classes[:20])}",
         )
-    if images.shape != model.image:
-        raise DataError(f"{data} has images of {images.shape}, but the net takes {model.image}",
-                        "bring them to that size and number of channels")  # fmt: skip
+    if not len(images):
+        raise DataError(f"{data} holds no images to test on", "put images into it, or name other data")
     number = np.array([model.classes.index(name) for name in images.classes])
     return replace(images, labels=number[images.labels], classes=model.classes)
 
@@ -190,7 +197,7 @@ def predict(
             f"{inverted} of {len(predictions)} images are dark on light and were inverted (--no-invert: never)"
         )
     if len(predictions) < len(files):
-        terminal.note(f"{len(files) - len(predictions)} unreadable images are left out")
+        terminal.note(f"{terminal.count(len(files) - len(predictions), 'unreadable image')} left out")
     if as_json:
         terminal.emit_json({"run": run, "predictions": predictions})
     elif form == "table" or (form == "auto" and sys.stdout.isatty()):

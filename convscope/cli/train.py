@@ -199,7 +199,7 @@ def _print_start(event: Started) -> None:
         f"engine  {event.engine} on {event.device}" + (f", {event.threads} threads" if event.device == "cpu" else ""),
     ]
     if data.skipped:
-        lines.append(f"        {data.skipped} unreadable images are left out")
+        lines.append(f"        {terminal.count(data.skipped, 'unreadable image')} left out")
     lines += [f"        {note}" for note in (*data.notes, *event.notes)]
     if event.resumed_at:
         lines.append(f"        goes on after update {event.resumed_at:,}")

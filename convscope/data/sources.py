@@ -1,6 +1,7 @@
 """What the user named → the data: the one place that knows all readers."""
 
 import contextlib
+import math
 import os
 from dataclasses import replace
 from difflib import get_close_matches
@@ -218,16 +219,23 @@ def _resized(parts: Splits, side: int, name: str) -> Splits:
     """Every set with images of ``side`` × ``side``, fitted as image files are."""
 
     def fitted(images: ImageSet) -> ImageSet:
-        if images.shape[1:] == (side, side):
-            return images
-        shape = (images.shape[0], side, side)
-        require_memory(len(images) * shape[0] * side * side, name)
-        pixels = np.empty((len(images), *shape), dtype=np.uint8)
-        for target, image in zip(pixels, images.images, strict=True):
-            plane = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-            target[:] = adapt(Image.fromarray(np.ascontiguousarray(plane)), shape)
-        return replace(images, images=pixels)
+        return adapted(images, (images.shape[0], side, side), name)
 
     test = None if parts.test is None else fitted(parts.test)
     val = None if parts.val is None else fitted(parts.val)
     return replace(parts, train=fitted(parts.train), test=test, val=val)
+
+
+def adapted(images: ImageSet, shape: tuple[int, int, int], name: str) -> ImageSet:
+    """The same images as (C, H, W) = ``shape``: fitted, and turned to grey or repeated to colour, as files are.
+
+    Raises DataError, naming ``name``, where they do not fit into memory.
+    """
+    if images.shape == shape:
+        return images
+    require_memory(len(images) * math.prod(shape), name)
+    pixels = np.empty((len(images), *shape), dtype=np.uint8)
+    for target, image in zip(pixels, images.images, strict=True):
+        plane = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+        target[:] = adapt(Image.fromarray(np.ascontiguousarray(plane)), shape)
+    return replace(images, images=pixels)

@@ -55,7 +55,7 @@ def test_evaluate_leaves_unreadable_images_out_when_told_to(trained, here, capsy
     assert "leave them out with --skip-bad" in err
     code, _, err = run_cli(capsys, "evaluate", trained, "more", "--skip-bad")
     assert code == 0, err
-    assert err == "1 unreadable images are left out\n"
+    assert err == "1 unreadable image left out\ntested on the 30 images of more\n"
 
 
 def test_evaluate_on_other_data_matches_classes_by_name(trained, here, capsys):
@@ -64,6 +64,10 @@ def test_evaluate_on_other_data_matches_classes_by_name(trained, here, capsys):
     names = np.array([images.classes[2], images.classes[0], images.classes[1]])  # the same names, in another order
     np.savez("other.npz", x_train=images.images, y_train=swapped, x_test=images.images, y_test=swapped, classes=names)
     assert run_json(capsys, "evaluate", trained, "other.npz")["accuracy"] > 0.9
+    colour = images.images.repeat(2, axis=2).repeat(2, axis=3).repeat(3, axis=1)  # as large again, in red, green, blue
+    np.savez("colour.npz", images=colour, labels=swapped, classes=names)
+    result = run_json(capsys, "evaluate", trained, "colour.npz")  # no split: all of them
+    assert (result["images"], result["accuracy"] > 0.9) == (30, True)
     np.savez("wrong.npz", x_train=images.images, y_train=swapped, x_test=images.images, y_test=swapped)
     code, _, err = run_cli(capsys, "evaluate", trained, "wrong.npz")
     assert code == 3
@@ -95,7 +99,7 @@ def test_predict_refuses_what_is_no_image_unless_told_to_skip_it(trained, here, 
     code, out, err = run_cli(capsys, "predict", trained, "broken.png", "fine.png", "--skip-bad")
     assert code == 0
     assert out.count("\n") == 2
-    assert "1 unreadable images are left out" in err
+    assert "1 unreadable image left out" in err
     assert run_cli(capsys, "predict", trained, "absent.png")[0] == 3
 
 
