@@ -72,6 +72,7 @@ def predict_files(
 
 def predict(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Probabilities (N, K) for uint8 images (N, C, H, W) or (N, H, W). Raises UsageError where the shape is another."""
+    images = np.asarray(images)
     if images.ndim == 3:
         images = images[:, None]
     if images.dtype != np.uint8 or images.shape[1:] != model.image:

@@ -159,6 +159,8 @@ def test_the_api(tmp_path):
     p = run.predict(data.test.images[:5])
     assert p.shape == (5, 3)
     assert p.sum(1) == pytest.approx(1)
+    with pytest.raises(UsageError, match="the images are int64"):
+        run.predict([[[1, 2], [3, 4]]])
     assert isinstance(run.net, torch.nn.Module)
     logits = run.predictor().logits(torch.from_numpy(data.test.images[:5]))
     assert probabilities(logits).numpy() == pytest.approx(p, abs=1e-5)
@@ -171,6 +173,9 @@ def test_the_api(tmp_path):
         convscope.load("nowhere")
     assert convscope.train is convscope.train  # the module of the loop must not take the function's place
     assert set(convscope.__all__) <= set(dir(convscope))
+    with pytest.raises(DataError, match="arrays that were given in Python are not kept") as caught:
+        convscope.resume(run.path, epochs=4)
+    assert caught.value.help == "give them again: resume(run, data=…)"
     longer = convscope.resume(run.path, data=(data.train.images, data.train.labels), epochs=4)
     assert len(longer.history) == 4
 

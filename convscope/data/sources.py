@@ -27,6 +27,7 @@ from .split import stratified_split
 NAMES = ("digits", *PUBLISHED)
 MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of its 60,000 training images, as published and used everywhere
 TEST_FRACTION = 0.2
+ARRAYS = "arrays"  # the name of data that were given as such
 LARGEST_SIDE = 1024
 
 
@@ -83,7 +84,7 @@ def data_name(data: Any) -> str:
     """A short name for ``data``, for run folders and tables: ``mnist``, the name of the folder or file, ``arrays``."""
     if isinstance(data, str | Path):
         return str(data) if str(data) in NAMES else _path(data).resolve().name.removesuffix(".npz") or "root"
-    return "arrays" if isinstance(data, tuple | ImageSet) else type(data).__name__.lower()
+    return ARRAYS if isinstance(data, tuple | ImageSet) else type(data).__name__.lower()
 
 
 def read_parts(data: Any, data_dir: Path | None, offline: bool, image_size: int | None, skip_bad: bool) -> Splits:
@@ -174,6 +175,8 @@ def _find(path: Path, data_dir: Path | None) -> Path:
             for entry in place.parent.iterdir():
                 if not entry.name.startswith(".") and (entry.suffix == ".npz" or entry.is_dir()):
                     known.setdefault(entry.name, str(path.parent / entry.name))
+    if str(path) == ARRAYS:
+        raise DataError(f"{ARRAYS} that were given in Python are not kept", "give them again: resume(run, data=…)")
     close = [known[name] for name in get_close_matches(path.name, known, n=3, cutoff=0.6)]
     raise DataError(
         f"there are no data called {str(path)!r}",
