@@ -156,6 +156,9 @@ def _draw(events: Iterator[Event], quiet: bool, as_json: bool) -> None:
                     first_step = event.resumed_at
                     if not silent:
                         _print_start(event)
+                    elif not quiet:  # JSON on stdout
+                        for line in _notes(event):
+                            terminal.note(line)
                 case loop.Tick():
                     rate = (event.step - first_step) * started.recipe.batch_size / (time.monotonic() - began)
                     bar.update(task, completed=event.step, total=started.epoch_steps * started.recipe.epochs,
@@ -183,6 +186,12 @@ def _row(*cells: str) -> None:
     terminal.out().print(line.rstrip(), markup=False)
 
 
+def _notes(event: Started) -> list[str]:
+    """What the user should know of the data and the engine."""
+    skipped = [f"{terminal.count(event.data.skipped, 'unreadable image')} left out"] if event.data.skipped else []
+    return [*skipped, *event.data.notes, *event.notes]
+
+
 def _print_start(event: Started) -> None:
     data, recipe = event.data, event.recipe
     parameters = sum(row.parameters for row in event.rows)
@@ -198,9 +207,7 @@ def _print_start(event: Started) -> None:
         f"{terminal.count(event.epoch_steps, 'update')}, seed {recipe.seed}",
         f"engine  {event.engine} on {event.device}" + (f", {event.threads} threads" if event.device == "cpu" else ""),
     ]
-    if data.skipped:
-        lines.append(f"        {terminal.count(data.skipped, 'unreadable image')} left out")
-    lines += [f"        {note}" for note in (*data.notes, *event.notes)]
+    lines += [f"        {note}" for note in _notes(event)]
     if event.resumed_at:
         lines.append(f"        goes on after update {event.resumed_at:,}")
     for line in lines:

@@ -199,7 +199,7 @@ def _check(parts: Splits, name: str) -> None:
         more = f" and {len(empty) - 5} more" if len(empty) > 5 else ""
         raise DataError(
             f"{name}: class {', '.join(map(repr, empty[:5]))}{more} has no images for training",
-            "labels must count from 0 without gaps, and every class needs images",
+            "every class needs images that can be read; labels count from 0 without gaps",
         )
     for part, images in (("test", parts.test), ("validation", parts.val)):
         if images is not None and not len(images):

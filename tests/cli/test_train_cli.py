@@ -7,13 +7,14 @@ import sys
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from convscope import cli
 from convscope.cli import terminal
 
-from ..helpers import ENVIRONMENT, NET, SUMMARY, command, run_cli, run_json
+from ..helpers import ENVIRONMENT, NET, SUMMARY, command, run_cli, run_json, stripes
 
 
 def test_the_table_ends_with_where_things_are_and_what_to_do_next(here, capsys):
@@ -51,6 +52,14 @@ def test_json_is_one_object_with_the_summarys_keys(here, capsys):
     assert result == json.loads(Path(result["run"], "summary.json").read_text())
     assert result["data"] == "stripes.npz"
     assert 0 <= result["test_accuracy"] <= 1
+
+
+def test_json_leaves_what_the_user_should_know_to_stderr(here, capsys):
+    data = stripes(30)
+    np.savez("whole.npz", images=data.images, labels=data.labels)
+    code, out, err = run_cli(capsys, "train", "whole.npz", "--net", NET, "--epochs", "1", "--json")
+    assert (code, err) == (0, "no test set came with the data: 6 of 30 images are held out\n")
+    assert json.loads(out)["epochs"] == 1
 
 
 def test_quiet_prints_the_folder_alone(here, capsys):
