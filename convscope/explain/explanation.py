@@ -46,6 +46,8 @@ class Explanation:
 
     def __repr__(self) -> str:
         names = ", ".join(self.trace.calls)
+        if not self.classifies:
+            return f"Explanation: output {self.trace.output.shape}, layers {names}"
         percent = 100 * self.probabilities[self.predicted]
         return f"Explanation: class {self.classes[self.predicted]} ({percent:.2f} %), layers {names}"
 
@@ -55,15 +57,23 @@ class Explanation:
         return self.trace.output.ravel().astype(np.float64)
 
     @property
+    def classifies(self) -> bool:
+        """Whether the net makes one score a class; else there are no probabilities and no predicted class."""
+        return self.trace.output.ndim == 1 and self.trace.output.size > 0
+
+    @property
     def probabilities(self) -> NDArray[np.float64]:
-        """softmax of the scores."""
+        """softmax of the scores. Raises UsageError where the net makes something else."""
+        if not self.classifies:
+            raise UsageError(f"the net makes {self.trace.output.shape}, not one score a class",
+                             "layers, ledgers and receptive fields need no classes")  # fmt: skip
         powers = np.exp(self.scores - self.scores.max())
         return np.asarray(powers / powers.sum())
 
     @property
     def predicted(self) -> int:
-        """The index of the class with the largest score."""
-        return int(self.scores.argmax())
+        """The index of the class with the largest score. Raises UsageError where the net makes something else."""
+        return int(self.probabilities.argmax())
 
     @property
     def rows(self) -> tuple[LayerRow, ...]:

@@ -9,7 +9,9 @@ from torch import nn
 
 from ..errors import UsageError, near
 from .convolution import Convolution, Gradients, Names, Settings
+from .joins import add, cat, joins
 from .ledger import Factor, Ledger, Term
+from .operations import Add
 from .pooling import Pooling, PoolSettings
 from .trace import IMAGE, Array, Call, Trace
 
@@ -37,17 +39,17 @@ def follow(trace: Trace, layer: str, index: Index) -> list[Ledger]:
     """The ledger of ``layer[index]``, then of its largest term, and so on down to a pixel or to a box."""
     path = [ledger(trace, layer, index)]
     while True:
-        place = largest(path[-1], trace.calls[path[-1].name].reads)
+        place = largest(path[-1], {IMAGE, *trace.calls})
         if place is None or place.tensor not in trace.calls or place.tensor not in explained(trace):
             return path
         path.append(ledger(trace, place.tensor, place.index))
 
 
-def largest(of: Ledger, reads: str) -> Factor | None:
-    """The factor to go on with among those from ``reads``: the winner, or that of the largest |term|; no padding."""
+def largest(of: Ledger, tensors: set[str]) -> Factor | None:
+    """The factor to go on with among those from ``tensors``: the winner, or that of the largest |term|; no padding."""
     if of.winner is not None:
         return of.terms[of.winner].x
-    inside = [term for term in of.terms if term.x.tensor == reads and not term.x.padding]
+    inside = [term for term in of.terms if term.x.tensor in tensors and not term.x.padding]
     return max(inside, key=lambda term: abs(term.product)).x if inside else None
 
 
@@ -60,23 +62,27 @@ def weight_gradient(trace: Trace, parameter: str, index: Index) -> Ledger:
         raise UsageError(f"{parameter}[{_text(index)}] lies outside its shape {gradient.shape}", "indices count from 0")
     module, _, kind = parameter.rpartition(".")
     calls = [call for call in trace.calls.values() if call.parameters == module and call.module is not None]
-    if len(calls) != 1:
+    if len(calls) > 1:
         raise UsageError(
             f"{module} is used {len(calls)} times: its gradient is a sum over the uses, which has no ledger"
         )
-    call = calls[0]
-    upstream = trace.gradients[call.name]
+    if not calls:
+        raise UsageError(f"{parameter} is read outside a layer's call: its gradient has no ledger")
+    call, upstream = calls[0], trace.gradients.get(calls[0].name)
+    if upstream is None or call.input is None:
+        raise UsageError(f"the gradients of {call.name}, a {call.kind}, have no ledger",
+                         "those of Conv2d and Linear have")  # fmt: skip
     if isinstance(call.module, nn.Conv2d):
         found = convolution(call)
         weight = gradient if kind == "weight" else found.weight
         g = Gradients(upstream, found.input, weight, gradient if kind == "bias" else None)
         o, *rest = index
         return found.bias_gradient(g, o) if kind == "bias" else found.weight_gradient(g, (o, rest[0], rest[1], rest[2]))
-    if isinstance(call.module, nn.Linear) and call.input is not None and call.input.ndim == 1:
+    if isinstance(call.module, nn.Linear) and call.input.ndim == 1:
         above = Factor(f"∂loss/∂{call.name}", (index[0],), float(upstream[index[0]]))
         below = None if kind == "bias" else Factor(call.reads, (index[1],), float(call.input[index[1]]))
         return Ledger(f"∂loss/∂{parameter}", index, (Term(0, above, below),), float(gradient[index]))
-    raise UsageError(f"the gradients of a {call.kind} have no ledger", "those of Conv2d and Linear have")
+    raise UsageError(f"the gradients of {call.name}, a {call.kind}, have no ledger", "those of Conv2d and Linear have")
 
 
 def pixel_gradient(trace: Trace, index: Index) -> Ledger:
@@ -86,7 +92,7 @@ def pixel_gradient(trace: Trace, index: Index) -> Ledger:
     shape = trace.image.shape
     if len(index) != len(shape) or any(not 0 <= i < n for i, n in zip(index, shape, strict=True)):
         raise UsageError(f"pixel {_text(index)} lies outside the image {shape}", "channel,row,column, counted from 0")
-    readers = [call for call in trace.calls.values() if call.source == IMAGE]
+    readers = [call for call in trace.calls.values() if IMAGE in (call.source, *(o.source for o in call.operands))]
     if len(readers) == 1 and isinstance(readers[0].module, nn.Conv2d):
         found = convolution(readers[0])
         g = Gradients(trace.gradients[readers[0].name], trace.image_gradient, found.weight, None)
@@ -153,6 +159,8 @@ def _maker(call: Call) -> _Maker | None:
         return _unchanged
     if isinstance(m, nn.BatchNorm2d | nn.BatchNorm1d) and m.track_running_stats:
         return _batchnorm
+    if joins(call):
+        return add if isinstance(m, Add) else cat
     if isinstance(m, nn.AdaptiveAvgPool2d) and y.shape[1:] == (1, 1):
         return _global_average
     return None

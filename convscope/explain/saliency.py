@@ -6,7 +6,8 @@ gradient × input   ∂score/∂pixel · pixel, summed over channels: the score'
 occlusion          how far the score falls when a square is replaced by the mean pixel (Zeiler and Fergus 2014);
                    every pixel gets the mean over the squares that cover it.
 Grad-CAM           relu(Σ over channels k of mean(∂score/∂A[k]) · A[k]) for the last convolution's maps A (Selvaraju et
-                   al. 2017): coarse, but it shows where what the net recognised stands.
+                   al. 2017): coarse, but it shows where what the net recognised stands. The last convolution is the
+                   first one on the way back from the scores, not the 1×1 one in a shortcut beside it.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from .trace import Array, Trace, evaluation, trace
+from ..errors import UsageError
+from .operations import scores
+from .trace import IMAGE, Array, Trace, evaluation, trace
 
 Map = NDArray[np.float64]
 BATCH = 256
@@ -50,7 +53,7 @@ def saliency(net: nn.Module, image: torch.Tensor, target: int, square: int | Non
     shares = (traced.image_gradient.astype(np.float64) * traced.image).sum(0)
     side = square or max(1, round(min(image.shape[1:]) / 5))
     hidden = occlusion(net, image, target, side)
-    layer = next((call.name for call in reversed(traced.calls.values()) if isinstance(call.module, nn.Conv2d)), None)
+    layer = last_convolution(traced)
     cam = None if layer is None else grad_cam(traced, layer)
     return Saliency(target, traced.value, shares, hidden, side, cam, layer)
 
@@ -65,14 +68,14 @@ def occlusion(net: nn.Module, image: torch.Tensor, target: int, side: int) -> Ma
     whole = image.detach().to(first.device, first.dtype)
     fall, covered = np.zeros((height, width)), np.zeros((height, width))
     with evaluation(net), torch.no_grad():
-        score = float(net(whole[None].clone())[0, target])
+        score = float(_scores(net, whole[None].clone())[0, target])
         for start in range(0, len(places), BATCH):
             part = places[start : start + BATCH]
             hidden = whole.repeat(len(part), 1, 1, 1)
             for i, (top, left) in enumerate(part):
                 hidden[i, :, top : top + side, left : left + side] = 0
-            scores = net(hidden)[:, target].double().cpu().numpy()
-            for (top, left), value in zip(part, scores, strict=True):
+            values = _scores(net, hidden)[:, target].double().cpu().numpy()
+            for (top, left), value in zip(part, values, strict=True):
                 fall[top : top + side, left : left + side] += score - value
                 covered[top : top + side, left : left + side] += 1
     return fall / covered
@@ -85,3 +88,27 @@ def grad_cam(traced: Trace, layer: str) -> Map:
     maps: Array = output.astype(np.float64)
     weights = traced.gradients[layer].astype(np.float64).mean((1, 2))
     return np.asarray(np.maximum(np.einsum("c,chw->hw", weights, maps), 0))
+
+
+def last_convolution(traced: Trace) -> str | None:
+    """The convolution that is met first on the way back from the scores; None where there is none."""
+    names = list(traced.calls)
+    name = names[-1] if names else None
+    while name is not None and name != IMAGE:
+        if _maps(traced, name):
+            return name
+        name = traced.calls[name].source
+    return next((name for name in reversed(names) if _maps(traced, name)), None)
+
+
+def _maps(traced: Trace, name: str) -> bool:
+    """Whether ``name`` is a convolution with a gradient."""
+    return isinstance(traced.calls[name].module, nn.Conv2d) and name in traced.gradients
+
+
+def _scores(net: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    found = scores(net(images), len(images))
+    if found is None or found.ndim != 2 or len(found) != len(images):
+        made = "nothing" if found is None else tuple(found.shape)
+        raise UsageError(f"occlusion needs a net that takes many images at once, but for {len(images)} it makes {made}")
+    return found

@@ -7,7 +7,7 @@ what is shown. What is not known is a box: its name and its shapes are there, an
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,20 +17,30 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import UsageError
+from .operations import Add, Cat, functional, scores, tensors
 from .shapes import fits, refusal
 
 Array = NDArray[np.float32]
 IMAGE = "image"
 SAME = {"contiguous", "clone", "detach", "to", "float", "requires_grad_"}  # operations whose result has the same values
-RESHAPES = {"view", "reshape", "flatten"}
+READS = ("__get__", "__set__")  # of a tensor's attributes: nothing is computed
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor that goes into a call: ``source`` is what it is called in ledgers."""
+
+    source: str
+    values: Array
 
 
 @dataclass(frozen=True)
 class Call:
     """One use of a layer: ``name`` is the module's (``pool#2`` when it is used again), or the operation's (``relu1``).
 
-    ``source`` names the call that made ``input`` ("image" for the net's own input, None where it is unknown). Arrays
-    have no batch axis; None where something other than a tensor goes in or comes out.
+    ``input`` is the first tensor that goes in, ``output`` the first that comes out, None where there is none; arrays
+    have no batch axis. ``source`` names the call that made ``input`` ("image" for the net's own input, None where it
+    is unknown). Where several ways meet (``a + b``, ``torch.cat``), ``operands`` are all that goes in.
     """
 
     name: str
@@ -40,6 +50,7 @@ class Call:
     output: Array | None
     module: nn.Module | None
     parameters: str = ""
+    operands: tuple[Operand, ...] = ()
 
     @property
     def reads(self) -> str:
@@ -85,6 +96,7 @@ class Recorder(TorchFunctionMode):
         self.net, self.seen, self.replace = net, seen, replace
         self.made: dict[int, str] = {id(image): IMAGE}
         self.kept: list[Any] = [image]  # an id is only unique among living tensors
+        self.values: dict[str, Array] = {IMAGE: array(image)}
         self.names: set[str] = {IMAGE}
         self.inside = 0
         self.inputs: list[tuple[str | None, Array | None]] = []
@@ -106,53 +118,64 @@ class Recorder(TorchFunctionMode):
             replaced = self.replace(func, args, kwargs)
             return func(*args, **kwargs) if replaced is None else replaced
         name = getattr(func, "__name__", "function")
-        source, copy = self._take(args)
+        source, copy = self._take((args, kwargs))
+        kind = name.strip("_")
+        module = functional(kind, args, kwargs)
+        operands = self._operands(args, kind) if isinstance(module, Add | Cat) else ()
         replaced = self.replace(func, args, kwargs)
         output = func(*args, **kwargs) if replaced is None else replaced
-        if copy is None or not isinstance(output, Tensor) or name.startswith("__"):
+        if copy is None or not isinstance(output, Tensor) or name in READS:
             return output
         if name in SAME:
             if source is not None:
                 self.made[id(output)] = source
                 self.kept.append(output)
             return output
-        kind = name.rstrip("_")
-        self._done(self._numbered(kind), kind, source, copy, output, functional(kind, args, kwargs), "")
+        call = self._numbered(kind)
+        self._done(Call(call, kind, source, copy, None, module, call, operands), output)
         return output
 
     def _watch(self, name: str, leaf: nn.Module) -> list[Any]:
-        def before(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+        def before(_: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> None:
             self.inside += 1
-            self.inputs.append(self._take(inputs))
+            self.inputs.append(self._take((inputs, keywords)))
 
         def after(module: nn.Module, _: Any, output: Any) -> None:
             source, copy = self.inputs.pop()
             label = (name or type(module).__name__.lower()) + (f"#{times[0] + 1}" if times[0] else "")
             times[0] += 1
             self.names.add(label)
-            self._done(label, type(module).__name__, source, copy, output, module, name)
+            self._done(Call(label, type(module).__name__, source, copy, None, module, name), output)
             self.inside -= 1
 
         times = [0]
-        return [leaf.register_forward_pre_hook(before), leaf.register_forward_hook(after)]
+        return [leaf.register_forward_pre_hook(before, with_kwargs=True), leaf.register_forward_hook(after)]
 
-    def _take(self, inputs: Any) -> tuple[str | None, Array | None]:
-        """The source and a copy of the first tensor among ``inputs``."""
-        tensor = next((item for item in inputs if isinstance(item, Tensor)), None)
+    def _take(self, given: Any) -> tuple[str | None, Array | None]:
+        """The source and a copy of the first tensor in ``given``."""
+        tensor = next(tensors(given), None)
         if tensor is None:
             return None, None
         with torch._C.DisableTorchFunction():
-            return self.made.get(id(tensor)), array(tensor)
+            copy, source = array(tensor), self.made.get(id(tensor))
+            if source is not None and not np.array_equal(self.values[source], copy, equal_nan=True):
+                source = None  # it was changed since, through a view of it: no longer what its maker made
+            return source, copy
 
-    def _done(self, name: str, kind: str, source: str | None, copy: Array | None, output: Any,
-              module: nn.Module | None, parameters: str) -> None:  # fmt: skip
-        tensor = output if isinstance(output, Tensor) else None
+    def _operands(self, args: tuple[Any, ...], kind: str) -> tuple[Operand, ...]:
+        """All tensors in ``args``; what has no name is called after the operation."""
+        found = [self._take(tensor) for tensor in tensors(args)]
+        return tuple(Operand(source or f"{kind}.input{n}", copy) for n, (source, copy) in enumerate(found, 1)
+                     if copy is not None)  # fmt: skip
+
+    def _done(self, call: Call, output: Any) -> None:
+        tensor = next(tensors(output), None)
         with torch._C.DisableTorchFunction():
             if tensor is not None:
-                self.made[id(tensor)] = name
+                self.made[id(tensor)] = call.name
+                self.values[call.name] = array(tensor)
                 self.kept.append(tensor)
-            made = None if tensor is None else array(tensor)
-            self.seen(Call(name, kind, source, copy, made, module, parameters), tensor)
+            self.seen(replace(call, output=self.values.get(call.name)), tensor)
 
     def _numbered(self, kind: str) -> str:
         number = 1
@@ -193,21 +216,22 @@ def trace(net: nn.Module, image: Tensor, target: int | None = None, of: Literal[
             if fit.diagnosis is not None:
                 raise refusal(fit) from None
             raise
-        last = output if isinstance(output, Tensor) else torch.zeros(0)  # of a net that makes something else: nothing
-        result = Trace(net, array(leaf), array(last), calls)
+        found = scores(output)
+        output = torch.zeros(0) if found is None else found  # a net may make many things, and no scores
+        result = Trace(net, array(leaf), array(output), calls)
         if target is None:
             return result
-        if not isinstance(output, Tensor) or output.ndim != 2 or not 0 <= target < output.shape[1]:
+        if output.ndim != 2 or len(output) != 1 or not 0 <= target < output.shape[1]:
             raise UsageError(f"class {target} is none of the net's: it makes {result.output.shape}",
                              "gradients need a net that makes one score a class, and the index of one")  # fmt: skip
         value = output[0, target]
         if of == "loss":
             value = nn.functional.cross_entropy(output, torch.tensor([target], device=output.device))
         wanted = {name: p for name, p in stored.items() if p.requires_grad}
-        found = torch.autograd.grad(value, [leaf, *wanted.values()], allow_unused=True)
-    weights = {name: array(g, batch=False) for name, g in zip(wanted, found[1:], strict=True) if g is not None}
-    return Trace(net, result.image, result.output, calls, target, of, float(value.detach()), gradients, weights,
-                 array(found[0]))  # fmt: skip
+        first, *rest = torch.autograd.grad(value, [leaf, *wanted.values()], allow_unused=True)
+    weights = {name: array(g, batch=False) for name, g in zip(wanted, rest, strict=True) if g is not None}
+    pixels = np.zeros_like(result.image) if first is None else array(first)  # None: the scores do not depend on it
+    return Trace(net, result.image, result.output, calls, target, of, float(value.detach()), gradients, weights, pixels)
 
 
 def array(tensor: Tensor, batch: bool = True) -> Array:
@@ -217,24 +241,6 @@ def array(tensor: Tensor, batch: bool = True) -> Array:
         copied = copied.float()
     single = batch and copied.ndim > 0 and copied.shape[0] == 1
     return (copied[0] if single else copied).numpy()
-
-
-def functional(kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Module | None:
-    """The module that does what an operation between modules does, where one is known."""
-    if kind in ("relu", "tanh", "sigmoid"):
-        return nn.ReLU() if kind == "relu" else nn.Tanh() if kind == "tanh" else nn.Sigmoid()
-    if kind in RESHAPES:
-        return nn.Flatten()
-    if kind == "dropout":
-        return nn.Identity()
-    names = {
-        "max_pool2d": ("kernel_size", "stride", "padding", "dilation", "ceil_mode"),
-        "avg_pool2d": ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
-    }.get(kind)
-    if names is None:
-        return None
-    chosen = dict(zip(names, args[1:], strict=False)) | {name: kwargs[name] for name in names if name in kwargs}
-    return nn.MaxPool2d(**chosen) if kind == "max_pool2d" else nn.AvgPool2d(**chosen)
 
 
 @contextlib.contextmanager

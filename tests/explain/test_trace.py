@@ -87,12 +87,116 @@ def test_unknown_modules_are_boxes():
         found = explain(Odd(), torch.rand(3, 5, 6))
     rows = {row.name: row for row in found.rows}
     assert not rows["act"].has_ledger
-    assert rows["lstm"].shape == ()
+    assert rows["lstm"].shape == (30, 4)
+    assert rows["transpose2"].source == "lstm"
+    assert repr(found).startswith("Explanation: class ")
     assert rows["stem#2"].source == "add1"
     with pytest.raises(UsageError, match="act is a GELU, of which only the shapes are known"):
         found.ledger("act", (0, 0, 0))
     assert found.ledger("stem#2", (0, 0, 0)).reported == float(found.trace.calls["stem#2"].output[0, 0, 0])
     dumps(found.rows)
+
+
+class Block(nn.Module):
+    """As torchvision's ResNet has it: one ReLU for two uses, in place, and ``+=``."""
+
+    def __init__(self, channels, out, stride):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(channels, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out)
+        self.conv2, self.bn2 = nn.Conv2d(out, out, 3, 1, 1, bias=False), nn.BatchNorm2d(out)
+        self.relu, self.shortcut = nn.ReLU(inplace=True), nn.Conv2d(channels, out, 1, stride)
+
+    def forward(self, x):
+        out = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        out += self.shortcut(x)
+        return self.relu(out)
+
+
+def residual():
+    with seeded(3):
+        net = nn.Sequential(Block(2, 3, 1), Block(3, 4, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+        return net.eval(), torch.randn(2, 9, 9)
+
+
+def test_the_way_down_goes_through_skip_connections():
+    net, image = residual()
+    found = explain(net, image)
+    assert found.trace.calls["add1"].source == "0.bn2"
+    one = found.ledger("add1", (2, 3, 4))
+    assert [term.x.text for term in one.terms] == ["0.bn2[2,3,4]", "0.shortcut[2,3,4]"]
+    assert one.reported == float(found.trace.calls["add1"].output[2, 3, 4])
+    for index in np.ndindex(3):
+        path = found.follow("4", index)
+        assert {"add1", "add2"} <= {step.name for step in path}
+        assert path[-1].terms[0].x.tensor == "image"
+    for name, call in found.trace.calls.items():  # what a layer reads is what its source made
+        if call.source != "image":
+            assert np.array_equal(call.input, found.trace.calls[call.source].output), name
+    leaf = image.clone().requires_grad_()
+    nn.functional.cross_entropy(net(leaf[None]), torch.tensor([1])).backward()
+    one = found.weight_gradient("1.conv2[3,1,0,2]", 1)
+    assert one.reported == pytest.approx(float(net[1].conv2.weight.grad[3, 1, 0, 2]), abs=1e-6 * one.magnitude)
+
+
+def test_grad_cam_looks_at_the_main_way_and_not_at_the_shortcut():
+    net, image = residual()
+    assert explain(net, image).saliency().layer == "1.conv2"
+
+
+class Functions(nn.Module):
+    """Parameters without layers, tensors joined behind each other, a score with company."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Parameter(torch.randn(2, 1, 3, 3)), nn.Parameter(torch.randn(3, 1, 3, 3))
+        self.norm, self.last = nn.BatchNorm2d(5), nn.Parameter(torch.randn(4, 80))
+
+    def forward(self, x):
+        x = torch.cat([F.conv2d(x, self.a), F.conv2d(x, weight=self.b)], dim=1) + 0.5
+        return {"maps": x, "scores": F.linear(self.norm(input=x).flatten(1), self.last)}
+
+
+def test_functions_and_keywords_have_ledgers_and_scores_are_found_among_outputs():
+    with seeded(0):
+        net, image = Functions(), torch.randn(1, 6, 6)
+    found = explain(net, image)
+    assert [c.name for c in found.trace.calls.values()] == [
+        "conv2d1", "conv2d2", "cat1", "add1", "norm", "flatten1", "linear1",
+    ]  # fmt: skip
+    assert found.classes == ("0", "1", "2", "3")
+    assert found.trace.calls["norm"].source == "add1"
+    assert found.ledger("cat1", (3, 0, 1)).terms[0].x.text == "conv2d2[1,0,1]"
+    assert found.ledger("add1", (0, 0, 1)).terms[1].x.value == 0.5
+    assert found.ledger("conv2d2", (2, 3, 3)).terms[0].w.text == "conv2d2.weight[2,0,0,0]"
+    assert found.follow("linear1", (2,))[-1].terms[0].x.tensor == "image"
+    assert found.saliency().gradient_input.shape == (6, 6)
+
+
+def test_a_tensor_that_was_changed_through_a_view_is_not_taken_for_what_it_was():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.last = nn.Linear(4, 2)
+
+        def forward(self, x):
+            y = x * 2
+            y[:, :1, 0].zero_()
+            return self.last(y.flatten(1))
+
+    found = trace(Net(), torch.ones(1, 2, 2))
+    assert found.calls["flatten1"].source is None
+    assert found.calls["mul1"].output.min() == 2
+    assert ledger(found, "flatten1", (0,)).terms[0].x.text == "flatten1.input[0,0,0]"
+
+
+def test_a_net_without_scores_has_layers_but_no_classes():
+    found = explain(nn.Sequential(nn.Conv2d(1, 2, 3)), torch.rand(1, 5, 5))
+    assert repr(found) == "Explanation: output (2, 3, 3), layers 0"
+    assert found.ledger("0", (1, 2, 2)).reported == float(found.trace.output[1, 2, 2])
+    with pytest.raises(UsageError, match=r"the net makes \(2, 3, 3\), not one score a class"):
+        _ = found.predicted
+    with pytest.raises(UsageError, match=r"the gradients of lstm, a LSTM, have no ledger"):
+        explain(Odd(), torch.rand(3, 5, 6)).weight_gradient("lstm.weight_ih_l0[0,0]", 0)
 
 
 def test_the_net_is_left_as_it_was():
