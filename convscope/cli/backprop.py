@@ -1,6 +1,7 @@
 """``convscope backprop``: the chain rule, node by node, for an expression or a small net."""
 
 import contextlib
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ def backprop(
         str | None, typer.Option(help="Instead of an expression, a net: 'linear 3 | relu | linear 1'.")
     ] = None,
     sample: Annotated[
-        str | None, typer.Option("--input", help="The net's sample: features 1,2 or a grey image [[1,2],[3,4]].")
+        str | None, typer.Option("--input", help="The net's sample: features 1,2, a grey image '1 2 / 3 4', or a file.")
     ] = None,
     target: Annotated[str | None, typer.Option(help="What the net should say: 0.5 or 0,1, or a class index.")] = None,
     loss: Annotated[str, typer.Option(help="mse, mae or cross-entropy.")] = "mse",
@@ -65,7 +66,19 @@ def backprop(
 
     if sample is None or target is None:
         raise UsageError("--net needs --input and --target", "such as --input 1,2 --target 0.5")
-    show(*explain_net(net, sample, target, loss, seed, passes), step, plot, as_json)
+    show(*explain_net(net, _sample(sample), target, loss, seed, passes), step, plot, as_json)
+
+
+def _sample(text: str) -> str:
+    """The sample as :func:`explain_net` takes it, from what ``convscope conv --input`` takes, too."""
+    from ..data.literal import read_array
+
+    array = read_array(text, "--input")
+    grey = array[0] if array.ndim == 3 and len(array) == 1 else array
+    if grey.ndim > 2:
+        raise UsageError(f"--input has shape {array.shape}, but a small net takes features or one grey image",
+                         "write 1,2 or '1 2 / 3 4'")  # fmt: skip
+    return json.dumps(grey.tolist())
 
 
 def show(walk: "Walk", check: "Check", step: bool, plot: Path | None, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """Losses, convolutions and poolings as plain text: every line is the same on every machine."""
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -32,7 +33,10 @@ def show_regression(loss: "Loss", others: dict[str, float]) -> None:
     if derivatives:
         cells.append(column(derivatives))
         names.append("∂loss/∂prediction")
-    columns.show(names, list(zip(*cells, strict=True)), right=names)
+    rows = list(zip(*cells, strict=True))
+    if len(shown) < len(loss.elements):
+        rows.insert(20, ("…",) * len(names))
+    columns.show(names, rows, right=names)
     if len(shown) < len(loss.elements):
         print(f"(the first and last 20 of {len(loss.elements):,})")
     print(f"\n{loss.name} = {loss.formula}")
@@ -75,7 +79,8 @@ def show_shape(output: "Array", rows: "Axis", across: "Axis") -> None:
     print("width   the same" if rows.formula == across.formula else f"width   {across.formula}")
     for axis, word in ((rows, "row"), (across, "column")):
         if axis.dropped:
-            print(f"no window reaches the last {word if axis.dropped == 1 else f'{axis.dropped} {word}s'}")
+            where = " of the padding" if axis.dropped <= axis.after else ", padding included" if axis.after else ""
+            print(f"no window reaches the last {word if axis.dropped == 1 else f'{axis.dropped} {word}s'}{where}")
 
 
 def show_array(array: "Array", whole: bool, title: str) -> None:
@@ -116,11 +121,16 @@ def show_steps(explained: "Convolution | Pooling", channel: int, whole: bool) ->
     """All windows of one output channel, one a line."""
     count = explained.rows.output * explained.columns.output
     print(f"\nall windows of output channel {channel}, row by row")
-    lines = []
+    found, lines = [], []
     for step in islice(explained.steps(channel), None if whole else WINDOWS):
-        ledger = explained.ledger(channel, step.row, step.column)
+        found.append(explained.ledger(channel, step.row, step.column))
         where = f"rows {_span(step.rows)}, columns {_span(step.columns)}"
-        lines.append([f"[{channel},{step.row},{step.column}]", where, number(ledger.reported), f"= {_sum(ledger)}"])
+        lines.append([f"[{channel},{step.row},{step.column}]", where, number(found[-1].reported)])
+    room = columns.WIDTH - sum(
+        max(len(cell) + len(columns.GAP) for cell in cells) for cells in zip(*lines, strict=True)
+    )
+    for line, ledger in zip(lines, found, strict=True):
+        line.append(f"= {_sum(ledger, room - 2)}")
     columns.show(["output", "window", "value", ""], lines, right=["value"])
     if count > len(lines):
         print(f"… {count - len(lines):,} more windows (--all prints them)")
@@ -141,19 +151,35 @@ def _one_to_one(loss: "Loss") -> bool:
     return len(loss.elements) == loss.derivative.size and len(loss.elements[0].index) == loss.derivative.ndim
 
 
-def _sum(ledger: Ledger) -> str:
+def _sum(ledger: Ledger, room: int) -> str:
+    """How the terms make the number, cut between two terms where it has more than ``room`` characters."""
     if ledger.operation == "max":
-        return "max of " + ", ".join(number(term.product) for term in ledger.terms[:16])
+        return f"max of {_joined([_brief(term.product) for term in ledger.terms], ', ', room)}"
     if len(ledger.terms) > 12:
-        parts = ", ".join(f"channel {part.channel}: {part.total:.6g}" for part in ledger.subtotals[:6])
-        return (
-            f"{len(ledger.terms)} products ({parts})" if len(ledger.subtotals) > 1 else f"{len(ledger.terms)} products"
-        )
-    text = " + ".join(f"{_brief(term.x.value)}·{_brief(term.w.value)}" for term in ledger.terms if term.w is not None)
-    return text + (f" + {_brief(ledger.bias.value)}" if ledger.bias else "")
+        parts = [f"channel {part.channel}: {part.total:.6g}" for part in ledger.subtotals]
+        products = f"{len(ledger.terms)} products"
+        return products + (f" ({_joined(parts, ', ', room - len(products) - 3)})" if len(parts) > 1 else "")
+    parts = [f"{_factor(term.x.value)}·{_factor(term.w.value)}" for term in ledger.terms if term.w is not None]
+    bias = [] if ledger.bias is None else [_factor(ledger.bias.value)]
+    return _joined(parts + bias, " + ", room)
+
+
+def _joined(parts: Sequence[str], between: str, room: int) -> str:
+    text = between.join(parts)
+    count = len(parts)
+    while len(text) > room and count > 1:
+        count -= 1
+        text = between.join([*parts[:count], f"… {len(parts) - count} more"])
+    return text
+
+
+def _factor(value: float) -> str:
+    return f"({_brief(value)})" if value < 0 else _brief(value)
 
 
 def _brief(value: float) -> str:
+    if value == -math.inf:
+        return "−∞"
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e6 else f"{value:.3g}"
 
 

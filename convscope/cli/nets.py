@@ -1,5 +1,6 @@
 """``convscope nets`` and ``convscope shapes``: the named nets, and the shape of every layer. Neither needs torch."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,6 +47,7 @@ def shapes(
             "what PyTorch says, why, and the mend.",
         ),
     ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it: a .png, .svg or .pdf file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Show the shape, parameters and arithmetic of every layer of a net."""
@@ -54,6 +56,12 @@ def shapes(
     if given is not None:
         _feed(net, size, classes, given, as_json)
         return
+    if plot is not None:
+        from ..report.shapes import draw_shapes
+        from ..report.style import save_figure
+
+        save_figure(draw_shapes(net, size, rows), plot)
+        terminal.note(f"drawn: {plot}")
     totals = sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows)
     if as_json:
         layers = [

@@ -113,6 +113,8 @@ def _tree(text: str, length: int, what: str) -> ast.expr:
             warnings.simplefilter("ignore")  # such as "'int' object is not callable; perhaps you missed a comma?"
             tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
+        if "digits" in str(error.msg):  # Python's own text names its settings
+            raise UsageError(f"{what} holds a number of thousands of digits", "write for example 1e300") from None
         position = min((error.offset or len(text)) - 1, len(text) - 1)  # offset 0: the text ends too early
         raise ExpressionError(text, position, 1, f"{what} cannot be read: {error.msg}", CAN) from None
     except (ValueError, RecursionError, MemoryError):

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 
 from .ledger import Ledger, Term
 
+TINY, HUGE = 1e-4, 1e12  # whose columns are written with a power of ten
 DIGITS = 7  # of the largest number in a column; the others get as many decimals, so that the printed column adds up
 
 
@@ -25,7 +27,9 @@ def ledger_text(ledger: Ledger, by_size: bool = False, limit: int | None = 40) -
     lines = _aligned(rows)
     if hidden:
         rest = sum(ledger.terms[i].product for i in hidden)
+        zeros = sum(ledger.terms[i].product == 0 for i in hidden)
         what = f"  … {len(hidden):,} more terms" + (f", together {number(rest)}" if ledger.operation == "sum" else "")
+        what += f", {zeros:,} of them 0" if zeros else ""
         lines.insert(len(head), what)
     return "\n".join([f"{ledger.text} = {number(ledger.reported)}, {_kind(ledger)}", *lines, *_foot(ledger)])
 
@@ -36,13 +40,17 @@ def number(value: float) -> str:
 
 
 def column(values: Sequence[float], digits: int = DIGITS) -> list[str]:
-    """``values`` with their points below each other; the largest with ``digits`` digits, whole numbers without any."""
+    """``values`` with their points below each other; the largest with ``digits`` digits, whole numbers without any.
+
+    Where all are tiny or huge they share one power of ten, so that they still add up by eye.
+    """
     finite = [abs(v) for v in values if math.isfinite(v)]
     largest = max(finite, default=0.0)
     if all(v == int(v) and v < 1e9 for v in finite):
         places = 0
-    elif not 1e-12 < largest < 1e12:
-        return [f"{v + 0.0:.{digits - 1}e}" if math.isfinite(v) else "−∞" for v in values]
+    elif not TINY < largest < HUGE:
+        power = math.floor(math.log10(largest))
+        return [_scaled(v, power, digits - 1) if math.isfinite(v) else "−∞" for v in values]
     else:
         places = max(1, digits - 1 - math.floor(math.log10(largest)))
     texts = [f"{v + 0.0:.{places}f}" for v in values if math.isfinite(v)]
@@ -50,6 +58,14 @@ def column(values: Sequence[float], digits: int = DIGITS) -> list[str]:
         texts, places = [text[:-1] for text in texts], places - 1
     rest = iter(texts)
     return [next(rest) if math.isfinite(v) else "−∞" for v in values]  # −∞ is the padding of max pooling
+
+
+def _scaled(value: float, power: int, places: int) -> str:
+    """``value`` as a multiple of 10 to the ``power``; an exact zero stays one, what is too small has its own power."""
+    if not value:
+        return f"0{' ' * (places + 5)}"
+    mantissa = float(Decimal(value).scaleb(-power))  # 10.0 ** power itself may lie beyond a float
+    return f"{mantissa:.{places}f}e{power:+03d}" if abs(mantissa) >= 0.1**places else f"{value:.{places}e}"
 
 
 def _kind(ledger: Ledger) -> str:
@@ -85,6 +101,8 @@ def _aligned(rows: list[tuple[Term, str]]) -> list[str]:
     if len(factors) == len(terms):
         cells += [["×"] * len(terms), [f.text for f in factors], column([f.value for f in factors])]
         cells += [["="] * len(terms), column([term.product for term in terms])]
+    for place in (1, 4, 6)[: len(cells) // 2]:  # the numbers
+        cells[place] = [_plain_zero(text) for text in cells[place]]
     left = {0, 3}
     width = [max(map(len, part)) for part in cells]
     return [
@@ -92,6 +110,11 @@ def _aligned(rows: list[tuple[Term, str]]) -> list[str]:
             zip(line, width, strict=True))) + (f"  {remark}" if remark else "")).rstrip()
         for line, (_, remark) in zip(zip(*cells, strict=True), rows, strict=True)
     ]  # fmt: skip
+
+
+def _plain_zero(text: str) -> str:
+    """ "0.0000" as "0", its place kept: what a ReLU has cut off is seen at once."""
+    return text if float(text.replace("−∞", "-inf")) or "." not in text else "0".ljust(len(text) - text.index("0"))
 
 
 def _foot(ledger: Ledger) -> list[str]:

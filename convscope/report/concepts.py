@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..explain.convolution import Convolution
+    from ..explain.ledger import Ledger
     from ..explain.pooling import Pooling
     from ..explain.window import Axis
 
@@ -66,36 +67,64 @@ def draw_loss(name: str, prediction: Array, target: Array, index: int) -> Figure
 
 
 def draw_convolution(found: Convolution, place: tuple[int, ...]) -> Figure:
-    """Input with its padding, the window of output element ``place``, the kernel, the products and the output."""
+    """Input with its padding, the window of output element ``place``, the kernel, the products and the output.
+
+    Where the input is too large for numbers, the window stands beside it once more.
+    """
     o, row, column = place
     ledger = found.ledger(o, row, column)
     each = found.weight.shape[1]
     first = ledger.terms[0].channel
     shown = range(min(each, CHANNELS))
-    products = np.array([term.product for term in ledger.terms]).reshape(found.weight.shape[1:])
-    figure = new_figure(13.5, 1.2 + 3.3 * len(shown))
-    grid = figure.add_gridspec(len(shown), 4, width_ratios=[1.5, 0.8, 0.8, 1.3])
+    window, products = (np.array(values).reshape(found.weight.shape[1:]) for values in
+                        ([term.x.value for term in ledger.terms], [term.product for term in ledger.terms]))  # fmt: skip
+    near = max(found.padded.shape[1:]) > DIGITS
+    figure = new_figure(15.5 if near else 13.5, 1.2 + 3.3 * len(shown))
+    grid = figure.add_gridspec(len(shown), 4 + near, width_ratios=[1.5, *[0.8] * near, 0.8, 0.8, 1.3])
+    largest = float(np.abs(found.padded).max())
     for c in shown:
-        cells, kernel, parts = (figure.add_subplot(grid[c, i]) for i in range(3))
-        _cells(cells, found.padded[first + c], found.rows, found.columns, float(np.abs(found.padded).max()))
+        cells, *windows, kernel, parts = (figure.add_subplot(grid[c, i]) for i in range(3 + near))
+        _cells(cells, found.padded[first + c], found.rows, found.columns, largest)
         _taps(cells, found.rows, found.columns, row, column)
         _title(cells, f"input channel {first + c}", found.padded.shape[1:])
+        for axes in windows:
+            draw_plain(axes, window[c], largest)
+            _title(axes, "the window", window.shape[1:])
         draw_plain(kernel, found.weight[o, c], float(np.abs(found.weight[o]).max()))
         _title(kernel, f"× kernel {o}, channel {c}", found.weight.shape[2:])
         draw_plain(parts, products[c], float(np.abs(products).max()))
         _title(parts, f"= products, sum {products[c].sum():.6g}", products.shape[1:])
-    output = figure.add_subplot(grid[:, 3])
+    output = figure.add_subplot(grid[:, -1])
     draw_plain(output, found.output[o], float(np.abs(found.output[o]).max()))
     draw_box(output, column, row, WINDOW)
     _title(output, f"output channel {o}", found.output.shape[1:])
-    sums = " + ".join(f"{part.total:.6g}" for part in ledger.subtotals[:6]) + (" + …" if each > 6 else "")
-    bias = "" if ledger.bias is None else f" + bias {ledger.bias.value:.6g}"
-    hidden = f"   ({each - CHANNELS} more input channels are not drawn)" if each > CHANNELS else ""
-    what = "" if each == 1 and ledger.bias is None else f" = {sums}{bias}"
-    figure.suptitle(f"output[{o},{row},{column}]{what} = {number(ledger.reported)}{hidden}\n"
-                    f"height {found.rows.formula}      width {found.columns.formula}",
-                    x=0.01, ha="left", fontsize=11, color=INK)  # fmt: skip
+    left_out = each - CHANNELS
+    hidden = f"   ({left_out} more input channel{'s are' if left_out > 1 else ' is'} not drawn)" if left_out > 0 else ""
+    _headline(figure, f"output[{o},{row},{column}] = {_sum(ledger)}{number(ledger.reported)}{hidden}", found)
     return figure
+
+
+def _sum(ledger: Ledger) -> str:
+    """What makes the number: the products where they are few, else the sums of the channels; "" for one term."""
+    parts = [part.total for part in ledger.subtotals]
+    texts = [f"{value:.6g}" for value in parts[:6]] + ["…"] * (len(parts) > 6)
+    if len(ledger.terms) <= 9:
+        texts = [f"{t.x.value:.4g}·{_bracketed(t.w.value)}" for t in ledger.terms if t.w is not None]
+    texts += [] if ledger.bias is None else [f"{ledger.bias.value:.6g}"]
+    return f"{' + '.join(texts).replace('+ -', '− ')} = " if len(texts) > 1 else ""
+
+
+def _bracketed(value: float) -> str:
+    return f"({value:.4g})" if value < 0 else f"{value:.4g}"
+
+
+def _headline(figure: Figure, text: str, found: Convolution | Pooling) -> None:
+    """``text`` and the size formulas, on a line of their own each where they are long."""
+    height, width = found.rows.formula, found.columns.formula
+    sizes = f"height {height}      width {width}" if len(height + width) < 100 else f"height {height}\nwidth  {width}"
+    if height == width:
+        sizes = f"height and width {height}"
+    figure.suptitle(f"{text}\n{sizes}", x=0.01, ha="left", fontsize=11, color=INK)
 
 
 def draw_pooling(found: Pooling, place: tuple[int, ...]) -> Figure:
@@ -120,9 +149,8 @@ def draw_pooling(found: Pooling, place: tuple[int, ...]) -> Figure:
     draw_plain(gradient, down, float(np.abs(down).max()))
     _title(gradient, "gradient of the output's sum for the input", down.shape)
     kind = "the largest" if found.kind == "max" else "the mean"
-    figure.suptitle(f"output[{c},{row},{column}] = {kind} of {len(ledger.terms)} cells = {number(ledger.reported)}\n"
-                    f"height {found.rows.formula}      width {found.columns.formula}",
-                    x=0.01, ha="left", fontsize=11, color=INK)  # fmt: skip
+    count = f"{len(ledger.terms)} cell{'s' * (len(ledger.terms) != 1)}"
+    _headline(figure, f"output[{c},{row},{column}] = {kind} of {count} = {number(ledger.reported)}", found)
     return figure
 
 
@@ -142,12 +170,24 @@ def _cells(axes: Axes, padded: Array, rows: Axis, across: Axis, limit: float) ->
     from matplotlib.patches import Rectangle
 
     _paint(axes, padded, limit, -rows.before, -across.before)
-    width = padded.shape[1]
+    height, width = padded.shape
     for x, y, w, h in (
         (-across.before, -rows.before, width, rows.before), (-across.before, rows.size, width, rows.after),
         (-across.before, 0, across.before, rows.size), (across.size, 0, across.after, rows.size),
     ):  # fmt: skip
-        axes.add_patch(Rectangle((x - 0.5, y - 0.5), w, h, fill=False, hatch="////", edgecolor="#bbbbbb", linewidth=0))
+        axes.add_patch(Rectangle((x - 0.5, y - 0.5), w, h, fill=False, hatch="///", edgecolor="#c4c4c4", linewidth=0))
+    right, bottom = across.size + across.after - across.dropped, rows.size + rows.after - rows.dropped
+    for x, y, w, h in (
+        (-across.before, bottom, width, rows.dropped),
+        (right, -rows.before, across.dropped, height - rows.dropped),
+    ):
+        axes.add_patch(Rectangle((x - 0.5, y - 0.5), w, h, facecolor="white", alpha=0.7, linewidth=0, zorder=2))
+    for text in axes.texts:
+        column, row = text.get_position()
+        if column >= right or row >= bottom:
+            text.set_color(QUIET)
+    if rows.dropped or across.dropped:
+        axes.set_xlabel("pale: no window reaches it", fontsize=8, color=QUIET)
     axes.add_patch(Rectangle((-0.5, -0.5), across.size, rows.size, fill=False, edgecolor=INK, linewidth=1.2))
 
 
@@ -179,7 +219,7 @@ def _taps(axes: Axes, rows: Axis, across: Axis, row: int, column: int) -> None:
 
     top, left = rows.position(row, 0), across.position(column, 0)
     gaps = (rows.dilation, across.dilation) != (1, 1)
-    style = {"linewidth": 1.5, "linestyle": "--"} if gaps else {"linewidth": 3.5}
+    style = {"linewidth": _stroke(axes) / 2, "linestyle": "--"} if gaps else {"linewidth": _stroke(axes)}
     axes.add_patch(Rectangle((left - 0.5, top - 0.5), across.reach, rows.reach, fill=False, edgecolor=WINDOW,
                              clip_on=False, **style))  # fmt: skip
     for i in range(rows.kernel if gaps else 0):
@@ -191,7 +231,14 @@ def draw_box(axes: Axes, x: int, y: int, colour: str) -> None:
     """A frame round the cell in column ``x`` of row ``y``."""
     from matplotlib.patches import Rectangle
 
-    axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=colour, linewidth=3.5, clip_on=False))
+    axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=colour, linewidth=_stroke(axes),
+                             clip_on=False))  # fmt: skip
+
+
+def _stroke(axes: Axes) -> float:
+    """How thick a frame may be, in points, so that it does not hide the cell that it is drawn round."""
+    left, right, bottom, top = axes.images[0].get_extent()
+    return min(3.5, max(1.5, 60 / max(abs(right - left), abs(top - bottom))))
 
 
 def _circle(axes: Axes, x: int, y: int) -> None:

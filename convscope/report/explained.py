@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..explain.saliency import Saliency
 
 IN_A_ROW, MOST_MAPS, MOST_ROWS = 20, 40, 14
+SHORT = 16  # numbers of a vector that are written into its cells
 
 
 def draw_maps(found: Explanation, title: str) -> Figure:
@@ -45,13 +46,14 @@ def draw_maps(found: Explanation, title: str) -> Figure:
         shown = axes.imshow(sheet, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
         if call.output.ndim == 1:
             axes.set_aspect("auto")
+            _numbers(axes, call.output, limit, found.classes if call is calls[-1] else ())
         axes.set_anchor("W")
         shape = "×".join(map(str, call.output.shape))
         more = f", the first {MOST_MAPS} drawn" if call.output.ndim == 3 and len(call.output) > MOST_MAPS else ""
         low, high = float(call.output.min()), float(call.output.max())
         axes.set_title(f"{call.name}   {shape}{more}   {low:.3g} … {high:.3g}", loc="left", fontsize=9, color=INK)
         axes.set_axis_off()
-        bar = figure.colorbar(shown, ax=axes, fraction=0.012, pad=0.01, ticks=[-limit, 0, limit])
+        bar = figure.colorbar(shown, ax=axes, fraction=0.012, pad=0.01, ticks=[-limit, 0, limit], panchor=False)
         bar.ax.set_yticklabels([f"{-limit:.2g}", "0", f"{limit:.2g}"], fontsize=7)
         bar.outline.set_visible(False)
     hidden = f"   ({left_out} layers in the middle are not drawn)" if left_out else ""
@@ -81,7 +83,9 @@ def draw_activation(found: Explanation, ledger: Ledger, field: ReceptiveField) -
         draw_plain(window, source[channel], float(np.abs(source).max()))
         rows, columns = ([cell.index[a] for cell in cells if cell.index[0] == channel] for a in (1, 2))
         _outline(window, min(rows), max(rows), min(columns), max(columns))
-        window.set_title(f"{call.reads}, channel {channel}: the window", loc="left", fontsize=9, color=INK)
+        sums = {part.channel: part.total for part in ledger.subtotals}
+        adds = f", adds {sums[channel]:.4g} to the sum" if len(sums) > 1 else ""
+        window.set_title(f"{call.reads}, channel {channel}: the window{adds}", loc="left", fontsize=9, color=INK)
     else:
         _vector(window, source.ravel(), f"{call.reads}: {source.size} numbers")
     if call.output.ndim == 3:
@@ -140,6 +144,16 @@ def _sheet(output: Array) -> Array:
     return sheet
 
 
+def _numbers(axes: Axes, values: Array, limit: float, classes: tuple[str, ...]) -> None:
+    """The numbers of a short vector in its cells, with the names of the classes where they are given."""
+    if len(values) > SHORT:
+        return
+    names = [f"{name[:10]}: " for name in classes] if len(classes) == len(values) else [""] * len(values)
+    for x, (name, value) in enumerate(zip(names, values.tolist(), strict=True)):
+        axes.text(x, 0, f"{name}{value:.3g}", ha="center", va="center", fontsize=8,
+                  color="white" if abs(value) > 0.6 * limit else INK)  # fmt: skip
+
+
 def _image(axes: Axes, found: Explanation, title: str) -> None:
     image = found.trace.image
     span = float(image.max() - image.min()) or 1.0
@@ -158,8 +172,9 @@ def _probabilities(axes: Axes, found: Explanation) -> None:
     axes.bar(range(len(order)), 100 * p[order], color=colours)
     axes.set_xticks(range(len(order)), [plain(found.classes[k], 14) for k in order])
     for x, k in enumerate(order):
-        axes.annotate(f"{100 * p[k]:.3g}", (x, 100 * p[k]), ha="center", textcoords="offset points", xytext=(0, 2),
-                      fontsize=8, color=INK)  # fmt: skip
+        text = f"{100 * p[k]:.3g}" if p[k] >= 1e-4 else "<0.01"
+        axes.annotate(text, (x, 100 * p[k]), ha="center", textcoords="offset points", xytext=(0, 2), fontsize=8,
+                      color=INK)  # fmt: skip
     axes.set_ylim(0, 112)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.set_yticks([])

@@ -97,7 +97,7 @@ def test_pooling(capsys):
     assert "∂loss/∂output[0,0,0]  1  ×  not the winner  0  =  0" in out
     code, out, _ = run_cli(capsys, "pool", "avg", "--input", "1 2 / 3 6", "--padding", 1, "--at", "0,0,0")
     assert "= 0.25 0.5 / 0.75 1.5" in out
-    assert "input[0,-1,-1]  0  ×  1/4  0.25  =  0.00  padding" in out
+    assert "input[0,-1,-1]  0  ×  1/4  0.25  =  0     padding" in out
     code, out, _ = run_cli(capsys, "pool", "--input", NOTE, "--ceil-mode")
     assert "⌈(5 + 2·0 − 1·(2−1) − 1) / 2⌉ + 1 = 3" in out
     code, out, _ = run_cli(capsys, "pool", "--input", NOTE)
@@ -145,9 +145,11 @@ def test_pictures(capsys, tmp_path):
         ["pool", "avg", "--input", NOTE],
         ["loss", "mse", "--pred", "1,2,3", "--target", "1,2,5"],
         ["loss", "cross-entropy", "--pred", "2,1,0", "--target", "0"],
+        ["shapes", "note"],
     ):
         code, _, err = run_cli(capsys, *arguments, "--plot", tmp_path / "x.png")
         assert code == 0, err
+        assert err == f"drawn: {tmp_path / 'x.png'}\n"
         assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
         (tmp_path / "x.png").unlink()
 

@@ -118,3 +118,13 @@ def test_it_is_strict_json():
     assert found["terms"][0]["x"] == {"tensor": "input", "index": [0, 0, 0], "value": 1, "padding": False,
                                       "copy_of": None}  # fmt: skip
     assert set(found) >= {"name", "index", "terms", "subtotals", "bias", "total", "reported", "difference", "tolerance"}
+
+
+def test_tiny_columns_share_a_power_of_ten_and_zeros_are_seen():
+    assert column([2e-7, -3.5e-6, 0.0]) == ["0.200000e-06", "-3.500000e-06", "0           "]
+    assert column([1e-310]) == ["1.000000e-310"]
+    terms = tuple(Term(0, Factor("x", (i,), 0.3 * i), Factor("w", (i,), 0.5)) for i in range(9))
+    lines = ledger_text(Ledger("y", (), terms, 5.4), limit=2).splitlines()
+    assert lines[1] == "  x[0]  0    ×  w[0]  0.5  =  0"
+    assert lines[2] == "  … 7 more terms, together 4.2"
+    assert "… 1 more terms" not in ledger_text(Ledger("y", (), terms, 5.4), limit=9)
