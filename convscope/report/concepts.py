@@ -181,7 +181,7 @@ def _cells(axes: Axes, padded: Array, rows: Axis, across: Axis, limit: float) ->
         (-across.before, bottom, width, rows.dropped),
         (right, -rows.before, across.dropped, height - rows.dropped),
     ):
-        axes.add_patch(Rectangle((x - 0.5, y - 0.5), w, h, facecolor="white", alpha=0.7, linewidth=0, zorder=2))
+        axes.add_patch(Rectangle((x - 0.5, y - 0.5), w, h, facecolor="white", alpha=0.7, linewidth=0))
     for text in axes.texts:
         column, row = text.get_position()
         if column >= right or row >= bottom:

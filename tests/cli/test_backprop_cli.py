@@ -86,6 +86,23 @@ def test_a_small_net(cli):
     assert [g["label"] for g in json.loads(out)["output"]["gradients"]][:2] == ["conv1.weight", "conv1.bias"]
 
 
+def test_a_sample_is_written_as_for_conv(cli, tmp_path):
+    arguments = ["backprop", "--net", "conv 1 2 | linear 1", "--target", "0", "--input"]
+    (tmp_path / "image.csv").write_text("1,2,3\n4,5,6\n")
+    found = {cli(*arguments, text) for text in ("[[1,2,3],[4,5,6]]", "1 2 3 / 4 5 6", str(tmp_path / "image.csv"))}
+    assert len(found) == 1
+    assert found.pop()[0] == 0
+    code, _, err = cli(*arguments, "1 2 | 3 4")
+    assert code == 2
+    assert "--input has shape (2, 1, 2), but a small net takes features or one grey image" in err
+
+
+def test_a_number_of_thousands_of_digits(cli):
+    code, out, err = cli("backprop", "x", "x=" + "9" * 19_000)
+    assert (code, out) == (2, "")
+    assert err == "error: the value holds a number of thousands of digits\nhelp: write for example 1e300\n"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -137,6 +137,18 @@ def test_files(capsys, tmp_path):
     assert found["output"] == 2
 
 
+def test_steps_are_cut_between_terms_and_padding_is_named(capsys):
+    code, out, _ = run_cli(capsys, "pool", "--input", "1 5 5 / 2 5 1 / 0 0 9", "--padding", 1, "--steps")
+    assert code == 0
+    assert "no window reaches the last row of the padding\n" in out
+    assert "= max of −∞, −∞, −∞, 1\n" in out
+    code, out, _ = run_cli(capsys, "conv", "--shape", "2x5x4", "--kernel-size", "3x2", "--steps")
+    assert code == 0
+    steps = [line for line in out.splitlines() if line.startswith("[0,")]
+    assert len(steps) == 9
+    assert all(line.endswith(" more") and len(line) <= 100 and "+ -" not in line for line in steps)
+
+
 def test_pictures(capsys, tmp_path):
     for arguments in (
         ["conv", "--input", NOTE, "--kernel", KERNEL, "--padding", 1, "--dilation", 2],

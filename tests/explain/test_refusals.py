@@ -48,9 +48,14 @@ def layers(draw):
         return lambda: nn.Linear(features, 2), shape[draw(st.integers(0, 3)) :]
     if kind == "norm":
         return lambda: nn.BatchNorm2d(channels), shape
-    kernel, padding = draw(st.integers(1, 7)), draw(st.integers(0, 3))
-    pool = nn.MaxPool2d if kind == "max" else nn.AvgPool2d
-    return lambda: pool(kernel, 1, padding), shape
+    sides = st.tuples(st.integers(1, 7), st.integers(1, 7))
+    kernel, stride, ceil = draw(sides), draw(pair), draw(st.booleans())
+    padding = draw(st.tuples(*(st.integers(0, k // 2 + draw(st.integers(0, 3)) // 3) for k in kernel)))
+    if kind == "max":
+        dilation = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
+        return lambda: nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=ceil), shape
+    include = draw(st.booleans())
+    return lambda: nn.AvgPool2d(kernel, stride, padding, ceil, include), shape
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
