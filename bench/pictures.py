@@ -16,8 +16,13 @@ from .measure import conditions
 from .peak import Stream
 
 FOLDER = Path(__file__).parent.parent / "docs" / "images"
-COLOURS = {"forward": "#1b6ca8", "weight": "#c8553d", "input": "#4f7f3a"}
-LABELS = {"forward": "forward", "weight": "weight gradient", "input": "input gradient"}
+COLOURS = {"forward": "#1b6ca8", "weight": "#c8553d", "input": "#4f7f3a", "backward": "#8a5fb0"}
+LABELS = {
+    "forward": "forward",
+    "weight": "weight gradient",
+    "input": "input gradient",
+    "backward": "the way back, Winograd",
+}
 
 
 def roofline() -> None:

@@ -93,7 +93,7 @@ class Program:
         functions = []
         for i, b in enumerate(self.plan.stages):
             if b.tiling:
-                functions.append(f := self._kernel(f"weight_gradient{i}"))
+                functions.append(f := self._kernel(f"finish{i}"))
                 if b.tiling.thin:
                     winograd_thin.add_images(f, self.lanes, b.tiling)
                 winograd_back.weight_gradients(f, self.lanes, b.tiling)
@@ -154,7 +154,7 @@ class Program:
             conv_back.bias_gradient(f, self.lanes, op, b.dy)
             yield f
         if b.tiling:
-            f = self._kernel(f"gradients{i}")
+            f = self._kernel(f"backward{i}")
             if b.tiling.thin:
                 winograd_thin.backward(f, self.lanes, b.tiling, b.x, b.dy, b.masks)
             else:
