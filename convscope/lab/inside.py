@@ -124,7 +124,7 @@ def see(opened: Opened, given: Given) -> Seen:
         pixels = opened.test_image(given.test)
     else:
         raw = rasterise(given.strokes, given.pen)
-        centre = opened.centred_by_mass if given.centre is None else given.centre
+        centre = opened.tested.centred_by_mass if given.centre is None else given.centre
         prepared = prepare(raw, height, width, Steps(given.crop, given.box, centre))
         pixels = np.broadcast_to(prepared.centred, (channels, height, width))
     if given.invert:
@@ -161,7 +161,7 @@ def look(given: Given, request: Request) -> Response:
         "label": label, "layers": [asdict(row) for row in heads],
         "ink": seen.prepared.ink if seen.prepared else None, "mass": seen.prepared.mass if seen.prepared else None,
         "corner": seen.prepared.corner if seen.prepared else None,
-        "centre": (opened.centred_by_mass if given.centre is None else given.centre) if seen.prepared else None,
+        "centre": (opened.tested.centred_by_mass if given.centre is None else given.centre) if seen.prepared else None,
     }  # fmt: skip
     return floats(head, arrays)
 

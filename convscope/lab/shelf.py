@@ -49,33 +49,28 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A run whose weights are loaded. Whoever hangs hooks on the net, as a trace does, holds ``lock``."""
+class TestImages:
+    """The test images of a run, read when they are first asked for; they stay while its weights change.
+
+    ``fingerprint`` is that of the images that the run was tested on, None where its files do not say.
+    """
 
     folder: RunFolder
     recipe: Recipe
-    model: Model
-    lock: Any = field(default_factory=Lock)
+    fingerprint: str | None
 
     @cached_property
     def images(self) -> ImageSet:
-        """The run's test images. Raises DataError where the data are gone or are not those of the run."""
+        """The images. Raises DataError where the data are gone or are not those of the run."""
         recipe = self.recipe
         data = open_source(
             recipe.data, data_dir=Path(recipe.data_dir) if recipe.data_dir else None, offline=True,
             image_size=recipe.image_size, skip_bad=recipe.skip_bad, val_fraction=recipe.val_fraction, seed=recipe.seed,
         )  # fmt: skip
-        known = self.folder.environment().get("data")
-        prints = known.get("fingerprints") if isinstance(known, dict) else None
-        if not isinstance(prints, dict) or prints.get("test") != data.test.fingerprint:
+        if self.fingerprint != data.test.fingerprint:
             raise DataError(f"the test images of {recipe.data} are not those that {self.folder.name} was tested on",
                             "put the data back as they were")  # fmt: skip
         return data.test
-
-    @cached_property
-    def logits(self) -> Tensor:
-        """Raw scores (N, K) of all test images."""
-        return self.model.logits(torch.from_numpy(self.images.images))
 
     @cached_property
     def centred_by_mass(self) -> bool:
@@ -91,6 +86,35 @@ class Opened:
         masses = [np.array(mass) for image in images if (mass := centre_of_mass(image)) is not None]
         return not masses or float(np.median([np.abs(mass - middle).max() for mass in masses])) < CENTRED
 
+
+@dataclass(frozen=True)
+class Opened:
+    """A run whose weights are loaded. Whoever hangs hooks on the net, as a trace does, holds ``lock``."""
+
+    model: Model
+    tested: TestImages
+    lock: Any = field(default_factory=Lock)
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where the run lies."""
+        return self.tested.folder
+
+    @property
+    def recipe(self) -> Recipe:
+        """The choices of the run."""
+        return self.tested.recipe
+
+    @property
+    def images(self) -> ImageSet:
+        """The run's test images. Raises DataError where the data are gone or are not those of the run."""
+        return self.tested.images
+
+    @cached_property
+    def logits(self) -> Tensor:
+        """Raw scores (N, K) of all test images."""
+        return self.model.logits(torch.from_numpy(self.images.images))
+
     def test_image(self, index: int) -> NDArray[np.uint8]:
         """Test image ``index`` as uint8 (C, H, W). Raises UsageError where there is none."""
         if not 0 <= index < len(self.images):
@@ -104,7 +128,7 @@ class Shelf:
 
     def __init__(self, root: Path = Path("runs"), extra: RunFolder | None = None, data: str | None = None) -> None:
         self.root, self.extra, self.data = root, extra, data
-        self._open: OrderedDict[tuple[Path, int], Opened] = OrderedDict()
+        self._open: OrderedDict[Path, tuple[int, Opened]] = OrderedDict()  # and the time of the weights
         self._lock = Lock()
 
     def folders(self) -> dict[str, RunFolder]:
@@ -140,22 +164,35 @@ class Shelf:
         return rows
 
     def open(self, name: str) -> Opened:
-        """The run with its weights as they are now on disk; the last few stay open."""
+        """The run with its weights as they are now on disk; the last few stay open.
+
+        A run under way has new weights after every epoch, but its images are read only once.
+        """
         folder = self.folder(name)
         path = folder.path / "model.safetensors"
         try:
-            key = (path.resolve(), path.stat().st_mtime_ns)
+            path, written = path.resolve(), path.stat().st_mtime_ns
         except OSError:
             raise DataError(f"{name} has no weights yet", "it saves them after its first epoch") from None
         with self._lock:
-            if key not in self._open:
+            before, opened = self._open.get(path, (None, None))
+            if opened is None or before != written:
                 model = folder.model()
                 model.net.eval().requires_grad_(False)
-                self._open[key] = Opened(folder, folder.recipe(), model)
+                tested = TestImages(folder, folder.recipe(), _fingerprint(folder))
+                opened = Opened(model, opened.tested if opened is not None and opened.tested == tested else tested)
+                self._open[path] = written, opened
                 while len(self._open) > MOST_OPEN:
                     self._open.popitem(last=False)
-            self._open.move_to_end(key)
-            return self._open[key]
+            self._open.move_to_end(path)
+            return opened
+
+
+def _fingerprint(folder: RunFolder) -> str | None:
+    known = folder.environment().get("data")
+    prints = known.get("fingerprints") if isinstance(known, dict) else None
+    found = prints.get("test") if isinstance(prints, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def choose(what: str | None) -> tuple[Shelf, str]:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,7 +12,9 @@ import torch
 from PIL import Image
 
 import convscope
+from convscope.errors import DataError
 from convscope.lab.binary import pack, unpack
+from convscope.lab.shelf import Shelf
 
 SEVEN = [[[30, 30], [80, 30], [50, 90]]]
 
@@ -207,3 +211,22 @@ def test_damaged_runs_are_left_out_and_say_why(lab, digits_run):
     finally:
         for path in (*folder.iterdir(), folder):
             path.rmdir() if path.is_dir() else path.unlink()
+
+
+def test_new_weights_of_a_run_do_not_make_its_images_be_read_again(lab, digits_run, tmp_path):
+    """A run under way saves its weights after every epoch; only what changed is read again."""
+    shutil.copytree(lab.runs / digits_run, tmp_path / "copy")
+    shelf = Shelf(tmp_path)
+    first = shelf.open("copy")
+    weights = tmp_path / "copy" / "model.safetensors"
+    assert shelf.open("copy") is first
+    images = first.images
+    os.utime(weights, ns=(1, 1))
+    second = shelf.open("copy")
+    assert second.model is not first.model
+    assert second.images is images
+    environment = tmp_path / "copy" / "environment.json"  # another run took its place: its images are read and checked
+    environment.write_text(environment.read_text().replace(images.fingerprint, "another"))
+    os.utime(weights, ns=(2, 2))
+    with pytest.raises(DataError, match="are not those that copy was tested on"):
+        _ = shelf.open("copy").images

@@ -41,7 +41,7 @@ def test_every_text_is_used_and_every_used_text_exists():
     code = "\n".join(path.read_text() for path in STATIC.rglob("*.js"))
     for name in TEXTS:
         for key in catalogue("en", name):
-            if name.stem != "common":
+            if name.stem not in ("common", "phrases"):  # keys that are made up of others; sentences that are recognised
                 assert re.search(rf"\b{name.stem}\.(\$|{key}\b)|\$\{{room\.id\}}\.{key}", code), f"{name}: {key}"
     for file, key in re.findall(r'\bt\("([a-z]+)\.([a-z_0-9]+)"', code):
         assert key in catalogue("en", f"{file}.json"), f"{file}.{key}"

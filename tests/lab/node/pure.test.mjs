@@ -107,3 +107,12 @@ test("tensors: resized, changed, and which kernel reads which channel", async ()
   assert.deepEqual(settle(state).bias, [7, 0]);
   assert.deepEqual(taps(1, 2, { kernel_size: [1, 2], stride: [2, 1], dilation: [1, 3] }), [[2, 2], [2, 5]]);
 });
+
+test("sentences of the server are said in another language, places and all", async () => {
+  const { phrasebook } = await load("core/phrases.js");
+  const say = phrasebook({ a: "it is made for {n} (not {m})", b: "{what} is complete", c: "{e} (cancels)" }, { a: "为 {n}，非 {m}", b: "{what} 完整", c: "{e}（相消）" });
+  assert.equal(say("it is made for 3 (not 5)"), "为 3，非 5");
+  assert.equal(say("1e-12 (cancels) is complete"), "1e-12（相消） 完整");
+  assert.equal(say("it is made for 3"), null);
+  assert.equal(say(""), null);
+});

@@ -27,6 +27,11 @@ export function rich(text) {
   return text.split("`").map((part, i) => (i % 2 ? h("code", { lang: "en" }, part) : part));
 }
 
+// A sentence of the server, {text, lang} as t.said() gives it, as an element.
+export function sentence(tag, props, { text, lang }) {
+  return h(tag, { ...props, lang }, text);
+}
+
 // Replace what `parent` shows, keeping the focus on the element with the same data-key where there is one.
 export function show(parent, ...children) {
   const focused = parent.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;

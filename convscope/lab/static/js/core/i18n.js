@@ -1,5 +1,7 @@
 // Two catalogues, one file a room and language. A key is "file.key"; PyTorch's names stay as they are.
 
+import { phrasebook } from "./phrases.js";
+
 export const LANGUAGES = { en: "English", zh: "中文" };
 
 const texts = new Map(); // "en/shapes" → {key: text}
@@ -16,21 +18,28 @@ export function choose(lang) {
 }
 
 export async function load(lang, ...files) {
-  const missing = files.filter((file) => !texts.has(`${lang}/${file}`));
+  const wanted = [...files.map((file) => `${lang}/${file}`), ...(lang === "en" ? [] : ["en/phrases", `${lang}/phrases`])];
   await Promise.all(
-    missing.map(async (file) => {
-      const response = await fetch(new URL(`../../text/${lang}/${file}.json`, import.meta.url));
-      texts.set(`${lang}/${file}`, await response.json());
+    wanted.filter((path) => !texts.has(path)).map(async (path) => {
+      const response = await fetch(new URL(`../../text/${path}.json`, import.meta.url));
+      texts.set(path, await response.json());
     }),
   );
 }
 
-// t("common.shapes"), t("common.sum_of", {n: 9}). A missing key is a mistake and says so.
+// t("common.shapes"), t("common.sum_of", {n: 9}). A missing key is a mistake and says so. t.said(sentence) is for what the
+// server explains: {text, lang}, where lang is "en" for a sentence that only exists in English, such as an error's.
 export function translator(lang) {
-  return (key, values = {}) => {
+  const book = lang === "en" ? null : phrasebook(texts.get("en/phrases"), texts.get(`${lang}/phrases`));
+  const t = (key, values = {}) => {
     const [file, name] = key.split(".");
     const text = texts.get(`${lang}/${file}`)?.[name];
     if (text === undefined) throw new Error(`no text for ${key} in ${lang}`);
     return Array.isArray(text) ? text : text.replace(/\{(\w+)\}/g, (_, word) => values[word]);
   };
+  t.said = (sentence) => {
+    const text = book?.(sentence);
+    return text ? { text } : { text: sentence, lang: "en" };
+  };
+  return t;
 }

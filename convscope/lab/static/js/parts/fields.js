@@ -1,12 +1,12 @@
-// Labelled controls. Each returns {element, set(value)}; set never calls back.
+// Labelled controls. Each returns {element, set(value)}; set never calls back. `Words between backticks` in a label are code.
 
-import { h } from "../core/dom.js";
+import { h, rich } from "../core/dom.js";
 
 let serial = 0;
 
 function labelled(label, input, extra = "") {
   input.id ||= `field-${++serial}`;
-  return h("div", { class: `field ${extra}` }, h("label", { for: input.id }, label), input);
+  return h("div", { class: `field ${extra}` }, h("label", { for: input.id }, rich(label)), input);
 }
 
 // A whole number in [min, max]. What is not one is shown as invalid and not reported.
@@ -41,7 +41,7 @@ export function select(label, { options, testid, onchange }) {
 // On or off.
 export function toggle(label, { testid, onchange }) {
   const input = h("input", { type: "checkbox", "data-testid": testid, onchange: () => onchange(input.checked) });
-  return { element: h("label", { class: "field toggle" }, input, h("span", {}, label)), set: (value) => { input.checked = value; } };
+  return { element: h("label", { class: "field toggle" }, input, h("span", {}, rich(label))), set: (value) => { input.checked = value; } };
 }
 
 // What the user is just typing is not overwritten.

@@ -86,9 +86,9 @@ export function ledger(t, { testid = "ledger", onterm = () => {} } = {}) {
   }
 
   function factor(x) {
-    const where = name(x.tensor, x.index);
-    if (!x.padding) return h("code", {}, where);
-    return [h("code", {}, where), " ", h("small", {}, x.copy_of ? t("common.copied_from", { cell: x.copy_of.join(",") }) : t("common.padding"))];
+    const where = h("code", {}, x.tensor, h("wbr"), name("", x.index)); // narrow columns break it there
+    if (!x.padding) return where;
+    return [where, " ", h("small", {}, x.copy_of ? t("common.copied_from", { cell: x.copy_of.join(",") }) : t("common.padding"))];
   }
 
   function value(x) {

@@ -6,13 +6,13 @@ import { num } from "../core/format.js";
 import { stepTo } from "../core/roving.js";
 import { isDark, onTheme } from "../core/theme.js";
 
-// options: label, testid, width (CSS pixels), spoken(r, c, value), onat(r, c, how: "focus" | "hover" | "leave" | "pin").
+// options: label, testid, width (pixels of a page with 16 px type), spoken(r, c, value), onat(r, c, how: "focus" | "hover" | "leave" | "pin").
 // draw({rows, columns, values, limit?, low?, high?, rgb?}): with low/high it is grey, with rgb values are 3 planes in 0…1.
 export function map({ label, testid, width = 160, spoken, onat = null }) {
   const canvas = h("canvas", { width: 0, height: 0, "aria-hidden": "true" });
   const cursor = h("span", { class: "cursor", hidden: true });
   const box = h("span", { class: "window", hidden: true });
-  const element = h("div", { class: "map", "data-testid": testid, role: "img", "aria-label": label, style: { "--width": `${width}px` } }, canvas, box, cursor);
+  const element = h("div", { class: "map", "data-testid": testid, role: "img", "aria-label": label, style: { "--width": `${width / 16}rem` } }, canvas, box, cursor);
   let data = null;
   let at = [0, 0];
 

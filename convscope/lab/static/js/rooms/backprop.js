@@ -1,7 +1,8 @@
 // Room 2: type an expression or a net; one slider runs forward, caching values, and then backward: upstream × local.
 
 import { line, STALE } from "../core/api.js";
-import { h, rich, say, show } from "../core/dom.js";
+import { h, rich, say, sentence, show } from "../core/dom.js";
+import { minus } from "../core/format.js";
 import { number, select, text } from "../parts/fields.js";
 import { stepper } from "../parts/stepper.js";
 import { graph } from "./backprop/graph.js";
@@ -33,7 +34,7 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
     net: field("net", t("backprop.net"), "net"), input: field("input", t("backprop.input"), "input"), target: field("target", t("backprop.target"), "target"),
   };
   const loss = select(t("backprop.loss"), { testid: "loss", options: ["mse", "mae", "cross-entropy"].map((l) => [l, l]), onchange: (value) => restart({ loss: value }) });
-  const seed = number("seed", { testid: "seed", max: 999999, onchange: (value) => restart({ seed: value }) });
+  const seed = number("`seed`", { testid: "seed", max: 999999, onchange: (value) => restart({ seed: value }) });
   const again = number(t("backprop.passes"), { testid: "passes", min: 1, max: 3, onchange: (value) => set({ passes: value }) });
   const forExpression = h("div", { class: "line whole" }, fields.expression.element, fields.values.element);
   const forNet = h("div", { class: "line whole" }, fields.net.element, fields.input.element, fields.target.element, loss.element, seed.element);
@@ -61,7 +62,7 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
       if (found === STALE) return;
       [answer, asked] = [found, key];
       show(figure, steps.element, told, drawing);
-      show(panel, known, h("p", { class: "hint", lang: "en", "data-testid": "check" }, answer.check));
+      show(panel, known, sentence("p", { class: "hint", "data-testid": "check" }, t.said(answer.check)));
       script(answer.script);
     }
     const taken = Math.min(now.step, answer.steps.length);
@@ -74,7 +75,7 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
     follow(step);
     show(told, tell(step));
     show(known, table(seen));
-    if (step) say(`${step.text}. ${step.given.map((given) => `${answer.boxes[given.input].label}: ${given.text}`).join(". ")}`);
+    if (step) say(`${t.said(step.text).text}. ${step.given.map((given) => `${answer.boxes[given.input].label}: ${given.text}`).join(". ")}`);
   }
 
   // Keep the box of the present step in sight.
@@ -87,26 +88,29 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
 
   function tell(step) {
     if (!step) return h("p", { class: "hint" }, rich(t("backprop.start")));
+    const { remark } = answer.boxes[step.node];
     const phase = t(`backprop.${step.phase}`, { n: step.backward_pass });
     return [
-      h("p", {}, h("strong", {}, phase), " ", h("span", { class: "code", lang: "en" }, step.text)),
+      h("p", {}, h("strong", {}, phase), " ", sentence("span", { class: "code" }, t.said(step.text))),
       step.given.length > 0 && h("ul", {}, step.given.map((given) => h("li", {},
         h("code", {}, `∂/∂${answer.boxes[given.input].label} += ${given.formula}`), h("span", { class: "code" }, ` : ${given.text}`),
-        h("span", { class: "hint" }, ` ${t("backprop.sofar", { value: given.accumulated.text })}`)))),
+        h("span", { class: "hint" }, ` ${t("backprop.sofar", { value: minus(given.accumulated.text) })}`),
+        given.note && [" · ", sentence("span", { class: "hint" }, t.said(given.note))]))),
+      remark && sentence("p", { class: "hint" }, t.said(remark)),
     ];
   }
 
   function table({ known: values, gradients, cached }) {
     const heads = ["node", "operation", "value", "kept", "local", "gradient"];
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("backprop.table") }, h("table", { class: "walk" },
-      h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, t(`backprop.${key}`))))),
+      h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col", class: key === "value" || key === "gradient" ? "n" : null }, t(`backprop.${key}`))))),
       h("tbody", {}, answer.boxes.map((box, i) => h("tr", {},
         h("th", { scope: "row" }, box.label),
         h("td", { class: "code" }, box.kind === "operation" ? box.formula : t(`backprop.${box.kind}`), box.numbers && h("span", { class: "hint" }, ` = ${box.numbers}`)),
-        h("td", { class: "n code" }, values[i] ? box.value.text : "—"),
+        h("td", { class: "n code" }, values[i] ? minus(box.value.text) : "—"),
         h("td", {}, cached.has(i) ? "●" : ""),
         h("td", { class: "code hint" }, values[i] ? box.locals.map((local) => h("div", {}, local)) : ""),
-        h("td", { class: "n code" }, !box.requires_grad ? "" : gradients[i] ? gradients[i].text : "—"))))));
+        h("td", { class: "n code" }, !box.requires_grad ? "" : gradients[i] ? minus(gradients[i].text) : "—"))))));
   }
 
   return { update, leave: () => steps.stop() };

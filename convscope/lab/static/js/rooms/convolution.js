@@ -49,16 +49,16 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
     } }),
     height: number("H", { testid: "height", min: 1, max: 12, onchange: (n) => set({ input: resize(state().input, sizes(state().input).with(1, n)) }) }),
     width: number("W", { testid: "width", min: 1, max: 12, onchange: (n) => set({ input: resize(state().input, sizes(state().input).with(2, n)) }) }),
-    in_channels: number("in_channels", { testid: "in_channels", min: 1, max: 12, onchange: (n) => change({ in_channels: n }) }),
-    out_channels: number("out_channels", { testid: "out_channels", min: 1, max: 8, onchange: (n) => change({ out_channels: n, at: state().at.with(0, Math.min(n - 1, state().at[0])) }) }),
-    groups: number("groups", { testid: "groups", min: 1, max: 12, onchange: (n) => change({ groups: n }) }),
+    in_channels: number("`in_channels`", { testid: "in_channels", min: 1, max: 12, onchange: (n) => change({ in_channels: n }) }),
+    out_channels: number("`out_channels`", { testid: "out_channels", min: 1, max: 8, onchange: (n) => change({ out_channels: n, at: state().at.with(0, Math.min(n - 1, state().at[0])) }) }),
+    groups: number("`groups`", { testid: "groups", min: 1, max: 12, onchange: (n) => change({ groups: n }) }),
   };
   const pair = (key, min) => [0, 1].map((axis) =>
     number(["H", "W"][axis], { testid: `${key}-${axis}`, min, max: 20, onchange: (n) => change({ [key]: state()[key].with(axis, n) }) }));
   const pairs = { kernel_size: pair("kernel_size", 1), stride: pair("stride", 1), padding: pair("padding", 0), dilation: pair("dilation", 1) };
-  const same = toggle("padding=\"same\"", { testid: "same", onchange: (on) => set({ same: on }) });
-  const bias = toggle("bias", { testid: "bias", onchange: (on) => set({ bias: on ? state().weight.map(() => 1) : null }) });
-  const mode = select("padding_mode", { testid: "padding_mode", options: ["zeros", "reflect", "replicate", "circular"].map((m) => [m, m]), onchange: (m) => set({ padding_mode: m }) });
+  const same = toggle("`padding=\"same\"`", { testid: "same", onchange: (on) => set({ same: on }) });
+  const bias = toggle("`bias`", { testid: "bias", onchange: (on) => set({ bias: on ? state().weight.map(() => 1) : null }) });
+  const mode = select("`padding_mode`", { testid: "padding_mode", options: ["zeros", "reflect", "replicate", "circular"].map((m) => [m, m]), onchange: (m) => set({ padding_mode: m }) });
   const source = select(t("convolution.source"), { testid: "source", options: [["", t("convolution.own")], ...["digit", "china", "flower", "drawing"].map((p, i) => [p, t("convolution.pictures")[i]])],
     onchange: (name) => change({ picture: name, in_channels: name === "" ? state().input.length : name === "digit" || name === "drawing" ? 1 : 3, at: [0, 0, 0] }) });
   const sheet = drawing(t, { ondraft: (strokes) => set({ ink: write(strokes) }), onink: (ink) => set({ ink }), onpen: (pen) => set({ pen }) });

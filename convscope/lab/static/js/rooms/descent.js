@@ -23,10 +23,10 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
   let base = null;
   const whole = (key, min, max, label = t(`descent.${key}`)) => number(label, { testid: key, min, max, onchange: (n) => set({ [key]: n, ...(key.startsWith("count") ? {} : { at: 0 }) }) });
   const fields = {
-    samples: whole("samples", 4, 400), batch_size: whole("batch_size", 2, 399, "batch_size"), epochs: whole("epochs", 1, 100), seed: whole("seed", 0, 999999, "seed"),
-    count_samples: whole("count_samples", 1, 1e12), count_batch_size: whole("count_batch_size", 1, 1e12, "batch_size"),
+    samples: whole("samples", 4, 400), batch_size: whole("batch_size", 2, 399, "`batch_size`"), epochs: whole("epochs", 1, 100), seed: whole("seed", 0, 999999, "`seed`"),
+    count_samples: whole("count_samples", 1, 1e12), count_batch_size: whole("count_batch_size", 1, 1e12, "`batch_size`"),
   };
-  const lr = text("lr", { testid: "lr", onchange: (value) => {
+  const lr = text("`lr`", { testid: "lr", onchange: (value) => {
     const rate = Number(value);
     lr.input.setAttribute("aria-invalid", String(!(rate > 0 && rate <= 10)));
     if (rate > 0 && rate <= 10) set({ lr: rate, at: 0 });
@@ -35,7 +35,7 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
   const names = ["stochastic", "mini", "full"].map((key) => t(`descent.${key}`));
   const regime = select(t("descent.regime"), { testid: "regime", options: names.map((name, k) => [String(k), name]), onchange: (k) => set({ regime: Number(k) }) });
   const axis = select(t("descent.axis"), { testid: "axis", options: ["updates", "samples", "seconds"].map((a) => [a, t(`descent.axis_${a}`)]), onchange: (a) => set({ axis: a, at: 0 }) });
-  const drop = toggle("drop_last", { testid: "drop_last", onchange: (on) => set({ drop_last: on }) });
+  const drop = toggle("`drop_last`", { testid: "drop_last", onchange: (on) => set({ drop_last: on }) });
   controls.append(...["samples", "batch_size", "epochs"].map((key) => fields[key].element), lr.element, fields.seed.element, regime.element, axis.element);
 
   const steps = stepper(t, { label: t("descent.way"), pace: 60, onstep: (at) => set({ at }) });
@@ -112,7 +112,7 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
   function table() {
     const heads = ["regimes", "batch", "axis_updates", "axis_samples", "milliseconds", "end", "mean_angle", "detour"];
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("descent.table") }, h("table", { class: "walk" },
-      h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, t(`descent.${key}`))))),
+      h("thead", {}, h("tr", {}, heads.map((key, i) => h("th", { scope: "col", class: i ? "n" : null }, t(`descent.${key}`))))),
       h("tbody", {}, answer.paths.map(({ regime: one }, k) => h("tr", { "data-testid": `regime-${k}` }, h("th", { scope: "row", class: `name k${k}` }, names[k]),
         [one.batch_size, one.updates, one.samples].map((n) => h("td", { class: "n", "data-value": n }, count(n))),
         [one.seconds * 1000, one.loss, one.angle, one.detour].map((n, i) => h("td", { class: "n", "data-value": n }, i === 2 ? `${num(Math.round(n * 100) / 100)}°` : num(n, i === 1 ? 5 : 3))))))));

@@ -1,7 +1,7 @@
 // Room 1: three losses of numbers beside each other, cross entropy step by step, and two traps.
 
 import { line, STALE } from "../core/api.js";
-import { h, rich, say, show } from "../core/dom.js";
+import { h, rich, say, sentence, show } from "../core/dom.js";
 import { formula, num } from "../core/format.js";
 import { chart } from "../parts/chart.js";
 import { number, toggle } from "../parts/fields.js";
@@ -63,7 +63,7 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
       cells: Object.fromEntries(["difference", "square", "absolute", "mse", "l2", "mae"].map((name) => [name, h("td", { class: "n", "data-testid": `${name}-${i}` })])),
     }));
     show(pairs, h("table", { class: "losses" },
-      h("thead", {}, h("tr", {}, ["", t("losses.predictions"), t("losses.targets"), "ŷ − y", "(ŷ − y)²", "|ŷ − y|", "∂MSE/∂ŷ", "∂L2/∂ŷ", "∂MAE/∂ŷ"].map((text) => h("th", { scope: "col" }, text)))),
+      h("thead", {}, h("tr", {}, ["", t("losses.predictions"), t("losses.targets"), "ŷ − y", "(ŷ − y)²", "|ŷ − y|", "∂MSE/∂ŷ", "∂L2/∂ŷ", "∂MAE/∂ŷ"].map((text, i) => h("th", { scope: "col", class: i > 2 ? "n" : null }, text)))),
       h("tbody", {}, rows.map((row, i) => h("tr", {}, h("th", { scope: "row" }, `${i}`), h("td", {}, row.prediction.element), h("td", {}, row.target.element), Object.values(row.cells))))));
     scores = now.logits.map((_, k) => ({
       pick: h("input", { type: "radio", name: "klass", "aria-label": t("losses.class", { k }), "data-testid": `class-${k}`, onchange: () => set({ klass: k }) }),
@@ -71,7 +71,7 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
       cells: Object.fromEntries(["shifted", "exponential", "probability", "gradient"].map((name) => [name, h("td", { class: "n", "data-testid": `${name}-${k}` })])),
     }));
     show(softmax, h("table", { class: "losses" },
-      h("thead", {}, h("tr", {}, [t("losses.klass"), t("losses.scores"), "z − max", "exp", "softmax p", "∂/∂z"].map((text) => h("th", { scope: "col" }, text)))),
+      h("thead", {}, h("tr", {}, [t("losses.klass"), t("losses.scores"), "z − max", "exp", "softmax p", "∂/∂z"].map((text, i) => h("th", { scope: "col", class: i > 1 ? "n" : null }, text)))),
       h("tbody", {}, scores.map((row, k) => h("tr", {}, h("td", {}, h("label", { class: "pick" }, row.pick, ` ${k}`)), h("td", {}, row.logit.element), Object.values(row.cells))))));
   }
 
@@ -91,7 +91,7 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
         put(row.cells[name], slope, bar(slope, steep));
       }
     });
-    show(warned, regression.mse.warnings.map((text) => h("p", { lang: "en" }, text)));
+    show(warned, regression.mse.warnings.map((text) => sentence("p", {}, t.said(text))));
     show(values, Object.entries(NAMES).map(([name, text]) => total(name, text, CALLS[name], regression[name])));
     show(curves, chart(t, { label: t("losses.curves", { i: now.at }), x: `ŷ[${now.at}]`, y: t("losses.loss"), mark: now.prediction[now.at], testid: "curves",
       series: Object.entries(NAMES).map(([name, text], kind) => ({ name: text, kind, points: along.map((x, k) => [x, lines[name][k]]) })) }));
@@ -112,7 +112,7 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
     });
     show(withBug, now.twice && [
       h("p", {}, rich(t("losses.bug", { right: num(right.value), wrong: num(wrong.value) }))),
-      wrong.warnings.map((text) => h("p", { lang: "en" }, text)),
+      wrong.warnings.map((text) => sentence("p", {}, t.said(text))),
     ].flat());
     const p = one.probabilities[now.klass];
     show(entropy, h("div", { class: "loss-value" }, h("h3", {}, "cross entropy", " ", h("code", {}, "cross_entropy")),

@@ -41,8 +41,8 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
   const dims = ["C", "H", "W"].map((name, axis) => number(name, { testid: `size-${axis}`, min: 1, max: [4, 12, 12][axis], onchange: (n) => change({ input: resize(state().input, sizes(state().input).with(axis, n)), at: [0, 0, 0] }) }));
   const pair = (key, min) => [0, 1].map((axis) => number(["H", "W"][axis], { testid: `${key}-${axis}`, min, max: 12, onchange: (n) => change({ [key]: state()[key].with(axis, n) }) }));
   const pairs = { kernel_size: pair("kernel_size", 1), stride: pair("stride", 1), padding: pair("padding", 0), dilation: pair("dilation", 1) };
-  const ceil = toggle("ceil_mode", { testid: "ceil_mode", onchange: (on) => change({ ceil_mode: on }) });
-  const include = toggle("count_include_pad", { testid: "count_include_pad", onchange: (on) => set({ count_include_pad: on }) });
+  const ceil = toggle("`ceil_mode`", { testid: "ceil_mode", onchange: (on) => change({ ceil_mode: on }) });
+  const include = toggle("`count_include_pad`", { testid: "count_include_pad", onchange: (on) => set({ count_include_pad: on }) });
   const backward = toggle(t("pooling.backward"), { testid: "backward", onchange: (on) => set({ backward: on, at: [state().at[0], 0, 0] }) });
   const boxes = Object.fromEntries(Object.entries(pairs).map(([name, two]) => [name, h("fieldset", {}, h("legend", {}, h("code", {}, name)), two.map((one) => one.element))]));
   const size = h("fieldset", {}, h("legend", {}, t("pooling.size")), dims.map((one) => one.element));

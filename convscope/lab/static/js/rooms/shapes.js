@@ -1,7 +1,7 @@
 // Room 6: the shape after every layer. The chain is edited as text or block by block in the table itself.
 
 import { line, STALE } from "../core/api.js";
-import { h, rich, show } from "../core/dom.js";
+import { h, rich, sentence, show } from "../core/dom.js";
 import { count, formula, shape } from "../core/format.js";
 import { number, select, text } from "../parts/fields.js";
 import { volumes } from "./shapes/volumes.js";
@@ -48,7 +48,7 @@ export function mount({ controls, figure, ledger, script, t, say, set, state }) 
   }
 
   function spoken(answer) {
-    if (answer.failure) return `${answer.failure.name}: ${answer.failure.problem}`;
+    if (answer.failure) return `${answer.failure.name}: ${t.said(answer.failure.problem).text}`;
     if (answer.fed?.diagnosis) return `${answer.fed.failed}: ${answer.fed.diagnosis.message}`;
     return t("shapes.fits", { shape: shape(answer.lines.at(-1).output), parameters: count(answer.parameters) });
   }
@@ -72,10 +72,10 @@ export function mount({ controls, figure, ledger, script, t, say, set, state }) 
     return h("div", { class: "refusal", role: "group", "aria-label": t("shapes.refused"), "data-testid": "refusal" },
       h("p", { class: "where" }, h("strong", {}, name), " ", h("code", {}, layer)),
       pytorch && h("blockquote", { lang: "en", "data-testid": "pytorch-words" }, h("cite", {}, "PyTorch"), pytorch),
-      h("p", { lang: "en" }, formula(problem)), help && h("p", { class: "hint", lang: "en" }, help),
+      sentence("p", {}, narrow(t.said(problem))), help && sentence("p", { class: "hint" }, t.said(help)),
       mends.length > 0 && h("div", { class: "mends" }, h("span", {}, t("common.mend")),
         mends.map(([what, whole, patch], i) =>
-          h("button", { "data-testid": `mend-${i}`, "data-key": `mend-${i}`, class: whole ? "" : "part", title: whole ? null : t("shapes.partly"), onclick: () => set(patch) }, what))));
+          h("button", { "data-testid": `mend-${i}`, "data-key": `mend-${i}`, class: whole ? "" : "part", title: whole ? null : t("shapes.partly"), onclick: () => set(patch) }, t.said(what).text))));
   }
 
   function table(answer) {
@@ -86,7 +86,7 @@ export function mount({ controls, figure, ledger, script, t, say, set, state }) 
         h("th", { scope: "row" }, row.name), h("td", {}, editor(answer.layers, i, row.name)),
         h("td", { class: "n", "data-value": row.output.join() }, shape(row.output)),
         fed && h("td", { class: "n", "data-testid": `fed-${row.name}` }, fed.outputs[row.name] ? `(${fed.outputs[row.name].join(", ")})` : fed.failed === row.name ? "✗" : "—"),
-        h("td", { class: "formula" }, formula(row.formula)),
+        h("td", { class: "formula" }, formula(t.said(row.formula).text)),
         h("td", { class: "n", "data-value": row.parameters }, count(row.parameters)),
         h("td", { class: "n", "data-value": row.multiply_adds }, count(row.multiply_adds))));
     const failure = answer.failure;
@@ -94,14 +94,14 @@ export function mount({ controls, figure, ledger, script, t, say, set, state }) 
       for (let i = failure.index; i < answer.layers.length; i += 1) {
         rows.push(h("tr", { class: i === failure.index ? "bad" : "after", "data-testid": `row-${i}` },
           h("th", { scope: "row" }, i === failure.index ? failure.name : ""), h("td", {}, editor(answer.layers, i, `${i + 1}`)),
-          h("td", { class: "n" }, i === failure.index ? "✗" : "—"), h("td", { colspan: 3, lang: "en" }, i === failure.index ? formula(failure.problem) : "")));
+          h("td", { class: "n" }, i === failure.index ? "✗" : "—"), sentence("td", { colspan: 3 }, i === failure.index ? narrow(t.said(failure.problem)) : { text: "" })));
       }
     }
     rows.push(h("tr", { class: "total" }, h("th", { scope: "row" }, t("shapes.total")), h("td", { colspan: fed ? 4 : 3 }),
       h("td", { class: "n", "data-testid": "parameters", "data-value": answer.parameters }, count(answer.parameters)),
       h("td", { class: "n", "data-testid": "multiply-adds", "data-value": answer.multiply_adds }, count(answer.multiply_adds))));
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("shapes.table") },
-      h("table", { class: "shapes" }, h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, t(`shapes.${key}`))))), h("tbody", {}, rows)));
+      h("table", { class: "shapes" }, h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col", class: ["output", "fed", "parameters", "multiply_adds"].includes(key) ? "n" : null }, t(`shapes.${key}`))))), h("tbody", {}, rows)));
   }
 
   // One block: its text, and Alt with the arrows to move it, Alt+Delete to take it out; buttons do the same.
@@ -132,4 +132,9 @@ export function mount({ controls, figure, ledger, script, t, say, set, state }) 
   }
 
   return { update };
+}
+
+// A sentence with the narrow dot of products.
+function narrow({ text, lang }) {
+  return { text: formula(text), lang };
 }

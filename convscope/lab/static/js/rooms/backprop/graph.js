@@ -1,6 +1,7 @@
 // The graph: boxes with value and gradient, edges that carry what flows back.
 
 import { h, s } from "../../core/dom.js";
+import { minus } from "../../core/format.js";
 
 const LINE = 17;
 const MARGIN = 8;
@@ -21,7 +22,7 @@ export function graph(t, answer, now, step) {
 function node(t, { label, kind, formula, value, requires_grad, place: { x, y, width, height } }, known, gradient, cached, active) {
   const longest = Math.max(6, Math.floor((width - 20) / 7.3) - label.length - 2);
   const lines = (words, at, top, shown, name) => words.map((line, i) =>
-    s("text", { x: at, y: top + LINE * i, class: name, "data-testid": i ? null : `${name}-${label}`, "data-value": i ? null : shown?.number ?? "" }, line));
+    s("text", { x: at, y: top + LINE * i, class: name, "data-testid": i ? null : `${name}-${label}`, "data-value": i ? null : shown?.number ?? "" }, minus(line)));
   const left = x + 10;
   const right = x + width - 10;
   const top = y + 20;

@@ -38,14 +38,15 @@ export function verdict(t, { oncell }) {
     found = { run, names: evaluation.classes.map((row) => row.name), evaluation, worst };
     const { names } = found;
     const few = names.length <= MOST_CLASSES;
+    const longest = Math.max(...names.map((text) => text.length));
     if (few) paint();
     matrix.element.classList.toggle("small", names.length > 10);
     const [low, high] = evaluation.interval.map((p) => (100 * p).toFixed(2));
     show(element, h("h2", {}, t("train.where_wrong", { run })),
       h("p", { "data-testid": "verdict", "data-value": evaluation.accuracy }, t("train.accuracy_of", { p: (100 * evaluation.accuracy).toFixed(2), n: count(evaluation.images), low, high })),
       h("div", { class: "judged-pair" },
-        few && h("div", { class: "scroll" }, h("div", { class: "confusion", style: { "--n": names.length } }, h("p", { class: "hint" }, t("train.confusion_hint")),
-          h("div", { class: "columns", "aria-hidden": "true" }, names.map((text) => h("span", {}, text))), h("div", { class: "with-rows" }, h("div", { class: "rows", "aria-hidden": "true" }, names.map((text) => h("span", {}, text))), matrix.element))),
+        few && h("div", {}, h("p", { class: "hint" }, t("train.confusion_hint")), h("div", { class: "scroll" }, h("div", { class: "confusion", style: { "--n": names.length, "--names": `${0.2 + 0.5 * Math.min(10, longest)}rem` } },
+          h("div", { class: "columns", "aria-hidden": "true" }, names.map((text) => h("span", {}, text))), h("div", { class: "with-rows" }, h("div", { class: "rows", "aria-hidden": "true" }, names.map((text) => h("span", {}, text))), matrix.element)))),
         opened),
       h("h3", {}, t("train.worst")), worst.length ? pictures(found, worst) : h("p", {}, t("train.no_mistakes")));
     return true;
