@@ -6,6 +6,7 @@ in relative imports).
 
 import hashlib
 import mimetypes
+import re
 from collections.abc import Iterable
 from functools import cache
 from html import escape
@@ -80,9 +81,14 @@ def api_page(schema: dict[str, Any]) -> HTMLResponse:
             about = operation.get("description", "").partition("\n\n")[0]
             rows.append(
                 f"<tr><td><code>{method.upper()}</code></td><td><code>{escape(path)}</code></td>"
-                f"<td>{escape(about)}<br><small>{escape(_fields(operation, schema))}</small></td></tr>"
+                f"<td>{_code(escape(about))}<br><small>{escape(_fields(operation, schema))}</small></td></tr>"
             )
     return _filled("api.html", rows="\n".join(rows))
+
+
+def _code(text: str) -> str:
+    """``Words`` as code."""
+    return re.sub(r"``(.+?)``", r"<code>\1</code>", text)
 
 
 def _fields(operation: dict[str, Any], schema: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from .live import Trainer
 from .shelf import Shelf
 
 DEFAULT_PORT = 8765
+LAST_ANSWERS = 10.0  # seconds that requests under way may still take at the end
 
 
 def listen(host: str, port: int | None) -> socket.socket:
@@ -62,7 +63,8 @@ def serve(server: socket.socket, access: Access, browser: bool, shelf: Shelf | N
     torch.set_num_threads(1)  # one small image at a time: a second thread costs more than it brings
     app = create_app(access, shelf)
     config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
-    threading.Thread(target=warm, daemon=True).start()
+    warming = threading.Thread(target=warm)
+    warming.start()
     if browser:
         threading.Thread(target=webbrowser.open, args=(address(server, access) + room,), daemon=True).start()
     try:
@@ -71,3 +73,10 @@ def serve(server: socket.socket, access: Access, browser: bool, shelf: Shelf | N
         trainer: Trainer = app.state.trainer
         if trainer.live is not None and trainer.live.running:
             trainer.live.close()  # it saves its run
+        for thread in (warming, *_answering()):
+            thread.join(LAST_ANSWERS)
+
+
+def _answering() -> list[threading.Thread]:
+    """The threads of requests still under way: one that is in torch while the interpreter ends would abort it."""
+    return [thread for thread in threading.enumerate() if thread.name == "AnyIO worker thread"]

@@ -129,10 +129,10 @@ class Room:
     def settle(self):
         """Wait until what was just done has been answered and stands in the address.
 
-        The page's own clock is asked: on a loaded machine its pauses (150 ms after typing, 120 ms before the address
-        is written) are late, and a timer that is set after them is later still.
+        The page waits 150 ms after typing and then 120 ms before it writes the address. These timers here are set
+        after those and are due later, so they also fire later, on however slow a machine.
         """
-        self.page.evaluate("() => new Promise(resume => setTimeout(resume, 300))")
+        self.page.evaluate("() => new Promise(resume => setTimeout(() => setTimeout(resume, 130), 160))")
         return self.ready()
 
     def at(self, testid):
@@ -198,7 +198,7 @@ class Room:
 def shared_room(browser, lab):
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     yield Room(page, lab)
     context.close()
 

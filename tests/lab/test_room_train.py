@@ -9,6 +9,8 @@ import pytest
 import convscope
 from convscope.lab.binary import unpack
 
+from .conftest import Room, running_lab
+
 pytestmark = pytest.mark.browser
 
 ROOM = "/train?batch_size=100&lr=0.1&momentum=0.9&net=conv+4+5+stride%3D3+%7C+relu+%7C+linear"
@@ -79,7 +81,7 @@ def test_from_start_to_the_mistakes(room):
 
 
 def test_hold_step_and_go_on_with_keys_alone(room):
-    room.open(f"{ROOM}&epochs=4000")
+    room.open(f"{ROOM}&epochs=1000000")
     room.tab_to("start")
     room.press("Enter")
     status(room, "training")
@@ -113,13 +115,15 @@ def test_hold_step_and_go_on_with_keys_alone(room):
 
 
 def test_leaving_the_page_changes_nothing(room):
-    room.open(f"{ROOM}&epochs=4000")
+    room.open(f"{ROOM}&epochs=1000000")
     room.at("start").click()
     status(room, "training")
     before = state(room)["step"]
     room.page.goto("about:blank")
-    time.sleep(0.5)
-    assert state(room)["step"] > before
+    until = time.monotonic() + 60
+    while state(room)["step"] <= before:  # it goes on
+        assert time.monotonic() < until
+        time.sleep(0.02)
     assert state(room)["status"] == "training"
     room.open("/train")  # and whoever comes back sees it all
     status(room, "training")
@@ -175,3 +179,23 @@ def test_trouble_is_told_in_words(room):
     room.at("net").fill("conv 4 5 | pool 2 | linear")
     room.page.wait_for_selector('[data-testid="problem"]:empty', state="attached")
     room.script()
+
+
+def test_a_lab_that_is_gone_is_told_in_words(browser, tmp_path):
+    """The server dies with a run under way: the page says so, and what to do."""
+    with running_lab(tmp_path / "runs") as lab:
+        page = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US").new_page()
+        room = Room(page, lab).open(ROOM)
+        page.route("**/api/**", lambda route: route.abort())
+        room.at("lr").fill("0.2")
+        page.wait_for_selector('[data-testid="problem"]:has-text("The lab does not answer")')
+        page.unroute_all()
+        room.at("lr").fill("0.3")
+        page.wait_for_selector('[data-testid="problem"]:empty', state="attached")
+        room.at("start").click()
+        status(room, "training")
+        page.goto("about:blank")
+        page.route("**/api/train/events*", lambda route: route.abort())
+        page.goto(f"{lab.url}/#{ROOM}")
+        page.wait_for_selector('[data-testid="problem"]:has-text("start the lab again")')
+        page.context.close()

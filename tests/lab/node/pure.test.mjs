@@ -116,3 +116,16 @@ test("sentences of the server are said in another language, places and all", asy
   assert.equal(say("it is made for 3"), null);
   assert.equal(say(""), null);
 });
+
+test("what a page keeps of a long run is bounded, and new points take the place of old ones", async () => {
+  globalThis.document = { querySelector: () => ({ content: "" }) };
+  const { kept, merge } = await load("rooms/train/live.js");
+  assert.deepEqual(merge([[1, 5], [2, 6]], [[2, 7], [3, 8]]), [[1, 5], [2, 7], [3, 8]]);
+  assert.deepEqual(merge([[1, 5]], []), [[1, 5]]);
+  let points = [];
+  for (let step = 1; step <= 30000; step += 10) points = merge(points, Array.from({ length: 10 }, (_, i) => [step + i, 0]));
+  assert.ok(points.length <= 4000);
+  assert.deepEqual(points[0], [1, 0]);
+  assert.deepEqual(points.slice(-2000), Array.from({ length: 2000 }, (_, i) => [28001 + i, 0]));
+  assert.equal(kept([1, 2, 3]).length, 3);
+});

@@ -10,7 +10,7 @@ import { frame } from "./parts/frame.js";
 
 const top = document.getElementById("top");
 const main = document.getElementById("room");
-let current = null; // {id, defaults, state, view, part, t}
+let current = null; // {id, defaults, state, view, parts, t}
 let writing;
 let turn = 0; // counts enter() and update(): what comes late is dropped
 
@@ -33,7 +33,7 @@ async function enter() {
   drawTop(t, lang, room);
   document.title = `${t(`common.${room.id}`)} · convscope lab`;
   const parts = frame(main, t, room, link);
-  const self = { id: room.id, defaults: module.defaults, state: decode(query, module.defaults), parts, view: {} };
+  const self = { id: room.id, defaults: module.defaults, state: decode(query, module.defaults), parts, t, view: {} };
   current = self;
   const set = (patch) => {
     if (current !== self) return;
@@ -42,7 +42,7 @@ async function enter() {
     writing = setTimeout(write, 120); // browsers throttle pages that write the address at every key
     return update();
   };
-  self.view = module.mount({ ...parts, t, say, lang, set, state: () => self.state, fail: (error) => complain(error, self) });
+  self.view = module.mount({ ...parts, t, say, lang, set, state: () => self.state, fail: (error) => complain(error, self), found: () => self === current && show(parts.problem) });
   await update();
 }
 
@@ -63,8 +63,9 @@ async function update() {
 function complain(error, self) {
   if (!(error instanceof ApiError)) throw error;
   if (self !== current) return;
-  show(self.parts.problem, h("pre", {}, error.message), error.help && h("p", {}, error.help));
-  say(error.message);
+  const words = error.status ? error.message : self.t("common.no_answer");
+  show(self.parts.problem, h("pre", {}, words), error.help && h("p", {}, error.help));
+  say(words);
 }
 
 function write() {

@@ -1,4 +1,5 @@
-// Questions to the server. An error of the project arrives as an ApiError with the command line's words.
+// Questions to the server. An error of the project arrives as an ApiError with the command line's words; one without a
+// status means that nobody answers.
 
 const token = document.querySelector('meta[name="convscope-token"]').content;
 
@@ -14,7 +15,9 @@ export async function ask(path, body, signal) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const request = { method: body === undefined ? "GET" : "POST", headers, signal };
   if (body !== undefined) request.body = JSON.stringify(body);
-  const response = await fetch(path, request);
+  const response = await fetch(path, request).catch((error) => {
+    throw signal?.aborted ? error : new ApiError(0);
+  });
   if (!response.ok) throw new ApiError(response.status, await response.json().catch(() => ({ error: response.statusText })));
   return response.headers.get("content-type").startsWith("application/json") ? response.json() : response.arrayBuffer();
 }

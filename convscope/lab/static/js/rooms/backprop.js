@@ -37,8 +37,8 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
   const seed = number("`seed`", { testid: "seed", max: 999999, onchange: (value) => restart({ seed: value }) });
   const again = number(t("backprop.passes"), { testid: "passes", min: 1, max: 3, onchange: (value) => set({ passes: value }) });
   const forExpression = h("div", { class: "line whole" }, fields.expression.element, fields.values.element);
-  const forNet = h("div", { class: "line whole" }, fields.net.element, fields.input.element, fields.target.element, loss.element, seed.element);
-  controls.append(mode.element, again.element, forExpression, forNet,
+  const forNet = h("div", { class: "line" }, fields.net.element, fields.input.element, fields.target.element);
+  controls.append(mode.element, again.element, loss.element, seed.element, forExpression, forNet,
     h("p", { class: "examples" }, t("backprop.try"), " ", EXAMPLES.map((example, i) =>
       h("button", { class: "quiet", "data-testid": `example-${i}`, onclick: () => set({ ...defaults, ...example }) }, t("backprop.examples")[i]))));
 
@@ -54,7 +54,7 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
     loss.set(now.loss);
     seed.set(now.seed);
     forExpression.hidden = now.mode !== "expression";
-    forNet.hidden = now.mode !== "net";
+    loss.element.hidden = seed.element.hidden = forNet.hidden = now.mode !== "net";
     const { step: _, ...body } = now;
     const key = JSON.stringify(body);
     if (key !== asked) {

@@ -115,13 +115,13 @@ export function mount({ controls, figure, ledger: panel, script, t, set, state }
       wrong.warnings.map((text) => sentence("p", {}, t.said(text))),
     ].flat());
     const p = one.probabilities[now.klass];
-    show(entropy, h("div", { class: "loss-value" }, h("h3", {}, "cross entropy", " ", h("code", {}, "cross_entropy")),
+    show(entropy, h("div", { class: "loss-value" }, h("h3", {}, t("losses.cross_entropy"), " ", h("code", {}, "cross_entropy")),
       h("p", { class: "formula" }, `−log p[${now.klass}] = −log ${num(p)}`),
       h("p", { class: "big", "data-testid": "cross-entropy", "data-value": (now.twice ? wrong : right).value }, num((now.twice ? wrong : right).value, 6)), check(t, now.twice ? wrong : right)));
   }
 
   function total(name, text, call, one) {
-    return h("div", { class: "loss-value" }, h("h3", {}, text, " ", h("code", {}, call)), h("p", { class: "formula" }, formula(one.formula)),
+    return h("div", { class: "loss-value" }, h("h3", {}, text, " ", h("code", {}, call)), h("p", { class: "formula" }, formula(one.formula.replace(/… ([\d,]+) more …/g, (_, n) => t("losses.more", { n })))),
       h("p", { class: "big", "data-testid": name, "data-value": one.value }, num(one.value, 6)), check(t, one));
   }
 

@@ -17,7 +17,7 @@ export const defaults = { ...choices, probe: 0, over: [], run: "", cell: [] };
 const CHARTS = 1000; // ms between two drawings of the curves while a run goes on
 const WORDS = 5000; // ms between two spoken remarks
 
-export function mount({ controls, figure, ledger, script, t, set, state, fail }) {
+export function mount({ controls, figure, ledger, script, t, set, state, fail, found }) {
   const writing = line();
   const cache = new Map(); // name → curves of a run in the folder
   let runs = [];
@@ -28,6 +28,7 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
   let listed = ""; // what the list of runs and the table of epochs show now
   let tabled = "";
   let over = false; // whether the room has been left
+  let lost = false; // whether nobody answers
 
   const form = recipeControls(t, { set });
   const stand = status(t, { act: (name) => act(name).catch(fail) });
@@ -41,7 +42,7 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
   const rows = h("div");
   const table = h("details", { class: "twin", ontoggle: () => drawTable() }, h("summary", { "data-testid": "as-table" }, t("common.as_table")), rows);
   const norms = h("div", { class: "plot" });
-  const connection = live({ onchange: changed, onend: (run) => ended(run).catch(fail) });
+  const connection = live({ onchange: changed, onend: (run) => ended(run).catch(fail), onlost });
   controls.append(form.element);
 
   async function update(now) {
@@ -74,8 +75,17 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
     connection.connect(job);
   }
 
+  // The connection tries again by itself; until then the page says that what it shows is not the present.
+  function onlost(error) {
+    if (over) return;
+    lost = true;
+    fail(error);
+  }
+
   function changed(run) {
     if (over) return;
+    if (lost) found();
+    lost = false;
     stand.draw(run.state);
     remark(run.state);
     const now = performance.now();

@@ -81,7 +81,7 @@ export function pictures(t, { edit, pick, above }) {
     const spoken = (r, k, { value }) => t("common.cell", { r, c: k, value: num(value) });
     parts = {};
     parts.inputs = Array.from({ length: c }, (_, channel) => titled(`input[${channel}]`, largeInput
-      ? map({ label: `input[${channel}]`, testid: `input-${channel}`, width: 250 })
+      ? map({ label: `input[${channel}]`, testid: `input-${channel}`, width: 230 })
       : grid({ label: `input[${channel}]`, testid: `input-${channel}`, editable: state.picture === "", spoken, onedit: (i, j, value) => {
         const [{ input }, { rows, columns: side }] = last;
         edit("input", put(input, [channel, i - rows.before, j - side.before], value));
@@ -102,7 +102,7 @@ export function pictures(t, { edit, pick, above }) {
         marks(how === "hover" ? [i, r, k] : last[2]);
       };
       return titled(`output[${i}]`, largeOutput
-        ? map({ label: `output[${i}]`, testid: `output-${i}`, width: 250, onat: at, spoken: (r, k, value) => `output[${i},${r},${k}] ${num(value)}` })
+        ? map({ label: `output[${i}]`, testid: `output-${i}`, width: 230, onat: at, spoken: (r, k, value) => `output[${i},${r},${k}] ${num(value)}` })
         : grid({ label: `output[${i}]`, testid: `output-${i}`, spoken, onat: at }), largeOutput);
     });
     show(columns[0], above, parts.inputs.map((part) => part.box));

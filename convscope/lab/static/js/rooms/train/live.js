@@ -1,10 +1,12 @@
 // The run under way: what the server has sent so far. The connection mends itself; nothing is lost by a pause of it.
 
-import { ask } from "../../core/api.js";
+import { ApiError, ask } from "../../core/api.js";
 import { unpack } from "../../core/binary.js";
 
-// onchange(run) at every event: run is {state, losses, norms, probe}; onend(run) once it is over.
-export function live({ onchange, onend }) {
+const MOST = 4000; // points of a curve and rows that are kept; beyond, every second one of the older half goes
+
+// onchange(run) at every event: run is {state, losses, norms, probe}; onend(run) once it is over; onlost(error) when nobody answers.
+export function live({ onchange, onend, onlost }) {
   let source = null;
   let run = null;
   let fetching = false;
@@ -15,11 +17,12 @@ export function live({ onchange, onend }) {
     run = { job, state: null, losses: [], norms: [], probe: null, looked: 0 };
     source = new EventSource(`/api/train/events?job=${job}`);
     source.onmessage = (event) => take(JSON.parse(event.data));
+    source.onerror = () => onlost(new ApiError(0));
   }
 
   function take({ losses, norms, epochs_done: news, ...state }) {
     const told = run.state?.epochs_done ?? [];
-    run.state = { ...state, epochs_done: news.length ? [...told.filter((row) => row.epoch < news[0].epoch), ...news] : told };
+    run.state = { ...state, epochs_done: news.length ? kept([...told.filter((row) => row.epoch < news[0].epoch), ...news]) : told };
     run.losses = merge(run.losses, losses);
     run.norms = merge(run.norms, norms);
     onchange(run);
@@ -40,6 +43,8 @@ export function live({ onchange, onend }) {
       mine.probe = unpack(await ask("/api/train/probe"));
       mine.looked = version;
       if (mine === run) onchange(mine);
+    } catch (error) {
+      return onlost(error);
     } finally {
       fetching = false;
     }
@@ -62,6 +67,12 @@ export function running(state) {
 export function merge(old, news) {
   if (!news.length) return old;
   const from = news[0][0];
-  const kept = old.length && old.at(-1)[0] >= from ? old.filter(([step]) => step < from) : old;
-  return [...kept, ...news];
+  const before = old.length && old.at(-1)[0] >= from ? old.filter(([step]) => step < from) : old;
+  return kept([...before, ...news]);
+}
+
+// A page that is open for days does not grow.
+export function kept(all) {
+  const half = MOST / 2;
+  return all.length <= MOST ? all : [...all.slice(0, half).filter((_, i) => i % 2 === 0), ...all.slice(half)];
 }
