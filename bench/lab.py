@@ -1,4 +1,4 @@
-"""``python -m bench.lab [--seconds N]``: the lab in use. Its memory over a long run, and how fast the page is answered.
+"""``python -m bench.lab [--only PART] [--seconds N]``: the lab in use: how fast the page is, what it costs, its memory.
 
 The server runs as a user starts it, as a process of its own in a temporary folder, and trains on digits. Meanwhile a
 page is open (its stream of events, and its looks at the probe images) and somebody draws, at most five strokes a
@@ -9,7 +9,6 @@ import argparse
 import itertools
 import os
 import re
-import shutil
 import signal
 import statistics
 import subprocess
@@ -21,6 +20,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from typing import Any
 
+from . import page as pages
 from .measure import conditions
 from .visitor import Page, Visitor
 
@@ -29,6 +29,7 @@ EVERY = 10.0  # seconds between two samples of memory
 PAUSE = 0.2  # seconds between two strokes
 WINDOW = 4.0  # seconds of training that are timed with and without a page
 SETTLED = 3.0  # seconds from a page's first paint to the window: drawing it once is no part of leaving it open
+PARTS = ("page", "answers", "speed", "memory")
 WARM = 60.0  # seconds after which the slope of memory counts: caches fill first
 
 
@@ -102,13 +103,8 @@ def speed(visitor: Visitor, repeats: int) -> None:
         ways: dict[str, Callable[[], AbstractContextManager[object]]] = {
             "no page": nullcontext, "a page's requests": lambda: Page(visitor)
         }  # fmt: skip
-        if chromium := shutil.which("chromium") or shutil.which("google-chrome"):
-            from playwright.sync_api import sync_playwright
-
-            play = stack.enter_context(sync_playwright())
-            browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            stack.callback(browser.close)
-            ways["a page in Chromium"] = lambda: _shown(browser, visitor.url)
+        if (chromium := stack.enter_context(pages.browser())) is not None:
+            ways["a page in Chromium"] = lambda: _shown(chromium, visitor.url)
         rates: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(repeats):
             for name, way in ways.items():
@@ -141,35 +137,66 @@ def spread(name: str, seconds: list[float]) -> str:
     return f"{name}: median {1000 * median:.1f}, p95 {1000 * last:.1f}, most {1000 * most:.1f} ms, n = {len(seconds)}"
 
 
+def page(visitor: Visitor, run: str, repeats: int) -> None:
+    """What a user waits for, in Chromium, while nothing is being trained."""
+    print(f"\nThe page in Chromium, nothing else under way; {repeats} repeats")
+    with pages.browser() as chromium:
+        if chromium is None:
+            print("there is no Chromium here")
+            return
+        for name, seconds in pages.latencies(chromium, visitor.url, run, repeats).items():
+            print(spread(name, seconds))
+
+
+def answers(visitor: Visitor, run: str) -> None:
+    """The same without a browser: the server's answers alone."""
+    print("\nOne question after the other, nothing else under way")
+    for n in range(100):
+        visitor.draw(run, n)
+        visitor.click(run, n)
+    _times(visitor)
+
+
+def steadiness(pid: int, visitor: Visitor, runs: tuple[str, str], seconds: float) -> None:
+    """Memory and answers during ``seconds`` of training with a page open."""
+    print(f"\n{seconds:.0f} s of training with a page open, at most five strokes a second", flush=True)
+    with Page(visitor) as watching:
+        found = memory(pid, seconds, lambda n: _use(visitor, runs[n % 2], n))
+    for name, samples in found.items():
+        print(told(name, samples))
+    _times(visitor)
+    state = visitor.state()
+    size = watching.bytes / watching.events / 1024
+    print(f"{state['step']:,} updates, {state['epoch']:,} epochs; {watching.events:,} events of {size:.1f} KiB")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.lab", description=__doc__)
+    parser.add_argument("--only", action="append", choices=PARTS, help="may be given more than once")
     parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--repeats", type=int, default=5, help="of the windows with and without a page")
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="of the page's times, and of the windows with and without"
+    )
     arguments = parser.parse_args()
+    parts = arguments.only or PARTS
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # then the server is ended too
     print(conditions())
     with tempfile.TemporaryDirectory() as folder, server(folder) as (pid, visitor):
         finished = visitor.train(3)
         visitor.finish()
-        print("\nOne question after the other, nothing else under way")
-        for n in range(100):
-            visitor.draw(finished, n)
-            visitor.click(finished, n)
-        _times(visitor)
-        under_way = visitor.train(1_000_000)
-        speed(visitor, arguments.repeats)
-        print(f"\n{arguments.seconds:.0f} s of training with a page open, at most five strokes a second", flush=True)
-        with Page(visitor) as page:
-            found = memory(pid, arguments.seconds, lambda n: _use(visitor, (finished, under_way)[n % 2], n))
-        for name, samples in found.items():
-            print(told(name, samples))
-        _times(visitor)
-        state = visitor.state()
-        size = page.bytes / page.events / 1024
-        print(f"{state['step']:,} updates, {state['epoch']:,} epochs; {page.events:,} events of {size:.1f} KiB")
+        if "page" in parts:
+            page(visitor, finished, arguments.repeats)
+        if "answers" in parts:
+            answers(visitor, finished)
+        if "speed" in parts or "memory" in parts:
+            under_way = visitor.train(1_000_000)
+            if "speed" in parts:
+                speed(visitor, arguments.repeats)
+            if "memory" in parts:
+                steadiness(pid, visitor, (finished, under_way), arguments.seconds)
+            visitor.stop()
         print(f"{visitor.requests:,} requests, {len(visitor.errors)} errors")
         print("\n".join(visitor.errors[:5]))
-        visitor.stop()
     sys.exit(bool(visitor.errors))
 
 

@@ -56,7 +56,10 @@ async function update() {
   } catch (error) {
     complain(error, self);
   }
-  if (mine === turn) main.dataset.state = "ready";
+  if (mine === turn) {
+    main.dataset.state = "ready";
+    performance.mark("ready");
+  }
 }
 
 // What the user asked for cannot be had: the same words as on the command line. Anything else is our mistake.

@@ -33,7 +33,9 @@ export function pad(t, { ondraft, ondone }) {
   }
 
   function onpointermove(event) {
-    if (growing && element.hasPointerCapture(event.pointerId)) grow((event.getCoalescedEvents?.() ?? [event]).map(place), growing);
+    if (!growing || !element.hasPointerCapture(event.pointerId)) return;
+    const since = event.getCoalescedEvents?.() ?? [];
+    grow((since.length ? since : [event]).map(place), growing);
   }
 
   function grow(points, stroke) {
