@@ -9,6 +9,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+import numpy as np
 import uvicorn
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
@@ -28,9 +29,11 @@ STATES = {
     "descent": "at=150",
     "pooling": "kernel_size=[3,3]&stride=[1,1]&at=[0,1,2]",
     "shapes": "feed=64,+1,+32,+32",
-    "train": 'over=["{run}"]&run={run}',
-    "inside": "run={run}&test=3",
+    "train": 'over=["{run}"]',
+    "inside": 'run={run}&test=3&path=[["conv2",7,3,4]]',
 }
+# Rooms of which a lower part is shown: what is then at the top.
+FROM = {"train": ".status", "inside": ".depths"}
 
 
 def shoot(page: Page, url: str, run: str) -> None:
@@ -42,10 +45,30 @@ def shoot(page: Page, url: str, run: str) -> None:
             page.goto(f"{url}#/{room}?{STATES.get(room, '').format(run=run)}")
             page.wait_for_selector('main[data-state="ready"]')
             page.wait_for_timeout(500)
+            if room in FROM:
+                page.locator(FROM[room]).first.evaluate("e => scrollTo(0, e.getBoundingClientRect().y + scrollY - 70)")
             file = IMAGES / f"lab-{room}-{theme}.png"
             page.screenshot(path=file)
-            Image.open(file).convert("RGB").quantize(200).save(file, optimize=True)  # a third of the size
+            reduced(Image.open(file).convert("RGB")).save(file, optimize=True)
             print(file)
+
+
+def reduced(picture: Image.Image) -> Image.Image:
+    """The picture in its 256 most frequent colours: a third of the size, and flat areas stay what they are."""
+    colours, counts = np.unique(np.asarray(picture).reshape(-1, 3), axis=0, return_counts=True)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(colours[np.argsort(-counts, kind="stable")[:256]].tobytes())
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
+
+
+def hold(page: Page, url: str) -> None:
+    """Let a run begin in room 7 and hold it after a few epochs, so that there is something to see."""
+    page.goto(f"{url}#/train?epochs=40&lr=0.02&momentum=0.9")
+    page.get_by_test_id("start").click()
+    while int(page.get_by_test_id("now-epoch").get_attribute("data-value") or 0) < 6:
+        page.wait_for_timeout(50)
+    page.get_by_test_id("pause").click()
+    page.wait_for_selector('.status[data-status="paused"]')
 
 
 def main() -> None:
@@ -55,7 +78,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = convscope.train("digits", epochs=5, lr=0.05, momentum=0.9, out=folder)
         access, server = Access(), listen("127.0.0.1", 0)
-        config = uvicorn.Config(create_app(access, Shelf(Path(folder))), log_level="warning", lifespan="off")
+        app = create_app(access, Shelf(Path(folder)))
+        config = uvicorn.Config(app, log_level="warning", lifespan="off")
         lab = uvicorn.Server(config)
         thread = threading.Thread(target=lab.run, kwargs={"sockets": [server]})
         thread.start()
@@ -63,11 +87,14 @@ def main() -> None:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
                 page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-US")
+                hold(page, address(server, access))
                 shoot(page, address(server, access), run.path.name)
                 browser.close()
         finally:
             lab.should_exit = True
             thread.join()
+            if app.state.trainer.live is not None:
+                app.state.trainer.live.close()
 
 
 if __name__ == "__main__":

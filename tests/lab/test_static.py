@@ -88,3 +88,12 @@ def test_pure_modules():
     files = map(str, sorted((Path(__file__).parent / "node").glob("*.test.mjs")))
     found = subprocess.run(["node", "--test", *files], capture_output=True, text=True, timeout=60)
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_every_room_is_shown_in_the_docs_in_both_themes():
+    docs = STATIC.parents[2] / "docs"
+    shown = (docs / "lab.md").read_text()
+    for room in re.findall(r'id: "(\w+)"', (STATIC / "js" / "rooms.js").read_text()):
+        for theme in ("light", "dark"):
+            assert f"images/lab-{room}-{theme}.png" in shown
+            assert (docs / "images" / f"lab-{room}-{theme}.png").is_file()
