@@ -183,9 +183,10 @@ async def stream(live: Live, since: int) -> AsyncIterator[str]:
             running, step = live.running, said.step  # read first: what comes in from here on is told at the next beat
             losses = [point for point in said.losses if since < point[0] <= step]
             norms = [point for point in said.norms if point[0] > norms_since]
-            rows = [row for row in said.epochs if row["epoch"] > told]
-            told = rows[-1]["epoch"] if rows else told
-            epochs = [row for row in rows if row["epoch"] * said.intro["epoch_steps"] >= reached]
+            rows = [(row["epoch"] * said.intro["epoch_steps"], row) for row in said.epochs if row["epoch"] > told]
+            rows = [(end, row) for end, row in rows if end <= step or not running]  # the last may be cut short
+            told = rows[-1][1]["epoch"] if rows else told
+            epochs = [row for end, row in rows if end >= reached]
             since = max(since, step)
             norms_since = norms[-1][0] if norms else norms_since
             news = {**_state(live), "epochs_done": epochs, "losses": losses, "norms": norms}

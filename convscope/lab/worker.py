@@ -119,6 +119,10 @@ def follow(stream: Iterator[job.Event], control: Control, report: Reporter) -> N
     waited = 0.0
     for event in stream:
         match event:
+            case job.Started() if (
+                control.stopping
+            ):  # the interrupt came where Python ignores it, as in an import's clean-up
+                raise KeyboardInterrupt
             case job.Started():
                 probe, first = Probe(event), event.resumed_at
                 probe.take(first, control.probe)  # the first of all is slow: torch sets itself up

@@ -14,6 +14,11 @@ import pytest
 from convscope.lab.serve import DEFAULT_PORT
 
 
+def heed():
+    """Let Ctrl-C through: what a shell starts in the background ignores it, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start():
     """Starts a lab; whatever becomes of the test, none is left running and no pipe is left open."""
@@ -23,6 +28,7 @@ def start():
             lab = subprocess.Popen(
                 [sys.executable, *program, "lab", "--no-browser", *arguments],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"},
+                preexec_fn=heed,
             )  # fmt: skip
             labs.enter_context(lab)
             labs.callback(lab.kill)

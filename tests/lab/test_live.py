@@ -11,7 +11,7 @@ from convscope.job import Started
 from convscope.lab.binary import unpack
 from convscope.lab.live import Said, halved
 from convscope.lab.probe import MOST_FLOATS, Probe
-from convscope.lab.worker import Control
+from convscope.lab.worker import Control, follow
 from convscope.net.build import build
 from convscope.net.spec import parse
 from convscope.recipe import Recipe
@@ -95,6 +95,16 @@ def test_control():
     control.obey({"do": "go"})
     assert control.pace.most == loop.Pace.most
     assert control.steps == 0
+
+
+def test_a_stop_that_came_while_the_data_were_opened_is_not_forgotten():
+    """Its interrupt may be lost in an import; then the run stops before its first update."""
+    control = Control()
+    control.stopping = True
+    told = []
+    with pytest.raises(KeyboardInterrupt):
+        follow(iter([Started(None, Recipe(), None, None, [], "", "cpu", 1, 1, ())]), control, told.append)
+    assert told == []
 
 
 def test_long_curves_are_thinned():

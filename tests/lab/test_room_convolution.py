@@ -1,6 +1,7 @@
 """Room 4: convolution."""
 
 import copy
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -214,7 +215,26 @@ def test_drawing_an_input_by_mouse_and_by_keys(room):
     room.press("Backspace")
     room.settle()
     assert room.value("total") == 0
-    room.press(" ", *["ArrowDown"] * 3, " ")
-    room.settle()
+    for key in (" ", *["ArrowDown"] * 3, " "):  # as slowly as people: every draft is answered meanwhile
+        room.press(key)
+        room.settle()
+        assert room.page.evaluate("document.activeElement.dataset.testid") == "pad"
     assert room.value("total") == 1
+    assert [len(stroke) for stroke in drawn(room)] == [4]
     room.script()
+    area = room.at("pad").bounding_box()  # and with a mouse that waits on its way
+    room.at("clear").click()
+    room.page.mouse.move(area["x"] + 60, area["y"] + 40)
+    room.page.mouse.down()
+    for y in (90, 140, 190):
+        room.page.mouse.move(area["x"] + 60, area["y"] + y)
+        room.settle()
+    room.page.mouse.up()
+    room.settle()
+    assert [len(stroke) for stroke in drawn(room)] == [4]
+
+
+def drawn(room):
+    """The strokes in the address, as lists of points; a point is four characters, a dot parts strokes (ink.js)."""
+    [ink] = parse_qs(urlsplit(room.page.url).fragment.partition("?")[2])["ink"]
+    return [[part[i : i + 4] for i in range(0, len(part), 4)] for part in ink.split(".")]

@@ -32,10 +32,13 @@ export function sentence(tag, props, { text, lang }) {
   return h(tag, { ...props, lang }, text);
 }
 
-// Replace what `parent` shows, keeping the focus on the element with the same data-key where there is one.
+// Replace what `parent` shows, keeping the focus on the element with the same data-key where there is one. What is there
+// already stays untouched: an element that is taken out, if only for a moment, loses the focus and the pointer.
 export function show(parent, ...children) {
+  const next = children.flat(Infinity).filter(Boolean);
+  if (next.length === parent.childNodes.length && next.every((child, i) => child === parent.childNodes[i])) return;
   const focused = parent.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
-  parent.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  parent.replaceChildren(...next);
   if (focused) parent.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 
