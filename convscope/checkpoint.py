@@ -4,8 +4,6 @@ Its tensors are ``net/…`` (weights and buffers), ``engine/…`` (optimizer and
 weights by validation); its metadata hold the loop's numbers as JSON.
 """
 
-import json
-import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import get_type_hints
@@ -19,7 +17,7 @@ from .engine.base import Engine
 from .errors import DataError, UsageError
 from .loop import State
 from .recipe import OptimizerName, Recipe, fits
-from .strict_json import dumps
+from .strict_json import dumps, loads
 from .weights import load_tensors, save_tensors
 
 FORMAT = "convscope-resume"
@@ -56,7 +54,7 @@ class ResumePoint:
             if metadata.get("format") != FORMAT:
                 raise ValueError(f"its metadata lack format={FORMAT}")
             state = _state(metadata.get("state", ""))
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError) as error:
             raise DataError(f"{path} is damaged: {error}", AGAIN) from None
         state.best_weights = groups["best"]
         return cls(state, groups["net"], groups["engine"])
@@ -85,13 +83,13 @@ class ResumePoint:
 
 def _state(text: str) -> State:
     """Read ``State.numbers()`` back. Raises ValueError or TypeError."""
-    values = json.loads(text)
+    values = loads(text)
     state = replace(State(), **values)
     for field, kind in zip(fields(State), get_type_hints(State).values(), strict=True):
         value = getattr(state, field.name)
         if field.name != "best_weights" and not fits(value, kind):
             raise ValueError(f"{field.name} is {str(value)[:40]!r}")
-        if isinstance(value, int | float) and not (math.isfinite(value) and value >= 0):
+        if isinstance(value, int | float) and value < 0:
             raise ValueError(f"{field.name} is {value}")
     return state
 

@@ -17,7 +17,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
     Raises TrainingError (exit code 1) where the disk is full, read-only or gone; the old file is then untouched.
     """
-    data = content.encode() if isinstance(content, str) else content
+    # A path may hold bytes that are no text. In a file they become "?"; where they would matter, Recipe refuses them.
+    data = content.encode(errors="replace") if isinstance(content, str) else content
     write_atomic_with(path, lambda file: file.write(data))
 
 

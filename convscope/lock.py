@@ -1,6 +1,5 @@
 """One process at a time works on a run: a lock that the system lets go of when its owner dies, however it dies."""
 
-import json
 import os
 import platform
 from collections.abc import Iterator
@@ -10,9 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from .errors import TrainingError
-from .files import disk_error
-from .strict_json import dumps
+from .errors import DataError, TrainingError
+from .files import disk_error, own_file
+from .strict_json import dumps, loads
 
 LOCK, OWNER = ".lock", ".owner.json"
 
@@ -22,10 +21,13 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the run in ``folder`` inside the block.
 
     The lock is the system's own (flock, or LockFileEx on Windows), so that of a killed owner is free at once; the
-    file that it is taken on stays. Raises TrainingError, naming process, machine and time, where it is held.
+    file that it is taken on stays. Raises TrainingError, naming process, machine and time, where it is held, and
+    DataError where a link or pipe stands in the place of that file.
     """
     lock = FileLock(folder / LOCK, timeout=0)
     try:
+        with suppress(FileNotFoundError):
+            own_file(folder, LOCK)  # the lock empties its file: not one that a link leads to
         lock.acquire()
     except Timeout:
         raise TrainingError(f"{folder} is in use by {_owner(folder)}",
@@ -36,7 +38,9 @@ def locked(folder: Path) -> Iterator[None]:
         # Only for the message of whoever comes second, so it may be torn or missing.
         since = datetime.now(UTC).isoformat(timespec="seconds")
         with suppress(OSError):
-            (folder / OWNER).write_text(dumps({"pid": os.getpid(), "host": platform.node(), "since": since}))
+            (folder / OWNER).unlink(missing_ok=True)
+            with (folder / OWNER).open("x", encoding="utf-8") as file:  # "x" follows no link
+                file.write(dumps({"pid": os.getpid(), "host": platform.node(), "since": since}))
         yield
     finally:
         with suppress(OSError):
@@ -46,7 +50,8 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _owner(folder: Path) -> str:
     try:
-        owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+        with own_file(folder, OWNER).open(encoding="utf-8") as file:
+            owner = loads(file.read(1000))
         return f"process {int(owner['pid'])} on {str(owner['host'])[:60]} since {str(owner['since'])[:25]}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, DataError):
         return "another process"

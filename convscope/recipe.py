@@ -1,12 +1,12 @@
 """Recipe: every choice of a run in one frozen dataclass, checked when it is made, and its JSON."""
 
 import json
-import math
 import types
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from .errors import UsageError, near
+from .strict_json import loads
 
 LossName = Literal["cross-entropy", "mse", "mae"]
 OptimizerName = Literal["sgd", "adam"]
@@ -80,8 +80,8 @@ class Recipe:
     def from_json(cls, text: str) -> "Recipe":
         """Read :meth:`to_json` back, strictly: unknown names and wrong types are refused. Raises UsageError."""
         try:
-            values = json.loads(text, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
+            values = loads(text)
+        except ValueError as error:
             raise UsageError(f"the recipe is not JSON: {error}") from None
         if not isinstance(values, dict):
             raise UsageError(f"the recipe must be a JSON object, but is a {type(values).__name__}")
@@ -92,10 +92,6 @@ class Recipe:
         return cls(**values)
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
-
-
 def flag(name: str) -> str:
     """batch_size → --batch-size: how a user writes a recipe's field."""
     return "--" + name.replace("_", "-")
@@ -103,9 +99,11 @@ def flag(name: str) -> str:
 
 def _within(name: str, value: float, least: float, most: float, below: bool = False) -> None:
     """Refuse a number outside least ≤ value ≤ most (< most where ``below``)."""
-    if not (math.isfinite(value) and least <= value and (value < most if below else value <= most)):
+    if not (least <= value and (value < most if below else value <= most)):  # NaN is refused too
         sign = "<" if below else "≤"
-        raise UsageError(f"{flag(name)} is {value}", f"it must be a number with {least} ≤ {name} {sign} {most:,}")
+        raise UsageError(
+            f"{flag(name)} is {str(value)[:60]}", f"it must be a number with {least} ≤ {name} {sign} {most:,}"
+        )
 
 
 def fits(value: Any, kind: Any) -> bool:
@@ -124,6 +122,8 @@ def fits(value: Any, kind: Any) -> bool:
 
 def _check_type(name: str, value: Any, kind: Any) -> None:
     if fits(value, kind):
+        if isinstance(value, str) and not value.isascii():
+            _check_text(name, value)
         return
     shown = str(value)[:60]
     if get_origin(kind) is Literal:
@@ -131,3 +131,12 @@ def _check_type(name: str, value: Any, kind: Any) -> None:
     options = get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     wanted = " or ".join("nothing" if option is type(None) else option.__name__ for option in options)
     raise UsageError(f"{flag(name)} is {shown!r}, a {type(value).__name__}", f"it must be {wanted}")
+
+
+def _check_text(name: str, value: str) -> None:
+    """A path may hold bytes that are no text; no JSON file could hold them, nor name the data again."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        shown = value.encode(errors="replace").decode()[:60]
+        raise UsageError(f"{flag(name)} is {shown!r}, which is no text", "rename the folder or file") from None

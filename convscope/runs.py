@@ -13,7 +13,6 @@ summary.json       what it came to
 curves.png         loss and accuracy against epoch
 """
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -25,13 +24,22 @@ from .checkpoint import ResumePoint
 from .errors import DataError, UsageError, near
 from .files import append, disk_error, own_file, remove, remove_leftovers, sync, write_atomic
 from .loop import Epoch, Progress, Record
-from .recipe import Recipe
-from .strict_json import dumps
+from .recipe import Recipe, fits
+from .strict_json import dumps, loads
 from .weights import Model, load_model
 
 LOG_COLUMNS = ["epoch", "step", "loss"]
 EPOCH_COLUMNS = ["epoch", "train_loss", "test_loss", "test_accuracy", "lr", "seconds", "images_per_second"]
 VAL_COLUMNS = ["val_loss", "val_accuracy"]
+# The keys of summary.json in their order. A loss or accuracy is None where it was not finite.
+SUMMARY: dict[str, Any] = {
+    "run": str, "data": str, "net": str, "engine": str, "device": str, "threads": int, "seed": int, "epochs": int,
+    "steps": int, "train_loss": float | None, "test_loss": float | None, "test_accuracy": float | None,
+    "train_seconds": float, "test_seconds": float, "compile_seconds": float, "images_per_second": float,
+    "stopped_by": str,
+}  # fmt: skip
+NAME_A_RUN = "name a folder that convscope train made"
+WHOLE = ("epoch", "step")  # columns of numbers from 1
 LARGEST_TEXT = 64 * 2**20  # bytes of a JSON or CSV file that is read: more is not ours
 
 
@@ -62,9 +70,10 @@ class RunFolder:
         if not os.path.lexists(self.path / "summary.json"):
             return None
         value = self._json("summary.json")
-        missing = [key for key in ("epochs", "steps", "test_accuracy", "stopped_by") if key not in value]
-        if missing:
-            raise DataError(f"{self.path / 'summary.json'} is damaged: it lacks {', '.join(missing)}")
+        for key, kind in SUMMARY.items():
+            if key not in value or not fits(value[key], kind):
+                what = f"its {key} is {str(value[key])[:60]!r}" if key in value else f"it lacks {key}"
+                raise DataError(f"{self.path / 'summary.json'} is damaged: {what}")
         return value
 
     def model(self) -> Model:
@@ -73,15 +82,11 @@ class RunFolder:
 
     def epochs(self) -> list[Epoch]:
         """The rows of epochs.csv."""
-        return [
-            Epoch(**{name: int(value) if name == "epoch" else value for name, value in row.items()})  # type: ignore[arg-type]  # epoch is whole
-            for row in self._rows("epochs.csv", EPOCH_COLUMNS, VAL_COLUMNS)
-        ]
+        return [Epoch(**row) for row in self._rows("epochs.csv", EPOCH_COLUMNS, VAL_COLUMNS)]
 
     def losses(self) -> list[Progress]:
         """The rows of log.csv."""
-        rows = self._rows("log.csv", LOG_COLUMNS, [])
-        return [Progress(int(row["epoch"]), int(row["step"]), row["loss"]) for row in rows]
+        return [Progress(**row) for row in self._rows("log.csv", LOG_COLUMNS, [])]
 
     def resume_point(self) -> ResumePoint | None:
         """What the next update depends on; None where the run was killed before its first save."""
@@ -97,9 +102,7 @@ class RunFolder:
                 raise DataError(f"{self.path} has no weights yet: it was stopped before its first save",
                                 f"go on with: convscope resume {self.path}") from None  # fmt: skip
             if isinstance(error, FileNotFoundError | NotADirectoryError):
-                raise DataError(
-                    f"{self.path} is no run: it has no {name}", "name a folder that convscope train made"
-                ) from None
+                raise DataError(f"{self.path} is no run: it has no {name}", NAME_A_RUN) from None
             raise DataError(f"{self.path / name} cannot be read: {error.strerror}") from None
 
     def text(self, name: str, errors: str = "strict") -> str:
@@ -114,14 +117,14 @@ class RunFolder:
 
     def _json(self, name: str) -> dict[str, Any]:
         try:
-            value = json.loads(self.text(name))
-        except (ValueError, RecursionError) as error:
+            value = loads(self.text(name))
+        except ValueError as error:
             raise DataError(f"{self.path / name} is damaged: {error}") from None
         if not isinstance(value, dict):
             raise DataError(f"{self.path / name} is damaged: it must hold a JSON object")
         return value
 
-    def _rows(self, name: str, columns: list[str], optional: list[str]) -> list[dict[str, float]]:
+    def _rows(self, name: str, columns: list[str], optional: list[str]) -> list[dict[str, Any]]:
         text = self.text(name, errors="replace")  # what a power cut tore need not be text
         lines = text.split("\n")[:-1]  # and is no whole line
         header = lines[0].split(",") if lines else []
@@ -130,8 +133,8 @@ class RunFolder:
         rows = []
         for number, line in enumerate(lines[1:], 2):
             try:
-                values = [float(cell) for cell in line.split(",")]
-                rows.append(dict(zip(header, values, strict=True)))
+                cells = zip(header, line.split(","), strict=True)
+                rows.append({column: _whole(cell) if column in WHOLE else float(cell) for column, cell in cells})
             except ValueError:
                 raise DataError(f"{self.path / name} is damaged in line {number}: {line[:60]!r}") from None
         return rows
@@ -216,22 +219,37 @@ def create(root: Path, name: str) -> RunFolder:
 
 def find(text: str, root: Path = Path("runs")) -> RunFolder:
     """The run that a user means: a folder's path, or the name of a run in ``root``. Raises DataError."""
-    for path in (Path(text), root / text):
-        if (path / "recipe.json").is_file():
-            return RunFolder(path)
+    shown = text if len(text) <= 200 else text[:199] + "…"
+    try:
+        for path in (Path(text), root / text):
+            if (path / "recipe.json").is_file():
+                return RunFolder(path)
+        no_run = Path(text).is_dir()
+    except OSError as error:  # a name too long, a folder that must not be looked into
+        raise DataError(f"{shown} cannot be read: {error.strerror}", NAME_A_RUN) from None
+    if no_run:
+        raise DataError(f"{shown} is no run: it has no recipe.json", NAME_A_RUN)
     known = [folder.name for folder in every(root)]
-    if Path(text).is_dir():
-        raise DataError(f"{text} is no run: it has no recipe.json", "name a folder that convscope train made")
-    raise DataError(f"there is no run {text!r}", near(text, known) if known else "convscope train makes one")
+    raise DataError(f"there is no run {shown!r}", near(shown, known) if known else "convscope train makes one")
 
 
 def every(root: Path) -> Iterator[RunFolder]:
-    """The runs in ``root``, by name and then number."""
-    if not root.is_dir():
-        return
-    folders = [entry for entry in root.iterdir() if (entry / "recipe.json").is_file()]
+    """The runs in ``root``, by name and then number. Raises DataError where it must not be looked into."""
+    try:
+        if not root.is_dir():
+            return
+        folders = [entry for entry in root.iterdir() if (entry / "recipe.json").is_file()]
+    except OSError as error:
+        raise DataError(f"{root} cannot be read: {error.strerror}", "look at its permissions") from None
     for path in sorted(folders, key=lambda path: _natural(path.name)):
         yield RunFolder(path)
+
+
+def _whole(cell: str) -> int:
+    value = int(cell)
+    if not 0 < value < 2**53:
+        raise ValueError
+    return value
 
 
 def _natural(name: str) -> list[str | int]:

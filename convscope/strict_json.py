@@ -1,15 +1,17 @@
-"""Dataclasses, tuples, NumPy values → JSON that every parser reads: no NaN, no Infinity.
+"""JSON that every parser reads, written and read: no NaN, no Infinity, no number beyond the machine's.
 
-A number that is not finite becomes ``null``; readers that need to know why look at the field's documentation.
+A number that is not finite is written as ``null``; readers that need to know why look at the field's documentation.
 """
 
 import dataclasses
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+
+LONGEST_INT = 20  # digits and sign: those of 64 bits
 
 
 def plain(value: Any) -> Any:
@@ -36,3 +38,26 @@ def plain(value: Any) -> Any:
 def dumps(value: Any, indent: int | None = None) -> str:
     """``plain(value)`` as text."""
     return json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def loads(text: str) -> Any:
+    """The value of JSON from outside. Raises ValueError for what :func:`dumps` would not have written: text that is no
+    JSON, NaN and Infinity, numbers that no machine number holds, nesting too deep to read.
+    """
+    try:
+        return json.loads(text, parse_constant=_no_number, parse_int=_whole, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _whole(digits: str) -> int:
+    return int(digits) if len(digits) <= LONGEST_INT else _no_number(digits)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    return value if math.isfinite(value) else _no_number(digits)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text[:40]} is no number of JSON that a machine can hold")

@@ -17,6 +17,7 @@ from .errors import ConvscopeError, DataError
 from .files import write_atomic
 from .net.build import build
 from .net.spec import parse
+from .strict_json import loads
 
 MOST_CLASSES = 1_000_000
 
@@ -93,7 +94,7 @@ def load_model(path: Path) -> Model:
         raise DataError(f"{path} holds no convscope model", "its metadata lack format=convscope")
     try:
         image = _numbers(metadata, "input", int, 3)
-        classes = json.loads(metadata["classes"])
+        classes = loads(metadata["classes"])
         if not (
             isinstance(classes, list) and 0 < len(classes) <= MOST_CLASSES and all(isinstance(c, str) for c in classes)
         ):
@@ -102,18 +103,18 @@ def load_model(path: Path) -> Model:
             raise ValueError(f"input {image} is no image size")
         mean, std = _numbers(metadata, "mean", float, image[0]), _numbers(metadata, "std", float, image[0])
         net = _empty_net(metadata["net"], (image[0], image[1], image[2]), len(classes), tensors)
-    except (KeyError, ValueError, TypeError, RecursionError, ConvscopeError) as error:
+    except (KeyError, ValueError, TypeError, ConvscopeError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{path} is damaged: {reason}", "train again, or copy the file again") from None
     return Model(net, metadata["net"], (image[0], image[1], image[2]), mean, std, tuple(classes))
 
 
 def _numbers(metadata: dict[str, str], key: str, kind: type, count: int) -> tuple[Any, ...]:
-    values = json.loads(metadata[key])
+    values = loads(metadata[key])
     if not isinstance(values, list) or len(values) != count or any(type(v) not in (int, kind) for v in values):
         raise ValueError(f"{key} must be {count} numbers")
-    if not all(abs(value) < 1e30 for value in values):  # NaN fails too
-        raise ValueError(f"{key} holds a number that is not finite")
+    if not all(abs(value) < 1e30 for value in values):
+        raise ValueError(f"{key} holds a number that is far too large")
     return tuple(kind(value) for value in values)
 
 
@@ -129,6 +130,9 @@ def _empty_net(spec: str, image: tuple[int, int, int], classes: int, tensors: di
         raise ValueError(f"weights {sorted(wanted.keys() ^ tensors.keys())[:4]} are missing or too many")
     for name, tensor in tensors.items():
         if tensor.shape != wanted[name].shape or tensor.dtype != wanted[name].dtype:
-            raise ValueError(f"{name} is {tuple(tensor.shape)}, but the net needs {tuple(wanted[name].shape)}")
+            raise ValueError(
+                f"{name} is {tensor.dtype} {tuple(tensor.shape)}, "
+                f"but the net needs {wanted[name].dtype} {tuple(wanted[name].shape)}"
+            )
     net.load_state_dict(tensors, assign=True)
     return net

@@ -216,7 +216,8 @@ def test_damaged_files_are_named(tmp_path, name, content, message):
         ("input", "[1, 12, 12]", "but the net needs"),
         ("input", "[7, 8, 8]", "is no image size"),
         ("classes", '["a", 3]', "classes must be a list of names"),
-        ("mean", "[NaN]", "mean holds a number that is not finite"),
+        ("mean", "[NaN]", "NaN is no number of JSON"),
+        ("mean", "[1e40]", "mean holds a number that is far too large"),
         ("std", "[1, 2]", "std must be 1 numbers"),
         ("format", "other", "holds no convscope model"),
     ],
@@ -242,6 +243,8 @@ def test_a_run_that_is_none_is_refused_with_near_misses(tmp_path):
     assert "did you mean 'custom-stripes-1'?" in caught.value.help
     with pytest.raises(DataError, match=r"it has no recipe\.json"):
         runs.find(str(tmp_path))
+    with pytest.raises(DataError, match=r"a… cannot be read: File name too long"):
+        runs.find("a" * 5000)
 
 
 def test_the_summary_is_strict_json(tmp_path):

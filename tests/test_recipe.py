@@ -36,6 +36,8 @@ def test_json_reads_back(lr, epochs, optimizer, patience):
         ({"epochs": True}, "--epochs is 'True', a bool"),
         ({"nesterov": True, "momentum": 0.0}, "--nesterov needs momentum"),
         ({"target_loss": math.inf}, "--target-loss is inf"),
+        ({"lr": 10**400}, "--lr is 1000"),
+        ({"data": "b\udcff"}, "--data is 'b?', which is no text\n  help: rename the folder or file"),
     ],
 )
 def test_choices_that_make_no_sense_are_refused(choices, message):
@@ -50,7 +52,7 @@ def test_choices_that_make_no_sense_are_refused(choices, message):
         ("{", "the recipe is not JSON"),
         ("[1]", "must be a JSON object, but is a list"),
         ('{"epoch": 3}', "unknown choice 'epoch'"),
-        ('{"lr": NaN}', "NaN is not a JSON number"),
+        ('{"lr": NaN}', "NaN is no number of JSON"),
         ('{"lr": "fast"}', "--lr is 'fast', a str"),
         ("[" * 100_000, "the recipe is not JSON"),
     ],

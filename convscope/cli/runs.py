@@ -88,9 +88,10 @@ def _print(entries: list[dict[str, Any]]) -> None:
             number(entry, "epochs", str), number(entry, "test_accuracy", lambda value: f"{100 * value:.2f}"),
             number(entry, "test_loss", terminal.loss), number(entry, "train_seconds", "{:.1f}".format),
             number(entry, "images_per_second", "{:,.0f}".format),
-            str(entry.get("engine", "—")),
+            entry.get("engine", "—"),
         ] for entry in entries
     ]  # fmt: skip
+    rows = [[terminal.printable(cell) for cell in row] for row in rows]
     columns = ["run", "data", "net", "state", "epochs", "test acc %", "test loss", "train s", "images/s", "engine"]
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
     for row in [columns, *rows]:  # by hand: rich takes a second for a thousand rows

@@ -36,14 +36,19 @@ def _console(stderr: bool) -> Console:
 def fail(error: ConvscopeError) -> None:
     """Print an error as text: what is wrong, then what to do. To be stopped by the user is no error."""
     label = "" if isinstance(error, Interrupted) else "[bold red]error:[/] "
-    err().print(f"{label}{escape(error.message)}")
+    err().print(f"{label}{escape(printable(error.message))}")
     if error.help:
-        err().print(f"[bold]help:[/] {escape(error.help)}")
+        err().print(f"[bold]help:[/] {escape(printable(error.help))}")
 
 
 def note(text: str) -> None:
     """One line that the user should know, on stderr."""
-    err().print(f"[dim]{escape(text)}[/]")
+    err().print(f"[dim]{escape(printable(text))}[/]")
+
+
+def printable(text: str) -> str:
+    """``text`` without what would steer the terminal: names in files from outside may hold escape sequences."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
 def count(number: int, what: str) -> str:
@@ -69,5 +74,5 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[
     for column in columns:
         result.add_column(column, justify="left" if column in left else "right", overflow="fold")
     for row in rows:
-        result.add_row(*(escape(cell) for cell in row))
+        result.add_row(*(escape(printable(cell)) for cell in row))
     return result

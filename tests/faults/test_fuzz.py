@@ -25,9 +25,11 @@ from convscope.data.literal import read_array
 from convscope.data.npz import read_npz
 from convscope.errors import ConvscopeError, DataError
 from convscope.explain.expression import explain_expression
+from convscope.lock import LOCK, OWNER
 from convscope.net.build import build
 from convscope.net.spec import parse, text
 from convscope.recipe import Recipe
+from convscope.runs import EPOCH_COLUMNS
 from convscope.weights import load_model
 
 from ..helpers import run_cli, stripes, write_npz
@@ -155,7 +157,8 @@ def check_point(path):
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
-    | st.sampled_from([-1, 2**63, 1e308, float("nan"), "1" * 5000, "\ud800", "\0", "../../x"]),
+    | st.sampled_from([-1, 2**63, 10**400, 1e308, float("nan"), float("inf")])
+    | st.sampled_from(["1" * 5000, "\ud800", "\0", "\x1b[2J", "../../x"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=6,
 )  # fmt: skip
 
@@ -203,6 +206,8 @@ def test_weights(run, tmp_path, name):
 )
 @example("[" * 100_000)
 @example('{"epochs": ' + "9" * 5000 + "}")
+@example('{"lr": ' + "9" * 400 + "}")
+@example('{"data": "\\ud800"}')
 def test_recipes(content):
     read = survives("recipes", Recipe.from_json, content)
     assert read is None or Recipe.from_json(read.to_json()) == read
@@ -255,15 +260,26 @@ def test_literals(source):
 FILES = ["recipe.json", "environment.json", "log.csv", "epochs.csv", "summary.json"]
 HOSTILE = [b"", b"{}", b"[]", b"null", b"\xff\xfe", b"{" * 5000, b'{"data": 3}', b'{"threads": 1e999}']
 LOGS = [b"epoch,step,loss\n1,4,0.5\n1,4,0.5\n", b"epoch,step,loss\n" + b"1,1,1,1\n", b"epoch,step,loss\nx,y,z"]
+ROWS = ",".join(EPOCH_COLUMNS) + "\n"
+LOGS += [(ROWS + row).encode() for row in ("inf,1,1,1,1,1,1\n", "nan,1,1,1,1,1,1\n", "1,nan,inf,1e308,-1,1,1\n")]
 
 
-def test_run_folders(run, tmp_path):
+@st.composite
+def hostile(draw, original, name):
+    """A run's text file, damaged, replaced, or with one of its values exchanged for one that it never has."""
+    if name.endswith(".json") and draw(st.booleans()):
+        values = json.loads(original)
+        return json.dumps(values | {draw(st.sampled_from(list(values))): draw(JSON)}).encode()
+    return draw(damaged(original) | st.sampled_from(HOSTILE + LOGS))
+
+
+def test_run_folders(run, tmp_path, capsys):
     @many(1500)
     @given(st.data())
     def check(data):
         name = data.draw(st.sampled_from(FILES))
         original = (run.path / name).read_bytes()
-        content = data.draw(damaged(original) | st.sampled_from(HOSTILE + LOGS))
+        content = data.draw(hostile(original, name))
         folder = tmp_path / "run"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(run.path, folder)
@@ -271,6 +287,8 @@ def test_run_folders(run, tmp_path):
         opened = runs.RunFolder(folder)
         for read in (opened.recipe, opened.environment, opened.losses, opened.epochs, opened.summary):
             survives("run folders", read)
+        code, out, _ = survives("run folders", run_cli, capsys, "runs", "--out", tmp_path)
+        assert (code, out.isprintable() or "\x1b" not in out) == (0, True)
 
     check()
 
@@ -288,12 +306,13 @@ def test_commands_end_with_a_code_and_no_traceback(run, tmp_path, capsys, monkey
     @given(st.data())
     def check(data):
         name = data.draw(st.sampled_from([*FILES, "resume.safetensors"]))
-        content = data.draw(damaged((real.path / name).read_bytes()) | st.sampled_from(HOSTILE + LOGS))
+        content = data.draw(hostile((real.path / name).read_bytes(), name))
         folder = tmp_path / "copy"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(real.path, folder)
         (folder / name).write_bytes(content)
-        (folder / "summary.json").unlink(missing_ok=True)
+        if name != "summary.json":
+            (folder / "summary.json").unlink()
         for verb in (("resume", "copy", "-q"), ("runs", "--out", "."), ("compare", "copy", "copy")):
             code, out, err = run_cli(capsys, *verb)
             COUNTS["bad inputs tried"] += 1
@@ -325,6 +344,56 @@ def test_links_and_pipes_in_a_run_folder_are_not_followed(run, tmp_path, name, m
         with pytest.raises(DataError, match="is a link or no plain file"):
             list(job.resume(folder, dataset(), 2))
     assert secret.read_bytes() == (run.path / name).read_bytes()
+
+
+@pytest.mark.parametrize("make", [lambda path, target: path.symlink_to(target), lambda path, _: os.mkfifo(path)])
+@pytest.mark.parametrize("name", [LOCK, OWNER])
+def test_a_lock_writes_through_no_link_and_waits_for_no_pipe(run, tmp_path, name, make):
+    folder = runs.RunFolder(tmp_path / "run")
+    shutil.copytree(run.path, folder.path)
+    (folder.path / name).unlink(missing_ok=True)
+    precious = tmp_path / "precious"
+    precious.write_text("keep me\n")
+    make(folder.path / name, precious)
+    if name == LOCK:
+        with pytest.raises(DataError, match="is a link or no plain file"):
+            list(job.resume(folder, dataset(), 2))
+    else:
+        list(job.resume(folder, dataset(), 2))
+        assert folder.summary()["epochs"] == 2
+    assert precious.read_text() == "keep me\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("data", 3, "its data is '3'"),
+        ("epochs", 2.5, "its epochs is '2.5'"),
+        ("net", None, "its net is 'None'"),
+        ("test_accuracy", "high", "its test_accuracy is 'high'"),
+        ("steps", 10**400, "is no number of JSON that a machine can hold"),
+        ("test_loss", float("nan"), "NaN is no number of JSON that a machine can hold"),
+    ],
+)
+def test_a_summary_of_other_types_is_damaged_and_so_listed(run, tmp_path, capsys, key, value, message):
+    folder = runs.RunFolder(tmp_path / "run")
+    shutil.copytree(run.path, folder.path)
+    (folder.path / "summary.json").write_text(json.dumps(run.summary() | {key: value}))
+    with pytest.raises(DataError, match=r"summary\.json is damaged: ") as caught:
+        folder.summary()
+    assert message in caught.value.message
+    code, out, _ = run_cli(capsys, "runs", "--out", tmp_path)
+    assert (code, out.splitlines()[1].split()[:4]) == (0, ["run", "—", "—", "damaged"])
+
+
+def test_names_from_files_do_not_steer_the_terminal(run, tmp_path, capsys):
+    folder = runs.RunFolder(tmp_path / "run")
+    shutil.copytree(run.path, folder.path)
+    (folder.path / "summary.json").write_text(json.dumps(run.summary() | {"data": "\x1b[2Jgone\a"}))
+    code, out, _ = run_cli(capsys, "runs", "--out", tmp_path)
+    assert (code, out.splitlines()[1].split()[:2]) == (0, ["run", "\ufffd[2Jgone\ufffd"])
+    code, _, err = run_cli(capsys, "resume", "\x1b[2Jgone")
+    assert (code, "\x1b" in err) == (3, False)
 
 
 def test_a_hundred_bytes_that_claim_ten_gigabytes(tmp_path):
