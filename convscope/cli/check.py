@@ -63,6 +63,8 @@ def _print(report: Report) -> None:
         ("conflicts", "groups of equal images with different classes: one of them is wrong", report.conflicts),
     ):
         _list(name, what, [" = ".join(map(_text, group[:4])) + " …" * (len(group) > 4) for group in groups])
+    for text in report.notes:
+        line(f"note        {text}")
 
 
 def _list(name: str, what: str, lines: list[str]) -> None:

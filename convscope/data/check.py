@@ -4,7 +4,7 @@ Images count as the same where the net would see the same pixels, whatever their
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import DataError
 from .bulk import survey
-from .folder import Tree, read_classes, scan
+from .folder import Tree, link_notes, read_classes, scan
 from .images import ImageSet, Splits
 from .pixel_cache import read_pixels
 from .sources import data_name, image_folder, open_source, read_parts
@@ -39,7 +39,8 @@ class Report:
 
     ``duplicates`` are groups of equal images within a part, ``leaks`` across parts, ``conflicts`` with different
     classes. ``missing`` names the classes without images, by part. ``imbalance`` is the largest class over the
-    smallest, in the training set. ``problem`` is why training would refuse the data ("" where it would not).
+    smallest, in the training set. ``problem`` is why training would refuse the data ("" where it would not). Data
+    without a test set are looked at as training with seed 0 divides them. ``notes`` are what training would say.
     """
 
     data: str
@@ -53,6 +54,7 @@ class Report:
     conflicts: tuple[Group, ...]
     missing: dict[str, tuple[str, ...]]
     imbalance: float | None
+    notes: tuple[str, ...]
     problem: str
     help: str
 
@@ -70,9 +72,13 @@ def check(
         parts, corrupt, sizes, modes = _read_folder(folder, image_size)
     problem = help_text = ""
     try:
-        open_source(data, data_dir=data_dir, offline=offline, image_size=image_size)
+        used = open_source(data, data_dir=data_dir, offline=offline, image_size=image_size)
     except DataError as error:
         problem, help_text = error.message, error.help
+    else:
+        drawn = parts.test is None
+        parts = replace(parts, train=used.train, test=used.test) if drawn else parts
+        parts = replace(parts, notes=used.notes)
     sets = _sets(parts)
     classes = parts.train.classes
     counts = {part: np.bincount(images.labels, minlength=len(classes)) for part, images in sets.items()}
@@ -90,6 +96,7 @@ def check(
         conflicts=conflicts,
         missing={part: tuple(classes[c] for c in np.flatnonzero(count == 0)) for part, count in counts.items()},
         imbalance=float(train.max() / train.min()) if len(train) else None,
+        notes=parts.notes,
         problem=problem,
         help=help_text,
     )
@@ -122,7 +129,7 @@ def _read_folder(root: Path, image_size: int | None) -> tuple[Splits, list[str],
     modes = Counter("grey" if header.grey else "colour" for header in headers.values())
     pixels = read_pixels(root, files, image_size)
     sets = read_classes(tree, _all_classes(tree), pixels)
-    splits = Splits(sets["train"], sets.get("test"), sets.get("val"))
+    splits = Splits(sets["train"], sets.get("test"), sets.get("val"), notes=(*pixels.notes, *link_notes(tree)))
     corrupt = [pixels.bad[index] for index in sorted(pixels.bad)]
     return splits, corrupt, dict(sizes.most_common()), dict(modes.most_common())
 

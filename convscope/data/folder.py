@@ -88,10 +88,16 @@ def read_folder(root: Path, image_size: int | None = None, skip_bad: bool = Fals
     if result.bad and not skip_bad:
         raise _bad_images(list(result.bad.values()), len(files))
     sets = read_classes(tree, classes, result)
-    notes = list(result.notes)
-    if tree.links:
-        notes.append(f"{tree.links} links were not followed: they lead out of {root}, to a folder or nowhere")
-    return Splits(sets["train"], sets.get("test"), sets.get("val"), len(result.bad), tuple(notes))
+    notes = (*result.notes, *link_notes(tree))
+    return Splits(sets["train"], sets.get("test"), sets.get("val"), len(result.bad), notes)
+
+
+def link_notes(tree: Tree) -> tuple[str, ...]:
+    """What the user should know of links that were left out."""
+    if not tree.links:
+        return ()
+    one, many = "1 link was not followed: it leads", f"{tree.links} links were not followed: they lead"
+    return (f"{one if tree.links == 1 else many} out of {tree.root}, to a folder or nowhere",)
 
 
 def read_classes(tree: Tree, classes: tuple[str, ...], pixels: Pixels) -> dict[str, ImageSet]:

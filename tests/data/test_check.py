@@ -111,6 +111,27 @@ def test_arrays_are_checked_too(tmp_path, capsys):
     assert "two: class 'c' has no images for training" in err
 
 
+def test_without_a_test_set_the_one_that_training_draws_is_looked_at(tmp_path, capsys):
+    """Else a folder of classes, which most people have, would never have a leak."""
+    for name, shift in (("a", 0), ("b", 100)):
+        for i in range(20):
+            put(tmp_path, f"pets/{name}/{i}.png", picture(i // 2 + shift))  # each twice
+    (tmp_path / "pets/a/elsewhere.png").symlink_to(tmp_path)
+    report = check(tmp_path / "pets")
+    assert report.images == {"train": {"a": 16, "b": 16}, "test": {"a": 4, "b": 4}}
+    used = open_source(tmp_path / "pets")
+    for group in (*report.duplicates, *report.leaks):
+        for place in group:
+            assert place.name in getattr(used, place.part).names
+    assert len(report.leaks) + len(report.duplicates) == 20
+    assert len(report.leaks) >= 1
+    assert report.notes == used.notes
+    code, out, _ = run_cli(capsys, "check", tmp_path / "pets")
+    assert code == 0
+    assert "note        no test set came with the data: 8 of 40 images are held out" in out
+    assert f"note        1 link was not followed: it leads out of {tmp_path / 'pets'}" in out
+
+
 def test_nothing_to_look_at(tmp_path, capsys):
     code, _, err = run_cli(capsys, "check", tmp_path / "none")
     assert (code, "there are no data called" in err) == (3, True)
