@@ -40,7 +40,7 @@ SUMMARY: dict[str, Any] = {
 }  # fmt: skip
 NAME_A_RUN = "name a folder that convscope train made"
 WHOLE = ("epoch", "step")  # columns of numbers from 1
-LARGEST_TEXT = 64 * 2**20  # bytes of a JSON or CSV file that is read: more is not ours
+LARGEST = {".csv": 64 * 2**20, ".json": 4 * 2**20}  # bytes of a text file that is read: more is not ours
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,10 @@ class RunFolder:
         """The content of a text file of the run."""
         path = self._file(name)
         try:
-            if path.stat().st_size > LARGEST_TEXT:
-                raise DataError(f"{path} is larger than {LARGEST_TEXT >> 20} MiB, so convscope did not write it")
+            if path.stat().st_size > LARGEST[path.suffix]:
+                raise DataError(
+                    f"{path} is larger than {LARGEST[path.suffix] >> 20} MiB, so convscope did not write it"
+                )
             return path.read_text(encoding="utf-8", errors=errors)
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{path} cannot be read: {error}") from None
@@ -124,20 +126,19 @@ class RunFolder:
             raise DataError(f"{self.path / name} is damaged: it must hold a JSON object")
         return value
 
-    def _rows(self, name: str, columns: list[str], optional: list[str]) -> list[dict[str, Any]]:
+    def _rows(self, name: str, columns: list[str], optional: list[str]) -> Iterator[dict[str, Any]]:
         text = self.text(name, errors="replace")  # what a power cut tore need not be text
         lines = text.split("\n")[:-1]  # and is no whole line
         header = lines[0].split(",") if lines else []
         if header not in (columns, columns + optional):
             raise DataError(f"{self.path / name} is damaged: its header must be {','.join(columns)}")
-        rows = []
         for number, line in enumerate(lines[1:], 2):
             try:
                 cells = zip(header, line.split(","), strict=True)
-                rows.append({column: _whole(cell) if column in WHOLE else float(cell) for column, cell in cells})
+                row = {column: _whole(cell) if column in WHOLE else float(cell) for column, cell in cells}
             except ValueError:
                 raise DataError(f"{self.path / name} is damaged in line {number}: {line[:60]!r}") from None
-        return rows
+            yield row
 
 
 class RunWriter:

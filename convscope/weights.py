@@ -20,6 +20,7 @@ from .net.spec import parse
 from .strict_json import loads
 
 MOST_CLASSES = 1_000_000
+MOST_TENSORS = 10_000  # a net has up to 200 layers of up to 5 tensors; a saved state, those of the optimizer too
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,10 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read a safetensors file: tensors and metadata. Raises DataError where it is absent or damaged."""
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 - no mapping
+            names = file.keys()
+            if len(names) > MOST_TENSORS:
+                raise ValueError(f"it holds {len(names):,} tensors, more than any net here has")
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except (SafetensorError, OSError, ValueError, RuntimeError, OverflowError) as error:
         raise DataError(
             f"{path} cannot be read: {error}", "it must be a safetensors file that convscope wrote"
@@ -99,6 +103,7 @@ def load_model(path: Path) -> Model:
             isinstance(classes, list) and 0 < len(classes) <= MOST_CLASSES and all(isinstance(c, str) for c in classes)
         ):
             raise ValueError("classes must be a list of names")
+        "".join(classes).encode()  # a name that is no text could never be written: UnicodeEncodeError is a ValueError
         if not (image[0] in (1, 3) and all(1 <= size <= 65_535 for size in image)):
             raise ValueError(f"input {image} is no image size")
         mean, std = _numbers(metadata, "mean", float, image[0]), _numbers(metadata, "std", float, image[0])

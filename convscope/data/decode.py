@@ -155,7 +155,7 @@ _BOUNDS = (
 def _opaque(image: Image.Image) -> Image.Image:
     """Any mode → L or RGB, with transparency over white."""
     if image.mode.startswith("I"):  # 16 bits: 0..65535 → 0..255
-        grey = np.clip(np.asarray(image, dtype=np.int64), 0, 65535)
+        grey = np.clip(np.asarray(image, dtype=np.int32), 0, 65535)
         return Image.fromarray(((grey + 128) // 257).astype(np.uint8))
     if image.mode in ALPHA_MODES or "transparency" in image.info:
         grey_mode = image.mode in GREY_MODES

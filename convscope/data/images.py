@@ -41,6 +41,9 @@ class ImageSet:
                 f"labels run from {labels.min()} to {labels.max()}, but there are {len(self.classes)} classes",
                 f"labels must lie in 0..{len(self.classes) - 1}",
             )
+        odd = [name for name in self.classes if any("\ud800" <= letter <= "\udfff" for letter in name)]
+        if odd:
+            raise DataError(f"the class {odd[0][:60]!r} is no text", "a class needs a name that can be written")
         if self.names and len(self.names) != len(images):
             raise DataError(f"{len(self.names)} names were given for {len(images)} images")
 

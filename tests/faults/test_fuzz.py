@@ -23,6 +23,7 @@ from convscope.data.decode import read_header, read_image
 from convscope.data.idx import read_idx
 from convscope.data.literal import read_array
 from convscope.data.npz import read_npz
+from convscope.data.sources import open_source
 from convscope.errors import ConvscopeError, DataError
 from convscope.explain.expression import explain_expression
 from convscope.lock import LOCK, OWNER
@@ -404,6 +405,27 @@ def test_a_hundred_bytes_that_claim_ten_gigabytes(tmp_path):
     assert survives("claims", load_model, path) is None
     path.write_bytes(struct.pack(">4B3I", 0, 0, 8, 3, 10_000, 1000, 1000))
     assert survives("claims", read_idx, path, 3) is None
+
+
+def test_large_files_of_small_things_are_refused_at_once(run, tmp_path):
+    """What takes many times its size when it is read: JSON of empty lists, weights without a weight."""
+    folder = runs.RunFolder(tmp_path / "run")
+    shutil.copytree(run.path, folder.path)
+    for name, read in (("summary.json", folder.summary), ("recipe.json", folder.recipe)):
+        (folder.path / name).write_text('{"a": [' + "[]," * 1_500_000 + "[]]}")
+        with pytest.raises(DataError, match="is larger than 4 MiB, so convscope did not write it"):
+            read()
+    empty = {f"t{i}": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]} for i in range(10_001)}
+    header = json.dumps(empty).encode()
+    (folder.path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    with pytest.raises(DataError, match="it holds 10,001 tensors, more than any net here has"):
+        folder.model()
+
+
+def test_classes_that_are_no_text_are_refused_before_training(tmp_path):
+    labels = np.array(["a", "\udc80"] * 6)
+    with pytest.raises(DataError, match=r"the class '\\udc80' is no text"):
+        open_source((np.zeros((12, 4, 4), np.uint8), labels))
 
 
 def test_pickles_are_not_opened(tmp_path):
