@@ -1,5 +1,6 @@
 """A loss or weights that are no numbers: where the first of them appeared, and the way back to the last good state."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,6 +32,11 @@ class Snapshot:
         engine.load_state(self.engine)
 
 
+def is_finite(engine: Engine, losses: Tensor) -> bool:
+    """Whether ``losses`` and all that the net holds are numbers."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in (losses, *engine.net.state_dict().values()))
+
+
 def not_finite(
     engine: Engine,
     recipe: Recipe,
@@ -39,27 +45,39 @@ def not_finite(
     good: Snapshot,
     index: Tensor,
     lrs: list[float],
-    bad: int | None,
 ) -> NotFinite:
-    """Go back to the last good weights, replay up to the bad update, and say where the first bad value appeared.
+    """Go back to ``good``, repeat the updates that went wrong, and say where the first bad value appeared.
 
-    ``where`` is the epoch under way and how many updates had been taken before these; ``bad`` is the one among these
-    whose loss is not finite, None where only the weights after the last are not.
+    ``where`` is the epoch under way and how many updates had been taken before these. The net ends as ``good`` was.
     """
     epoch, done = where
-    batch_size = recipe.batch_size
-    last = len(lrs) - 1 if bad is None else bad
-    replayed = len(lrs) if bad is None else bad
+    batches = index.split(recipe.batch_size)
     good.restore(engine)
-    if replayed:
-        engine.steps(index[: replayed * batch_size], batch_size, lrs[:replayed])
-    place = _first_bad(engine.net, data, index[last * batch_size : (last + 1) * batch_size])
-    good.restore(engine)  # again: the run still stands before the first of these updates
-    what = "the loss is" if bad is not None else "the weights are"
+    at, loss_is_bad = _first_bad_update(engine, batches, recipe.batch_size, lrs)
+    place = _first_bad(engine.net, data, batches[at])
+    good.restore(engine)
+    what = "the loss is" if loss_is_bad else "the weights are"
     return NotFinite(
-        f"{what} not finite at update {done + last + 1} (epoch {epoch}, learning rate {lrs[last]:g}); {place}",
+        f"{what} not finite at update {done + at + 1} (epoch {epoch}, learning rate {lrs[at]:g}); {place}",
         f"try a learning rate ten times smaller (--lr {recipe.lr / 10:g}); the weights of update {done} are kept",
     )
+
+
+def _first_bad_update(engine: Engine, batches: Sequence[Tensor], batch_size: int, lrs: list[float]) -> tuple[int, bool]:
+    """The first update (from 0) that goes wrong, and whether its loss does, which is that of the weights before it;
+    ``engine`` is left with the weights that are to blame.
+
+    One at a time, for a loss need not show it: an infinite running variance is not used before the net is tested.
+    """
+    for at, (batch, lr) in enumerate(zip(batches, lrs, strict=True)):
+        before = Snapshot.of(engine)
+        loss = engine.steps(batch, batch_size, [lr]).cpu()
+        if not bool(torch.isfinite(loss).all()):
+            before.restore(engine)
+            return at, True
+        if not is_finite(engine, loss):
+            break
+    return at, False
 
 
 def _first_bad(net: nn.Sequential, data: Dataset, batch: Tensor) -> str:

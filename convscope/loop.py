@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .data.batches import epoch_order, steps_per_epoch
 from .data.images import Dataset, ImageSet
-from .diagnosis import Snapshot, not_finite
+from .diagnosis import Snapshot, is_finite, not_finite
 from .engine.base import EVALUATION_BATCH, Engine
 from .evaluate import Score, score
 from .recipe import Recipe
@@ -160,11 +160,8 @@ def _take_steps(
     began = time.perf_counter()
     losses = engine.steps(index, recipe.batch_size, lrs).cpu()
     seconds = time.perf_counter() - began
-    bad_losses = (~torch.isfinite(losses)).nonzero()
-    if len(bad_losses):
-        raise not_finite(engine, recipe, data, where, good, index, lrs, int(bad_losses[0]))
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in engine.net.state_dict().values()):
-        raise not_finite(engine, recipe, data, where, good, index, lrs, None)
+    if not is_finite(engine, losses):
+        raise not_finite(engine, recipe, data, where, good, index, lrs)
     for i, loss in enumerate(losses.tolist()):
         images = min(recipe.batch_size, len(index) - i * recipe.batch_size)
         state.interval_loss += loss

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from convscope import job, loop, runs
+from convscope.engine import eager
 from convscope.environment import BITS
 from convscope.errors import DataError, Interrupted, NotFinite, TrainingError, UsageError
 from convscope.files import append, write_atomic
@@ -239,6 +240,26 @@ def test_weights_that_are_not_finite_count_though_the_loss_is(tmp_path):
     point = next(runs.every(tmp_path)).resume_point()
     assert all(bool(torch.isfinite(value).all()) for value in point.net.values())
     assert f"the weights of update {point.state.step} are kept" in caught.value.help
+
+
+@pytest.mark.parametrize("calls", [0.0, 10.0])  # one update a call; as many as can be
+def test_the_update_that_is_named_is_the_first_bad_one_however_many_share_a_call(tmp_path, monkeypatch, calls):
+    """A running variance that is infinite does not show in the losses of the updates that follow."""
+    monkeypatch.setattr(loop, "CALL_SECONDS", calls)
+
+    class Spoiling(eager.EagerEngine):
+        def _step(self, batch, lr):
+            loss = super()._step(batch, lr)
+            if lr < 0.009:  # the cosine's fifth update is the first
+                self.net[1].running_var[0] = float("inf")
+            return loss
+
+    monkeypatch.setattr("convscope.engine.choose.EagerEngine", Spoiling)
+    spec = "conv 4 3 | batchnorm | relu | linear"
+    with pytest.raises(NotFinite) as caught:
+        train(tmp_path, net=spec, engine="eager", schedule="cosine", epochs=2)
+    assert caught.value.message.startswith("the weights are not finite at update 5 (epoch 1, learning rate 0.0088")
+    assert caught.value.message.endswith("the first bad value is in batchnorm1.running_var")
 
 
 @pytest.mark.parametrize(("first_check", "epochs"), [(0.0, 1), (1e9, 3)])  # at the first save; at the end alone
