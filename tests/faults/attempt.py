@@ -35,18 +35,21 @@ def hopeless():
 
 
 def attempt(task):
-    """Start or resume the run below ``task["out"]``, with the fault that the task names."""
-    out, choices = Path(task["out"]), recipe(task["choices"])
+    """Start or resume the run below ``task["out"]`` (extend it, to ``extend`` epochs), with the fault of the task."""
+    given = dict(task["choices"])
+    extend = given.pop("extend", None)
+    out, choices = Path(task["out"]), recipe(given)
     data = dataset()
     folders = list(runs.every(out))
     for folder in folders:
-        check(folder, choices)
-        if folder.summary() is not None:  # killed when all was done
+        check(folder, replace(choices, epochs=folder.recipe().epochs) if extend else choices)
+        summary = folder.summary()
+        if summary is not None and summary["epochs"] == (extend or choices.epochs):  # killed when all was done
             return {"end": "finished", "seen": [], "injected": None}
     disk = Disk(Fault(*task["fault"]) if task["fault"] else None)
     arm(disk)
     try:
-        for _ in job.resume(folders[-1], data) if folders else job.start(choices, data, out):
+        for _ in job.resume(folders[-1], data, extend) if folders else job.start(choices, data, out):
             pass
     except ConvscopeError as error:
         return {"end": "error", "message": str(error), "code": error.exit_code, "injected": disk.injected}

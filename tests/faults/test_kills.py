@@ -2,6 +2,7 @@
 
 import errno
 import random
+import shutil
 
 import pytest
 
@@ -59,6 +60,28 @@ def test_a_run_killed_at_any_operation_goes_on_to_the_same_bits(server, undistur
         assert finish(server, out, choices) == expected, fault
         COUNTS[f"{'kills' if effect == 'kill' else 'power cuts'} at an operation survived ({choices['engine']})"] += 1
         COUNTS[f"fault at {seen[fault[0] - 1]}"] += 1
+
+
+@pytest.mark.parametrize("effect", ["kill", "power"])
+def test_an_extension_killed_at_any_operation_before_it_trains(server, tmp_path, effect):
+    """The recipe is exchanged, the summary removed, the logs are written anew: what no other run does."""
+    one, longer = {"engine": "eager", "epochs": 1}, {"engine": "eager", "epochs": 1, "extend": 2}
+    expected = finish(server, tmp_path / "whole", {"engine": "eager", "epochs": 2})
+    finish(server, tmp_path / "one", one)
+    shutil.copytree(tmp_path / "one", tmp_path / "undisturbed")
+    seen = server.attempt(tmp_path / "undisturbed", longer)["seen"]
+    assert end_of(tmp_path / "undisturbed") == expected
+    before_training = seen[: seen.index("append")]
+    for at, kind in enumerate(before_training, 1):
+        for moment in ("before", "half", "after") if kind == "write" else ("before", "after"):
+            if not FULL and (kind, moment) != ("unlink", "after"):
+                continue
+            out = tmp_path / f"{at}-{moment}"
+            shutil.copytree(tmp_path / "one", out)
+            assert server.attempt(out, longer, (at, moment, effect))["end"] == "killed", (at, moment)
+            assert finish(server, out, longer) == expected, (at, moment)
+            COUNTS[f"{'kills' if effect == 'kill' else 'power cuts'} at an operation of an extension survived"] += 1
+            COUNTS[f"fault at {kind}"] += 1
 
 
 def test_a_failing_disk_is_told_and_costs_nothing(server, undisturbed, tmp_path):
