@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,14 +65,15 @@ class Job:
 
 
 Work = tuple[Native, Job, int]
+Answers: TypeAlias = "SimpleQueue[None]"
 
 
 class Helpers:
     """``count`` threads that sleep until ``run`` wakes them. They end with the process, or with their owner."""
 
     def __init__(self, count: int) -> None:
-        # What a helper gets: a call; an event that it sets once it is there, all earlier calls done; None: the end.
-        self._queues: list[SimpleQueue[Work | threading.Event | None]] = [SimpleQueue() for _ in range(count)]
+        # What a helper gets: a call; a queue to answer into once it is there, all earlier calls done; None: the end.
+        self._queues: list[SimpleQueue[Work | Answers | None]] = [SimpleQueue() for _ in range(count)]
         self._idle = True
         threads = [
             threading.Thread(target=_serve, args=(queue,), name=f"convscope-{number + 1}", daemon=True)
@@ -96,25 +98,28 @@ class Helpers:
             self._wait()
 
     def _wait(self) -> None:
-        """Until every helper has done all that it was given. An interrupt may come at any line: ask once more."""
-        answers = [threading.Event() for _ in self._queues]
-        for queue, answer in zip(self._queues, answers, strict=True):
-            queue.put(answer)
-        for answer in answers:
-            answer.wait()
+        """Until every helper has done all that it was given. An interrupt may come at any line: ask once more.
+
+        Not with an Event: an interrupt inside its wait may leave its lock taken, and the helper that sets it stuck.
+        """
+        answers: Answers = SimpleQueue()
+        for queue in self._queues:
+            queue.put(answers)
+        for _ in self._queues:
+            answers.get()
         self._idle = True
 
 
-def _serve(queue: "SimpleQueue[Work | threading.Event | None]") -> None:
+def _serve(queue: "SimpleQueue[Work | Answers | None]") -> None:
     while (given := queue.get()) is not None:
-        if isinstance(given, threading.Event):
-            given.set()
+        if isinstance(given, SimpleQueue):
+            given.put(None)
         else:
             function, job, number = given
             function(job.address, number)
 
 
-def _close(queues: "list[SimpleQueue[Work | threading.Event | None]]", threads: list[threading.Thread]) -> None:
+def _close(queues: "list[SimpleQueue[Work | Answers | None]]", threads: list[threading.Thread]) -> None:
     for queue in queues:
         queue.put(None)
     # A thread that woke up after the interpreter's end would be torn down inside foreign code, which aborts.
