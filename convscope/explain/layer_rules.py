@@ -9,8 +9,8 @@ from itertools import product
 
 import numpy as np
 
+from ..net.layers import Conv, Pair, Pool
 from ..net.shapes import same_padding, window_size
-from ..net.spec import Conv, Pair, Pool
 from .rules import ONE, Partial, Rule
 from .values import Array
 

@@ -10,8 +10,8 @@ from torch import nn
 from ..errors import UsageError
 from ..evaluate import loss_of
 from ..net.build import build
+from ..net.layers import Activation, BatchNorm, Conv, Dropout, Flatten, Layer, Linear, Pool
 from ..net.shapes import Row, table
-from ..net.spec import Activation, BatchNorm, Conv, Dropout, Flatten, Layer, Linear, Pool
 from ..net.zoo import resolve
 from .autograd import Check, finite_differences, judge
 from .backprop import Item, Plan, backprop

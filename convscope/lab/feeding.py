@@ -10,8 +10,9 @@ from torch import nn
 from ..errors import UsageError
 from ..explain.shapes import Diagnosis, LayerError, check, fits, make
 from ..net.build import build
+from ..net.layers import Conv, Flatten, GlobalAvg, Layer, Pool
 from ..net.shapes import Shape, ShapeError
-from ..net.spec import Conv, Flatten, GlobalAvg, Layer, Pool, text
+from ..net.spec import text
 
 Image = tuple[int, int, int]
 MAX_ELEMENTS = 2**31

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from .layers import Activation, BatchNorm, Conv, Dropout, Flatten, GlobalAvg, Layer, Linear, Pool
 from .shapes import Row, Shape, table
-from .spec import Activation, BatchNorm, Conv, Dropout, Flatten, GlobalAvg, Layer, Linear, Pool
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 

@@ -1,7 +1,7 @@
 """A net as the PyTorch code that a person would write: every argument that is not the default, and no other."""
 
+from .layers import Activation, BatchNorm, Conv, Dropout, Flatten, GlobalAvg, Linear, Pair, Pool
 from .shapes import Row, Shape
-from .spec import Activation, BatchNorm, Conv, Dropout, Flatten, GlobalAvg, Linear, Pair, Pool
 
 ACTIVATIONS = {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid"}
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from .layers import Conv, Flatten, Layer, Linear, Pair, Pool
 from .shapes import Row, ShapeError, table
-from .spec import Conv, Flatten, Layer, Linear, Pair, Pool, layer_text, text
+from .spec import layer_text, text
 
 MAX_IMAGE = 512
 

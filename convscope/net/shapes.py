@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import prod
 
 from ..errors import UsageError
-from .spec import Activation, BatchNorm, Conv, Dropout, Flatten, GlobalAvg, Layer, Linear, Pair, Pool, layer_text
+from .layers import Activation, BatchNorm, Conv, Dropout, Flatten, GlobalAvg, Layer, Linear, Pair, Pool
+from .spec import layer_text
 
 Shape = tuple[int, ...]
 

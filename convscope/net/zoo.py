@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from ..errors import UsageError, near
-from .spec import WORDS, Layer, parse
+from .layers import Layer
+from .spec import WORDS, parse
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from convscope.net.build import build
+from convscope.net.layers import Activation, BatchNorm, Conv, Flatten, GlobalAvg, Linear, Pool
 from convscope.net.shapes import ShapeError, table
-from convscope.net.spec import Activation, BatchNorm, Conv, Flatten, GlobalAvg, Linear, Pool, parse
+from convscope.net.spec import parse
 from convscope.net.zoo import ZOO, resolve
 
 small = st.integers(1, 4)

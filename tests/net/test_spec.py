@@ -3,19 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convscope.errors import UsageError
-from convscope.net.spec import (
-    Activation,
-    BatchNorm,
-    Conv,
-    Dropout,
-    Flatten,
-    GlobalAvg,
-    Linear,
-    Pool,
-    SpecError,
-    parse,
-    text,
-)
+from convscope.net.layers import Activation, BatchNorm, Conv, Dropout, Flatten, GlobalAvg, Linear, Pool
+from convscope.net.spec import SpecError, parse, text
 from convscope.net.zoo import ZOO, net_name, resolve
 
 small = st.integers(1, 9)

@@ -29,6 +29,7 @@ from . import (
     winograd_thin,
 )
 from .activation import Activation
+from .barrier import write_barrier
 from .conv import Conv
 from .ir import Function, Module
 from .layout import Lanes
@@ -37,8 +38,6 @@ from .plan import Buffers, first_with_parameters, padded, parameter_count, plan
 from .pool import Pool
 from .stages import Stage
 from .values import F32, I32, I64, PTR, Value
-
-SPINS = 4000  # looks at the barrier before a thread gives its core away
 
 
 @dataclass(frozen=True)
@@ -228,7 +227,7 @@ class Program:
     def _train(self, prepare: Function, before: Sequence[Function], block: Sequence[Function],
                after: Sequence[Function], update: Function) -> None:  # fmt: skip
         """``STEPS`` steps of batches of ``BATCH`` images; the last one may hold fewer."""
-        barrier = self._barrier()
+        barrier = write_barrier(self.module, self.pause)
         f = self.module.function("train", [("job", PTR), ("thread", I64)], public=True)
         job, lanes = f["job"], self.lanes
         given = (slots.THREADS, slots.COUNT, slots.BATCH, slots.STEPS)
@@ -288,32 +287,4 @@ class Program:
                 loss.value = loss.value + f.load(F32, arenas, self.plan.loss, (t, self.plan.size), (lane, 4))
             f.store(loss.value, f.load(PTR, job, 8 * slots.LOSSES), (f["step"], 4))
             f.store(f["step"] + 1, job, 8 * slots.DONE)
-        return f
-
-    def _barrier(self) -> Function:
-        """Wait until all threads are here: look a few thousand times, then give the core away between looks.
-
-        A thread also goes on when the job is abandoned: an interrupt may keep the caller's own thread from coming.
-        """
-        f = self.module.function("barrier", [("job", PTR)])
-        job = f["job"]
-        arrived, turn = f.address(job, 8 * slots.ARRIVED), f.address(job, 8 * slots.ROUND)
-        now = f.shared(turn)
-        before = f.emit(f"atomicrmw add ptr {arrived.name}, i64 1 acq_rel", I64)
-        with f.when(f.compare("eq", before + 1, f.load(I64, job, 8 * slots.THREADS))):
-            f.line(f"store i64 0, ptr {arrived.name}, align 8")
-            f.line(f"store atomic i64 {(now + 1).name}, ptr {turn.name} release, align 8")
-            f.line("ret void")
-            f.label(f.fresh("after"))
-        spins = f.var(f.constant(0, I64))
-        f.line("br label %look")
-        f.label("look")
-        f.leave_when(f.compare("ne", f.shared(turn), now) | f.compare("ne", f.shared(job, 8 * slots.ABANDONED), 0))
-        spins.value = spins.value + 1
-        f.line(f"call void {self.pause}")  # tells the core that this is a waiting loop
-        self.module.declared.add(f"declare void {self.pause.replace(' 1', '')}")
-        with f.when(f.compare("sgt", spins.value, SPINS)):
-            f.call(f.load(PTR, job, 8 * slots.YIELD), result=I32)
-        f.line("br label %look")
-        f.label("never")
         return f
