@@ -2,9 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -81,13 +78,6 @@ def test_api_page_lists_the_api_without_other_servers(lab):
     assert "/api/shapes" in page
     assert "{{" not in page
     assert not re.search(r'(?:src|href)="(?!/)', page)
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
-def test_pure_modules():
-    files = map(str, sorted((Path(__file__).parent / "node").glob("*.test.mjs")))
-    found = subprocess.run(["node", "--test", *files], capture_output=True, text=True, timeout=60)
-    assert found.returncode == 0, found.stdout + found.stderr
 
 
 def test_every_room_is_shown_in_the_docs_in_both_themes():

@@ -16,7 +16,7 @@ export function scale(values, [from, to], { log = false, room = false } = {}) {
   return { at, low, high, log };
 }
 
-// Four to seven round numbers within the scale (powers of ten, and their halves, where it is logarithmic).
+// Two to seven round numbers within the scale (powers of ten, and their halves, where it is logarithmic).
 export function ticks({ low, high, log }) {
   if (log) {
     const found = [];

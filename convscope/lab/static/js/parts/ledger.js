@@ -3,6 +3,7 @@
 import { h, show } from "../core/dom.js";
 import { num, signed } from "../core/format.js";
 import { stepTo } from "../core/roving.js";
+import { layout } from "./ledger-rows.js";
 
 const FIRST = 60; // terms shown before "show all"
 
@@ -23,23 +24,15 @@ export function ledger(t, { testid = "ledger", onterm = () => {} } = {}) {
   }
 
   function body(data) {
-    const terms = data.terms.map((term, i) => ({ term, i }));
-    if (sorted) terms.sort((a, b) => Math.abs(b.term.product) - Math.abs(a.term.product));
-    const shown = all ? terms : terms.slice(0, FIRST);
-    const rows = [];
-    let channel = null;
-    for (const { term, i } of shown) {
-      if (!sorted && data.subtotals.length > 1 && term.channel !== channel) {
-        channel = term.channel;
-        const sub = data.subtotals.find((part) => part.channel === channel);
-        rows.push(h("tr", { class: "subtotal" }, h("th", { scope: "rowgroup", colspan: 5 }, t("common.channel", { by: by(data), c: channel, n: sub.terms })),
-          h("td", { class: `n ${sign(sub.total)}`, "data-value": sub.total }, signed(sub.total))));
-      }
-      rows.push(row(data, term, i));
-    }
+    const rows = layout(data, { sorted, most: all ? Infinity : FIRST }).map(({ subtotal, term, i }) => (subtotal ? heading(data, subtotal) : row(data, term, i)));
     if (rows.length) rows.find((r) => r.classList.contains("term")).tabIndex = 0;
     const table = h("table", { onkeydown: arrows, onpointerleave: () => onterm(null) }, h("tbody", {}, rows), h("tfoot", {}, foot(data)));
     return table;
+  }
+
+  function heading(data, { channel, terms, total }) {
+    return h("tr", { class: "subtotal" }, h("th", { scope: "rowgroup", colspan: 5 }, t("common.channel", { by: by(data), c: channel, n: terms })),
+      h("td", { class: `n ${sign(total)}`, "data-value": total }, signed(total)));
   }
 
   function row(data, term, i) {

@@ -7,7 +7,8 @@ import { onTheme } from "../../core/theme.js";
 import { grid } from "../../parts/grid.js";
 import { map } from "../../parts/map.js";
 import { coloured, titled } from "../convolution/figure.js";
-import { put, sizes, taps } from "../convolution/tensors.js";
+import { put, sizes } from "../convolution/tensors.js";
+import { box, cells, readers } from "./windows.js";
 
 const MOST = 16;
 
@@ -100,27 +101,17 @@ export function pictures(t, { pick, edit }) {
   // Forward: the window of output `at`. Backward: the windows whose gradient reaches the input cell `at`.
   function marks(at) {
     const [state, answer, pinned] = last;
-    const { stride, padding, backward } = state;
-    const reach = [0, 1].map((axis) => state.dilation[axis] * (state.kernel_size[axis] - 1) + 1);
-    const [, rows, columns] = sizes(answer.output);
-    const readers = [];
-    if (backward) {
-      for (let r = 0; r < rows; r += 1) {
-        for (let k = 0; k < columns; k += 1) {
-          if (taps(r, k, state).some(([i, j]) => i - padding[0] === at[1] && j - padding[1] === at[2])) readers.push([r, k]);
-        }
-      }
-    }
+    const { backward } = state;
+    const reading = backward ? readers(at[1], at[2], sizes(answer.output).slice(1), state) : [];
     parts.inputs.forEach((part, i) => {
-      const cells = i !== at[0] ? [] : backward ? [shifted(at[1], at[2])] : taps(at[1], at[2], state);
-      if (part.kind !== "map") part.mark(backward ? "pinned" : "tap", cells);
-      else if (i !== at[0]) part.outline(null);
-      else part.outline(backward ? { row: at[1], column: at[2], rows: 1, columns: 1 } : { row: at[1] * stride[0] - padding[0], column: at[2] * stride[1] - padding[1], rows: reach[0], columns: reach[1] });
+      if (part.kind === "map") return part.outline(i !== at[0] ? null : backward ? { row: at[1], column: at[2], rows: 1, columns: 1 } : box(at[1], at[2], state));
+      const here = i !== at[0] ? [] : backward ? [[at[1], at[2]]] : cells(at[1], at[2], state);
+      part.mark(backward ? "pinned" : "tap", here.map(([r, q]) => shifted(r, q)));
     });
     parts.outputs.forEach((part, i) => {
-      const cells = backward ? (i === at[0] ? readers : []) : i === pinned[0] ? [[pinned[1], pinned[2]]] : [];
-      if (part.kind !== "map") part.mark(backward ? "tap" : "pinned", cells);
-      else part.outline(cells.length ? { row: cells[0][0], column: cells[0][1], rows: 1, columns: 1 } : null);
+      const here = backward ? (i === at[0] ? reading : []) : i === pinned[0] ? [[pinned[1], pinned[2]]] : [];
+      if (part.kind !== "map") part.mark(backward ? "tap" : "pinned", here);
+      else part.outline(here.length ? { row: here[0][0], column: here[0][1], rows: 1, columns: 1 } : null);
     });
   }
 
