@@ -204,12 +204,21 @@ def shared_room(browser, lab):
 
 
 @pytest.fixture
-def room(shared_room):
-    """A room in English, light, 1280 wide; the test fails if anything went wrong in the page."""
+def room(shared_room, request):
+    """A room, and the test fails if anything went wrong in the page: English, light and 1280 pixels wide, unless the
+    test has a mark ``view(width, lang, theme)``; the page must then also fit the width when the test is over.
+
+    Each room's main path is taken by mouse and by keys, one of them at 390 pixels and one at 1280. Between them these
+    tests see every combination of width, language and theme.
+    """
     view = shared_room
+    mark = request.node.get_closest_marker("view")
+    width, lang, theme = mark.args if mark else (1280, "en", "light")
     view.trouble.clear()
-    view.page.set_viewport_size({"width": 1280, "height": 800})
+    view.page.set_viewport_size({"width": width, "height": 800 if width > 400 else 844})
+    view.page.emulate_media(color_scheme=theme)
     view.page.goto(f"{view.lab.url}/api")
-    view.page.evaluate("localStorage.clear()")
+    view.page.evaluate("lang => { localStorage.clear(); localStorage.setItem('convscope.lang', lang); }", lang)
     yield view
     assert not view.trouble, view.trouble
+    assert mark is None or view.fits()

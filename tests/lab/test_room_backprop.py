@@ -95,6 +95,7 @@ def gradients(room, *names):
 
 
 @pytest.mark.browser
+@pytest.mark.view(1280, "zh", "dark")
 def test_by_mouse(room):
     room.open("/backprop")
     assert room.at("value-w").text_content() == "3"
@@ -125,6 +126,7 @@ def test_by_mouse(room):
 
 
 @pytest.mark.browser
+@pytest.mark.view(390, "en", "light")
 def test_by_keyboard(room):
     room.open("/backprop")
     room.tab_to("expression")

@@ -107,6 +107,7 @@ def expect(room, **settings):
 
 
 @pytest.mark.browser
+@pytest.mark.view(390, "zh", "dark")
 def test_by_mouse(room):
     room.open("/convolution")
     assert room.values("output-0").tolist() == OUTPUT
@@ -132,6 +133,7 @@ def test_by_mouse(room):
 
 
 @pytest.mark.browser
+@pytest.mark.view(1280, "en", "light")
 def test_by_keyboard(room):
     room.open("/convolution")
     room.tab_to("stride-0")

@@ -51,6 +51,7 @@ def test_the_notes_question(lab):
 
 
 @pytest.mark.browser
+@pytest.mark.view(1280, "en", "dark")
 def test_by_mouse(room):
     room.open("/descent")
     objective = regression(60, 0)
@@ -76,6 +77,7 @@ def test_by_mouse(room):
 
 
 @pytest.mark.browser
+@pytest.mark.view(390, "zh", "light")
 def test_by_keyboard(room):
     room.open("/descent")
     room.tab_to("count_batch_size")

@@ -35,6 +35,7 @@ def test_a_test_image_and_its_numbers(room, digits_run):
     room.script()
 
 
+@pytest.mark.view(390, "en", "light")
 def test_drawing_with_the_mouse(room, digits_run):
     room.open(f"/inside?run={digits_run}")
     before = probabilities(room)
@@ -76,6 +77,7 @@ def read_ink(room):
     return [[(int(p[:2], 36), int(p[2:], 36)) for p in re.findall("....", part)] for part in ink.split(".")]
 
 
+@pytest.mark.view(390, "zh", "light")
 def test_down_to_the_ink_with_the_mouse(room, digits_run):
     room.open(f"/inside?run={digits_run}&test=7")
     tile = room.at("map-conv2-3")
@@ -98,6 +100,7 @@ def test_down_to_the_ink_with_the_mouse(room, digits_run):
     assert "path=" in room.page.url
 
 
+@pytest.mark.view(1280, "zh", "dark")
 def test_drawing_and_descending_with_keys_alone(room, digits_run):
     room.open(f"/inside?run={digits_run}")
     room.tab_to("pad")

@@ -52,6 +52,7 @@ def test_bad_input(lab, change, status, words):
 
 
 @pytest.mark.browser
+@pytest.mark.view(390, "en", "dark")
 def test_by_mouse(room):
     room.open("/losses")
     prediction, target = torch.tensor([1, 2, 3, 7.0]), torch.tensor([1.5, 2, 5, 4])
@@ -83,6 +84,7 @@ def test_by_mouse(room):
 
 
 @pytest.mark.browser
+@pytest.mark.view(1280, "zh", "light")
 def test_by_keyboard(room):
     room.open("/losses")
     room.tab_to("column")

@@ -66,6 +66,7 @@ def test_bad_input_is_400(lab, path, change, words):
 
 
 @pytest.mark.browser
+@pytest.mark.view(390, "zh", "light")
 def test_by_mouse(room):
     room.open("/pooling")
     want = nn.MaxPool2d(2)(torch.tensor(IMAGE, dtype=torch.float32))[0]
@@ -88,6 +89,7 @@ def test_by_mouse(room):
 
 
 @pytest.mark.browser
+@pytest.mark.view(1280, "en", "dark")
 def test_the_gradient_by_keyboard(room):
     room.open("/pooling")
     room.tab_to("stride-0")

@@ -114,6 +114,7 @@ def test_bad_nets_are_400_with_the_words_of_the_command_line(lab):
 
 
 @pytest.mark.browser
+@pytest.mark.view(1280, "zh", "light")
 def test_by_mouse(room):
     room.open("/shapes")
     assert room.value("parameters") == sum(p.numel() for p in build(resolve("note"), (1, 28, 28), 10).parameters())
@@ -130,7 +131,7 @@ def test_by_mouse(room):
     assert room.at("block-6").input_value() == "batchnorm"
     room.at("net").fill("conv 3 3 | flatten")
     room.settle()
-    assert "the net ends with" in room.at("refusal").text_content()
+    assert "网络末尾给出 2028 个值" in room.at("refusal").text_content()  # in the page's language
     room.at("mend-0").click()
     room.settle()
     room.script()
@@ -140,6 +141,7 @@ def test_by_mouse(room):
 
 
 @pytest.mark.browser
+@pytest.mark.view(390, "zh", "dark")
 def test_by_keyboard(room):
     room.open("/shapes")
     room.tab_to("image-1")

@@ -50,6 +50,7 @@ def wait_value(room, testid, value):
     room.page.wait_for_selector(f'[data-testid="{testid}"][data-value="{value}"]')
 
 
+@pytest.mark.view(1280, "zh", "dark")
 def test_from_start_to_the_mistakes(room):
     room.open(f"{ROOM}&epochs=8")
     start(room)
@@ -80,6 +81,7 @@ def test_from_start_to_the_mistakes(room):
     assert head["step"] == run.summary["steps"]
 
 
+@pytest.mark.view(390, "en", "dark")
 def test_hold_step_and_go_on_with_keys_alone(room):
     room.open(f"{ROOM}&epochs=1000000")
     room.tab_to("start")

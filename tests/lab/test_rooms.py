@@ -27,6 +27,7 @@ def test_room_in_both_languages_and_themes(room, name, width):
     room.at("theme").click()
     dark = room.page.evaluate("getComputedStyle(document.body.parentElement).backgroundColor")
     assert dark != light
+    room.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")  # program and tables
     assert room.fits()
     room.open(f"/{name}")  # both choices are remembered
     assert room.page.locator("html").get_attribute("lang") == "zh-CN"
