@@ -7,7 +7,7 @@ JSON would be four times as large and a hundred times as slow to write for a net
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ def pack(head: Mapping[str, Any], arrays: Mapping[str, NDArray[np.floating | np.
     """Head and arrays (any numeric type; they travel as float32) as bytes."""
     parts, offset = [], 0
     for name, array in arrays.items():
-        parts.append(asdict(Part(name, array.shape, offset)))
+        parts.append(Part(name, array.shape, offset))
         offset += math.prod(array.shape)
     text = dumps({**head, "arrays": parts}).encode()
     text += b" " * (-len(text) % 4)

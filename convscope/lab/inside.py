@@ -1,7 +1,7 @@
 """Room 8: a drawn or picked image in a trained net; every map, every number's ledger, and what speaks for a class."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -158,7 +158,7 @@ def look(given: Given, request: Request) -> Response:
     label = None if given.test is None else int(opened.images.labels[given.test])
     head = {
         "classes": opened.model.classes, "scores": scores.tolist(), "probabilities": torch.softmax(scores, 0).tolist(),
-        "label": label, "layers": [asdict(row) for row in heads],
+        "label": label, "layers": heads,
         "ink": seen.prepared.ink if seen.prepared else None, "mass": seen.prepared.mass if seen.prepared else None,
         "corner": seen.prepared.corner if seen.prepared else None,
         "centre": (opened.tested.centred_by_mass if given.centre is None else given.centre) if seen.prepared else None,

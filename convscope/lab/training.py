@@ -30,7 +30,7 @@ from .train_script import script
 
 router = APIRouter(prefix="/api/train", tags=["train"])
 
-BEAT = 0.25  # seconds between two updates of a page, at least
+BEAT = 0.5  # seconds between two updates of a page, at least: each costs the browser time that training needs
 SILENCE = 15.0  # seconds after which a silent connection is kept alive
 
 
@@ -122,7 +122,7 @@ async def events(
 ) -> Response:
     """Server-sent events of job number ``job``: where it stands, and points and epochs since the event that came last.
 
-    An event's id is the update that it reaches, so whoever reconnects gets what was missed. At most four a second.
+    An event's id is the update that it reaches, so whoever reconnects gets what was missed. At most two a second.
     """
     live = _trainer(request).current()
     if live.number != job:

@@ -35,6 +35,28 @@ test("zero is the paper, signs have their own colours, and ink is readable on al
   assert.equal(limitOf([1, -3, null]), 3);
 });
 
+test("whole pictures have the colours of their numbers", async () => {
+  const { diverging, grey, paintDiverging, paintGrey, paintRGB } = await load("core/colour.js");
+  const values = Float32Array.from({ length: 400 }, (_, i) => Math.sin(i) * 3);
+  const rgb = (pixels, i) => [...pixels.slice(4 * i, 4 * i + 3)];
+  const near = (a, b, by) => a.forEach((part, k) => assert.ok(Math.abs(part - b[k]) <= by, `${a} is not ${b}`));
+  for (const dark of [false, true]) {
+    const pixels = new Uint8ClampedArray(4 * values.length);
+    paintDiverging(pixels, values, 2.5, dark);
+    values.forEach((value, i) => near(rgb(pixels, i), diverging(value, 2.5, dark), 1));
+    paintDiverging(pixels, [NaN, null, 0, 9, -9, 2.5], 2.5, dark);
+    [0, 0, 0, 1, -1, 1].forEach((value, i) => assert.deepEqual(rgb(pixels, i), diverging(value, 1, dark)));
+    paintDiverging(pixels, values, 0, dark);
+    assert.deepEqual(rgb(pixels, 7), diverging(0, 1, dark));
+  }
+  const pixels = new Uint8ClampedArray(4 * values.length);
+  paintGrey(pixels, values, -1, 2);
+  values.forEach((value, i) => near(rgb(pixels, i), grey(value, -1, 2), 1));
+  assert.ok(pixels.every((part, i) => i % 4 < 3 || part === 255));
+  paintRGB(pixels.subarray(0, 8), [0, 1, 0.2, 0.4, 1, 0]);
+  assert.deepEqual([...pixels.subarray(0, 8)], [0, 51, 255, 255, 255, 102, 0, 255]);
+});
+
 test("arrows move within the field and nowhere else", async () => {
   const { stepTo } = await load("core/roving.js");
   assert.deepEqual(stepTo("ArrowDown", 0, 0, 3, 4), [1, 0]);

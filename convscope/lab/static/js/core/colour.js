@@ -19,6 +19,47 @@ export function grey(value, low, high) {
   return [level, level, level];
 }
 
+// The same for whole pictures, into the pixels (r, g, b, a) of an ImageData; `values` has one number a pixel, or three planes.
+// Sixty maps at every stroke of a pen: here no list is made for a pixel, and the colours come from a table.
+const SHADES = 1023; // of each sign
+const tables = new Map(); // dark or not → [r, g, b] of −1 … 1, flat
+
+function table(dark) {
+  if (!tables.has(dark)) {
+    tables.set(dark, Uint8ClampedArray.from(Array.from({ length: 2 * SHADES + 1 }, (_, i) => diverging(i - SHADES, SHADES, dark)).flat()));
+  }
+  return tables.get(dark);
+}
+
+export function paintDiverging(pixels, values, limit, dark) {
+  const colours = table(dark);
+  const scale = limit > 0 ? SHADES / limit : 0;
+  for (let i = 0, to = 0; to < pixels.length; i += 1, to += 4) {
+    const shade = Math.round(Math.max(-SHADES, Math.min(SHADES, values[i] * scale || 0))); // NaN and null are the paper
+    const from = 3 * (shade + SHADES);
+    pixels[to] = colours[from];
+    pixels[to + 1] = colours[from + 1];
+    pixels[to + 2] = colours[from + 2];
+    pixels[to + 3] = 255;
+  }
+}
+
+export function paintGrey(pixels, values, low, high) {
+  const scale = 255 / (high - low || 1);
+  for (let i = 0, to = 0; to < pixels.length; i += 1, to += 4) {
+    pixels[to] = pixels[to + 1] = pixels[to + 2] = Math.round((values[i] - low) * scale); // the array clips
+    pixels[to + 3] = 255;
+  }
+}
+
+export function paintRGB(pixels, values) {
+  const area = pixels.length / 4;
+  for (let i = 0; i < area; i += 1) {
+    for (let plane = 0; plane < 3; plane += 1) pixels[4 * i + plane] = Math.round(255 * values[plane * area + i]);
+    pixels[4 * i + 3] = 255;
+  }
+}
+
 export function css([r, g, b]) {
   return `rgb(${r} ${g} ${b})`;
 }

@@ -38,13 +38,13 @@ export function legend(lines) {
 }
 
 function table(t, x, series, open) {
-  const all = [...new Set(series.flatMap(({ points }) => points.map(([v]) => v)))].sort((a, b) => a - b);
-  const every = Math.ceil(all.length / TABLE);
-  const shown = all.filter((_, i) => i % every === 0 || i === all.length - 1);
-  const values = series.map(({ points }) => new Map(points));
   const details = h("details", { class: "twin", open }, h("summary", {}, t("common.as_table")));
   details.addEventListener("toggle", () => {
     if (!details.open || details.querySelector("table")) return;
+    const all = [...new Set(series.flatMap(({ points }) => points.map(([v]) => v)))].sort((a, b) => a - b);
+    const every = Math.ceil(all.length / TABLE);
+    const shown = all.filter((_, i) => i % every === 0 || i === all.length - 1);
+    const values = series.map(({ points }) => new Map(points));
     details.append(h("div", { class: "scroll tall", tabindex: "0" }, h("table", {},
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, x), series.map(({ name }) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, shown.map((v) => h("tr", {}, h("th", { scope: "row" }, num(v, 6)), values.map((map) => h("td", { class: "n", "data-value": map.get(v) ?? "" }, map.has(v) ? num(map.get(v)) : ""))))))));

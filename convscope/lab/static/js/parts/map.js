@@ -1,10 +1,11 @@
 // A feature map or an image on canvas, at its native size, enlarged without smoothing. One focusable cursor reads it out.
 
-import { diverging, grey, limitOf } from "../core/colour.js";
+import { limitOf, paintDiverging, paintGrey, paintRGB } from "../core/colour.js";
 import { h } from "../core/dom.js";
 import { num } from "../core/format.js";
 import { stepTo } from "../core/roving.js";
 import { isDark, onTheme } from "../core/theme.js";
+import { forget, inSight } from "./sight.js";
 
 // options: label, testid, width (pixels of a page with 16 px type), spoken(r, c, value), onat(r, c, how: "focus" | "hover" | "leave" | "pin").
 // draw({rows, columns, values, limit?, low?, high?, rgb?}): with low/high it is grey, with rgb values are 3 planes in 0…1.
@@ -50,27 +51,38 @@ export function map({ label, testid, width = 160, spoken, onat = null }) {
     for (const [side, share] of Object.entries(place)) mark.style.setProperty(side, `${100 * share}%`);
   }
 
+  // What is drawn already is not drawn again; what nobody sees waits (the values of `next` must not change afterwards).
   function draw(next) {
+    if (data && same(data, next)) return;
     data = next;
-    const { rows, columns, values, rgb } = data;
+    const { rows, columns } = data;
     if (canvas.width !== columns || canvas.height !== rows) {
       [canvas.width, canvas.height] = [columns, rows];
       element.style.setProperty("--ratio", `${columns} / ${rows}`);
     }
-    const limit = data.limit ?? limitOf(values);
-    const dark = isDark();
+    inSight(element, paint);
+  }
+
+  function paint() {
+    const { rows, columns, values, rgb, low, high } = data;
     const image = new ImageData(columns, rows);
-    const area = rows * columns;
-    for (let i = 0; i < area; i += 1) {
-      const colour = rgb ? [0, 1, 2].map((plane) => Math.round(255 * values[plane * area + i]))
-        : data.low === undefined ? diverging(values[i], limit, dark) : grey(values[i], data.low, data.high);
-      image.data.set([...colour, 255], 4 * i);
-    }
+    if (rgb) paintRGB(image.data, values);
+    else if (low === undefined) paintDiverging(image.data, values, data.limit ?? limitOf(values), isDark());
+    else paintGrey(image.data, values, low, high);
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
 
-  const silent = onTheme(() => data && element.isConnected && draw(data));
+  const silent = onTheme(() => data && element.isConnected && inSight(element, paint));
+  const leave = () => {
+    silent();
+    forget(element);
+  };
   // Outline a window of the map (cells, may be fractional); null hides it.
   const outline = (window) => (window ? put(box, window.row, window.column, window.rows, window.columns) : (box.hidden = true));
-  return { element, draw, outline, leave: silent, at: () => at };
+  return { element, draw, outline, leave, at: () => at };
+}
+
+function same(a, b) {
+  for (const key of ["rows", "columns", "limit", "low", "high", "rgb"]) if (a[key] !== b[key]) return false;
+  return a.values.length === b.values.length && a.values.every((value, i) => value === b.values[i]);
 }

@@ -3,6 +3,7 @@
 import { STALE, ask, line } from "../core/api.js";
 import { h, say, show } from "../core/dom.js";
 import { chart } from "../parts/chart.js";
+import { forget, inSight } from "../parts/sight.js";
 import { choices, controls as recipeControls, recipe } from "./train/choices.js";
 import { curves, numbers, thin } from "./train/curves.js";
 import { live, running } from "./train/live.js";
@@ -14,7 +15,8 @@ import { verdict } from "./train/verdict.js";
 // over: runs whose curves are laid over; run and cell: whose mistakes are shown, and which ones.
 export const defaults = { ...choices, probe: 0, over: [], run: "", cell: [] };
 
-const CHARTS = 1000; // ms between two drawings of the curves while a run goes on
+const CHARTS = 1000; // ms between two drawings of the curves while a run goes on, at least
+const SHARE = 0.02; // of the page's time goes into drawing them, at most: the run needs the machine
 const WORDS = 5000; // ms between two spoken remarks
 
 export function mount({ controls, figure, ledger, script, t, set, state, fail, found }) {
@@ -23,10 +25,11 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail, f
   let runs = [];
   let known = null; // what may be chosen
   let past = null; // the job that was over when the user came: no news
-  let drawn = 0;
+  let next = 0; // ms: when the curves are drawn again
   let spoken = { at: 0, epoch: 0 };
   let listed = ""; // what the list of runs and the table of epochs show now
   let tabled = "";
+  let normed = null; // the norms that are drawn
   let over = false; // whether the room has been left
   let lost = false; // whether nobody answers
 
@@ -44,6 +47,7 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail, f
   const norms = h("div", { class: "plot" });
   const connection = live({ onchange: changed, onend: (run) => ended(run).catch(fail), onlost });
   controls.append(form.element);
+  document.addEventListener("visibilitychange", woken);
 
   async function update(now) {
     if (!known) await arrive();
@@ -86,15 +90,22 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail, f
     if (over) return;
     if (lost) found();
     lost = false;
-    stand.draw(run.state);
+    if (document.hidden) return; // woken() makes up for it
     remark(run.state);
     const now = performance.now();
-    if (document.hidden) return;
-    if (now - drawn >= CHARTS || run.state.status !== "training") {
-      drawn = now;
+    if (now >= next || run.state.status !== "training") {
       draw();
-    }
+      const ended = performance.now();
+      next = ended + Math.max(CHARTS, (ended - now) / SHARE);
+    } else stand.draw(run.state);
     if (run.state.resumed_at > 0 && !run.before) before(run).catch(fail);
+  }
+
+  function woken() {
+    if (document.hidden || !connection.run()?.state) return;
+    changed(connection.run());
+    draw();
+    connection.look();
   }
 
   // A run that goes on has a past, which is in its folder.
@@ -142,20 +153,27 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail, f
     drawList(running(job?.state));
     const all = shown();
     table.hidden = looks.element.hidden = true;
+    inSight(plot, () => show(plot, all.length ? curves(t, all, job?.state?.total ?? 0) : []));
     if (all.length) {
-      show(plot, curves(t, all, job?.state?.total ?? 0));
       table.hidden = false;
       drawTable();
-    } else show(plot);
+    }
+    inSight(norms, () => drawNorms(job));
+    if (job?.probe) {
+      looks.element.hidden = false;
+      looks.draw(job.probe, job.state);
+    }
+  }
+
+  // Norms come with the probes, more seldom than losses.
+  function drawNorms(job) {
+    if (job?.norms === normed) return;
+    normed = job?.norms;
     if (job?.norms.length) {
       const series = job.state.layers.map((name, i) => ({ name, kind: i % 6, points: thin(job.norms.map(([step, values]) => [step, values[i]])) }));
       const open = norms.querySelector("details")?.open;
       show(norms, h("h2", {}, t("train.norms")), h("p", { class: "hint" }, t("train.norms_hint")), chart(t, { label: t("train.norms"), x: t("train.updates"), y: "‖∂L/∂θ‖", series, log: true, testid: "norms", open }));
     } else show(norms);
-    if (job?.probe) {
-      looks.element.hidden = false;
-      looks.draw(job.probe, job.state);
-    }
   }
 
   // List and table are built anew only where they would change: a run that goes on draws itself every second.
@@ -175,6 +193,8 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail, f
 
   function leave() {
     over = true;
+    document.removeEventListener("visibilitychange", woken);
+    [plot, norms].forEach(forget);
     connection.close();
     looks.leave();
     wrong.leave();

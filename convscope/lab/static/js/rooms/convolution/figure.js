@@ -79,6 +79,7 @@ export function pictures(t, { edit, pick, above }) {
 
   function build(c, largeInput, o, largeOutput, each, state) {
     const spoken = (r, k, { value }) => t("common.cell", { r, c: k, value: num(value) });
+    drop();
     parts = {};
     parts.inputs = Array.from({ length: c }, (_, channel) => titled(`input[${channel}]`, largeInput
       ? map({ label: `input[${channel}]`, testid: `input-${channel}`, width: 230 })
@@ -149,9 +150,13 @@ export function pictures(t, { edit, pick, above }) {
     parts.kernels[c].mark("linked", [[i, j]]);
   }
 
+  function drop() {
+    for (const part of [...(parts?.inputs ?? []), ...(parts?.outputs ?? []), ...(parts?.matrix ?? []).flat()]) part.leave?.();
+  }
+
   function leave() {
     silent();
-    for (const part of [...(parts?.inputs ?? []), ...(parts?.outputs ?? []), ...(parts?.matrix ?? []).flat()]) part.leave?.();
+    drop();
   }
 
   return { element, draw, link, leave };

@@ -5,6 +5,7 @@ import { limitOf } from "../../core/colour.js";
 import { h, show } from "../../core/dom.js";
 import { num, shape } from "../../core/format.js";
 import { map } from "../../parts/map.js";
+import { forget, inSight } from "../../parts/sight.js";
 
 const ROW = 40; // features of a vector in one row
 
@@ -15,7 +16,7 @@ export function layers(t, { onpick }) {
   let rows = new Map(); // name → {maps, places, wide}
 
   function build(heads) {
-    for (const row of rows.values()) row.maps.forEach((one) => one.leave());
+    leave();
     rows = new Map(heads.map((head) => [head.name, layer(head)]));
     show(element, [...rows.values()].map((row) => row.element));
   }
@@ -67,23 +68,23 @@ export function layers(t, { onpick }) {
     const next = JSON.stringify(heads.map(({ name, shape: size, shown }) => [name, size, shown]));
     if (next !== signature) build(heads);
     signature = next;
-    for (const { name, low, high } of heads) {
-      const row = rows.get(name);
-      const array = arrays[`map.${name}`];
-      const limit = Math.max(Math.abs(low), Math.abs(high));
-      row.range = row.output.textContent = `${num(low, 3)} … ${num(high, 3)}`;
-      if (row.image) {
-        row.maps.forEach((one, c) => one.draw({ ...plane(array, c), limit }));
-        const [, height, width] = array.shape;
-        row.value = ([c, r, k]) => array.values[(c * height + r) * width + k];
-      } else {
-        const high_ = Math.ceil(array.values.length / row.columns);
-        const values = new Float32Array(high_ * row.columns);
-        values.set(array.values);
-        row.maps[0].draw({ rows: high_, columns: row.columns, values, limit: limit || limitOf(values) });
-        row.value = ([i]) => array.values[i];
-      }
+    for (const head of heads) {
+      const row = rows.get(head.name);
+      const array = arrays[`map.${head.name}`];
+      const [, height, width] = array.shape;
+      row.value = row.image ? ([c, r, k]) => array.values[(c * height + r) * width + k] : ([i]) => array.values[i];
+      inSight(row.element, () => fill(row, head, array));
     }
+  }
+
+  function fill(row, { low, high }, array) {
+    const limit = Math.max(Math.abs(low), Math.abs(high));
+    row.range = row.output.textContent = `${num(low, 3)} … ${num(high, 3)}`;
+    if (row.image) return row.maps.forEach((one, c) => one.draw({ ...plane(array, c), limit }));
+    const lines = Math.ceil(array.values.length / row.columns);
+    const values = new Float32Array(lines * row.columns);
+    values.set(array.values);
+    row.maps[0].draw({ rows: lines, columns: row.columns, values, limit: limit || limitOf(values) });
   }
 
   // Outline what belongs together: places is [{tensor, channel, row, column, rows, columns}, …].
@@ -98,5 +99,12 @@ export function layers(t, { onpick }) {
     return { tensor, channel: 0, row: Math.floor(index[0] / ROW), column: index[0] % ROW, rows: 1, columns: 1 };
   }
 
-  return { element, draw, outline, spot, leave: () => { for (const row of rows.values()) row.maps.forEach((one) => one.leave()); } };
+  function leave() {
+    for (const row of rows.values()) {
+      forget(row.element);
+      row.maps.forEach((one) => one.leave());
+    }
+  }
+
+  return { element, draw, outline, spot, leave };
 }

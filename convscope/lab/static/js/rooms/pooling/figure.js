@@ -83,6 +83,7 @@ export function pictures(t, { pick, edit }) {
     };
     const editInput = (i) => (r, k, value) => edit("input", put(last[0].input, [i, ...unshift(r, k, false)], value));
     const editUpstream = (i) => (r, k, value) => edit("upstream", put(last[1].upstream, [i, r, k], value));
+    drop();
     parts = {
       inputs: side(inName, "input", largeInput, 288, (i) => ({ editable: !backward && picture === "", onedit: editInput(i), onat: at(i, true) })),
       outputs: side(outName, "output", largeOutput, 216, (i) => ({ editable: backward, onedit: editUpstream(i), onat: at(i, false) })),
@@ -124,9 +125,13 @@ export function pictures(t, { pick, edit }) {
     if (part.kind !== "map") part.mark("linked", [last[0].backward ? [r, q] : shifted(r, q)]);
   }
 
+  function drop() {
+    for (const part of [...(parts?.inputs ?? []), ...(parts?.outputs ?? [])]) part.leave?.();
+  }
+
   function leave() {
     silent();
-    for (const part of [...(parts?.inputs ?? []), ...(parts?.outputs ?? [])]) part.leave?.();
+    drop();
   }
 
   return { element, draw, link, leave };

@@ -26,7 +26,7 @@ export function live({ onchange, onend, onlost }) {
     run.losses = merge(run.losses, losses);
     run.norms = merge(run.norms, norms);
     onchange(run);
-    if (state.probe_version !== run.looked) look();
+    look();
     if (!running(state)) {
       close();
       onend(run);
@@ -35,7 +35,7 @@ export function live({ onchange, onend, onlost }) {
 
   // The latest look at the probe images; one question at a time, and none where nobody sees it.
   async function look() {
-    if (fetching || document.hidden) return;
+    if (fetching || document.hidden || run.state.probe_version === run.looked) return;
     fetching = true;
     const mine = run;
     const version = mine.state.probe_version;
@@ -48,7 +48,7 @@ export function live({ onchange, onend, onlost }) {
     } finally {
       fetching = false;
     }
-    if (mine === run && mine.state.probe_version !== mine.looked) look();
+    if (mine === run) look();
   }
 
   function close() {
@@ -56,7 +56,7 @@ export function live({ onchange, onend, onlost }) {
     source = null;
   }
 
-  return { connect, close, run: () => run };
+  return { connect, close, look, run: () => run };
 }
 
 export function running(state) {

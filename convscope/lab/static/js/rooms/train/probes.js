@@ -47,6 +47,7 @@ export function probes(t, { onpick }) {
       return { button, text };
     });
     show(list, buttons.map(({ button }) => button));
+    for (const { one } of drawn.values()) one.leave();
     drawn.clear();
     show(maps);
     show(kernels);
