@@ -150,6 +150,33 @@ def test_a_wrong_state_is_told_in_words(room, digits_run):
     room.trouble.clear()  # the browser notes the 400 that this asked for
 
 
+READ = """canvas => {
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  return [...copy.getImageData(0, 0, canvas.width, canvas.height).data];
+}"""  # reading the canvas itself twice makes Chromium complain
+
+
+def test_maps_out_of_sight_are_drawn_when_they_come_into_sight(room, digits_run):
+    room.page.set_viewport_size({"width": 1280, "height": 300})
+
+    def pixels():
+        room.at("map-conv2-0").scroll_into_view_if_needed()
+        room.settle()
+        canvas = room.at("map-conv2-0").locator("canvas")
+        return canvas.evaluate(READ)
+
+    room.open(f"/inside?run={digits_run}&test=2")
+    want = pixels()
+    room.open(f"/inside?run={digits_run}&test=1")
+    assert pixels() != want
+    room.page.evaluate("scrollTo(0, 0)")
+    room.settle()
+    room.at("following").evaluate("button => button.click()")  # far from the map: Playwright would scroll to it
+    room.settle()
+    assert pixels() == want
+
+
 def test_colours_follow_the_values(room, digits_run):
     """A map's pixels on the screen: zero is paper, the largest is the full colour of its sign."""
     room.page.emulate_media(color_scheme="light")

@@ -135,6 +135,26 @@ def test_leaving_the_page_changes_nothing(room):
     status(room, "training")
 
 
+def test_a_page_that_was_hidden_shows_the_present_at_once(room):
+    room.open(f"{ROOM}&epochs=1000000")
+    start(room)
+    status(room, "training")
+    hide = "on => Object.defineProperty(document, 'hidden', { configurable: true, get: () => on })"
+    room.page.evaluate(hide, True)
+    room.lab.post("/api/train/control", {"do": "pause"})
+    until = time.monotonic() + 60
+    while state(room)["status"] != "paused":
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    for _ in range(4):  # two beats: nothing more comes from a run that stands still
+        room.settle()
+    room.page.evaluate(hide, False)
+    room.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    status(room, "paused")
+    wait_value(room, "now-update", state(room)["step"])
+    wait_value(room, "probe-step", state(room)["step"])
+
+
 def test_overlaid_runs(room, digits_run, colour_run):
     room.open(f"/train?over={json.dumps([colour_run])}")
     assert room.page.locator(".curves path.line").count() >= 2
