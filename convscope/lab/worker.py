@@ -140,10 +140,11 @@ def follow(stream: Iterator[job.Event], control: Control, report: Reporter) -> N
                     report("ticks", points=points, step=event.step, epoch=event.epoch, paused=standing,
                            steps_per_second=(event.step - first) / active if active > 0 else None)  # fmt: skip
                     points, flushed = [], now
+                shown = control.probe
                 if standing or probe.due(now):
-                    report("probe", probe.take(event.step, control.probe), step=event.step)
+                    report("probe", probe.take(event.step, shown), step=event.step)
                 if standing:
-                    waited += _wait(control, probe, event.step, report)
+                    waited += stand_still(control, probe, shown, event.step, report)
             case loop.Epoch():
                 report("epoch", epoch=event)
             case job.Finished():
@@ -153,16 +154,19 @@ def follow(stream: Iterator[job.Event], control: Control, report: Reporter) -> N
                 pass
 
 
-def _wait(control: Control, probe: Probe, step: int, report: Reporter) -> float:
-    """Stand still until the page wants something else; the seconds that took. Another probe image is shown at once."""
+def stand_still(control: Control, probe: Probe, shown: int, step: int, report: Reporter) -> float:
+    """Stand still until the page wants something else; the seconds that took.
+
+    Another probe image than the one ``shown`` is shown at once, also where it was asked for before this began.
+    """
     began = time.monotonic()
     with control.changed:
-        shown = control.probe
         while control.must_wait():
-            control.changed.wait()
             if control.probe != shown:
                 shown = control.probe
                 report("probe", probe.take(step, shown), step=step)
+            else:
+                control.changed.wait()
         report("going", paused=control.paused)
     return time.monotonic() - began
 

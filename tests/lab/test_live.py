@@ -11,7 +11,7 @@ from convscope.job import Started
 from convscope.lab.binary import unpack
 from convscope.lab.live import Said, halved
 from convscope.lab.probe import MOST_FLOATS, Probe
-from convscope.lab.worker import Control, follow
+from convscope.lab.worker import Control, follow, stand_still
 from convscope.net.build import build
 from convscope.net.spec import parse
 from convscope.recipe import Recipe
@@ -95,6 +95,25 @@ def test_control():
     control.obey({"do": "go"})
     assert control.pace.most == loop.Pace.most
     assert control.steps == 0
+
+
+def test_a_probe_image_that_is_chosen_just_before_the_loop_stands_still_is_shown():
+    """After the last probe was taken: nobody will tell it again."""
+    control, told = Control(), []
+    control.obey({"do": "pause"})
+    control.obey({"probe": 4})
+
+    class Echo:
+        def take(self, step, chosen):
+            return b"%d" % chosen
+
+    def report(kind, body=b"", **fields):
+        told.append((kind, body))
+        if kind == "probe":
+            control.obey({"do": "go"})
+
+    stand_still(control, Echo(), 0, 3, report)
+    assert told == [("probe", b"4"), ("going", b"")]
 
 
 def test_a_stop_that_came_while_the_data_were_opened_is_not_forgotten():
