@@ -149,7 +149,7 @@ def growth(repeats: int, threads: int) -> dict[str, list[Row]]:
     """Point 5: (size, median and least µs an image, share of peak in the least) against what grows."""
 
     def one(size: int, spec: str, image: Shape, batch: int, workers: int) -> Row:
-        count = max(batch, 64)
+        count = max(batch, 1024)  # many steps a call, as in training
         problem = random_problem(spec, image, count)
         engine = JitEngine(problem, workers, batch_size=batch)
         run = work(engine, torch.arange(count), batch)

@@ -60,7 +60,7 @@ def roofline() -> None:
     figure.savefig(FOLDER / "engine-roofline.png", dpi=130)
 
 
-def growth(threads: int, repeats: int = 30) -> None:
+def growth(threads: int, repeats: int = 7) -> None:
     """Time per image against batch size, threads, image side and channels."""
     results = engine.growth(repeats, threads)
     figure, grid = plt.subplots(2, 2, figsize=(9, 6.5), layout="constrained")
@@ -74,7 +74,7 @@ def growth(threads: int, repeats: int = 30) -> None:
             axes.set(ylim=(0, None))
         share = axes.twinx()
         share.plot(sizes, [100 * p for p in parts], "x:", color=COLOURS["weight"])
-        share.set(ylabel="% of peak (×)", ylim=(0, 100))
+        share.set(ylabel="% of peak (×)", ylim=(0, None))
     figure.suptitle(f"Cost of a training step, {threads} thread{'s' * (threads > 1)} unless varied")
     figure.savefig(FOLDER / "engine-growth.png", dpi=130)
 

@@ -154,11 +154,16 @@ def test_a_logit_of_minus_infinity_costs_nothing(cache):
     assert float(engine.steps(torch.arange(8), 8, [0.0])[0]) == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_one_large_image_at_a_time_is_left_to_pytorch():
+def test_few_large_images_at_a_time_are_left_to_pytorch():
     large = problem("conv 10 3 | relu | conv 10 3 | pool 2 | linear", count=3, image=(3, 64, 64))
-    words = "one image at a time leaves its vectors idle, and the net has 4,313,880 multiply-adds"
+    words = "batches of 1 leave its vectors idle, and the net has 4,313,880 multiply-adds"
     assert why_slower(large.net, (3, 64, 64), 1) == words
     assert why_slower(large.net, (3, 64, 64), 2) is None
+    larger = problem("conv 20 3 | relu | conv 20 3 | pool 2 | linear", count=3, image=(3, 64, 64)).net
+    assert str(why_slower(larger, (3, 64, 64), 4)).startswith(
+        "batches of 4 leave its vectors idle, and the net has 15,"
+    )
+    assert why_slower(larger, (3, 64, 64), 8) is None
     assert why_slower(problem().net, (1, 9, 11), 1) is None
     engine, notes = choose("auto", large, torch.device("cpu"), 1, 1)
     assert engine.name == "eager"
