@@ -53,7 +53,7 @@ def roofline() -> None:
         axes.plot([], [], "o", color=colour, label=LABELS[kind])
     for net, shape in shapes.items():
         axes.plot([], [], shape, color="lightgrey", label=net)
-    axes.set(xlim=intensity, ylim=(10, 1.4 * top), xlabel="multiply-adds' FLOP per byte that must be moved",
+    axes.set(xlim=intensity, ylim=(10, 4 * top), xlabel="multiply-adds' FLOP per byte that must be moved",
              ylabel="GFLOP/s on one core", title="Every convolution kernel of three nets, one core")  # fmt: skip
     axes.legend(fontsize=8, loc="lower right")
     axes.grid(which="both", alpha=0.2)
@@ -72,6 +72,8 @@ def growth(threads: int, repeats: int = 7) -> None:
             axes.set(xscale="log", yscale="log")
         else:
             axes.set(ylim=(0, None))
+        if what == "threads":
+            axes.set_xticks(sizes)
         share = axes.twinx()
         share.plot(sizes, [100 * p for p in parts], "x:", color=COLOURS["weight"])
         share.set(ylabel="% of peak (×)", ylim=(0, None))

@@ -17,7 +17,7 @@ from .pool import Pool
 Shape = tuple[int, int, int]
 ACTIVATIONS: dict[type[nn.Module], Activation] = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid"}
 # Multiply-adds of one image beyond which PyTorch trains small batches faster. Measured: at batch 1 this engine is four
-# times as fast with 0.4 M, 0.9 to 1.8 times with 6 M; at batch 4 1.4 times with 6 M, 0.85 with 16 M; at 8 it wins with 98 M.
+# times as fast with 0.4 M, 0.9 to 1.8 times with 6 M; at batch 4 1.4 times with 6 M, 0.85 with 16 M; at 8 it wins.
 LARGE_ALONE, LARGE_FEW, FEW = 3_000_000, 10_000_000, 8
 # Exactly these: a class derived from one of them may compute something else.
 COVERED = {*ACTIVATIONS, nn.Linear, nn.Flatten, nn.Conv2d, nn.AdaptiveAvgPool2d, nn.MaxPool2d, nn.AvgPool2d}
