@@ -289,6 +289,7 @@ def test_interrupts_at_any_moment_leave_an_engine_that_works(cache):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+    assert torch.is_grad_enabled()
     assert engine.steps(index, 16, [1e-4] * 3).isfinite().all()
     assert taken + 3 <= int(engine.state()["step"]) <= taken + 3 + 60 * 3
 

@@ -197,9 +197,9 @@ class JitEngine:
             self._core.helpers.run(ready.train, job)
         finally:
             self._step += int(job.slots[slots.DONE])
-            with torch.no_grad():
-                for data, place in self._core.views():
-                    data.copy_(place)
+            # Not inside torch.no_grad(), which an interrupt could leave switched on: the views ask for no gradient.
+            for data, place in self._core.views():
+                data.copy_(place)
         return losses
 
     def logits(self, images: Tensor) -> Tensor:
