@@ -26,8 +26,8 @@ $(STAMP): pyproject.toml constraints.txt
 train: setup ## train, test and plot a net on real handwritten digits (under a minute)
 	$(BIN)/convscope train
 
-test: setup ## the whole test suite
-	$(BIN)/python -m pytest
+test: setup ## the whole test suite, shared among the cores
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: setup ## lint, format and types
 	$(BIN)/ruff check .
