@@ -108,7 +108,7 @@ def forward(f: Function, lanes: Lanes, conv: Conv, act: Activation, x: Grid, y: 
                 places = [(i, j) for i in range(window[0]) for j in range(window[1])]
             with (f.loop(conv.groups) as g, f.loop(stop, start, size) as o, f.loop(y.height) as row,
                   f.loop(right, left, count) as column, f.loop(lanes.vectors, 0, vectors) as v):  # fmt: skip
-                tile = _Tile(f, lanes, conv, g, o, size, row, column, v, vectors)
+                tile = Tile(f, lanes, conv, g, o, size, row, column, v, vectors)
                 sums = tile.sums(x, places, window)
                 if conv.pool:
                     tile.store_pooled(sums, act, y, masks)
@@ -117,7 +117,7 @@ def forward(f: Function, lanes: Lanes, conv: Conv, act: Activation, x: Grid, y: 
 
 
 @dataclass
-class _Tile:
+class Tile:
     """``size`` output channels from ``o`` on, in group ``g``, at (row, column), vectors from ``v`` on."""
 
     f: Function

@@ -27,6 +27,7 @@ from . import (
     winograd,
     winograd_back,
     winograd_thin,
+    winograd_ties,
 )
 from .activation import Activation
 from .barrier import write_barrier
@@ -82,10 +83,18 @@ class Program:
         """What a step does with the weights before the first block."""
         functions = []
         for i, b in enumerate(self.plan.stages):
-            if b.tiling and (b.dx or not self.learning):
+            if b.tiling and (b.dx or self._forward_by_tiles(i)):
                 functions.append(f := self._kernel(f"weights{i}"))
                 winograd.weights(f, b.tiling)
         return functions
+
+    def _forward_by_tiles(self, i: int) -> bool:
+        """Whether stage ``i``, which has a tiling, may also go forward that way: see winograd_ties.py."""
+        if not self.learning:
+            return True
+        later = self.learning.loss == "mae" or any(stage.decides for stage in self.stages[i + 1 :])
+        tiling = self.plan.stages[i].tiling
+        return not later and not (tiling and tiling.thin and self.stages[i].decides)
 
     def _weight_gradients(self) -> list[Function]:
         """What a step does with the sums of weight gradients after the last block."""
@@ -111,9 +120,13 @@ class Program:
             match stage.op:
                 case Conv() if alone:
                     single.forward(f, self.lanes, stage.op, stage.act, b.x, b.y)
-                case Conv() if b.tiling and not self.learning:
-                    way = winograd_thin if b.tiling.thin else winograd
-                    way.forward(f, self.lanes, b.tiling, stage.act, b.x, b.y)
+                case Conv() if b.tiling and self._forward_by_tiles(i):
+                    if b.tiling.thin:
+                        winograd_thin.forward(f, self.lanes, b.tiling, stage.act, b.x, b.y)
+                    elif self.learning and stage.decides:
+                        winograd_ties.forward(f, self.lanes, b.tiling, stage.act, b.x, b.y, b.masks)
+                    else:
+                        winograd.forward(f, self.lanes, b.tiling, stage.act, b.x, b.y)
                 case Conv():
                     conv.forward(f, self.lanes, stage.op, stage.act, b.x, b.y, b.masks)
                 case Pool():

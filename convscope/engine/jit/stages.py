@@ -33,6 +33,12 @@ class Stage:
     input: Shape
     output: Shape
 
+    @property
+    def decides(self) -> bool:
+        """Whether its gradient depends on which of two numbers is larger."""
+        largest = not self.op.average if isinstance(self.op, Pool) else bool(self.op and self.op.pool)
+        return largest or self.act == "relu"
+
 
 def why_not(net: nn.Module) -> str | None:
     """Why the CPU engine cannot run ``net``: the first layer it does not cover and the reason; None where it can."""

@@ -9,8 +9,7 @@ instead of 400 for m = 4, r = 5. Weights, inputs and outputs are transformed for
 
 d are the n×n inputs under a tile; ⊙ multiplies point by point. The way back is the derivative of these linear steps, no
 more. Its rounding errors are some ten times those of direct sums: 1e-6 to 5e-6 of a tensor's norm. That is nothing to a
-prediction or a gradient, but in the forward pass of training it would decide, more often than PyTorch's own rounding,
-which of two numbers wins a pool. So training computes forward directly (conv.py), and only back this way.
+prediction or a gradient. For the forward pass of training see winograd_ties.py.
 
 A *group* of tiles goes through all steps while it is in the cache. V, M, N and dV are stored as
 [row of points][column of points][channel][tile][image], so that the products of a point are those of two matrices.
@@ -52,17 +51,22 @@ def weights(f: Function, t: Tiling) -> None:
 
 def forward(f: Function, lanes: Lanes, t: Tiling, act: Activation, x: Grid, y: Grid) -> None:
     """y = a(pool(conv(x)))."""
-
-    def products(o: Index, n: Index, v: Index) -> At:
-        by_row, by_column, by_channel, by_tile = t.strides(t.conv.outputs, lanes)
-        m = f.address(f["a"], t.outputs, (o, by_channel), (n, by_tile), (v, lanes.bytes))
-        return values(f, lanes, m, by_row, by_column)
-
     for start, stop, size in tiles(t.count, t.group):
         with f.loop(stop, start, size) as first:
             transform_inputs(f, lanes, t, x, first, size)
             multiply_channels(f, lanes, t, size, forward=True)
-            store_outputs(f, lanes, t, act, y, first, size, products)
+            store_outputs(f, lanes, t, act, y, first, size, summed(f, lanes, t))
+
+
+def summed(f: Function, lanes: Lanes, t: Tiling) -> Products:
+    """M as ``multiply_channels`` leaves it."""
+    by_row, by_column, by_channel, by_tile = t.strides(t.conv.outputs, lanes)
+
+    def products(o: Index, n: Index, v: Index) -> At:
+        m = f.address(f["a"], t.outputs, (o, by_channel), (n, by_tile), (v, lanes.bytes))
+        return values(f, lanes, m, by_row, by_column)
+
+    return products
 
 
 def transform_inputs(f: Function, lanes: Lanes, t: Tiling, x: Grid, first: Index, size: int) -> None:
