@@ -57,7 +57,7 @@ for group in (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code. Errors of the project end as text on stderr."""
-    # Python looks once more for garbage as it ends: half a second, among the million objects that PyTorch's import made.
+    # Python looks for garbage once more as it ends: half a second, among the million objects of PyTorch's import.
     atexit.register(gc.freeze)
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")  # torch, of its own speed
     # Results may hold characters that an old terminal's encoding lacks; they must not end as a traceback.

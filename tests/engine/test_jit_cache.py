@@ -9,9 +9,10 @@ import torch
 
 from convscope.engine.jit import JitPredictor
 from convscope.engine.jit.cache import ObjectCache, default_folder
+from convscope.engine.jit.kernels import Learning
 from convscope.engine.jit.machine import Code, Machine, compile_object, machine
 from convscope.engine.jit.optimizers import Rule
-from convscope.engine.jit.program import Learning, Program
+from convscope.engine.jit.program import Program
 from convscope.engine.jit.stages import stages
 from convscope.net.build import build
 from convscope.net.zoo import resolve

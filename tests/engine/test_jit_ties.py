@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from convscope.engine.jit import JitEngine, machine, winograd_ties
-from convscope.engine.jit.program import Program
+from convscope.engine.jit.kernels import Kernels
 from convscope.net.build import build
 from convscope.net.zoo import resolve
 
@@ -35,7 +35,7 @@ def test_ties_are_decided_by_direct_sums(spec, isa, monkeypatch):
     problem.images[:] = problem.images[:, :, :1]
     found = winners(problem, isa)
     with monkeypatch.context() as patch:
-        patch.setattr(Program, "_forward_by_tiles", lambda self, i: False)
+        patch.setattr(Kernels, "forward_by_tiles", lambda self, i: False)
         expected = winners(problem, isa)
     with monkeypatch.context() as patch:
         patch.setattr(winograd_ties, "NEAR", 0.0)
@@ -49,7 +49,8 @@ def by_tiles(spec, image, loss="cross_entropy"):
     """The stages of a training program that go forward by Winograd's way."""
     problem = problem_of(build(resolve(spec), image, CLASSES), image, 8, seed=0, loss=loss)
     program = JitEngine(problem, 1, batch_size=8)._core.program(8).program
-    return [i for i, b in enumerate(program.plan.stages) if b.tiling and program._forward_by_tiles(i)]
+    kernels = Kernels(program.stages, program.lanes, program.plan, program.module, program.learning)
+    return [i for i, b in enumerate(program.plan.stages) if b.tiling and kernels.forward_by_tiles(i)]
 
 
 @pytest.mark.parametrize(("spec", "chosen"), [

@@ -14,6 +14,8 @@ from convscope.engine.jit import JitPredictor, machine, tiling
 from convscope.engine.jit.conv import Conv
 from convscope.engine.jit.layout import Lanes
 from convscope.engine.jit.toom_cook import MOST, Transform, transposed
+from convscope.net.build import build
+from convscope.net.zoo import resolve
 
 from .test_jit_arithmetic import CLASSES, distance, gradients_by_a_step, problem_of, reference
 
@@ -52,6 +54,35 @@ def test_what_is_computed_this_way():
 ])  # fmt: skip
 def test_what_is_computed_directly(conv, size):
     assert tiling.tiling(conv, size, WIDE, first=False) is None
+
+
+def test_what_is_computed_this_way_for_one_image():
+    def chosen(conv, size):
+        return tiling.tiling(conv, size, Lanes(1, 1, 10), first=True) is not None
+
+    assert chosen(Conv(0, None, 10, 20, (5, 5)), (8, 8))
+    assert not chosen(Conv(0, None, 1, 10, (5, 5)), (24, 24))
+    assert not chosen(Conv(0, None, 10, 1, (5, 5)), (24, 24))  # two channels share a transposition
+    assert not chosen(Conv(0, None, 10, 10, (3, 3)), (62, 62))
+
+
+def test_one_image_sees_new_weights_once_they_are_taken_up():
+    net, image = (
+        build(resolve("conv 6 5 | relu | conv 8 5 | pool 2 | relu | linear"), (1, 16, 16), CLASSES),
+        (1, 16, 16),
+    )
+    problem = problem_of(net, image, 1, seed=0)
+    predictor = JitPredictor(net, image, problem.mean, problem.std)
+    assert any(stage.tiling for stage in predictor._alone.program.plan.stages)
+    before = predictor.logits(problem.images)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter += 0.1
+    assert torch.equal(predictor.logits(problem.images), before)
+    predictor.refresh()
+    fresh = JitPredictor(net, image, problem.mean, problem.std).logits(problem.images)
+    assert torch.equal(predictor.logits(problem.images), fresh)
+    assert not torch.equal(fresh, before)
 
 
 @st.composite
@@ -95,7 +126,9 @@ def test_gradients_and_scores_are_pytorchs(case, threads, isa, seed):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiling, "WORTH", 1e9)  # wherever it is possible
         loss, found = gradients_by_a_step(problem, threads, isa, index)
-        scores = JitPredictor(net, image, problem.mean, problem.std, threads, isa).logits(problem.images)
+        predictor = JitPredictor(net, image, problem.mean, problem.std, threads, isa)
+        scores = predictor.logits(problem.images)
+        alone = torch.cat([predictor.logits(each[None]) for each in problem.images[:3]])
     assert abs(loss - expected[0]) <= 1e-5 * abs(expected[0])
     for mine, theirs in zip(found, gradients, strict=True):
         assert distance(mine, theirs) <= 1e-4 * float(theirs.norm())
@@ -103,3 +136,4 @@ def test_gradients_and_scores_are_pytorchs(case, threads, isa, seed):
         ready = (problem.images.double() / 255 - 0.4) / 0.3
         wanted = copy.deepcopy(net).double()(ready)
     assert distance(scores, wanted) <= 2e-5 * float(wanted.norm())
+    assert distance(alone, wanted[:3]) <= 2e-5 * float(wanted[:3].norm())

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from ...errors import UsageError
 from ..base import Problem
 from . import slots
+from .kernels import Learning
 from .layout import Lanes
 from .machine import Code, Machine, machine
 from .optimizers import Rule
 from .plan import padded
-from .program import Learning, Program
+from .program import Program
 from .runtime import Helpers, Job, Native, aligned, native
 from .stages import Shape, stages, why_not
 
@@ -258,6 +259,7 @@ class JitPredictor:
         self._core = _Compiled(net, image, mean, std, threads, isa, cache_dir, None)
         self._alone = self._core.alone()
         self._alone.job.array(slots.INDEX, np.zeros(1, np.int64))
+        self._take_up = native(self._alone.code.address("refresh"))
         self._shape = torch.Size((1, *image))
         self._rows: list[Tensor] = []  # results that wait to be filled
         self.refresh()
@@ -266,6 +268,7 @@ class JitPredictor:
         """Take up the net's weights as they are now."""
         with self._core.lock:
             self._core.read()
+            self._take_up(self._alone.job.address, 0)
 
     @property
     def compile_seconds(self) -> float:

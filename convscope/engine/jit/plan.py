@@ -133,7 +133,7 @@ def _with_scratch(memory: _Memory, stages: Sequence[Stage], tilings: Sequence[Ti
     chosen = [t for t in tilings if t]
     inputs = memory.take(max((t.room(t.conv.inputs, lanes) for t in chosen), default=0))
     outputs = memory.take(max((t.room(t.conv.outputs, lanes) for t in chosen if not t.thin), default=0))
-    size = [t.points[0] * t.weight_strides()[0] if t else 0 for t in tilings]
+    size = [max(t.points) * t.weight_strides()[0] if t else 0 for t in tilings]  # of one image, columns come first
     tilings = [t and replace(t, weights=memory.take(size[i]), inputs=inputs, outputs=outputs)
                for i, t in enumerate(tilings)]  # fmt: skip
     if not training:

@@ -8,190 +8,45 @@ Every thread owns an arena (plan.py). A training step is, for each thread,
 and one call of ``train`` takes many steps. What the runtime hands over stands in the job: slots.py.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import prod
 
-from ...recipe import LossName
-from . import (
-    activation,
-    conv,
-    conv_back,
-    images,
-    linear,
-    losses,
-    optimizers,
-    pool,
-    single,
-    slots,
-    winograd,
-    winograd_back,
-    winograd_thin,
-    winograd_ties,
-)
-from .activation import Activation
+from . import optimizers, slots
 from .barrier import write_barrier
-from .conv import Conv
 from .ir import Function, Module
+from .kernels import Kernels, Learning
 from .layout import Lanes
 from .optimizers import Rule
-from .plan import Buffers, first_with_parameters, padded, parameter_count, plan
-from .pool import Pool
+from .plan import padded, parameter_count, plan
 from .stages import Stage
 from .values import F32, I32, I64, PTR, Value
 
 
-@dataclass(frozen=True)
-class Learning:
-    """What a program that trains needs besides the net: loss and optimizer."""
-
-    loss: LossName
-    rule: Rule
-
-
 class Program:
-    """A program's text and plan. It has ``predict(job, thread)`` and, given ``learning``, ``train(job, thread)``."""
+    """A program's text and plan. It has ``predict(job, thread)`` and, given ``learning``, ``train(job, thread)``.
+
+    For one image it also has ``refresh(job, thread)``, which takes up the weights for ``predict``.
+    """
 
     def __init__(self, stages: Sequence[Stage], lanes: Lanes, scale: Sequence[float], shift: Sequence[float],
                  learning: Learning | None, pause: str) -> None:  # fmt: skip
         self.stages, self.lanes, self.learning, self.pause = list(stages), lanes, learning, pause
-        self.scale, self.shift = scale, shift
         self.plan = plan(stages, lanes, learning is not None)
         self.count = parameter_count(stages)
         self.module = Module(32 * lanes.width)
-        weights = self._weights()
-        forward = self._forward()
-        self._predict(self._prepare("select", labels=False), weights, forward)
-        if learning:
-            self._train(
-                self._prepare("select_labelled", labels=True),
-                weights,
-                [*forward, *self._backward(learning)],
-                self._weight_gradients(),
-                self._update(learning.rule),
-            )
-        self.text = self.module.text()
-
-    def _kernel(self, name: str) -> Function:
-        """A function over one block: a = arena, p = parameters, g = the thread's gradients."""
-        f = self.module.function(name, [("a", PTR), ("p", PTR), ("g", PTR)], public=True)  # the bench calls it, too
-        for word in ("images", "labels", "weights", "loss"):
-            f[word] = f.address(f["a"], getattr(self.plan, word))
-        return f
-
-    def _weights(self) -> list[Function]:
-        """What a step does with the weights before the first block."""
-        functions = []
-        for i, b in enumerate(self.plan.stages):
-            if b.tiling and (b.dx or self._forward_by_tiles(i)):
-                functions.append(f := self._kernel(f"weights{i}"))
-                winograd.weights(f, b.tiling)
-        return functions
-
-    def _forward_by_tiles(self, i: int) -> bool:
-        """Whether stage ``i``, which has a tiling, may also go forward that way: see winograd_ties.py."""
-        if not self.learning:
-            return True
-        later = self.learning.loss == "mae" or any(stage.decides for stage in self.stages[i + 1 :])
-        tiling = self.plan.stages[i].tiling
-        return not later and not (tiling and tiling.thin and self.stages[i].decides)
-
-    def _weight_gradients(self) -> list[Function]:
-        """What a step does with the sums of weight gradients after the last block."""
-        functions = []
-        for i, b in enumerate(self.plan.stages):
-            if b.tiling:
-                functions.append(f := self._kernel(f"finish{i}"))
-                if b.tiling.thin:
-                    winograd_thin.add_images(f, self.lanes, b.tiling)
-                winograd_back.weight_gradients(f, self.lanes, b.tiling)
-        return functions
-
-    def _forward(self) -> list[Function]:
-        f = self._kernel("gather")
-        alone = self.lanes.count == 1
-        if alone:
-            single.images(f, self.scale, self.shift, self.plan.stages[0].x)
+        kernels = Kernels(self.stages, lanes, self.plan, self.module, learning)
+        weights, forward = kernels.weights(), kernels.forward(scale, shift)
+        select = self._prepare("select", labels=False)
+        if lanes.count == 1:
+            self._refresh(weights)
+            self._predict(select, [], forward)
         else:
-            images.forward(f, self.lanes, self.scale, self.shift, self.plan.stages[0].x)
-        functions = [f]
-        for i, (stage, b) in enumerate(zip(self.stages, self.plan.stages, strict=True)):
-            functions.append(f := self._kernel(f"forward{i}"))
-            match stage.op:
-                case Conv() if alone:
-                    single.forward(f, self.lanes, stage.op, stage.act, b.x, b.y)
-                case Conv() if b.tiling and self._forward_by_tiles(i):
-                    if b.tiling.thin:
-                        winograd_thin.forward(f, self.lanes, b.tiling, stage.act, b.x, b.y)
-                    elif self.learning and stage.decides:
-                        winograd_ties.forward(f, self.lanes, b.tiling, stage.act, b.x, b.y, b.masks)
-                    else:
-                        winograd.forward(f, self.lanes, b.tiling, stage.act, b.x, b.y)
-                case Conv():
-                    conv.forward(f, self.lanes, stage.op, stage.act, b.x, b.y, b.masks)
-                case Pool():
-                    pool.forward(f, self.lanes, stage.op, stage.act, b.x, b.y, b.winners)
-                case None:
-                    activation.forward(f, self.lanes, stage.act, b.x, b.y)
-        return functions
-
-    def _backward(self, learning: Learning) -> list[Function]:
-        last = self.plan.stages[-1]
-        f = self._kernel("loss")
-        losses.forward_and_gradient(f, self.lanes, learning.loss, last.y, last.dy)
-        if self.stages[-1].act:
-            activation.input_gradient(f, self.lanes, self.stages[-1].act, last.y, last.dy, last.dy)
-        functions = [f]
-        for i in reversed(range(first_with_parameters(self.stages), len(self.stages))):
-            stage, b = self.stages[i], self.plan.stages[i]
-            before = self.stages[i - 1].act if i else ""
-            match stage.op:
-                case Conv():
-                    functions += self._conv_backward(i, stage.op, b, before)
-                    if b.dx and not b.tiling:
-                        functions.append(f := self._kernel(f"input_gradient{i}"))
-                        conv_back.input_gradient(f, self.lanes, stage.op, before, b.x, b.unpooled or b.dy, b.dx)
-                case Pool() if b.dx:
-                    functions.append(f := self._kernel(f"input_gradient{i}"))
-                    pool.input_gradient(f, self.lanes, stage.op, before, b.x, b.dy, b.dx, b.winners)
-                case None if b.dx:
-                    functions.append(f := self._kernel(f"input_gradient{i}"))
-                    activation.input_gradient(f, self.lanes, before, b.x, b.dy, b.dx)
-        return functions
-
-    def _conv_backward(self, i: int, op: Conv, b: Buffers, before: Activation) -> Iterator[Function]:
-        """Unpool, weight gradient, bias gradient; by tiles, also the input gradient."""
-        if op.bias is not None:
-            f = self._kernel(f"bias_gradient{i}")
-            conv_back.bias_gradient(f, self.lanes, op, b.dy)
-            yield f
-        if b.tiling:
-            f = self._kernel(f"backward{i}")
-            if b.tiling.thin:
-                winograd_thin.backward(f, self.lanes, b.tiling, b.x, b.dy, b.masks)
-            else:
-                winograd_back.backward(f, self.lanes, b.tiling, before, b.x, b.dy, b.masks, b.dx)
-            yield f
-            return
-        if b.unpooled and b.masks and b.dx:
-            f = self._kernel(f"unpool{i}")
-            conv_back.unpool(f, self.lanes, op, b.dy, b.masks, b.unpooled, 0, op.outputs, 0)
-            yield f
-        f = self._kernel(f"weight_gradient{i}")
-        if linear.is_linear(op, b.x):
-            linear.weight_gradient(f, self.lanes, op, b.x, b.dy, self.plan.transposed)
-            yield f
-            return
-        for start, stop, size in conv_back.weight_tiles(self.lanes, op):
-            with f.loop(op.groups) as g, f.loop(stop, start, size) as o:
-                channel = o if isinstance(g, int) else g * op.fan_out + o
-                if b.unpooled and b.masks and not b.dx:  # a tile at a time, which stays in the cache
-                    conv_back.unpool(f, self.lanes, op, b.dy, b.masks, b.unpooled, channel, size, 0)
-                    channel = 0
-                conv_back.weight_gradient(f, self.lanes, op, b.x, b.unpooled or b.dy, g, o, size, channel)
-        yield f
-
-    # -- around the kernels ------------------------------------------------------------------------------------------
+            self._predict(select, weights, forward)
+        if learning:
+            block = [*forward, *kernels.backward(learning)]
+            self._train(self._prepare("select_labelled", labels=True), weights, block, kernels.weight_gradients(),
+                        self._update(learning.rule))  # fmt: skip
+        self.text = self.module.text()
 
     def _prepare(self, name: str, labels: bool) -> Function:
         """Fill the arena's header for images index[start:stop]; lanes beyond repeat the last image, with weight 0."""
@@ -217,6 +72,13 @@ class Program:
     def _share(self, f: Function, blocks: Value, threads: Value) -> tuple[Value, Value]:
         """The blocks that this thread computes: first and last plus one."""
         return blocks * f["thread"] // threads, blocks * (f["thread"] + 1) // threads
+
+    def _refresh(self, weights: Sequence[Function]) -> None:
+        """What ``predict`` of one image finds ready; that of more images makes it itself."""
+        f = self.module.function("refresh", [("job", PTR), ("thread", I64)], public=True)
+        a, p = self._arena(f), f.load(PTR, f["job"], 8 * slots.PARAMETERS)
+        for kernel in weights:
+            f.call(kernel, a, p, p)
 
     def _predict(self, prepare: Function, weights: Sequence[Function], forward: Sequence[Function]) -> None:
         """Logits (M, K) of the images at index (M,)."""

@@ -74,14 +74,14 @@ def _tile(f: Function, op: Conv, act: Activation, x: Grid, y: Grid, g: "int | Va
     place = column // kw if isinstance(column, int) else column >> (kw - 1)
     for n in range(size):
         for band in range(bands):
-            best = _maximum(f, [total.value for total in sums[n][band * kh : (band + 1) * kh]])
+            best = maximum(f, [total.value for total in sums[n][band * kh : (band + 1) * kh]])
             if kw == 2:
-                best = _maximum(f, [f.shuffle(best, best, list(range(first, width, 2))) for first in (0, 1)])
+                best = maximum(f, [f.shuffle(best, best, list(range(first, width, 2))) for first in (0, 1)])
             result = activation.apply(f, act, best)
             f.store(result, out, n * y.channel + band * y.row, (place, y.pixel), align=4)
 
 
-def _maximum(f: Function, values: list[Value]) -> Value:
+def maximum(f: Function, values: list[Value]) -> Value:
     """The largest of some vectors, lane by lane; not-a-number wins."""
     best = values[0]
     for value in values[1:]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod
+from math import inf, prod
 
 from .conv import Conv
 from .ir import Function
@@ -19,6 +19,7 @@ THIN = 3  # input channels
 # What a point costs, in multiply-adds of the direct way (measured): its product; for each channel its transformation.
 PRODUCT, INPUT, OUTPUT = 1.0, 10, 6
 THIN_PRODUCT, THIN_OUTPUT = 2.5, 2
+INPUT_ALONE, OUTPUT_ALONE = 70, 55  # of one image: a tile of a channel
 WORTH = 1.0  # that part of the direct way's cost, or less, is worth it
 
 
@@ -92,8 +93,15 @@ class Tiling:
         column = (-(-channels * self.group * tile // LINE) | 1) * LINE
         return self.points[1] * column, column, self.group * tile, tile
 
+    def strides_alone(self, channels: int) -> tuple[int, int, int]:
+        """Of one image: bytes from one column of points (a vector of MOST lanes), channel, tile to the next."""
+        vector = 4 * MOST
+        return channels * self.count * vector, self.count * vector, vector
+
     def room(self, channels: int, lanes: Lanes) -> int:
         """Bytes of V or M."""
+        if lanes.count == 1:
+            return self.points[1] * self.strides_alone(channels)[0]
         return self.points[0] * self.strides(channels, lanes)[0]
 
 
@@ -103,7 +111,7 @@ def tiling(conv: Conv, size: Pair, lanes: Lanes, first: bool) -> Tiling | None:
     ``first``: no gradient of the input will be asked for.
     """
     plain = conv.stride == conv.dilation == (1, 1) and conv.groups == 1
-    if not plain or lanes.count == 1 or 1 in conv.kernel or (conv.inputs <= THIN and not first):
+    if not plain or 1 in conv.kernel or (conv.inputs <= THIN and not first):
         return None
     options: list[list[Transform]] = []
     for length, kernel, pool in zip(size, conv.kernel, conv.pool or (1, 1), strict=True):
@@ -113,13 +121,25 @@ def tiling(conv: Conv, size: Pair, lanes: Lanes, first: bool) -> Tiling | None:
     best = min(found, key=lambda t: t.count * prod(t.points), default=None)
     if not best:
         return None
-    pairs = conv.inputs * conv.outputs
-    product, output = (THIN_PRODUCT, THIN_OUTPUT) if best.thin else (PRODUCT, OUTPUT)
-    point = product * pairs + INPUT * conv.inputs + output * conv.outputs
-    cost = best.count * prod(best.points) * point
-    if cost > WORTH * prod(size) * prod(conv.kernel) * pairs:
+    if _cost(best, lanes) > WORTH * _direct_cost(best, lanes):
         return None
     return replace(best, group=min(best.count, max(1, GROUP // lanes.vectors)))
+
+
+def _cost(t: Tiling, lanes: Lanes) -> float:
+    inputs, outputs = t.conv.inputs, t.conv.outputs
+    pairs = inputs * outputs
+    if lanes.count == 1:
+        impossible = t.thin or outputs < 2
+        return inf if impossible else t.count * (t.points[1] * pairs + INPUT_ALONE * inputs + OUTPUT_ALONE * outputs)
+    product, output = (THIN_PRODUCT, THIN_OUTPUT) if t.thin else (PRODUCT, OUTPUT)
+    return t.count * prod(t.points) * (product * pairs + INPUT * inputs + output * outputs)
+
+
+def _direct_cost(t: Tiling, lanes: Lanes) -> float:
+    height, width = t.size
+    across = -(-width // MOST) if lanes.count == 1 else width
+    return height * across * prod(t.conv.kernel) * t.conv.inputs * t.conv.outputs
 
 
 def both(f: Function, lanes: Lanes, down: Matrix, along: Matrix, at: At, unrolled: bool = False) -> Row:

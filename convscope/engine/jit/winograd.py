@@ -29,23 +29,26 @@ from .values import F32
 Products = Callable[[Index, Index, Index], At]  # M of an output channel, a tile of the group, a vector
 
 
-def weights(f: Function, t: Tiling) -> None:
-    """U = G w Gᵀ of every pair of channels; a vector holds a row of points."""
+def weights(f: Function, t: Tiling, columns: bool = False) -> None:
+    """U = G w Gᵀ of every pair of channels; a vector holds a row of points, or a column of them."""
     by_o, by_c, by_k, by_l = t.conv.weight_strides()
     by_row, _, by_input, by_output = t.weight_strides()
-    spare = [0.0] * (MOST - t.points[1])
-    columns = [f.vector([*map(float, column), *spare]) for column in transposed(t.along.weight)]
+    (outer, by_outer), (inner, by_inner) = (t.down, by_k), (t.along, by_l)
+    if columns:
+        (outer, by_outer), (inner, by_inner) = (inner, by_inner), (outer, by_outer)
+    spare = [0.0] * (MOST - inner.points)
+    powers = [f.vector([*map(float, column), *spare]) for column in transposed(inner.weight)]
     with f.loop(t.conv.inputs) as c, f.loop(t.conv.outputs) as o:
         w = f.address(f["p"], 4 * t.conv.weight, (o, by_o), (c, by_c))
         rows = []
-        for k in range(t.conv.kernel[0]):
-            numbers = [f.splat(f.load(F32, w, k * by_k + m * by_l), MOST) for m in range(len(columns))]
-            row = numbers[0] * columns[0]
-            for number, column in zip(numbers[1:], columns[1:], strict=True):
-                row = f.fma(number, column, row)
+        for k in range(outer.kernel):
+            numbers = [f.splat(f.load(F32, w, k * by_outer + m * by_inner), MOST) for m in range(inner.kernel)]
+            row = numbers[0] * powers[0]
+            for number, power in zip(numbers[1:], powers[1:], strict=True):
+                row = f.fma(number, power, row)
             rows.append(row)
         out = f.address(f["a"], t.weights, (c, by_input), (o, by_output))
-        for i, row in enumerate(multiply(f, t.down.weight, rows)):
+        for i, row in enumerate(multiply(f, outer.weight, rows)):
             f.store(row, out, i * by_row, align=4 * MOST)
 
 
