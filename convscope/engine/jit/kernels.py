@@ -31,6 +31,7 @@ from .optimizers import Rule
 from .plan import Buffers, Plan, first_with_parameters
 from .pool import Pool
 from .stages import Stage
+from .tiling import Tiling
 from .values import PTR
 
 
@@ -72,6 +73,11 @@ class Kernels:
         later = self.learning.loss == "mae" or any(stage.decides for stage in self.stages[i + 1 :])
         tiling = self.plan.stages[i].tiling
         return not later and not (tiling and tiling.thin and self.stages[i].decides)
+
+    def _keeps_inputs(self, i: int, t: Tiling) -> bool:
+        """Whether V of stage ``i`` outlives the forward pass: all of it is there, and no later stage takes its room."""
+        last = not any(b.tiling for b in self.plan.stages[i + 1 :])
+        return last and t.group == t.count and self.forward_by_tiles(i)
 
     def forward(self, scale: Sequence[float], shift: Sequence[float]) -> list[Function]:
         """What is done with a block, from its images to its scores."""
@@ -143,7 +149,8 @@ class Kernels:
             if b.tiling.thin:
                 winograd_thin.backward(f, self.lanes, b.tiling, b.x, b.dy, b.masks)
             else:
-                winograd_back.backward(f, self.lanes, b.tiling, before, b.x, b.dy, b.masks, b.dx)
+                kept = self._keeps_inputs(i, b.tiling)
+                winograd_back.backward(f, self.lanes, b.tiling, before, b.x, b.dy, b.masks, b.dx, kept)
             yield f
             return
         if b.unpooled and b.masks and b.dx:

@@ -60,14 +60,18 @@ def _parts(count: int, size: int) -> list[tuple[int, int, int]]:
 
 
 def backward(f: Function, lanes: Lanes, t: Tiling, before: Activation, x: Grid, dy: Grid, masks: Masks | None,
-             dx: Grid | None) -> None:  # fmt: skip
-    """Add to dU the block's part; dx (times the slope of the activation ``before`` this stage) where it is wanted."""
+             dx: Grid | None, kept: bool) -> None:  # fmt: skip
+    """Add to dU the block's part; dx (times the slope of the activation ``before`` this stage) where it is wanted.
+
+    ``kept``: V still lies where the forward pass left it.
+    """
     if t.dx:
         with f.loop(t.dx.size // lanes.bytes) as i:
             f.store(f.constant(0.0, lanes.vector), f["a"], t.dx.offset, (i, lanes.bytes))
     for start, stop, size in tiles(t.count, t.group):
         with f.loop(stop, start, size) as first:
-            transform_inputs(f, lanes, t, x, first, size)
+            if not kept:
+                transform_inputs(f, lanes, t, x, first, size)
             gradients = output_gradients(f, lanes, t, dy, masks)
             with f.loop(t.conv.outputs) as o, f.loop(size) as n, f.loop(lanes.vectors) as v:
                 row = both(f, lanes, t.down.evaluate, t.along.evaluate, gradients(o, first + n, v), unrolled=True)
