@@ -89,9 +89,7 @@ def test_the_default_port_gives_way(start):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        code = (
-            f"from convscope.lab import serve\nserve.DEFAULT_PORT = {port}\nfrom convscope.__main__ import main\nmain()"
-        )
+        code = f"from convscope.lab import serve\nserve.DEFAULT_PORT = {port}\nfrom convscope.cli import run\nrun()"
         lab = start(program=("-c", code))
         assert f":{port}/" not in serving(lab)
         lab.send_signal(signal.SIGINT)
