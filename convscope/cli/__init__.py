@@ -3,9 +3,11 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad or missing data, 130 interrupted with the work saved.
 """
 
+import errno
 import os
 import sys
 import warnings
+from contextlib import suppress
 from typing import NoReturn
 
 import typer
@@ -24,6 +26,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Train convolutional networks as fast as your machine allows, and see through them.",
 )
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a write to no file of ours: to stdout
 
 
 def _version(wanted: bool) -> None:
@@ -63,7 +67,11 @@ def main(arguments: list[str] | None = None) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        app(arguments)
+        try:
+            app(arguments)
+        finally:
+            if sys.stdout:  # there is none where it was closed before we came
+                sys.stdout.flush()
     except ConvscopeError as error:
         fail(error)
         sys.exit(error.exit_code)
@@ -71,6 +79,11 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output went away, as in `convscope runs | head`
         sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is not None or error.errno not in UNWRITABLE:
+            raise
+        fail(ConvscopeError(f"the output could not be written: {error.strerror}", "free some space and try again"))
         sys.exit(1)
 
 
@@ -84,9 +97,6 @@ def run() -> NoReturn:
         main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):  # the reader went away, the disk is full, or the stream is closed
-            code = code or 1
+    with suppress(OSError, ValueError, AttributeError):  # nobody listens
+        sys.stderr.flush()
     os._exit(code)

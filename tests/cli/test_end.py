@@ -24,11 +24,14 @@ def test_exit_codes(arguments, code):
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
-def test_output_that_cannot_be_written_is_a_failure():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written_is_a_failure(unbuffered):
     with FULL.open("w") as full:
-        done = subprocess.run([*COMMAND, "nets"], stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
-                              timeout=60)  # fmt: skip
+        done = subprocess.run([*COMMAND, "nets"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+                              env=ENVIRONMENT | {"PYTHONUNBUFFERED": unbuffered})  # fmt: skip
     assert done.returncode == 1
+    assert done.stderr.splitlines() == ["error: the output could not be written: No space left on device",
+                                        "help: free some space and try again"]  # fmt: skip
 
 
 def test_a_reader_that_goes_away_is_no_traceback():
