@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import nn
 
-from . import job, runs
+from . import job
 from .data.sources import data_name, open_source
-from .loop import Epoch, Progress
-from .predict import predict
+from .net.model import Model
 from .recipe import DEFAULT_EPOCHS, EngineName, LossName, OptimizerName, Recipe, ScheduleName
 from .report.curves import draw_curves
-from .weights import Model
+from .runs import folder as runs
+from .runs.predict import predict
+from .training.loop import Epoch, Progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

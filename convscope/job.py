@@ -15,20 +15,15 @@ from typing import Any
 
 import torch
 
-from .checkpoint import ResumePoint
 from .data.batches import steps_per_epoch
 from .data.images import Dataset
 from .data.sources import data_name
 from .engine.base import Engine, Problem
 from .engine.choose import choose
 from .engine.devices import cores, resolve
-from .environment import Watch, as_before, check_fingerprints, describe, go_on_here
 from .errors import DataError, Interrupted, NotFinite, UsageError
-from .evaluate import score
-from .extension import go_on
-from .lock import locked
-from .loop import Epoch, Pace, Record, State, Tick, train
 from .net.build import build
+from .net.model import Model, save_model
 from .net.shapes import Row, table
 from .net.spec import text as spec_text
 from .net.zoo import net_name
@@ -36,8 +31,14 @@ from .net.zoo import resolve as resolve_net
 from .recipe import Recipe
 from .report.curves import draw_curves
 from .report.style import save_figure
-from .runs import RunFolder, RunWriter, create
-from .weights import Model, save_model
+from .runs.checkpoint import ResumePoint
+from .runs.environment import Watch, as_before, check_fingerprints, describe, go_on_here
+from .runs.folder import RunFolder, create
+from .runs.resume import go_on
+from .runs.writer import RunWriter
+from .storage.lock import locked
+from .training.loop import Epoch, Pace, Record, State, Tick, train
+from .training.scores import score
 
 
 @dataclass(frozen=True)

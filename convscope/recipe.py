@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from .errors import UsageError, near
-from .strict_json import loads
+from .storage.strict_json import loads
 
 LossName = Literal["cross-entropy", "mse", "mae"]
 OptimizerName = Literal["sgd", "adam"]

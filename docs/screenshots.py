@@ -15,10 +15,10 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 import convscope
-from convscope.lab.app import create_app
-from convscope.lab.guard import Access
-from convscope.lab.pages import STATIC
-from convscope.lab.serve import address, listen
+from convscope.lab.server.app import create_app
+from convscope.lab.server.guard import Access
+from convscope.lab.server.pages import STATIC
+from convscope.lab.server.serve import address, listen
 from convscope.lab.shelf import Shelf
 
 IMAGES = Path(__file__).parent / "images"

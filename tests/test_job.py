@@ -9,11 +9,12 @@ import pytest
 import torch
 
 import convscope
-from convscope import job, runs
+from convscope import job
 from convscope.errors import DataError, Interrupted, TrainingError, UsageError
-from convscope.evaluate import probabilities
-from convscope.loop import Epoch, Progress, Tick
 from convscope.recipe import Recipe
+from convscope.runs import folder as runs
+from convscope.training.loop import Epoch, Progress, Tick
+from convscope.training.scores import probabilities
 
 from .helpers import SUMMARY, small_data
 
@@ -227,7 +228,7 @@ def test_model_metadata_are_validated(tmp_path, key, value, message):
 
     folder = finish(job.start(recipe(epochs=1), small_data(), tmp_path))
     path = folder.path / "model.safetensors"
-    from convscope.weights import load_tensors
+    from convscope.net.model import load_tensors
 
     tensors, metadata = load_tensors(path)
     save_file(tensors, path, metadata | {key: value})

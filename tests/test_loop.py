@@ -6,10 +6,10 @@ import torch
 from convscope.engine.base import Problem
 from convscope.engine.eager import EagerEngine
 from convscope.errors import TrainingError
-from convscope.loop import Epoch, Evaluating, Progress, State, Tick, train
 from convscope.net.build import build
 from convscope.net.spec import parse
 from convscope.recipe import Recipe
+from convscope.training.loop import Epoch, Evaluating, Progress, State, Tick, train
 
 from .helpers import small_data
 
@@ -55,9 +55,9 @@ def test_the_means_are_means_over_updates_and_over_images():
 
 
 def test_a_test_in_parts_is_the_test(monkeypatch):
-    monkeypatch.setattr("convscope.loop.EVALUATION_BATCH", 8)
+    monkeypatch.setattr("convscope.training.loop.EVALUATION_BATCH", 8)
     whole, _, _ = run(Recipe(net=SPEC, epochs=2, batch_size=16))
-    monkeypatch.setattr("convscope.loop.CALL_SECONDS", 0.0)
+    monkeypatch.setattr("convscope.training.loop.CALL_SECONDS", 0.0)
     parts, _, _ = run(Recipe(net=SPEC, epochs=2, batch_size=16))
     assert [r.epoch for r in parts if isinstance(r, Evaluating)] == [1, 1, 1, 2, 2, 2]  # 30 images: four parts
     for one, other in zip(*([r for r in rs if isinstance(r, Epoch)] for rs in (whole, parts)), strict=True):

@@ -14,7 +14,7 @@ def test_the_notes_run_is_reproduced(mnist_dir, tmp_path, monkeypatch, capsys, s
     monkeypatch.setenv("CONVSCOPE_DATA", os.fspath(mnist_dir.parent.resolve()))
     monkeypatch.chdir(tmp_path)
     result = run_json(capsys, "train", "mnist", "--seed", str(seed))
-    from convscope.runs import find
+    from convscope.runs.folder import find
 
     run = find(result["run"])
     losses = {(row.epoch, row.step): row.loss for row in run.losses()}

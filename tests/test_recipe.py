@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from convscope.errors import UsageError
 from convscope.recipe import Recipe
-from convscope.schedule import learning_rate
+from convscope.training.schedule import learning_rate
 
 
 def test_the_defaults_are_the_notes():

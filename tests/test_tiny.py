@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 import convscope
-from convscope.data.digits import read_digits
-from convscope.lab.app import create_app
-from convscope.lab.guard import Access
+from convscope.data.readers.digits import read_digits
+from convscope.lab.server.app import create_app
+from convscope.lab.server.guard import Access
 from convscope.lab.shelf import Shelf
 
 

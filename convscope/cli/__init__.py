@@ -14,7 +14,11 @@ import typer
 
 from .. import __version__
 from ..errors import ConvscopeError
-from . import backprop, check, concepts, descent, evaluate, explain, lab, machine, nets, runs, train
+from . import check, evaluate, explain, lab, runs, train
+from . import devices as machine
+from .concepts import backprop, descent
+from .concepts import shapes as nets
+from .concepts import verbs as concepts
 from .terminal import fail
 
 app = typer.Typer(

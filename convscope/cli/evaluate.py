@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..data.images import ImageSet
-    from ..evaluate import Evaluation
-    from ..predict import Prediction
+    from ..net.model import Model
     from ..recipe import LossName
-    from ..runs import RunFolder
-    from ..weights import Model
+    from ..runs.folder import RunFolder
+    from ..runs.predict import Prediction
+    from ..training.scores import Evaluation
 
 RunArgument = Annotated[str, typer.Argument(help="A run's folder, or its name.")]
 MOST_CLASSES_IN_TEXT = 20  # of the confusion matrix; the picture shows all
@@ -48,11 +48,11 @@ def evaluate(
     """Test a run: accuracy with its interval, every class, confusion matrix, worst mistakes, predictions.csv."""
     import torch
 
-    from .. import evaluate as scores
-    from .. import runs
-    from ..files import make_folder
     from ..report import evaluation as pictures
     from ..report.style import save_figure
+    from ..runs import folder as runs
+    from ..storage.files import make_folder
+    from ..training import scores
 
     folder = runs.find(run)
     model = folder.model()
@@ -130,8 +130,9 @@ def _by_class(images: ImageSet, model: Model, data: str) -> ImageSet:
 def _write_predictions(path: Path, images: ImageSet, logits: Tensor, model: Model, loss: LossName) -> None:
     import torch
 
-    from ..evaluate import losses_of, probabilities
-    from ..files import write_atomic
+    from ..net.loss import losses_of
+    from ..storage.files import write_atomic
+    from ..training.scores import probabilities
 
     p = probabilities(logits)
     top = p.argmax(1)
@@ -185,8 +186,8 @@ def predict(
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Classify your own images: class, probability and the runner-up of each."""
-    from .. import predict as core
-    from .. import runs
+    from ..runs import folder as runs
+    from ..runs import predict as core
 
     model = runs.find(run).model()
     files = core.image_files(images)
@@ -226,7 +227,7 @@ def _row(p: Prediction) -> dict[str, str | float]:
 
 
 def _json_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
-    from ..strict_json import dumps
+    from ..storage.strict_json import dumps
 
     return (dumps(_row(p)) for p in predictions)
 

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DataError, UsageError, near
-from . import columns, concept_text, terminal
+from . import columns, terminal
+from .concepts import text as concept_text
 from .train import AsJson, DataDir, Offline
 
 if TYPE_CHECKING:
-    from ..explain.explanation import Explanation
     from ..explain.ledger import Ledger
-    from ..explain.receptive import ReceptiveField
-    from ..explain.saliency import Saliency
-    from ..runs import RunFolder
-    from ..weights import Model
+    from ..explain.trained.explanation import Explanation
+    from ..explain.trained.receptive import ReceptiveField
+    from ..explain.trained.saliency import Saliency
+    from ..net.model import Model
+    from ..runs.folder import RunFolder
 
 
 def register(app: typer.Typer) -> None:
@@ -65,8 +66,8 @@ def explain(
     """
     import torch
 
-    from .. import runs
-    from ..explain.explanation import explain as explained
+    from ..explain.trained.explanation import explain as explained
+    from ..runs import folder as runs
 
     torch.set_num_threads(1)  # one image is too little work to share
     if (image is None) == (same is None):
@@ -107,7 +108,7 @@ def _ledgers(
     found: "Explanation", layer: str | None, at: str | None, follow: bool
 ) -> "tuple[list[Ledger], ReceptiveField | None]":
     """The ledger that --layer and --at ask for (the whole way down with --follow), and its receptive field."""
-    from ..explain.explanation import place
+    from ..explain.trained.explanation import place
 
     if layer is None:
         if follow:
@@ -169,8 +170,8 @@ def _pixels(
     """uint8 (C, H, W) and the true class, where it is known."""
     from dataclasses import replace
 
-    from ..data.decode import read_image
-    from ..predict import is_dark_on_light
+    from ..data.pictures.decode import read_image
+    from ..runs.predict import is_dark_on_light
     from .train import open_data
 
     part, _, word = image.partition(":")

@@ -23,8 +23,8 @@ def lab(
     host: Annotated[str, typer.Option(help="Another address: other machines can then reach the lab.")] = "127.0.0.1",
 ) -> None:
     """Open the lab: a local web page where you can touch every number. It works offline; Ctrl-C ends it."""
-    from ..lab.guard import Access
-    from ..lab.serve import DEFAULT_PORT, address, is_loopback, listen, serve
+    from ..lab.server.guard import Access
+    from ..lab.server.serve import DEFAULT_PORT, address, is_loopback, listen, serve
     from ..lab.shelf import choose
 
     shelf, room = choose(what)

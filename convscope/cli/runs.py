@@ -13,7 +13,7 @@ from . import terminal
 from .train import AsJson
 
 if TYPE_CHECKING:
-    from ..runs import RunFolder
+    from ..runs.folder import RunFolder
 
 Out = Annotated[Path, typer.Option(help="The folder that holds the runs.")]
 
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def runs(out: Out = Path("runs"), as_json: AsJson = False) -> None:
     """List the runs."""
-    from .. import runs as folders
+    from ..runs import folder as folders
 
     entries = [_entry(folder) for folder in folders.every(out)]
     if as_json:
@@ -44,9 +44,9 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare runs in a table and in one picture of their curves."""
-    from .. import runs as folders
     from ..report.curves import draw_curves
     from ..report.style import save_figure
+    from ..runs import folder as folders
 
     if len(names) < 2:
         raise UsageError("compare needs two runs or more", "convscope runs lists them")

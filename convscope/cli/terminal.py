@@ -63,7 +63,7 @@ def loss(value: float) -> str:
 
 def emit_json(value: Any) -> None:
     """One strict JSON object on stdout and nothing else."""
-    from ..strict_json import dumps  # needs NumPy, which takes longer to import than help may take
+    from ..storage.strict_json import dumps  # needs NumPy, which takes longer to import than help may take
 
     print(dumps(value, indent=2))
 

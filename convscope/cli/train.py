@@ -16,7 +16,7 @@ from . import terminal
 if TYPE_CHECKING:
     from ..data.images import Dataset
     from ..job import Event, Finished, Started
-    from ..loop import Epoch
+    from ..training.loop import Epoch
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Where data sets are looked for first; then $CONVSCOPE_DATA, then your cache.")
@@ -113,7 +113,8 @@ def resume(
     """Go on with an interrupted run, or extend a finished one with --epochs."""
     from dataclasses import replace
 
-    from .. import job, runs
+    from .. import job
+    from ..runs import folder as runs
 
     folder = runs.find(run)
     recipe = folder.recipe()
@@ -136,7 +137,8 @@ def _draw(events: Iterator[Event], quiet: bool, as_json: bool) -> None:
     """Print the events of a run: a table on stdout, a bar where somebody watches."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from .. import job, loop
+    from .. import job
+    from ..training import loop
 
     console = terminal.out() if terminal.out().is_terminal and not as_json else terminal.err()
     bar = Progress(

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
-from .bulk import survey
-from .folder import Tree, link_notes, read_classes, scan
 from .images import ImageSet, Splits
-from .pixel_cache import read_pixels
+from .pictures.bulk import survey
+from .pictures.cache import read_pixels
+from .readers.folder import Tree, link_notes, read_classes, scan
 from .sources import data_name, image_folder, open_source, read_parts
 
 IMBALANCED = 10.0  # the largest class has that many times the images of the smallest

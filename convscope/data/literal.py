@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConvscopeError, DataError, UsageError
-from .decode import SUFFIXES as IMAGES
-from .decode import read_header, read_image
+from .pictures.decode import SUFFIXES as IMAGES
+from .pictures.decode import read_header, read_image
 
 Array = NDArray[np.float64]
 MAX_ELEMENTS = 2**24  # of one array: 64 MiB of float32; what is explained is small

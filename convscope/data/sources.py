@@ -12,16 +12,16 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DataError, UsageError
-from .arrays import from_arrays, from_dataset, from_pairs
-from .decode import adapt
-from .digits import read_digits
-from .fetch import FILES, PUBLISHED, fetch, find_idx
-from .folder import read_folder
-from .idx import read_pair
+from ..storage.memory import require_memory
+from ..storage.places import search_dirs
 from .images import Dataset, ImageSet, Splits, by_name, statistics
-from .memory import require_memory
-from .npz import read_npz
-from .places import search_dirs
+from .pictures.decode import adapt
+from .readers.arrays import from_arrays, from_dataset, from_pairs
+from .readers.digits import read_digits
+from .readers.fetch import FILES, PUBLISHED, fetch, find_idx
+from .readers.folder import read_folder
+from .readers.idx import read_pair
+from .readers.npz import read_npz
 from .split import stratified_split
 
 NAMES = ("digits", *PUBLISHED)
@@ -44,15 +44,15 @@ def open_source(
     """Open the data that ``data`` names, or is.
 
     ``data``: ``digits``, ``mnist``, ``fashion-mnist`` or ``kmnist``; a folder of images (see
-    :mod:`convscope.data.folder`) or with the four IDX files; an ``.npz`` (see :mod:`convscope.data.npz`); a pair of
-    arrays (images, labels); two such pairs or two map-style datasets (training set, test set); one map-style dataset;
-    an ImageSet. A relative path is looked for here, then in ``data_dir`` and ``$CONVSCOPE_DATA``.
+    :mod:`~convscope.data.readers.folder`) or with the four IDX files; an ``.npz`` (:mod:`~convscope.data.readers.npz`);
+    a pair of arrays (images, labels); two such pairs or two map-style datasets (training set, test set); one map-style
+    dataset; an ImageSet. A relative path is looked for here, then in ``data_dir`` and ``$CONVSCOPE_DATA``.
 
     ``offline`` bars the network. ``image_size`` brings every image to that height and width by
-    :func:`convscope.data.decode.fit`. ``skip_bad`` leaves unreadable images of a folder out. Data without a test set
-    get one: a fifth of every class, drawn by ``seed``. ``val_fraction`` of the training images become the validation
-    set, unless the data bring one. Mean and deviation are those of the training images that are then left; for
-    ``mnist`` at 28×28 always the published ones.
+    :func:`~convscope.data.pictures.decode.fit`. ``skip_bad`` leaves unreadable images of a folder out. Data without a
+    test set get one: a fifth of every class, drawn by ``seed``. ``val_fraction`` of the training images become the
+    validation set, unless the data bring one. Mean and deviation are those of the training images that are then left;
+    for ``mnist`` at 28×28 always the published ones.
 
     Raises DataError for data that are absent, damaged or cannot be learnt from, UsageError for impossible options.
     """

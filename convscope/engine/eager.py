@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ..data.batches import Normalize
 from ..errors import UsageError
-from ..evaluate import loss_of
+from ..net.loss import loss_of
 from .base import EVALUATION_BATCH, Problem
 
 

@@ -5,13 +5,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .explanation import Explanation
+    from .trained.explanation import Explanation
 
 
 class _Explain(ModuleType):
     def __call__(self, model: Any, image: Any, classes: "tuple[str, ...] | None" = None) -> "Explanation":
-        """As :func:`convscope.explain.explanation.explain`."""
-        from .explanation import explain
+        """As :func:`convscope.explain.trained.explanation.explain`."""
+        from .trained.explanation import explain
 
         return explain(model, image, classes)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.responses import Response
 
-from ..strict_json import dumps
+from ..storage.strict_json import dumps
 
 KIND = "application/vnd.convscope.floats"
 

@@ -5,7 +5,7 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from ..errors import ConvscopeError
-from ..strict_json import dumps
+from ..storage.strict_json import dumps
 
 
 class Reply(JSONResponse):

@@ -19,13 +19,13 @@ from PIL import Image
 from torch import Tensor
 
 from ..data.images import ImageSet
-from ..data.places import search_dirs
 from ..data.sources import NAMES, open_source
 from ..errors import ConvscopeError, DataError, UsageError, near
-from ..explain.drawing import centre_of_mass
+from ..explain.trained.drawing import centre_of_mass
+from ..net.model import Model
 from ..recipe import Recipe
-from ..runs import RunFolder, every, find
-from ..weights import Model
+from ..runs.folder import RunFolder, every, find
+from ..storage.places import search_dirs
 
 MOST_OPEN = 4
 CENTRED = 0.75  # pixels that a centre of mass may lie beside the middle: rounding alone makes up to 0.5

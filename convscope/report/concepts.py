@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..explain.concepts.losses import value
 from ..explain.ledger_text import number
-from ..explain.losses import value
 from .style import COLOURS, INK, QUIET, new_figure, quiet_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..explain.convolution import Convolution
+    from ..explain.concepts.convolution import Convolution
+    from ..explain.concepts.pooling import Pooling
+    from ..explain.concepts.window import Axis
     from ..explain.ledger import Ledger
-    from ..explain.pooling import Pooling
-    from ..explain.window import Axis
 
 Array = NDArray[Any]
 DIVERGING = "RdBu_r"  # blue below 0, white at 0, red above: told apart by colour-blind eyes too

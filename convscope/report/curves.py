@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..loop import Epoch
-from ..runs import RunFolder
+from ..runs.folder import RunFolder
+from ..training.loop import Epoch
 from .style import COLOURS, INK, QUIET, new_figure, plain, quiet_axes
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..explain.descent import Descent, Regression
+from ..explain.concepts.descent import Descent, Regression
 from .style import COLOURS, INK, QUIET, new_figure, quiet_axes
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..explain.explanation import Explanation
     from ..explain.ledger import Ledger
-    from ..explain.receptive import ReceptiveField
-    from ..explain.saliency import Saliency
+    from ..explain.trained.explanation import Explanation
+    from ..explain.trained.receptive import ReceptiveField
+    from ..explain.trained.saliency import Saliency
 
 IN_A_ROW, MOST_MAPS, MOST_ROWS = 20, 40, 14
 SHORT = 16  # numbers of a vector that are written into its cells

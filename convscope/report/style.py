@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..files import write_atomic
+from ..storage.files import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

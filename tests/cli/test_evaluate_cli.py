@@ -105,7 +105,7 @@ def test_predict_refuses_what_is_no_image_unless_told_to_skip_it(trained, here, 
 
 def test_a_digit_drawn_dark_on_light_is_inverted(here, capsys):
     run = run_json(capsys, "train", "digits", "--epochs", "8", "--lr", "0.05")["run"]
-    from convscope.data.digits import read_digits
+    from convscope.data.readers.digits import read_digits
 
     test = read_digits()[1]
     Path("light").mkdir()

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from convscope.lab.serve import DEFAULT_PORT
+from convscope.lab.server.serve import DEFAULT_PORT
 
 
 def heed():
@@ -89,7 +89,8 @@ def test_the_default_port_gives_way(start):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        code = f"from convscope.lab import serve\nserve.DEFAULT_PORT = {port}\nfrom convscope.cli import run\nrun()"
+        patched = f"from convscope.lab.server import serve\nserve.DEFAULT_PORT = {port}"
+        code = f"{patched}\nfrom convscope.cli import run\nrun()"
         lab = start(program=("-c", code))
         assert f":{port}/" not in serving(lab)
         lab.send_signal(signal.SIGINT)

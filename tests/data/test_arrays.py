@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from convscope.data.arrays import from_arrays, from_dataset, to_uint8
+from convscope.data.readers.arrays import from_arrays, from_dataset, to_uint8
 from convscope.data.sources import open_source
 from convscope.errors import DataError
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from convscope.data.decode import decode, fit, quiet_decoder, read_header, read_image
+from convscope.data.pictures.decode import decode, fit, quiet_decoder, read_header, read_image
 from convscope.errors import DataError
 
 RAMP = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
@@ -179,7 +179,7 @@ def test_what_is_no_file_or_too_large_a_file(tmp_path, monkeypatch):
         read_image(tmp_path / "absent.png", (1, 8, 8))
     with pytest.raises(DataError, match="is no file"):
         read_image(tmp_path, (1, 8, 8))
-    monkeypatch.setattr("convscope.data.decode.MAX_BYTES", 50)
+    monkeypatch.setattr("convscope.data.pictures.decode.MAX_BYTES", 50)
     Image.fromarray(RAMP).save(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"a.png is too large for an image: \d+ bytes"):
         read_image(tmp_path / "a.png", (1, 8, 8))

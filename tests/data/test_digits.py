@@ -1,7 +1,7 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
-from convscope.data.digits import read_digits
+from convscope.data.readers.digits import read_digits
 
 
 def test_digits_are_scikit_learns_in_the_layout_of_mnist():

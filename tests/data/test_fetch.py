@@ -10,9 +10,9 @@ import threading
 import numpy as np
 import pytest
 
-from convscope.data import fetch as module
-from convscope.data.fetch import FILES, PUBLISHED, fetch
-from convscope.data.idx import read_idx, write_idx
+from convscope.data.readers import fetch as module
+from convscope.data.readers.fetch import FILES, PUBLISHED, fetch
+from convscope.data.readers.idx import read_idx, write_idx
 from convscope.data.sources import open_source
 from convscope.errors import DataError
 

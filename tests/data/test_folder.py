@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convscope.data import pixel_cache
-from convscope.data.folder import natural, read_folder, scan
+from convscope.data.pictures import cache as pixel_cache
+from convscope.data.readers.folder import natural, read_folder, scan
 from convscope.data.sources import open_source
 from convscope.errors import DataError
 
@@ -321,7 +321,7 @@ def test_a_full_disk_leaves_nothing_and_the_pixels_are_made_in_memory(root, monk
 def test_what_fits_neither_cache_nor_memory_is_refused_with_its_size(root, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "file"))
-    monkeypatch.setattr("convscope.data.memory.available_memory", lambda: 100)
+    monkeypatch.setattr("convscope.storage.memory.available_memory", lambda: 100)
     with pytest.raises(DataError, match=r"pets needs 216 bytes of memory, but 100 bytes are free"):
         read_folder(root)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from convscope.data.idx import read_idx, read_pair, write_idx
+from convscope.data.readers.idx import read_idx, read_pair, write_idx
 from convscope.errors import DataError
 
 
@@ -106,7 +106,7 @@ def test_a_hundred_bytes_that_claim_ten_gigabytes_fail_before_memory_is_taken(pl
 def test_a_file_larger_than_memory_is_refused_with_its_size(place, monkeypatch):
     path = place / "large"
     write_idx(path, IMAGES)
-    monkeypatch.setattr("convscope.data.memory.available_memory", lambda: 10)
+    monkeypatch.setattr("convscope.storage.memory.available_memory", lambda: 10)
     with pytest.raises(DataError, match="large needs 24 bytes of memory, but 10 bytes are free"):
         read_idx(path, 3)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convscope.data.memory import available_memory, require_memory, size_text
 from convscope.errors import DataError
+from convscope.storage.memory import available_memory, require_memory, size_text
 
 needs_limits = pytest.mark.skipif(sys.platform != "linux", reason="limits on the address space are enforced there")
 

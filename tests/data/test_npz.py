@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convscope.data.npz import read_npz
+from convscope.data.readers.npz import read_npz
 from convscope.data.sources import open_source
 from convscope.errors import DataError
 
@@ -95,7 +95,7 @@ def test_a_directory_entry_that_lies_about_its_size_fails_before_memory_is_taken
 
 def test_an_array_larger_than_memory_is_refused_with_its_size(place, monkeypatch):
     np.savez(place / "large.npz", images=X, labels=Y)
-    monkeypatch.setattr("convscope.data.memory.available_memory", lambda: 500)
+    monkeypatch.setattr("convscope.storage.memory.available_memory", lambda: 500)
     with pytest.raises(DataError, match=r"large\.npz: array images needs 720 bytes of memory, but 500 bytes are free"):
         read_npz(place / "large.npz")
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convscope.data.fetch import FILES
-from convscope.data.idx import write_idx
 from convscope.data.images import statistics
+from convscope.data.readers.fetch import FILES
+from convscope.data.readers.idx import write_idx
 from convscope.data.sources import data_name, open_source
 from convscope.errors import DataError, UsageError
 

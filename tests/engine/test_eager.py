@@ -9,8 +9,8 @@ from convscope.engine.base import Problem
 from convscope.engine.devices import check_same_device, resolve, survey
 from convscope.engine.eager import EagerEngine
 from convscope.errors import UsageError
-from convscope.evaluate import loss_of, losses_of
 from convscope.net.build import build
+from convscope.net.loss import loss_of, losses_of
 from convscope.net.spec import parse
 
 from ..helpers import small_data

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convscope.errors import UsageError
-from convscope.explain.batches import cut, strip
+from convscope.explain.concepts.batches import cut, strip
 
 
 @given(st.integers(1, 300), st.integers(1, 320), st.booleans())

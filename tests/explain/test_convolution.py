@@ -6,9 +6,9 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from convscope.explain.convolution import Settings, convolve
+from convscope.explain.concepts.convolution import Settings, convolve
 from convscope.explain.ledger_text import ledger_text
-from convscope.strict_json import dumps
+from convscope.storage.strict_json import dumps
 
 # PyTorch says it once a process, for "same" with an even kernel.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")

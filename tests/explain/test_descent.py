@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from convscope.data.batches import epoch_order
-from convscope.data.digits import read_digits
 from convscope.data.images import Dataset
+from convscope.data.readers.digits import read_digits
 from convscope.errors import TrainingError, UsageError
-from convscope.explain.descent import NetObjective, angle, compare, descend, regression
+from convscope.explain.concepts.descent import NetObjective, angle, compare, descend, regression
 from convscope.report.descent import draw_descent
-from convscope.strict_json import dumps
+from convscope.storage.strict_json import dumps
 
 
 @pytest.fixture(scope="module")

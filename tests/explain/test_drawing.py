@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from convscope.errors import UsageError
-from convscope.explain.drawing import SIDE, Steps, centre_of_mass, prepare, rasterise
+from convscope.explain.trained.drawing import SIDE, Steps, centre_of_mass, prepare, rasterise
 
 POINT = st.tuples(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1))
 STROKES = st.lists(st.lists(POINT, min_size=1, max_size=6), min_size=1, max_size=3)

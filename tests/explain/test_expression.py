@@ -12,11 +12,11 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from convscope.errors import ConvscopeError, UsageError
-from convscope.explain.autograd import DIFFERENCE_TOLERANCE, check
-from convscope.explain.backprop import backprop
-from convscope.explain.expression import explain_expression, parse, run
-from convscope.explain.walk import state
-from convscope.strict_json import dumps
+from convscope.explain.backprop.autograd import DIFFERENCE_TOLERANCE, check
+from convscope.explain.backprop.expression import explain_expression, parse, run
+from convscope.explain.backprop.passes import backprop
+from convscope.explain.backprop.walk import state
+from convscope.storage.strict_json import dumps
 
 
 def on_tensors(function):

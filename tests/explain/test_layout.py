@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convscope.explain.layout import Link, Size, crossings, layered, ranks, spread
+from convscope.explain.backprop.layout import Link, Size, crossings, layered, ranks, spread
 
 
 @st.composite

@@ -7,7 +7,7 @@ import pytest
 from convscope.errors import ConvscopeError
 from convscope.explain.ledger import Factor, Ledger, LedgerError, Term, tolerance_for
 from convscope.explain.ledger_text import column, ledger_text
-from convscope.strict_json import plain
+from convscope.storage.strict_json import plain
 
 
 def product(x, w, channel=0):

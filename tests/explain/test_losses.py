@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convscope.errors import UsageError
-from convscope.explain.losses import loss, value
-from convscope.strict_json import dumps
+from convscope.explain.concepts.losses import loss, value
+from convscope.storage.strict_json import dumps
 
 REGRESSION = {
     "mse": torch.nn.MSELoss(),

@@ -7,10 +7,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from convscope.errors import UsageError
+from convscope.explain.concepts.pooling import PoolSettings, pool
+from convscope.explain.concepts.shapes import LayerError
 from convscope.explain.ledger_text import ledger_text
-from convscope.explain.pooling import PoolSettings, pool
-from convscope.explain.shapes import LayerError
-from convscope.strict_json import dumps
+from convscope.storage.strict_json import dumps
 
 
 @st.composite

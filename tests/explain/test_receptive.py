@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from convscope.explain.receptive import receptive_field
+from convscope.explain.trained.receptive import receptive_field
 from convscope.net.build import build, seeded
 from convscope.net.spec import parse
 

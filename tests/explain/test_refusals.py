@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from convscope.explain.shapes import LayerError, check, fits, make
+from convscope.explain.concepts.shapes import LayerError, check, fits, make
 from convscope.net.build import build
 from convscope.net.zoo import resolve
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from convscope.explain.explanation import explain
-from convscope.explain.saliency import occlusion, saliency
+from convscope.explain.trained.explanation import explain
+from convscope.explain.trained.saliency import occlusion, saliency
 from convscope.net.build import build, seeded
 from convscope.net.spec import parse
 

@@ -9,11 +9,11 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from convscope.errors import UsageError
-from convscope.explain.autograd import DIFFERENCE_TOLERANCE, judge
-from convscope.explain.backprop import backprop
-from convscope.explain.small_net import explain_net, small_net, torch_gradients
+from convscope.explain.backprop.autograd import DIFFERENCE_TOLERANCE, judge
+from convscope.explain.backprop.passes import backprop
+from convscope.explain.backprop.small_net import explain_net, small_net, torch_gradients
 from convscope.net.shapes import ShapeError
-from convscope.strict_json import dumps
+from convscope.storage.strict_json import dumps
 
 
 @st.composite

@@ -8,14 +8,14 @@ from torch.nn import functional as F
 
 import convscope
 from convscope.errors import UsageError
-from convscope.explain.explanation import explain, place
-from convscope.explain.layers import ledger
-from convscope.explain.shapes import LayerError
-from convscope.explain.trace import trace
+from convscope.explain.concepts.shapes import LayerError
+from convscope.explain.trained.explanation import explain, place
+from convscope.explain.trained.layers import ledger
+from convscope.explain.trained.trace import trace
 from convscope.net.build import build, seeded
+from convscope.net.model import Model
 from convscope.net.zoo import ZOO, resolve
-from convscope.strict_json import dumps
-from convscope.weights import Model
+from convscope.storage.strict_json import dumps
 
 
 class Shared(nn.Module):

@@ -11,9 +11,9 @@ from torch import nn
 
 from convscope.data.batches import Normalize
 from convscope.data.sources import open_source
-from convscope.explain.explanation import explain
-from convscope.explain.layers import explained, follow, ledger, weight_gradient
-from convscope.explain.trace import trace
+from convscope.explain.trained.explanation import explain
+from convscope.explain.trained.layers import explained, follow, ledger, weight_gradient
+from convscope.explain.trained.trace import trace
 from convscope.net.build import build, seeded
 from convscope.net.spec import parse
 from convscope.net.zoo import resolve

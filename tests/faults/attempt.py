@@ -5,10 +5,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from convscope import job, runs
-from convscope.checkpoint import ResumePoint
+from convscope import job
 from convscope.errors import ConvscopeError
 from convscope.recipe import Recipe
+from convscope.runs import folder as runs
+from convscope.runs.checkpoint import ResumePoint
 
 from ..helpers import small_data
 from .injection import Disk, Fault, arm

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from convscope import job, loop, runs
+from convscope import job
 from convscope.engine import eager
-from convscope.environment import BITS
 from convscope.errors import DataError, Interrupted, NotFinite, TrainingError, UsageError
-from convscope.files import append, write_atomic
-from convscope.lock import locked
-from convscope.loop import Epoch, Tick
+from convscope.runs import folder as runs
+from convscope.runs.environment import BITS
+from convscope.storage.files import append, write_atomic
+from convscope.storage.lock import locked
+from convscope.training import loop
+from convscope.training.loop import Epoch, Tick
 
 from ..helpers import run_cli, write_npz
 from .attempt import dataset, hopeless, outcome, recipe
@@ -55,7 +57,7 @@ def after(step):
 def test_a_second_process_is_told_who_holds_the_run(tmp_path):
     folder = train(tmp_path, epochs=1)
     owner = subprocess.Popen(
-        [sys.executable, "-c", "import sys, time; from pathlib import Path; from convscope.lock import locked\n"
+        [sys.executable, "-c", "import sys, time; from pathlib import Path; from convscope.storage.lock import locked\n"
          "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)", str(folder.path)],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -265,7 +267,7 @@ def test_the_update_that_is_named_is_the_first_bad_one_however_many_share_a_call
 @pytest.mark.parametrize(("first_check", "epochs"), [(0.0, 1), (1e9, 3)])  # at the first save; at the end alone
 @pytest.mark.parametrize("what", ["labels", "images"])
 def test_data_changed_under_a_running_run_are_found(tmp_path, monkeypatch, what, first_check, epochs):
-    monkeypatch.setattr("convscope.environment.FIRST_CHECK", first_check)
+    monkeypatch.setattr("convscope.runs.environment.FIRST_CHECK", first_check)
     data = dataset()
     events = job.start(recipe({"epochs": 3}), data, tmp_path / "cut")
     started(events)

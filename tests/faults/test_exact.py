@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convscope import job, loop, runs
+from convscope import job
 from convscope.engine import eager
 from convscope.errors import Interrupted
-from convscope.loop import Evaluating, Tick
+from convscope.runs import folder as runs
+from convscope.training import loop
+from convscope.training.loop import Evaluating, Tick
 
 from .attempt import dataset, hopeless, outcome, recipe
 from .conftest import COUNTS, ENGINES, FULL

@@ -17,21 +17,22 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from convscope import job, runs
-from convscope.checkpoint import ResumePoint
-from convscope.data.decode import read_header, read_image
-from convscope.data.idx import read_idx
+from convscope import job
 from convscope.data.literal import read_array
-from convscope.data.npz import read_npz
+from convscope.data.pictures.decode import read_header, read_image
+from convscope.data.readers.idx import read_idx
+from convscope.data.readers.npz import read_npz
 from convscope.data.sources import open_source
 from convscope.errors import ConvscopeError, DataError
-from convscope.explain.expression import explain_expression
-from convscope.lock import LOCK, OWNER
+from convscope.explain.backprop.expression import explain_expression
 from convscope.net.build import build
+from convscope.net.model import load_model
 from convscope.net.spec import parse, text
 from convscope.recipe import Recipe
-from convscope.runs import EPOCH_COLUMNS
-from convscope.weights import load_model
+from convscope.runs import folder as runs
+from convscope.runs.checkpoint import ResumePoint
+from convscope.runs.folder import EPOCH_COLUMNS
+from convscope.storage.lock import LOCK, OWNER
 
 from ..helpers import run_cli, stripes, write_npz
 from .attempt import dataset, recipe

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from convscope import runs
+from convscope.runs import folder as runs
 
 from .attempt import outcome
 from .conftest import COUNTS, ENGINES, FULL

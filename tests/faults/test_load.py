@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from convscope import job, runs
+from convscope import job
+from convscope.runs import folder as runs
 
 from ..helpers import run_cli
 from .attempt import dataset, recipe

@@ -15,10 +15,10 @@ import torch
 import uvicorn
 
 import convscope
-from convscope.lab.app import create_app
-from convscope.lab.feeding import warm
-from convscope.lab.guard import TOKEN_HEADER, Access
-from convscope.lab.serve import address, listen
+from convscope.lab.rooms.feeding import warm
+from convscope.lab.server.app import create_app
+from convscope.lab.server.guard import TOKEN_HEADER, Access
+from convscope.lab.server.serve import address, listen
 from convscope.lab.shelf import Shelf
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

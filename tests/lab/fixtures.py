@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from convscope.lab import convolution, pooling
 from convscope.lab.binary import pack
+from convscope.lab.rooms import convolution, pooling
 
 CONVOLUTIONS, POOLINGS, COLOURS, NUMBERS = 200, 200, 300, 300
 

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from convscope.errors import UsageError
-from convscope.lab.guard import HEADERS, MAX_BODY, TOKEN_HEADER, Access, Guard
-from convscope.lab.serve import listen
+from convscope.lab.server.guard import HEADERS, MAX_BODY, TOKEN_HEADER, Access, Guard
+from convscope.lab.server.serve import listen
 
 QUESTION = {"net": "note", "image": [1, 28, 28], "classes": 10}
 

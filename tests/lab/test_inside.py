@@ -61,7 +61,7 @@ def test_maps_and_probabilities_are_pytorchs(lab, digits_run, given):
 
 
 def test_a_test_image_is_the_one_of_the_data(lab, digits_run):
-    from convscope.data.digits import read_digits
+    from convscope.data.readers.digits import read_digits
 
     images = read_digits()[1]
     head, arrays = look(lab, run=digits_run, test=5)

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from convscope import loop
 from convscope.engine.base import Problem
 from convscope.engine.eager import EagerEngine
 from convscope.job import Started
 from convscope.lab.binary import unpack
-from convscope.lab.live import Said, halved
-from convscope.lab.probe import MOST_FLOATS, Probe
-from convscope.lab.worker import Control, follow, stand_still
+from convscope.lab.live.live import Said, halved
+from convscope.lab.live.probe import MOST_FLOATS, Probe
+from convscope.lab.live.worker import Control, follow, stand_still
 from convscope.net.build import build
+from convscope.net.model import Model
 from convscope.net.spec import parse
 from convscope.recipe import Recipe
-from convscope.weights import Model
+from convscope.training import loop
 
 from ..helpers import small_data
 

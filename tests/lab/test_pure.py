@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convscope.strict_json import dumps
+from convscope.storage.strict_json import dumps
 
 from .fixtures import fixtures
 

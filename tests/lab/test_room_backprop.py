@@ -10,11 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convscope.explain.expression import parse, run
-from convscope.explain.values import grid
-from convscope.explain.walk import state
-from convscope.lab.backprop import Question, answer, assignments
-from convscope.strict_json import dumps
+from convscope.explain.backprop.expression import parse, run
+from convscope.explain.backprop.values import grid
+from convscope.explain.backprop.walk import state
+from convscope.lab.rooms.backprop import Question, answer, assignments
+from convscope.storage.strict_json import dumps
 
 from .conftest import STATIC
 

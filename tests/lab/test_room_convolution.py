@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from convscope.errors import UsageError
-from convscope.lab.convolution import Question, answer, ledger
+from convscope.lab.rooms.convolution import Question, answer, ledger
 
 NOTE = [[[3, 4, 6, 5, 7], [2, 4, 6, 8, 2], [1, 6, 7, 8, 4], [9, 7, 4, 6, 2], [3, 7, 5, 4, 1]]]
 KERNEL = [[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]]

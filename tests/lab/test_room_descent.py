@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convscope.explain.descent import regression
-from convscope.lab.descent import Question, answer
+from convscope.explain.concepts.descent import regression
+from convscope.lab.rooms.descent import Question, answer
 
 
 @given(st.integers(4, 40), st.integers(1, 3), st.integers(0, 99), st.floats(0.001, 0.1), st.integers(0, 2))

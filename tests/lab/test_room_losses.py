@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from convscope.lab.losses import Question, answer
+from convscope.lab.rooms.losses import Question, answer
 
 NUMBERS = st.lists(st.integers(-80, 80).map(lambda n: n / 8), min_size=1, max_size=6)
 QUESTION = {"prediction": [1, 2, 3], "target": [1, 2, 5], "logits": [8, 0, 0], "klass": 0}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from convscope.errors import UsageError
-from convscope.lab.pooling import Question, answer, ledger
+from convscope.lab.rooms.pooling import Question, answer, ledger
 
 IMAGE = [[[1, 3, 2, 1, 0, 2], [4, 2, 1, 5, 3, 1], [0, 1, 6, 2, 2, 2], [7, 2, 3, 1, 2, 2], [1, 0, 2, 4, 8, 1],
           [3, 5, 1, 2, 0, 6]]]  # fmt: skip

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from convscope.errors import UsageError
-from convscope.lab.feeding import feed, parse_shape
-from convscope.lab.shapes import Question, chain
+from convscope.lab.rooms.feeding import feed, parse_shape
+from convscope.lab.rooms.shapes import Question, chain
 from convscope.net.build import build
 from convscope.net.mend import mends
 from convscope.net.shapes import ShapeError, table

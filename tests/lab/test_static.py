@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from convscope.lab.pages import files_path
+from convscope.lab.server.pages import files_path
 
 from .conftest import STATIC
 

@@ -14,10 +14,10 @@ import torch
 
 import convscope
 from convscope.lab.binary import unpack
-from convscope.lab.live import Trainer
-from convscope.lab.training import check_place
+from convscope.lab.live.live import Trainer
+from convscope.lab.rooms.training import check_place
+from convscope.net.model import load_tensors
 from convscope.recipe import Recipe
-from convscope.weights import load_tensors
 
 CHOICES = {"data": "digits", "net": "conv 4 5 stride=3 | relu | linear", "batch_size": 200, "lr": 0.1, "momentum": 0.9}
 
@@ -89,7 +89,7 @@ def test_only_one_run_at_a_time(trainer, tmp_path):
 def test_when_the_server_is_killed_the_run_is_saved(tmp_path):
     """The worker notices that its input ends; its run can go on, and nobody trains unseen."""
     code = (
-        "import json, sys, time\nfrom convscope.lab.live import Trainer\n"
+        "import json, sys, time\nfrom convscope.lab.live.live import Trainer\n"
         "live = Trainer().start(json.loads(sys.argv[1]))\n"
         "while live.said.step < 20: time.sleep(0.02)\n"
         "print(live.process.pid, flush=True)\ntime.sleep(60)\n"

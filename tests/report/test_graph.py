@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from convscope.explain.expression import explain_expression
-from convscope.report.graph import SMALL, svg
+from convscope.explain.backprop.expression import explain_expression
+from convscope.report.backprop import SMALL, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

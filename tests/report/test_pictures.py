@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from convscope.loop import Epoch
 from convscope.report.curves import draw_curves
 from convscope.report.evaluation import Picture, draw_confusion, draw_sheet
 from convscope.report.style import plain, save_figure
-from convscope.runs import RunFolder
+from convscope.runs.folder import RunFolder
+from convscope.training.loop import Epoch
 
 NAMES = ("T-shirt/top", "Größe 猫", "$a^b_$", "\U0001d518 in no font", "a class with a name that goes on and on")
 

@@ -1,0 +1,1 @@
+"""The verbs that show a concept on numbers that the user gives."""

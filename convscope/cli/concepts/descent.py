@@ -1,0 +1,147 @@
+"""``convscope batches`` and ``convscope descent``: what a batch is, and what its size does to the way down."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from ...errors import UsageError
+from .. import columns, terminal
+from ..train import AsJson, DataDir, Offline
+
+if TYPE_CHECKING:
+    from ...explain.concepts.batches import Batches
+    from ...explain.concepts.descent import Descent
+
+Number = TypeVar("Number", int, float)
+SHOWN_EPOCHS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's verbs."""
+    app.command()(batches)
+    app.command()(descent)
+
+
+def batches(
+    samples: Annotated[int, typer.Option(help="Samples of the training set.")] = 60_000,
+    batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Samples of one update.")] = 64,
+    epochs: Annotated[int, typer.Option(min=1, max=1_000_000, help="Passes over the training set.")] = 1,
+    drop_last: Annotated[bool, typer.Option("--drop-last", help="Leave out a last batch that is not full.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Decides the order of the samples.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Say how many updates an epoch takes and what the last batch holds."""
+    from ...explain.concepts.batches import STRIP_SAMPLES, cut, strip
+
+    chosen = cut(samples, batch_size, drop_last)
+    small = samples <= STRIP_SAMPLES
+    strips = [strip(chosen, seed, epoch) for epoch in range(1, min(epochs, 3) + 1)] if small else []
+    if as_json:
+        terminal.emit_json({"output": chosen, "epochs": epochs, "updates": chosen.updates * epochs, "strips": strips})
+        return
+    _print_batches(chosen, epochs)
+    for epoch, parts in enumerate(strips, 1):
+        columns.heading(f"Epoch {epoch}: shuffled anew, then cut")
+        for number, part in enumerate(parts, 1):
+            print(f"  update {number:<4}{' '.join(f'{sample:>3}' for sample in part)}")
+
+
+def _print_batches(chosen: "Batches", epochs: int) -> None:
+    from ...explain.concepts.batches import cut
+
+    samples, size = chosen.samples, chosen.batch_size
+    print(f"{samples:,} samples in batches of {size:,} ({chosen.regime})\n")
+    one = samples < size or not samples % size  # the other choice leaves nothing, or changes nothing
+    both = [chosen] if one else [chosen, cut(samples, size, not chosen.drop_last)]
+    rows = [
+        ["updates in an epoch", *(_division(b) for b in both)],
+        ["the last batch holds", *(f"{b.last:,}" for b in both)],
+        ["left out of an epoch", *(f"{b.left_out:,}" for b in both)],
+        [f"updates in {epochs:,} epoch{'s' * (epochs > 1)}", *(f"{b.updates * epochs:,}" for b in both)],
+        ["samples seen", *(f"{(samples - b.left_out) * epochs:,}" for b in both)],
+    ]
+    titles = ["smaller last batch dropped" if b.drop_last else "smaller last batch used" for b in both]
+    names = ["", *(["every batch is full"] if chosen.last == size and one else titles)]
+    columns.show(names, rows, right=names[1:])
+
+
+def _division(chosen: "Batches") -> str:
+    left, right = ("⌊", "⌋") if chosen.drop_last else ("⌈", "⌉")
+    return f"{left}{chosen.samples:,} / {chosen.batch_size:,}{right} = {chosen.updates:,}"
+
+
+def descent(
+    data: Annotated[
+        str | None, typer.Option(help="digits, mnist, ...: a net on images instead of a regression on made-up samples.")
+    ] = None,
+    net: Annotated[str, typer.Option(help="A named net or a spec, with --data.")] = "note",
+    samples: Annotated[int | None, typer.Option(help="To learn from.  [default: 100; with --data 1000]")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", "-b", help="Of the mini-batch.  [default: 10; with --data 32]")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the samples.  [default: 20; with --data 5]")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate.  [default: 0.1; with --data 0.01]")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides samples, initial weights and order.")] = 0,
+    data_dir: DataDir = None,
+    offline: Offline = False,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw it as .png, .svg or .pdf.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Descend with one sample, a mini-batch and all samples an update: same start, same samples seen."""
+    from ...explain.concepts.descent import NetObjective, Objective, compare, regression
+
+    if plot and plot.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise UsageError(f"--plot is {str(plot)!r}, expected a .png, .svg or .pdf file", "such as --plot descent.png")
+    line = None
+    objective: Objective
+    if data is None:
+        defaults = 100, 10, 20, 0.1
+        line = objective = regression(_or(samples, defaults[0]), seed)
+    else:
+        from ...data.sources import open_source
+
+        defaults = 1_000, 32, 5, 0.01
+        source = open_source(data, data_dir=data_dir, offline=offline)
+        objective = NetObjective(net, source, _or(samples, defaults[0]), seed)
+    tell = terminal.note if data else None
+    result = compare(
+        objective, _or(batch_size, defaults[1]), _or(epochs, defaults[2]), _or(lr, defaults[3]), seed, tell
+    )
+    if plot:
+        from ...report.descent import draw_descent
+        from ...report.style import save_figure
+
+        save_figure(draw_descent(result, line), plot)
+        terminal.note(f"drawn: {plot}")
+    if as_json:
+        terminal.emit_json({"output": result})
+    else:
+        _print_descent(result)
+
+
+def _or(value: Number | None, default: Number) -> Number:
+    return default if value is None else value
+
+
+def _print_descent(result: "Descent") -> None:
+    print(f"{result.objective}: {result.parameters:,} parameters, {result.samples:,} samples, {result.epochs} epochs, "
+          f"lr {result.lr:g}")  # fmt: skip
+    columns.heading("Equal start, equal samples seen")
+    names = ["regime", "batch size", "updates", "samples seen", "loss", "angle", "noise", "detour"]
+    columns.show(names, [
+        [r.name, f"{r.batch_size:,}", f"{r.updates:,}", f"{r.samples:,}", f"{r.loss:.4f}", f"{r.angle:.1f}°",
+         f"{r.noise:.3f}", f"{r.detour:.2f}"]
+        for r in result.regimes
+    ], right=names[1:])  # fmt: skip
+    print("angle: mean, between a batch's gradient and that of all samples; noise: length of the difference,\n"
+          "root mean square; detour: length of the path / distance from its start to its end")  # fmt: skip
+    columns.heading("Loss over all samples after an epoch")
+    table = []
+    for epoch in [e for e in SHOWN_EPOCHS if e < result.epochs] + [result.epochs]:
+        at = [next(p.loss for p in r.points if p.samples == epoch * result.samples) for r in result.regimes]
+        table.append([str(epoch), *(f"{loss:.4f}" for loss in at)])
+    names = ["epoch", *(r.name for r in result.regimes)]
+    columns.show(names, table, right=names)
+    seconds = ", ".join(f"{r.name} {r.seconds:.3f}" for r in result.regimes)
+    print(f"\nseconds in updates: {seconds}")

@@ -1,0 +1,100 @@
+"""``convscope nets`` and ``convscope shapes``: the named nets, and the shape of every layer. Neither needs torch."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...errors import UsageError
+from ...net.shapes import shape_text, table
+from ...net.zoo import ZOO, resolve
+from .. import terminal
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's verbs."""
+    app.command()(nets)
+    app.command()(shapes)
+
+
+def nets(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> None:
+    """List the named nets with their specs."""
+    if as_json:
+        terminal.emit_json({"nets": ZOO})
+        return
+    rows = [[name, shape_text(entry.image), f"{entry.about}\n{entry.spec}\n"] for name, entry in ZOO.items()]
+    terminal.out().print(terminal.table(["net", "image", "what it is"], rows, left=["net", "image", "what it is"]))
+
+
+def parse_image(text: str) -> tuple[int, int, int]:
+    """ "1x28x28" → (1, 28, 28). Raises UsageError."""
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) != 3 or not all(p.isascii() and p.isdigit() and 1 <= int(p[:8]) <= 65535 for p in parts):
+        raise UsageError(f"--input is {text[:40]!r}, expected channels x height x width", "for example --input 1x28x28")
+    c, h, w = map(int, parts)
+    return c, h, w
+
+
+def shapes(
+    net: Annotated[str, typer.Argument(help="A named net or a spec such as 'conv 10 5 | pool 2 | relu | linear'.")],
+    image: Annotated[str, typer.Option("--input", help="Channels x height x width of one image.")] = "1x28x28",
+    classes: Annotated[int, typer.Option(min=1, max=1_000_000, help="Classes that the last layer tells apart.")] = 10,
+    given: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZES",
+            help="Feed the net made for --input with a tensor of these sizes instead: "
+            "what PyTorch says, why, and the mend.",
+        ),
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it: a .png, .svg or .pdf file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Show the shape, parameters and arithmetic of every layer of a net."""
+    size = parse_image(image)
+    rows = table(resolve(net), size, classes)
+    if given is not None:
+        _feed(net, size, classes, given, as_json)
+        return
+    if plot is not None:
+        from ...report.shapes import draw_shapes
+        from ...report.style import save_figure
+
+        save_figure(draw_shapes(net, size, rows), plot)
+        terminal.note(f"drawn: {plot}")
+    totals = sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows)
+    if as_json:
+        layers = [
+            {"name": r.name, "layer": r.text, "input": r.input, "output": r.output, "formula": r.formula,
+             "parameters": r.parameters, "multiply_adds": r.multiply_adds} for r in rows
+        ]  # fmt: skip
+        terminal.emit_json({"input": size, "layers": layers, "parameters": totals[0], "multiply_adds": totals[1]})
+        return
+    cells = [["input", "", shape_text(size), "", "", ""]]
+    cells += [
+        [r.name, r.text, shape_text(r.output), r.formula, f"{r.parameters:,}", f"{r.multiply_adds:,}"] for r in rows
+    ]
+    cells += [["total", "", "", "", f"{totals[0]:,}", f"{totals[1]:,}"]]
+    columns = ["name", "layer", "output", "size formula", "parameters", "multiply-adds"]
+    terminal.out().print(terminal.table(columns, cells, left=columns[:4]))
+
+
+def _feed(net: str, size: tuple[int, int, int], classes: int, given: str, as_json: bool) -> None:
+    """Send a tensor without data through the net: every layer's output, or LayerError where one refuses it."""
+    from ...explain.concepts.shapes import fits, refusal
+    from ...net.build import build
+
+    words = given.lower().replace("×", "x").split("x")
+    if not 1 <= len(words) <= 6 or not all(w.isascii() and w.isdigit() and 1 <= int(w[:8]) <= 65535 for w in words):
+        raise UsageError(
+            f"--given is {given[:40]!r}, expected sizes such as 32x28x28x3", "batch x channels x height x width"
+        )
+    tensor = tuple(map(int, words))
+    fit = fits(build(resolve(net), size, classes), (1, *tensor) if len(tensor) == 3 else tensor)
+    if fit.diagnosis is not None:
+        raise refusal(fit)
+    if as_json:
+        terminal.emit_json(fit)
+        return
+    rows = [["given", str(fit.input)], *([layer.name, str(layer.output)] for layer in fit.layers)]
+    terminal.out().print(terminal.table(["name", "output"], rows, left=["name", "output"]))

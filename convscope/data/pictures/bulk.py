@@ -1,0 +1,139 @@
+"""Many image files → one uint8 array: their common shape is chosen from the headers, then all are decoded in parallel.
+
+Threads serve: Pillow lets go of the interpreter while it decodes, and no process must be started.
+"""
+
+import math
+import os
+import sys
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import DataError
+from ...storage.memory import require_memory
+from .decode import Header, decode, quiet_decoder, read_header
+
+BLOCK = 256  # files in one task, or fewer where their pixels take more than BLOCK_BYTES
+BLOCK_BYTES = 4_000_000
+LARGEST_COMMON = 256  # a size that all images share is kept up to here
+DEFAULT_SIDE = 64
+Shape = tuple[int, int, int]
+Result = TypeVar("Result")
+
+
+def survey(paths: Sequence[Path]) -> tuple[dict[int, Header], dict[int, str]]:
+    """The headers of image files by index, and for the others what is wrong with them."""
+    headers: dict[int, Header] = {}
+    bad: dict[int, str] = {}
+
+    def look(start: int) -> None:
+        for index in range(start, min(start + BLOCK, len(paths))):
+            try:
+                headers[index] = read_header(paths[index])
+            except DataError as error:
+                bad[index] = error.message
+
+    with quiet_decoder():
+        for _ in in_parallel(look, range(0, len(paths), BLOCK), "reading headers", len(paths)):
+            pass
+    return headers, bad
+
+
+def choose_shape(headers: Iterable[Header], image_size: int | None) -> tuple[Shape, tuple[str, ...]]:
+    """(C, H, W) into which images with these headers are brought, and what the user should know of it.
+
+    Height and width: ``image_size`` for both; else the size that all images share, up to 256; else a square with the
+    median of their longer sides, at most 64. C is 1 where every mode is grey, else 3.
+    """
+    headers = list(headers)
+    channels = 1 if all(header.grey for header in headers) else 3
+    sizes = Counter((header.height, header.width) for header in headers)
+    (height, width), _ = sizes.most_common(1)[0]
+    if image_size is None and len(sizes) == 1 and max(height, width) <= LARGEST_COMMON:
+        return (channels, height, width), ()
+    side = image_size or min(DEFAULT_SIDE, int(np.median([max(header.height, header.width) for header in headers])))
+    if sizes.keys() == {(side, side)}:
+        return (channels, side, side), ()
+    kinds = f"{len(sizes)} different sizes" if len(sizes) > 1 else f"{height}×{width} pixels"
+    hint = "" if image_size else " (choose with --image-size)"
+    return (channels, side, side), (f"images of {kinds} are fitted into {side}×{side}{hint}",)
+
+
+class Decoding:
+    """The decoding of ``paths`` to uint8 (N, C, H, W), as ordered blocks of up to 4 MB.
+
+    ``bad`` (index → what is wrong) grows while blocks are taken; the pixels of a bad image are zero. ``coloured``
+    says whether any pixel so far had red, green and blue that differ.
+    """
+
+    def __init__(self, paths: Sequence[Path], shape: Shape, bad: dict[int, str]) -> None:
+        self.paths, self.bad, self.coloured = paths, dict(bad), False
+        self.shape = (len(paths), *shape)
+        self.step = max(1, min(BLOCK, BLOCK_BYTES // math.prod(shape)))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all pixels."""
+        return math.prod(self.shape)
+
+    def blocks(self) -> Iterator[NDArray[np.uint8]]:
+        """Decode. Ends early, with the threads stopped, when the caller stops asking."""
+        with quiet_decoder():
+            yield from in_parallel(
+                self._block, range(0, len(self.paths), self.step), "decoding images", len(self.paths)
+            )
+
+    def in_memory(self, what: str) -> NDArray[np.uint8]:
+        """All blocks as one array. Raises DataError, naming ``what``, where it does not fit into memory."""
+        require_memory(self.nbytes, what)
+        images = np.empty(self.shape, dtype=np.uint8)
+        for number, block in enumerate(self.blocks()):
+            images[number * self.step : number * self.step + len(block)] = block
+        return images if self.coloured else np.ascontiguousarray(images[:, :1])
+
+    def _block(self, start: int) -> NDArray[np.uint8]:
+        _, channels, height, width = self.shape
+        paths = self.paths[start : start + self.step]
+        block = np.zeros((len(paths), channels, height, width), dtype=np.uint8)
+        for index, path in enumerate(paths):
+            if start + index not in self.bad:
+                try:
+                    block[index] = decode(path, (channels, height, width))
+                except DataError as error:
+                    self.bad[start + index] = error.message
+        if channels == 3 and not self.coloured:
+            red, green, blue = block.transpose(1, 0, 2, 3)
+            self.coloured = not (np.array_equal(red, green) and np.array_equal(green, blue))
+        return block
+
+
+def in_parallel(
+    work: Callable[[int], Result], starts: range, label: str = "", total: int | None = None
+) -> Iterator[Result]:
+    """``work(start)`` for each start on all cores; results in order, few ahead of what is taken.
+
+    A bar with ``label`` on stderr where that is a terminal.
+    """
+    from tqdm import tqdm
+
+    cores = min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(cores)
+    waiting: deque[Future[Result]] = deque()
+    ahead = iter(starts)
+    try:
+        with tqdm(
+            total=total, desc=label, unit=" images", disable=not (label and sys.stderr.isatty()), leave=False
+        ) as bar:
+            for start in starts:
+                waiting.extend(pool.submit(work, following) for following in islice(ahead, 2 * cores - len(waiting)))
+                yield waiting.popleft().result()
+                bar.update(min(starts.step, starts.stop - start))
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,1 @@
+"""Back-propagation of an expression or a small net, node by node."""

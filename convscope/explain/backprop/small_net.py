@@ -1,0 +1,168 @@
+"""A small net on one sample → a plan for back-propagation: layers and their parameters are the nodes."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...errors import UsageError
+from ...net.build import build
+from ...net.layers import Activation, BatchNorm, Conv, Dropout, Flatten, Layer, Linear, Pool
+from ...net.loss import loss_of
+from ...net.shapes import Row, table
+from ...net.zoo import resolve
+from .autograd import Check, finite_differences, judge
+from .expression import read_value
+from .layer_rules import (
+    CROSS_ENTROPY,
+    FLATTEN,
+    GLOBAL_AVERAGE,
+    LINEAR,
+    LINEAR_WITHOUT_BIAS,
+    MAE,
+    MSE,
+    conv_rule,
+    pool_rule,
+)
+from .passes import Item, Plan, backprop
+from .rules import RELU, SIGMOID, TANH, Rule
+from .values import Array
+from .walk import Walk
+
+LOSSES = {"mse": MSE, "mae": MAE, "cross-entropy": CROSS_ENTROPY}
+ACTIVATIONS = {"relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
+MAX_ELEMENTS = 5_000  # of the net's parameters and of one layer's output
+
+
+@dataclass(frozen=True)
+class SmallNet:
+    """A net, one sample and its target, as a plan and as the torch module that judges it."""
+
+    plan: Plan
+    module: nn.Sequential
+    sample: Array  # (C, H, W)
+    target: Array  # (K,), or () for a class index
+    loss: str
+
+
+def explain_net(
+    net: str, sample: str, target: str, loss: str = "mse", seed: int = 0, passes: int = 1
+) -> tuple[Walk, Check]:
+    """Back-propagation through ``net`` (a spec or a named net) with PyTorch's initial weights drawn from ``seed``.
+
+    ``sample`` is "1,2" (features) or "[[1,2],[3,4]]" (an image of one channel), ``target`` "0.5" or "0,1", or a class
+    index for cross-entropy. Raises UsageError.
+    """
+    small = small_net(net, sample, target, loss, seed)
+    walk = backprop(small.plan, passes)
+    autograd = {i: passes * gradient for i, gradient in torch_gradients(small).items()}
+    return walk, judge(walk, autograd, finite_differences(small.plan), passes)
+
+
+def small_net(net: str, sample: str, target: str, loss: str = "mse", seed: int = 0) -> SmallNet:
+    """Read everything and lay out the plan. Raises UsageError."""
+    layers = resolve(net)
+    if loss not in LOSSES:
+        raise UsageError(f"there is no loss {loss[:40]!r}", f"known: {', '.join(LOSSES)}")
+    image = _sample(sample)
+    wanted = read_value(_listed(target))
+    classes = _outputs(layers, wanted, loss)
+    rows = table(layers, (image.shape[0], image.shape[1], image.shape[2]), classes)
+    _small_enough(rows)
+    if loss == "cross-entropy":
+        if wanted.ndim or not 0 <= wanted < classes or wanted != np.floor(wanted):
+            raise UsageError(f"--target is {target[:40]!r}, expected the index of one of the {classes} classes",
+                             f"write a whole number from 0 to {classes - 1}")  # fmt: skip
+    elif wanted.size != classes or wanted.ndim > 1:
+        raise UsageError(f"--target has {wanted.size} numbers, but the net has {classes} outputs",
+                         "give one number for each output, such as --target 0,1")  # fmt: skip
+    module = build(layers, (image.shape[0], image.shape[1], image.shape[2]), classes, seed).double()
+    target_ = wanted if loss == "cross-entropy" else wanted.reshape(classes)
+    return SmallNet(_plan(net, rows, module, image, target_, loss), module, image, target_, loss)
+
+
+def _plan(source: str, rows: list[Row], module: nn.Sequential, image: Array, target: Array, loss: str) -> Plan:
+    flat = isinstance(rows[0].layer, Flatten) and image.shape[:2] == (1, 1)  # features need no flatten
+    items = [Item("input", "the sample", "data", value=image.reshape(-1) if flat else image)]
+    last = 0
+    for row in rows[1:] if flat else rows:
+        inputs = [last]
+        for name, parameter in module.get_submodule(row.name).named_parameters():
+            value = parameter.detach().numpy().copy()
+            items.append(Item(f"{row.name}.{name}", f"{name} of {row.name}", "parameter", value=value))
+            inputs.append(len(items) - 1)
+        items.append(Item(row.name, row.text, "operation", tuple(inputs), _rule(row)))
+        last = len(items) - 1
+    items.append(Item("target", "the target", "data", value=target))
+    items.append(Item("loss", loss, "operation", (last, len(items) - 1), LOSSES[loss]))
+    return Plan(source, tuple(items))
+
+
+def _rule(row: Row) -> Rule:
+    match row.layer:
+        case Conv() as layer:
+            return conv_rule(layer)
+        case Pool() as layer:
+            return pool_rule(layer)
+        case Linear() as layer:
+            return LINEAR if layer.bias else LINEAR_WITHOUT_BIAS
+        case Activation() as layer:
+            return ACTIVATIONS[layer.kind]
+        case Flatten():
+            return FLATTEN
+        case BatchNorm() | Dropout():
+            why = "mixes the samples of a batch" if isinstance(row.layer, BatchNorm) else "draws zeros at random"
+            raise UsageError(f"{row.name} {why}: it cannot be explained on one sample", "leave it out of the net")
+        case _:
+            return GLOBAL_AVERAGE
+
+
+def torch_gradients(small: SmallNet) -> dict[int, Array]:
+    """The parameters' gradients by item, from torch's own module and loss."""
+    target = torch.tensor(small.target)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Using padding='same'")  # a copy of a few numbers
+        output = small.module(torch.tensor(small.sample)[None])
+    if small.loss == "cross-entropy":
+        loss = loss_of("cross-entropy", output, target.long()[None])
+    else:
+        loss = (nn.functional.mse_loss if small.loss == "mse" else nn.functional.l1_loss)(output, target[None])
+    small.module.zero_grad()
+    loss.backward()
+    gradients = {n: p.grad.numpy() for n, p in small.module.named_parameters() if p.grad is not None}
+    return {i: gradients[item.label] for i, item in enumerate(small.plan.items) if item.kind == "parameter"}
+
+
+def _listed(text: str) -> str:
+    """ "1,2" → "[1,2]"."""
+    return f"[{text}]" if "," in text and "[" not in text else text
+
+
+def _sample(text: str) -> Array:
+    value = read_value(_listed(text))
+    return value.reshape(1, *value.shape) if value.ndim == 2 else value.reshape(1, 1, -1)
+
+
+def _outputs(layers: tuple[Layer, ...], target: Array, loss: str) -> int:
+    """How many outputs the net has: as its last layer says, otherwise as many as the target."""
+    if isinstance(layers[-1], Linear) and layers[-1].out is not None:
+        return layers[-1].out
+    if loss != "cross-entropy":
+        return target.size
+    convs = [layer for layer in layers if isinstance(layer, Conv)]
+    if isinstance(layers[-1], Linear) or not convs:
+        raise UsageError("the number of classes is not known", "give the last linear its outputs, such as 'linear 3'")
+    return convs[-1].out
+
+
+def _small_enough(rows: list[Row]) -> None:
+    parameters = sum(row.parameters for row in rows)
+    largest = max(int(np.prod(row.output)) for row in rows)
+    if max(parameters, largest) > MAX_ELEMENTS:
+        raise UsageError(
+            f"the net has {parameters:,} parameters and up to {largest:,} values in a layer; "
+            f"at most {MAX_ELEMENTS:,} can be shown",
+            "take fewer channels or a smaller sample",
+        )

@@ -1,0 +1,275 @@
+"""Stochastic, mini-batch and full-batch descent from one start, over equally many samples.
+
+One loop serves a regression with two parameters, whose loss can be drawn as a map, and a net on images: all that it
+asks for is the mean loss of some samples and its gradient.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data.batches import epoch_order, steps_per_epoch
+from ...errors import TrainingError, UsageError
+from ..backprop.values import Array
+
+if TYPE_CHECKING:
+    from ...data.images import Dataset
+
+Vector = NDArray[np.floating]
+Index = NDArray[np.int64]
+MAX_UPDATES = 1_000_000
+NOISE = 0.5  # standard deviation of the regression's targets around their line
+TRUE_LINE = (2.0, -1.0)
+CENTRE = 0.5  # of x: away from 0, so that w and b depend on each other and the map's valley is slanted
+START = (-1.0, 2.0)  # where every path on the map begins
+
+
+class Objective(Protocol):
+    """What is minimised."""
+
+    @property
+    def name(self) -> str:
+        """What it is, for people."""
+        ...
+
+    @property
+    def samples(self) -> int:
+        """How many there are to learn from."""
+        ...
+
+    @property
+    def records(self) -> int:
+        """At how many points of a path the full gradient is worth its time."""
+        ...
+
+    def start(self) -> Vector:
+        """The parameters (P,) that every regime begins with."""
+        ...
+
+    def loss(self, parameters: Vector, index: Index) -> tuple[float, Vector]:
+        """The mean loss of the samples at ``index`` and its gradient (P,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Regression:
+    """y ≈ w·x + b for samples x, y (N,), the mean squared error as the loss, in float64."""
+
+    x: Array
+    y: Array
+    name: str = "regression with two parameters"
+    records: int = 5_000
+
+    @property
+    def samples(self) -> int:
+        """N."""
+        return len(self.x)
+
+    def start(self) -> Vector:
+        """See :class:`Objective`."""
+        return np.array(START)
+
+    def loss(self, parameters: Vector, index: Index) -> tuple[float, Vector]:
+        """mean((w·x + b − y)²); ∂/∂w = mean(2·(w·x + b − y)·x), ∂/∂b = mean(2·(w·x + b − y))."""
+        x = self.x[index]
+        error = parameters[0] * x + parameters[1] - self.y[index]
+        return float((error**2).mean()), 2 * np.array([(error * x).mean(), error.mean()])
+
+    def best(self) -> Array:
+        """The parameters (w, b) of least loss, by least squares."""
+        design = np.stack([self.x, np.ones_like(self.x)], 1)
+        return np.asarray(np.linalg.lstsq(design, self.y, rcond=None)[0])
+
+    def map(self, ws: Array, bs: Array) -> Array:
+        """The loss over all samples at every (b, w): shape (len(bs), len(ws))."""
+        error = ws[:, None] * self.x + bs[:, None, None] - self.y  # (bs, ws, N)
+        return np.asarray((error**2).mean(-1))
+
+
+def regression(samples: int, seed: int) -> Regression:
+    """Samples scattered around the line y = 2x − 1, the same for the same seed."""
+    if not 2 <= samples <= 10_000:
+        raise UsageError(f"--samples is {samples}, expected 2 to 10,000 for the regression")
+    random = np.random.default_rng(seed)
+    x = random.normal(CENTRE, 1.0, samples)
+    return Regression(x, TRUE_LINE[0] * x + TRUE_LINE[1] + NOISE * random.normal(size=samples))
+
+
+class NetObjective:
+    """A net on some images of a data set, cross entropy, float32 on one CPU thread: a batch of one gains nothing from
+    two, and so seconds can be compared.
+    """
+
+    records = 40
+
+    def __init__(self, net: str, data: "Dataset", samples: int, seed: int) -> None:
+        import torch
+
+        from ...data.batches import Normalize
+        from ...net.build import build
+        from ...net.zoo import net_name, resolve
+
+        if not 2 <= samples <= len(data.train):
+            raise UsageError(f"--samples is {samples}, but {data.name} has {len(data.train):,} training images",
+                             f"choose 2 to {len(data.train):,}")  # fmt: skip
+        chosen = data.train.take(epoch_order(len(data.train), seed, 0)[:samples])
+        self.name = f"{net_name(net)} on {samples:,} images of {data.name}"
+        self.samples = samples
+        self.net = build(resolve(net), data.train.shape, len(data.classes), seed)
+        self.images = Normalize(data.mean, data.std)(torch.from_numpy(chosen.images))
+        self.labels = torch.from_numpy(chosen.labels)
+        self.first = torch.nn.utils.parameters_to_vector(self.net.parameters()).detach().numpy().copy()
+
+    def start(self) -> Vector:
+        """See :class:`Objective`."""
+        return np.array(self.first)
+
+    def loss(self, parameters: Vector, index: Index) -> tuple[float, Vector]:
+        """Mean cross entropy of the images at ``index`` and its gradient from autograd."""
+        import torch
+        from torch.nn.functional import cross_entropy
+        from torch.nn.utils import vector_to_parameters
+
+        where, weights, threads = torch.from_numpy(index), list(self.net.parameters()), torch.get_num_threads()
+        vector_to_parameters(torch.from_numpy(parameters), weights)
+        torch.set_num_threads(1)
+        try:
+            loss = cross_entropy(self.net(self.images[where]), self.labels[where])
+            gradient = torch.cat([g.reshape(-1) for g in torch.autograd.grad(loss, weights)])
+        finally:
+            torch.set_num_threads(threads)
+        return float(loss.detach()), gradient.numpy()
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place on a path. ``loss`` is over all samples; ``angle`` (degrees) lies between the gradient of the next batch
+    and that of all samples, ``noise`` is the length of their difference; both None at the end. ``seconds`` counts the
+    updates alone. ``parameters`` are kept where there are two.
+    """
+
+    updates: int
+    samples: int
+    seconds: float
+    loss: float
+    angle: float | None
+    noise: float | None
+    parameters: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Regime:
+    """One path. ``angle`` is the mean and ``noise`` the root mean square over its points; ``detour`` is the length of
+    the way through the recorded points divided by the distance from start to end.
+    """
+
+    name: str
+    batch_size: int
+    updates: int
+    samples: int
+    seconds: float
+    loss: float
+    angle: float
+    noise: float
+    detour: float
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Descent:
+    """The regimes side by side: equal start, learning rate and samples seen."""
+
+    objective: str
+    samples: int
+    parameters: int
+    epochs: int
+    lr: float
+    seed: int
+    regimes: tuple[Regime, ...]
+
+
+def compare(
+    objective: Objective, batch_size: int, epochs: int, lr: float, seed: int,
+    tell: Callable[[str], None] | None = None,
+) -> Descent:  # fmt: skip
+    """Descend with batch size 1, ``batch_size`` and all samples. ``tell`` hears which regime is at work.
+
+    Raises UsageError for choices that make no sense, TrainingError where a path leaves for infinity.
+    """
+    if not 1 < batch_size < objective.samples:
+        raise UsageError(f"--batch-size is {batch_size}, but a mini-batch of {objective.samples:,} samples holds "
+                         f"2 to {objective.samples - 1:,}")  # fmt: skip
+    if not 0 < lr < 1e6:
+        raise UsageError(f"--lr is {lr}, expected a positive number below 1,000,000")
+    if epochs < 1 or epochs * objective.samples > MAX_UPDATES:
+        raise UsageError(
+            f"{epochs:,} epochs of {objective.samples:,} samples are {epochs * objective.samples:,} updates "
+            f"at batch size 1, expected 1 to {MAX_UPDATES:,}",
+            "change --epochs or --samples",
+        )
+    regimes = []
+    for name, size in (("stochastic", 1), ("mini-batch", batch_size), ("full batch", objective.samples)):
+        if tell:
+            tell(f"{name}: {epochs * steps_per_epoch(objective.samples, size):,} updates")
+        regimes.append(descend(objective, name, size, epochs, lr, seed))
+    return Descent(objective.name, objective.samples, len(objective.start()), epochs, lr, seed, tuple(regimes))
+
+
+def descend(objective: Objective, name: str, batch_size: int, epochs: int, lr: float, seed: int) -> Regime:
+    """θ ← θ − lr · (gradient of the batch's mean loss), batch by batch, in the order that ``convscope train`` takes."""
+    parameters = objective.start()
+    everything = np.arange(objective.samples)
+    per_epoch = steps_per_epoch(objective.samples, batch_size)
+    every = max(1, per_epoch * epochs // objective.records)
+    points: list[Point] = []
+    trail: list[Vector] = []
+    updates, seen, seconds = 0, 0, 0.0
+
+    def record(angle: float | None, noise: float | None, loss: float) -> None:
+        kept = tuple(parameters.tolist()) if len(parameters) == 2 else ()
+        points.append(Point(updates, seen, seconds, loss, angle, noise, kept))
+        trail.append(parameters.copy())
+
+    for epoch in range(1, epochs + 1):
+        order = epoch_order(objective.samples, seed, epoch)
+        for start in range(0, objective.samples, batch_size):
+            batch = order[start : start + batch_size]
+            began = time.perf_counter()
+            _, gradient = objective.loss(parameters, batch)
+            spent = time.perf_counter() - began
+            if updates % every == 0 or start == 0:
+                loss, full = objective.loss(parameters, everything)
+                record(angle(gradient, full), float(np.linalg.norm(gradient - full)), loss)
+            began = time.perf_counter()
+            parameters = parameters - lr * gradient
+            seconds += spent + time.perf_counter() - began
+            updates, seen = updates + 1, seen + len(batch)
+            if not np.isfinite(parameters).all() or np.abs(parameters).max() > 1e12:
+                raise TrainingError(f"{name} descent leaves for infinity after {updates:,} updates with lr {lr:g}",
+                                    f"take a smaller step, such as --lr {lr / 10:g}")  # fmt: skip
+    record(None, None, objective.loss(parameters, everything)[0])
+    return _summary(name, batch_size, points, trail)
+
+
+def angle(a: Vector, b: Vector) -> float:
+    """The angle between two vectors in degrees; 0 where one of them has no length."""
+    lengths = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
+    cosine = float(np.dot(a, b)) / lengths if lengths else 1.0
+    return float(np.degrees(np.arccos(min(1.0, max(-1.0, cosine)))))
+
+
+def _summary(name: str, batch_size: int, points: list[Point], trail: list[Vector]) -> Regime:
+    angles = [p.angle for p in points if p.angle is not None]
+    noises = [p.noise for p in points if p.noise is not None]
+    length = sum(float(np.linalg.norm(b - a)) for a, b in pairwise(trail))
+    distance = float(np.linalg.norm(trail[-1] - trail[0]))
+    last = points[-1]
+    return Regime(
+        name, batch_size, last.updates, last.samples, last.seconds, last.loss, sum(angles) / len(angles),
+        float(np.sqrt(np.mean(np.square(noises)))), length / distance if distance else 1.0, tuple(points),
+    )  # fmt: skip

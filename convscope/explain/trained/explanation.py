@@ -1,0 +1,162 @@
+"""``convscope.explain(model, image)``: everything about one image in one net, from the classes down to the products."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ...data.batches import Normalize
+from ...errors import UsageError
+from ...net.model import Model
+from ..ledger import Ledger
+from . import layers
+from .receptive import ReceptiveField, receptive_field
+from .saliency import Saliency, saliency
+from .trace import Trace, trace
+
+PLACE = re.compile(r"\s*([\w.#]+)\[([0-9]{1,9}(?:\s*,\s*[0-9]{1,9})*)\]\s*")
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One call of a layer: its output's ``shape`` without batch axis and the range of its values (None for boxes)."""
+
+    name: str
+    kind: str
+    source: str | None
+    shape: tuple[int, ...]
+    low: float | None
+    high: float | None
+    zeros: float | None
+    has_ledger: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One image in one net. ``given`` float (C, H, W) is what the net takes; ``classes`` name its outputs."""
+
+    net: nn.Module
+    given: Tensor
+    trace: Trace
+    classes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.trace.calls)
+        if not self.classifies:
+            return f"Explanation: output {self.trace.output.shape}, layers {names}"
+        percent = 100 * self.probabilities[self.predicted]
+        return f"Explanation: class {self.classes[self.predicted]} ({percent:.2f} %), layers {names}"
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """The raw output, one score a class: float64 (K,)."""
+        return self.trace.output.ravel().astype(np.float64)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the net makes one score a class; else there are no probabilities and no predicted class."""
+        return self.trace.output.ndim == 1 and self.trace.output.size > 0
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """softmax of the scores. Raises UsageError where the net makes something else."""
+        if not self.classifies:
+            raise UsageError(f"the net makes {self.trace.output.shape}, not one score a class",
+                             "layers, ledgers and receptive fields need no classes")  # fmt: skip
+        powers = np.exp(self.scores - self.scores.max())
+        return np.asarray(powers / powers.sum())
+
+    @property
+    def predicted(self) -> int:
+        """The index of the class with the largest score. Raises UsageError where the net makes something else."""
+        return int(self.probabilities.argmax())
+
+    @property
+    def rows(self) -> tuple[LayerRow, ...]:
+        """Every call in order, with shape and range."""
+        return tuple(self._row(name) for name in self.trace.calls)
+
+    def ledger(self, layer: str, index: tuple[int, ...]) -> Ledger:
+        """Why ``layer[index]`` is what it is."""
+        return layers.ledger(self.trace, layer, index)
+
+    def follow(self, layer: str, index: tuple[int, ...]) -> list[Ledger]:
+        """The ledger of ``layer[index]``, of its largest term, and so on down to a pixel."""
+        return layers.follow(self.trace, layer, index)
+
+    def receptive_field(self, layer: str, index: tuple[int, ...]) -> ReceptiveField:
+        """The pixels that can change ``layer[index]``."""
+        c, h, w = self.given.shape
+        return receptive_field(self.net, (c, h, w), layer, index)
+
+    def weight_gradient(self, weight: str, target: int | None = None) -> Ledger:
+        """Why the loss's gradient for a weight such as "conv1[3,0,2,2]" or "conv1.bias[3]" is what it is.
+
+        The loss is the cross entropy for class ``target``: the predicted one unless given.
+        """
+        name, index = place(weight)
+        known = dict(self.net.named_parameters())
+        parameter = name if name in known else f"{name}.weight"
+        return layers.weight_gradient(self._differentiated(target), parameter, index)
+
+    def pixel_gradient(self, index: tuple[int, ...], target: int | None = None) -> Ledger:
+        """Why the loss's gradient for a pixel (channel, row, column) of what the net takes is what it is."""
+        return layers.pixel_gradient(self._differentiated(target), index)
+
+    def saliency(self, target: int | None = None, square: int | None = None) -> Saliency:
+        """Which pixels speak for class ``target`` (the predicted one unless given)."""
+        return saliency(self.net, self.given, self.predicted if target is None else target, square)
+
+    def _differentiated(self, target: int | None) -> Trace:
+        return trace(self.net, self.given, self.predicted if target is None else target)
+
+    def _row(self, name: str) -> LayerRow:
+        call = self.trace.calls[name]
+        known = name in layers.explained(self.trace)
+        y = call.output
+        if y is None or not y.size:
+            return LayerRow(name, call.kind, call.source, () if y is None else y.shape, None, None, None, known)
+        zeros = float((y == 0).mean())
+        return LayerRow(name, call.kind, call.source, y.shape, float(y.min()), float(y.max()), zeros, known)
+
+
+def explain(model: Any, image: Any, classes: tuple[str, ...] | None = None) -> Explanation:
+    """Explain what ``model`` makes of ``image``.
+
+    ``model``: a run or its Model, which take uint8 pixels (C, H, W) or (H, W) and normalise them; or any
+    torch.nn.Module, which gets the numbers as they are. A batch axis of 1 is taken off. ``classes`` name a module's
+    outputs; they are numbered otherwise. Raises UsageError for an image of another kind, LayerError where the net
+    refuses it.
+    """
+    if not isinstance(model, nn.Module) and hasattr(model, "model"):
+        model = model.model
+    tensor = image.detach() if isinstance(image, Tensor) else torch.from_numpy(np.array(image, order="C"))
+    if tensor.ndim == 4 and len(tensor) == 1:
+        tensor = tensor[0]
+    if tensor.ndim == 2:
+        tensor = tensor[None]
+    if isinstance(model, Model):
+        if tensor.dtype != torch.uint8 or tuple(tensor.shape) != model.image:
+            raise UsageError(f"the image is {tensor.dtype} of shape {tuple(tensor.shape)}, but the net takes uint8 of "
+                             f"{model.image}", "scale pixels to 0..255 and bring the image to that size")  # fmt: skip
+        given = Normalize(model.mean, model.std)(tensor[None])[0]
+        return Explanation(model.net, given, trace(model.net, given), model.classes)
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"{type(model).__name__} is neither a run nor a torch.nn.Module", "give convscope.load(...)")
+    if tensor.ndim != 3:
+        raise UsageError(f"the image has shape {tuple(tensor.shape)}, expected (C, H, W)", "one image at a time")
+    traced = trace(model, tensor.float())
+    names = tuple(map(str, range(traced.output.size))) if classes is None else classes
+    return Explanation(model, tensor.float(), traced, names)
+
+
+def place(text: str) -> tuple[str, tuple[int, ...]]:
+    """ "conv1[3,0,2,2]" → ("conv1", (3, 0, 2, 2)). Raises UsageError."""
+    found = PLACE.fullmatch(text)
+    if found is None:
+        raise UsageError(f"{text[:60]!r} is no place in a tensor", "write a name and an index, such as conv1[3,0,2,2]")
+    return found[1], tuple(int(word) for word in found[2].split(","))

@@ -1,0 +1,96 @@
+"""The receptive field: which pixels of the image can change an element of some layer.
+
+Found with autograd, so strides, padding and dilation are right whatever the net: every weight is replaced by a
+positive one, max pooling by the mean, the image by positive numbers. Then nothing is zero by chance, and a pixel has
+a gradient exactly where there is a path from it to the element.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...errors import UsageError
+from .trace import Call, Recorder, evaluation
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The pixels that ``layer[index]`` sees: inclusive bounds, and ``mask`` bool (H, W), with dilation's gaps."""
+
+    layer: str
+    index: tuple[int, ...]
+    top: int
+    bottom: int
+    left: int
+    right: int
+    mask: NDArray[np.bool_]
+
+
+def receptive_field(net: nn.Module, shape: tuple[int, int, int], layer: str, index: tuple[int, ...]) -> ReceptiveField:
+    """The receptive field of ``layer[index]`` in an image (C, H, W) of ``shape``. ``layer`` is named as in a trace."""
+    random = torch.Generator().manual_seed(0)
+    found: dict[str, Any] = {}
+
+    def seen(call: Call, output: Any) -> None:
+        if call.name == layer:
+            found["output"] = output[0] if output.shape[0] == 1 else output
+
+    weights = {name: _positive(name, p, random) for name, p in net.named_parameters()}
+    weights |= {name: _neutral(name, b) for name, b in net.named_buffers()}
+    image = torch.rand((1, *shape), generator=random, dtype=torch.float64) / 100 + 0.1
+    image.requires_grad_()
+    with evaluation(net), torch.enable_grad():
+        given = image.clone()
+        with Recorder(net, given, seen, _mean_for_max):
+            torch.func.functional_call(net, weights, (given,))
+        if "output" not in found:
+            raise UsageError(f"the net has no layer {layer!r}")
+        gradient = torch.autograd.grad(found["output"][index], image, allow_unused=True)[0]
+    mask = np.zeros(shape[1:], bool) if gradient is None else (gradient[0] != 0).any(0).numpy()
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):  # the window lies in the padding
+        return ReceptiveField(layer, index, 0, -1, 0, -1, mask)
+    return ReceptiveField(layer, index, int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1]), mask)
+
+
+def _positive(name: str, parameter: Tensor, random: torch.Generator) -> Tensor:
+    """Weights that make means, so that values stay near 0.1, where no activation is flat; biases 0, scales 1."""
+    if parameter.ndim < 2:
+        return torch.full(parameter.shape, 0.0 if name.endswith("bias") else 1.0, dtype=torch.float64)
+    share = parameter[0].numel()
+    return (torch.rand(parameter.shape, generator=random, dtype=torch.float64) / 10 + 1) / share
+
+
+def _neutral(name: str, buffer: Tensor) -> Tensor:
+    if not buffer.is_floating_point():
+        return buffer.cpu()
+    value = 1.0 if name.endswith("running_var") else 0.0
+    return torch.full(buffer.shape, value, dtype=torch.float64)
+
+
+def _mean_for_max(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
+    """Instead of max pooling, the mean of the same cells (a convolution: average pooling has no dilation)."""
+    if getattr(func, "__name__", "") != "max_pool2d":
+        return None
+    names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+    chosen: dict[str, Any] = {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False}
+    chosen |= dict(zip(names, args[1:], strict=False)) | {name: kwargs[name] for name in names if name in kwargs}
+    x = args[0]
+    shape = functional.max_pool2d(x.detach(), **chosen).shape  # the size that ceil_mode makes is PyTorch's business
+    kernel, padding, dilation = (_pair(chosen[name]) for name in ("kernel_size", "padding", "dilation"))
+    stride = _pair(chosen["stride"] or kernel)
+    need = [(shape[2 + a] - 1) * stride[a] + dilation[a] * (kernel[a] - 1) + 1 for a in (0, 1)]
+    after = [max(0, need[a] - x.shape[2 + a] - padding[a]) for a in (0, 1)]
+    padded = functional.pad(x, (padding[1], after[1], padding[0], after[0]))
+    weight = torch.full((x.shape[1], 1, *kernel), 1 / (kernel[0] * kernel[1]), dtype=x.dtype)
+    mean = functional.conv2d(padded, weight, stride=stride, dilation=dilation, groups=x.shape[1])
+    return mean[:, :, : shape[2], : shape[3]]
+
+
+def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[-1])

@@ -1,0 +1,110 @@
+"""Probe images: what the net makes of the same few test images while it is trained, and how large its gradients are.
+
+A probe costs a forward pass of ten images, one of one image with every map kept, and one gradient. Probes wait until
+they take no more than 3 % of the time.
+"""
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ...data.batches import Normalize
+from ...explain.trained.trace import evaluation, trace
+from ...job import Started
+from ...net.loss import loss_of
+from ...training.scores import probabilities
+from ..binary import pack
+
+EVERY = 1.0  # seconds between two probes, at least
+SHARE = 0.03  # of the time, at most
+IMAGES = 10
+BATCH = 64  # training images of the gradient, fewer where they are large
+PIXELS = 2**18  # of these images together
+MOST_FLOATS = 2**16  # of maps in one probe, and of kernels: 256 KiB each
+
+
+class Probe:
+    """Looks into the net of a run between two events; the net and the random stream of the run stay untouched."""
+
+    def __init__(self, started: Started) -> None:
+        self.net, data = started.model.net, started.data
+        self.loss = started.recipe.loss
+        labels = data.test.labels
+        firsts = [int(np.flatnonzero(labels == c)[0]) for c in range(len(data.classes)) if (labels == c).any()]
+        self.index = np.array(firsts[:IMAGES])
+        device = next(self.net.parameters()).device
+        normalize = Normalize(data.mean, data.std, device)
+        self.pixels = data.test.images[self.index]
+        self.images = normalize(torch.from_numpy(self.pixels))
+        self.labels: list[int] = labels[self.index].tolist()
+        count = max(1, min(BATCH, PIXELS // data.train.images[0].size))
+        self.batch = normalize(torch.from_numpy(data.train.images[:count]))
+        self.targets = torch.from_numpy(data.train.labels[:count]).to(device)
+        self.layers = [name for name, module in self.net.named_children() if any(True for _ in module.parameters())]
+        self.next = 0.0
+        self.costs: list[float] = []  # seconds of the last probes
+
+    def due(self, now: float) -> bool:
+        """Whether the next probe may be taken at monotonic second ``now``."""
+        return now >= self.next
+
+    def take(self, step: int, chosen: int) -> bytes:
+        """The net after ``step`` updates, as :func:`~convscope.lab.binary.pack` writes it.
+
+        The head has ``step``, ``chosen``, the probe images' ``index`` among the test images, ``labels`` and
+        ``probabilities`` (of each image, every class), ``norms`` (‖∂loss/∂θ‖ of every layer with parameters, on the
+        first training images) and ``layers``. Arrays: ``image`` (C, H, W) in 0..255, ``map.<layer>`` for the chosen
+        image, ``weight.<layer>`` of every convolution.
+        """
+        began = time.monotonic()
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # beside the engine's own threads, a second one waits more than it works
+        try:
+            result = self._look(step, min(max(chosen, 0), len(self.index) - 1))
+        finally:
+            torch.set_num_threads(threads)
+        now = time.monotonic()
+        self.costs = [*self.costs[-4:], now - began]
+        self.next = now + max(EVERY, min(self.costs) / SHARE)  # the least: others may have used the machine meanwhile
+        return result
+
+    def _look(self, step: int, chosen: int) -> bytes:
+        with evaluation(self.net):
+            with torch.inference_mode():
+                p = probabilities(self.net(self.images).cpu())
+            norms = self._gradient_norms()
+        arrays: dict[str, NDArray[np.floating | np.integer]] = {"image": self.pixels[chosen]}
+        layers = _maps(trace(self.net, self.images[chosen]).calls, arrays)
+        budget = MOST_FLOATS
+        for name, module in self.net.named_children():
+            if isinstance(module, nn.Conv2d) and module.weight.numel() <= budget:
+                budget -= module.weight.numel()
+                arrays[f"weight.{name}"] = module.weight.detach().cpu().numpy()
+        head = {"step": step, "chosen": chosen, "index": self.index, "labels": self.labels, "probabilities": p.numpy(),
+                "norms": norms, "layers": layers}  # fmt: skip
+        return pack(head, arrays)
+
+    def _gradient_norms(self) -> list[float]:
+        """‖∂loss/∂θ‖ of each layer in ``layers``, with dropout off and stored statistics."""
+        parts = [list(getattr(self.net, name).parameters()) for name in self.layers]
+        with torch.enable_grad():
+            loss = loss_of(self.loss, self.net(self.batch), self.targets)
+            gradients = iter(torch.autograd.grad(loss, [p for part in parts for p in part]))
+        return [float(sum(float(next(gradients).double().square().sum()) for _ in part) ** 0.5) for part in parts]
+
+
+def _maps(calls: Any, arrays: dict[str, NDArray[np.floating | np.integer]]) -> list[dict[str, Any]]:
+    """Put the maps of every layer into ``arrays``, of large layers the first channels; what they are."""
+    budget, layers = MOST_FLOATS, []
+    for name, call in calls.items():
+        if call.output is None or call.output.ndim != 3 or call.output[0].size > budget:
+            continue
+        values = call.output[: budget // call.output[0].size]
+        budget -= values.size
+        arrays[f"map.{name}"] = values
+        layers.append({"name": name, "kind": call.kind, "shape": call.output.shape, "shown": len(values)})
+    return layers

@@ -1,0 +1,188 @@
+"""The process that trains for the page: ``python -m convscope.lab.live.worker``. It talks to the server over two pipes.
+
+In: one JSON object a line; the first is the Task, then come {"do": "pause" | "go" | "step" | "stop"} and
+{"probe": n}. Out: one JSON object a line; ``bytes`` announces so many raw bytes behind the line. When its standard
+input ends, the server is gone, whatever killed it: the worker then saves and ends, so that no process trains unseen
+and the run can be resumed. Ctrl-C in the terminal reaches it by that way only.
+"""
+
+import _thread
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ... import job
+from ...data.sources import open_source
+from ...errors import ConvscopeError, Interrupted
+from ...recipe import Recipe
+from ...runs import folder as runs
+from ...storage.strict_json import dumps
+from ...training import loop
+from ..binary import pack
+from .probe import Probe
+
+FLUSH_SECONDS = 0.05  # points are collected this long before they are sent
+
+
+class Control:
+    """What the page wants: run, pause, take one step, or stop."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.pace = loop.Pace()
+        self.paused = self.stopping = False
+        self.steps = 0
+        self.probe = 0
+
+    def listen(self, lines: Iterable[bytes]) -> None:
+        """Obey every line; at their end, stop."""
+        for line in lines:
+            self.obey(json.loads(line))
+        self.obey({"do": "stop"})
+
+    def obey(self, order: dict[str, Any]) -> None:
+        """Take one order."""
+        with self.changed:
+            self.probe = order.get("probe", self.probe)
+            match order.get("do"):
+                case "pause":
+                    self.paused, self.steps = True, 0
+                case "go":
+                    self.paused, self.steps = False, 0
+                case "step":
+                    self.paused, self.steps = True, self.steps + 1
+                case "stop" if not self.stopping:
+                    self.stopping = True
+                    _thread.interrupt_main()  # as Ctrl-C does: the job saves and ends
+            self.pace.most = 1 if self.paused else loop.Pace.most
+            self.changed.notify_all()
+
+    def must_wait(self) -> bool:
+        """Whether the loop stands still until the next order; call it with ``changed`` held."""
+        return self.paused and self.steps == 0 and not self.stopping
+
+
+class Reporter:
+    """Writes to the server through file descriptor ``out``."""
+
+    def __init__(self, out: int) -> None:
+        self.out = out
+
+    def __call__(self, kind: str, body: bytes = b"", **fields: Any) -> None:
+        """One message. That the server is gone is learnt from standard input, so here it does not matter."""
+        line = dumps({"kind": kind, **fields, "bytes": len(body)}).encode() + b"\n"
+        rest = memoryview(line + body)
+        with contextlib.suppress(OSError):
+            while rest:
+                rest = rest[os.write(self.out, rest) :]
+
+
+def main() -> None:
+    """Train what the first line says and report until the end."""
+    report = Reporter(os.dup(1))
+    os.dup2(2, 1)  # whatever prints must not come between the messages
+    control = Control()
+    orders = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 - a reader without a lock, to the very end
+    task = json.loads(orders.readline())
+    try:
+        threading.Thread(target=control.listen, args=(orders,), daemon=True).start()
+        follow(events(task, control.pace), control, report)
+    except (Interrupted, KeyboardInterrupt) as error:
+        report("stopped", message=str(getattr(error, "message", "stopped before training began")))
+    except ConvscopeError as error:
+        report("failed", message=error.message, help=error.help)
+    except MemoryError:
+        report("failed", message="there is not enough memory to train this", help="use a smaller net or --batch-size")
+
+
+def events(task: dict[str, Any], pace: loop.Pace) -> Iterator[job.Event]:
+    """The events of a new run ({"recipe", "out"}) or of one that goes on ({"resume", "epochs"}); both say "offline"."""
+    folder = runs.RunFolder(Path(task["resume"])) if "resume" in task else None
+    recipe = folder.recipe() if folder else Recipe(**task["recipe"])
+    data = open_source(
+        recipe.data, data_dir=Path(recipe.data_dir) if recipe.data_dir else None, offline=task["offline"],
+        image_size=recipe.image_size, skip_bad=recipe.skip_bad, val_fraction=recipe.val_fraction, seed=recipe.seed,
+    )  # fmt: skip
+    if folder:
+        yield from job.resume(folder, data, task["epochs"], pace)
+    else:
+        yield from job.start(recipe, data, Path(task["out"]), pace)
+
+
+def follow(stream: Iterator[job.Event], control: Control, report: Reporter) -> None:
+    """Pull the events one by one, as fast as the page wants them, and report each."""
+    points: list[tuple[int, float]] = []
+    flushed = began = time.monotonic()
+    waited = 0.0
+    for event in stream:
+        match event:
+            case job.Started() if (
+                control.stopping
+            ):  # the interrupt came where Python ignores it, as in an import's clean-up
+                raise KeyboardInterrupt
+            case job.Started():
+                probe, first = Probe(event), event.resumed_at
+                probe.take(first, control.probe)  # the first of all is slow: torch sets itself up
+                began = time.monotonic()
+                report("started", pack({}, {"images": probe.pixels}), **_introduction(event, probe))
+                report("probe", probe.take(first, control.probe), step=first)
+            case loop.Tick():
+                points.append((event.step, event.loss))
+                with control.changed:
+                    control.steps = max(0, control.steps - 1)
+                    standing = control.must_wait()
+                now = time.monotonic()
+                if standing or now - flushed >= FLUSH_SECONDS:
+                    active = now - began - waited
+                    report("ticks", points=points, step=event.step, epoch=event.epoch, paused=standing,
+                           steps_per_second=(event.step - first) / active if active > 0 else None)  # fmt: skip
+                    points, flushed = [], now
+                shown = control.probe
+                if standing or probe.due(now):
+                    report("probe", probe.take(event.step, shown), step=event.step)
+                if standing:
+                    waited += stand_still(control, probe, shown, event.step, report)
+            case loop.Epoch():
+                report("epoch", epoch=event)
+            case job.Finished():
+                report("probe", probe.take(event.summary["steps"], control.probe), step=event.summary["steps"])
+                report("finished", summary=event.summary, points=points)
+            case _:
+                pass
+
+
+def stand_still(control: Control, probe: Probe, shown: int, step: int, report: Reporter) -> float:
+    """Stand still until the page wants something else; the seconds that took.
+
+    Another probe image than the one ``shown`` is shown at once, also where it was asked for before this began.
+    """
+    began = time.monotonic()
+    with control.changed:
+        while control.must_wait():
+            if control.probe != shown:
+                shown = control.probe
+                report("probe", probe.take(step, shown), step=step)
+            else:
+                control.changed.wait()
+        report("going", paused=control.paused)
+    return time.monotonic() - began
+
+
+def _introduction(event: job.Started, probe: Probe) -> dict[str, Any]:
+    recipe = event.recipe
+    return {
+        "run": event.folder.name, "data": recipe.data, "net": event.model.spec, "epochs": recipe.epochs,
+        "epoch_steps": event.epoch_steps, "batch_size": recipe.batch_size, "engine": event.engine,
+        "device": event.device, "threads": event.threads, "notes": event.notes, "resumed_at": event.resumed_at,
+        "classes": event.data.classes, "image": event.data.train.shape, "training_images": len(event.data.train),
+        "parameters": sum(row.parameters for row in event.rows), "probes": probe.labels, "layers": probe.layers,
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

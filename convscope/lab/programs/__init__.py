@@ -1,0 +1,1 @@
+"""The programs behind "as PyTorch": each needs torch alone."""

@@ -1,0 +1,1 @@
+"""What every room asks of the server, one module a room."""

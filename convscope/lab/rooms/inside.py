@@ -1,0 +1,257 @@
+"""Room 8: a drawn or picked image in a trained net; every map, every number's ledger, and what speaks for a class."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from fastapi import APIRouter, Request
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from ...data.batches import Normalize
+from ...errors import UsageError
+from ...explain.ledger import Factor, Ledger, Term
+from ...explain.trained import layers
+from ...explain.trained.drawing import Pixels, Prepared, Steps, prepare, rasterise
+from ...explain.trained.receptive import receptive_field
+from ...explain.trained.saliency import saliency
+from ...explain.trained.trace import IMAGE, Trace, trace
+from ...net.model import Model
+from ...storage.strict_json import plain
+from ..binary import floats
+from ..programs.inside_script import script
+from ..reply import Reply
+from ..shelf import Opened, Shelf
+from .tensors import Pen, Strokes
+
+router = APIRouter(prefix="/api/inside", tags=["inside"])
+
+MOST_FLOATS = 2**20  # of maps in one answer: 4 MiB; of larger layers the first channels are sent
+MOST_TERMS = 4096  # of a ledger in one answer
+
+
+class Given(BaseModel):
+    """An image for a run: a test image by its index, or strokes of points (x, y) on a sheet of 112×112.
+
+    ``crop``, ``box`` and ``centre`` are the steps that a drawing goes through; ``invert`` exchanges dark and light.
+    ``centre`` None does as the run's own images were made.
+    """
+
+    run: str = Field(max_length=300)
+    test: int | None = Field(None, ge=0, lt=2**31)
+    strokes: Strokes = Field(default_factory=list)
+    pen: Pen = 10
+    crop: bool = True
+    box: bool = True
+    centre: bool | None = None
+    invert: bool = False
+
+
+class Place(Given):
+    """An element of a layer's output for that image: (channel, row, column), or (feature,)."""
+
+    layer: str = Field(max_length=200)
+    index: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(min_length=1, max_length=4)
+
+
+class Why(Given):
+    """A class of the run, or the likeliest one."""
+
+    target: int | None = Field(None, ge=0, lt=2**31)
+
+
+@dataclass(frozen=True)
+class LayerHead:
+    """A layer of the answer: its output's whole shape, of which the first ``shown`` channels are sent."""
+
+    name: str
+    kind: str
+    source: str | None
+    shape: tuple[int, ...]
+    shown: int
+    low: float
+    high: float
+    ledger: bool
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A receptive field on the image: inclusive bounds, and the places (row · width + column) within that are not seen.
+
+    ``height`` and ``width`` are the image's; an element that sees only padding has bottom < top.
+    """
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    height: int
+    width: int
+    holes: list[int]
+
+
+@dataclass(frozen=True)
+class Told:
+    """One number explained by its ``ledger``, in which ``omitted`` terms, the smallest, are left out.
+
+    They come to ``omitted_total``.
+    """
+
+    ledger: dict[str, Any]
+    omitted: int
+    omitted_total: float
+    sight: Sight
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a net is given: uint8 (C, H, W), as it normalises it, and how a drawing came to be that."""
+
+    pixels: Pixels
+    tensor: torch.Tensor
+    prepared: Prepared | None
+
+
+def see(opened: Opened, given: Given) -> Seen:
+    """The image that ``given`` names, as the net of the run takes it. Raises UsageError for a test image too many."""
+    model = opened.model
+    channels, height, width = model.image
+    prepared = None
+    if given.test is not None:
+        pixels = opened.test_image(given.test)
+    else:
+        raw = rasterise(given.strokes, given.pen)
+        centre = opened.tested.centred_by_mass if given.centre is None else given.centre
+        prepared = prepare(raw, height, width, Steps(given.crop, given.box, centre))
+        pixels = np.broadcast_to(prepared.centred, (channels, height, width))
+    if given.invert:
+        pixels = 255 - pixels
+    pixels = pixels.copy()  # one that is ours and contiguous
+    return Seen(pixels, Normalize(model.mean, model.std)(torch.from_numpy(pixels)[None])[0], prepared)
+
+
+@router.post("/look")
+def look(given: Given, request: Request) -> Response:
+    """The image, its preparation, the probabilities and every layer's maps, as float32 (see convscope.lab.binary)."""
+    opened = _shelf(request).open(given.run)
+    seen = see(opened, given)
+    with opened.lock:
+        traced = trace(opened.model.net, seen.tensor)
+    arrays: dict[str, NDArray[np.floating | np.integer]] = {"image": seen.pixels, "given": traced.image}
+    if seen.prepared is not None:
+        stages = seen.prepared
+        arrays |= {"raw": stages.raw, "cropped": stages.cropped, "fitted": stages.fitted, "centred": stages.centred}
+    heads, budget = [], MOST_FLOATS
+    known = set(layers.explained(traced))
+    for name, call in traced.calls.items():
+        if call.output is None or not call.output.size:
+            continue
+        values = call.output[: max(1, budget // max(1, call.output[0].size))]
+        budget -= values.size
+        arrays[f"map.{name}"] = values
+        heads.append(LayerHead(name, call.kind, call.source, call.output.shape, len(values),
+                               float(call.output.min()), float(call.output.max()), name in known))  # fmt: skip
+    scores = torch.from_numpy(traced.output.astype(np.float64))
+    label = None if given.test is None else int(opened.images.labels[given.test])
+    head = {
+        "classes": opened.model.classes, "scores": scores.tolist(), "probabilities": torch.softmax(scores, 0).tolist(),
+        "label": label, "layers": heads,
+        "ink": seen.prepared.ink if seen.prepared else None, "mass": seen.prepared.mass if seen.prepared else None,
+        "corner": seen.prepared.corner if seen.prepared else None,
+        "centre": (opened.tested.centred_by_mass if given.centre is None else given.centre) if seen.prepared else None,
+    }  # fmt: skip
+    return floats(head, arrays)
+
+
+@router.post("/pixel")
+def pixel(place: Place, request: Request) -> Response:
+    """Why one element of a layer is what it is: its ledger and its receptive field on the image."""
+    opened = _shelf(request).open(place.run)
+    seen = see(opened, place)
+    with opened.lock:
+        traced = trace(opened.model.net, seen.tensor)
+        return Reply(tell(opened, seen.pixels, traced, place.layer, tuple(place.index)))
+
+
+@router.post("/script")
+def as_pytorch(given: Given, request: Request) -> Response:
+    """A program that needs only torch: it loads the weights, computes the scores of this image and asserts them."""
+    opened = _shelf(request).open(given.run)
+    seen = see(opened, given)
+    with opened.lock:
+        output = trace(opened.model.net, seen.tensor).output
+    return Reply({"script": script(opened, seen.pixels, output.tolist())})
+
+
+def tell(opened: Opened, pixels: Pixels, traced: Trace, layer: str, index: tuple[int, ...]) -> Told:
+    """The ledger of ``layer[index]``, cut to its largest terms where it is very long, and what it sees."""
+    height, width = opened.model.image[1:]
+    if layer == IMAGE:
+        row, column = index[1:] if len(index) == 3 else (0, 0)
+        return Told(
+            *_cut(normalised(opened.model, pixels, traced, index)), Sight(row, row, column, column, height, width, [])
+        )
+    ledger = layers.ledger(traced, layer, index)
+    seen = receptive_field(opened.model.net, opened.model.image, layer, index)
+    inside = seen.mask[seen.top : seen.bottom + 1, seen.left : seen.right + 1]
+    rows, columns = np.nonzero(~inside)
+    holes = ((rows + seen.top) * width + columns + seen.left).tolist()
+    sight = Sight(seen.top, seen.bottom, seen.left, seen.right, height, width, holes)
+    return Told(*_cut(ledger), sight)
+
+
+def normalised(model: Model, pixels: Pixels, traced: Trace, index: tuple[int, ...]) -> Ledger:
+    """Why a number that the net is given is what it is: the pixel's value 0..255, scaled and shifted."""
+    shape = model.image
+    if len(index) != 3 or any(not 0 <= i < n for i, n in zip(index, shape, strict=True)):
+        raise UsageError(f"image[{','.join(map(str, index))}] lies outside {shape}", "channel,row,column, from 0")
+    mean, std = model.mean[index[0]], model.std[index[0]]
+    term = Term(
+        index[0], Factor("pixel", index, float(pixels[index])), Factor("1/(255·std)", (index[0],), 1 / (255 * std))
+    )
+    shift = Factor("−mean/std", (index[0],), -mean / std)
+    return Ledger(IMAGE, index, (term,), float(traced.image[index]), shift)
+
+
+def _cut(ledger: Ledger) -> tuple[dict[str, Any], int, float]:
+    """The ledger for JSON with its largest terms, the number of the others, and their sum."""
+    whole: dict[str, Any] = plain(ledger)
+    count = len(ledger.terms)
+    if count <= MOST_TERMS:
+        return whole, 0, 0.0
+    order = sorted(range(count), key=lambda i: -abs(ledger.terms[i].product))
+    kept = sorted(order[:MOST_TERMS])
+    winner = kept.index(ledger.winner) if ledger.winner in kept else None
+    rest = math.fsum(ledger.terms[i].product for i in order[MOST_TERMS:])
+    return {**whole, "terms": [whole["terms"][i] for i in kept], "winner": winner}, count - MOST_TERMS, rest
+
+
+@router.post("/saliency")
+def why(question: Why, request: Request) -> Response:
+    """Which pixels speak for a class: gradient × input, occlusion and Grad-CAM, as float32."""
+
+    opened = _shelf(request).open(question.run)
+    classes = opened.model.classes
+    if question.target is not None and question.target >= len(classes):
+        raise UsageError(f"there is no class {question.target}", f"they are counted from 0 to {len(classes) - 1}")
+    seen = see(opened, question)
+    target = question.target
+    with opened.lock:
+        if target is None:
+            target = int(trace(opened.model.net, seen.tensor).output.argmax())
+        found = saliency(opened.model.net, seen.tensor, target)
+    arrays: dict[str, NDArray[np.floating | np.integer]] = {
+        "gradient_input": found.gradient_input, "occlusion": found.occlusion
+    }  # fmt: skip
+    if found.grad_cam is not None:
+        arrays["grad_cam"] = found.grad_cam
+    head = {"target": target, "score": found.score, "square": found.square, "layer": found.layer}
+    return floats(head, arrays)
+
+
+def _shelf(request: Request) -> Shelf:
+    shelf: Shelf = request.app.state.shelf
+    return shelf

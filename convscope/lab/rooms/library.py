@@ -1,0 +1,109 @@
+"""The runs for the page: their list, their test images, their curves, and where a net is wrong."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import torch
+from fastapi import APIRouter, Path, Query, Request
+from numpy.typing import NDArray
+from starlette.responses import Response
+
+from ...data.batches import steps_per_epoch
+from ...errors import DataError
+from ...training.scores import Evaluation, evaluate, most_wrong, probabilities
+from ..reply import Reply
+from ..shelf import Shelf, png
+
+router = APIRouter(prefix="/api/runs", tags=["runs"])
+
+Name = Annotated[str, Path(max_length=300)]
+WORST = 24
+MOST_IN_CELL = 400
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A misclassified test image: its true class, the net's, and the probability of the latter."""
+
+    index: int
+    label: int
+    predicted: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How good a run is on its test images, and its most confident mistakes, the worst first."""
+
+    run: str
+    evaluation: Evaluation
+    worst: list[Mistake]
+
+
+@router.get("")
+def runs(request: Request) -> Response:
+    """Every run that the page may open."""
+    return Reply(_shelf(request).listing())
+
+
+@router.get("/{name}/curves")
+def curves(name: Name, request: Request) -> Response:
+    """Over the updates since the start: the mean loss of every log interval, and what every epoch came to."""
+    folder = _shelf(request).folder(name)
+    recipe, data = folder.recipe(), folder.environment().get("data")
+    counts = data.get("images") if isinstance(data, dict) else None
+    if not isinstance(counts, dict) or not isinstance(counts.get("train"), int):
+        raise DataError(f"{folder.path / 'environment.json'} does not say how many images there were")
+    each = steps_per_epoch(counts["train"], recipe.batch_size)
+    losses = [((row.epoch - 1) * each + row.step, row.loss) for row in folder.losses()]
+    epochs = [(row.epoch * each, row) for row in folder.epochs()]
+    return Reply({"run": name, "epoch_steps": each, "losses": losses, "epochs": epochs})
+
+
+@router.get("/{name}/images")
+def images(name: Name, request: Request) -> Response:
+    """Classes of the run and the label of every test image, in order."""
+    opened = _shelf(request).open(name)
+    model = opened.model
+    return Reply({"classes": model.classes, "labels": opened.images.labels, "image": model.image, "net": model.spec})
+
+
+@router.get("/{name}/images/{index}.png")
+def image(name: Name, index: Annotated[int, Path(ge=0, lt=2**31)], request: Request) -> Response:
+    """Test image ``index`` as a PNG."""
+    return Response(png(_shelf(request).open(name).test_image(index)), media_type="image/png")
+
+
+@router.get("/{name}/verdict")
+def verdict(name: Name, request: Request) -> Response:
+    """Accuracy, per class and in full (confusion), and the worst mistakes."""
+    opened = _shelf(request).open(name)
+    logits, labels = opened.logits, torch.from_numpy(opened.images.labels)
+    p = probabilities(logits)
+    worst = [
+        Mistake(i, int(labels[i]), int(p[i].argmax()), float(p[i].max())) for i in most_wrong(logits, labels, WORST)
+    ]
+    return Reply(Verdict(name, evaluate(logits, labels, opened.model.classes, opened.recipe.loss), worst))
+
+
+@router.get("/{name}/cell")
+def cell(
+    name: Name,
+    request: Request,
+    label: Annotated[int, Query(ge=0, lt=2**31)],
+    predicted: Annotated[int, Query(ge=0, lt=2**31)],
+) -> Response:
+    """The test images of class ``label`` that the net takes for ``predicted``: the surest first, at most 400."""
+    opened = _shelf(request).open(name)
+    p = probabilities(opened.logits)
+    chosen = np.flatnonzero((opened.images.labels == label) & (p.argmax(1).numpy() == predicted))
+    sure = p.max(1).values.numpy()[chosen]
+    order: NDArray[np.int64] = chosen[np.argsort(-sure, kind="stable")]
+    found = [Mistake(int(i), label, predicted, float(p[i].max())) for i in order[:MOST_IN_CELL]]
+    return Reply({"run": name, "images": len(chosen), "shown": found})
+
+
+def _shelf(request: Request) -> Shelf:
+    shelf: Shelf = request.app.state.shelf
+    return shelf

@@ -1,0 +1,56 @@
+"""create_app: the guard, the page, and one router a room."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from ... import __version__
+from ...errors import ConvscopeError
+from ..live.live import Trainer
+from ..reply import refusal, refuse
+from ..rooms import backprop, convolution, descent, inside, library, losses, pooling, shapes, training
+from ..shelf import Shelf
+from . import pages
+from .guard import Access, Guard
+
+ROOMS = (losses, backprop, descent, convolution, pooling, shapes, library, training, inside)
+
+
+def create_app(access: Access, shelf: Shelf | None = None) -> FastAPI:
+    """The lab as an ASGI application. ``shelf`` has the runs that it may open: by default those in ./runs."""
+    app = FastAPI(
+        title="convscope lab", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
+    )
+
+    app.state.shelf = shelf or Shelf()
+    app.state.trainer = Trainer()
+
+    @app.get("/", include_in_schema=False)
+    def page() -> Response:
+        return pages.page(access.token)
+
+    @app.get("/api", include_in_schema=False)
+    def api() -> Response:
+        return pages.api_page(app.openapi())
+
+    for room in ROOMS:
+        app.include_router(room.router)
+    app.mount(pages.files_path(), pages.Files())
+
+    @app.exception_handler(ConvscopeError)
+    async def project_error(_: Request, error: ConvscopeError) -> Response:
+        return refuse(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong_fields(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
+        return refusal(422, f"{where}: {first['msg']}", "the page /api lists what each address takes")
+
+    @app.exception_handler(HTTPException)
+    async def no_such_thing(_: Request, error: HTTPException) -> Response:
+        return refusal(error.status_code, str(error.detail))
+
+    app.add_middleware(Guard, access=access)
+    return app

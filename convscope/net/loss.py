@@ -1,0 +1,28 @@
+"""The losses that training minimises: logits and labels → a number, with PyTorch's formulas."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..recipe import LossName
+
+
+def loss_of(name: LossName, logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean loss () of logits (N, K) and labels int64 (N,).
+
+    cross-entropy   −log softmax(logits)[label], mean over N
+    mse, mae        squared and absolute difference to the one-hot target, mean over N and K
+    """
+    if name == "cross-entropy":
+        return F.cross_entropy(logits, labels)
+    target = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
+    return F.mse_loss(logits, target) if name == "mse" else F.l1_loss(logits, target)
+
+
+def losses_of(name: LossName, logits: Tensor, labels: Tensor) -> Tensor:
+    """The loss of each image, float64 (N,); their mean is :func:`loss_of`."""
+    logits = logits.double()
+    if name == "cross-entropy":
+        return F.cross_entropy(logits, labels, reduction="none")
+    target = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
+    difference = logits - target
+    return (difference.square() if name == "mse" else difference.abs()).mean(1)

@@ -1,0 +1,143 @@
+"""Model files: weights in safetensors, with metadata that make the file self-describing. Nothing is executed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from .. import __version__
+from ..data.batches import Normalize
+from ..errors import ConvscopeError, DataError
+from ..storage.files import write_atomic
+from ..storage.strict_json import loads
+from .build import build
+from .spec import parse
+
+MOST_CLASSES = 1_000_000
+MOST_TENSORS = 10_000  # a net has up to 200 layers of up to 5 tensors; a saved state, those of the optimizer too
+
+
+@dataclass(frozen=True)
+class Model:
+    """A net and all that is needed to use it: the image it takes (C, H, W), its normalisation and its classes."""
+
+    net: nn.Sequential
+    spec: str
+    image: tuple[int, int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    classes: tuple[str, ...]
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Raw scores float32 (N, K) for uint8 images (N, C, H, W), in evaluation mode, without gradients."""
+        device = next(self.net.parameters()).device
+        normalize = Normalize(self.mean, self.std, device)
+        self.net.eval()
+        with torch.inference_mode():
+            return torch.cat([self.net(normalize(part)) for part in images.split(500)]).cpu()
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write tensors and metadata as one safetensors file, whole or not at all: equal content makes equal files."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomic(path, _ordered(save(plain, metadata)))
+
+
+def _ordered(file: bytes) -> bytes:
+    """A safetensors file with its metadata in the order of their keys, which the library leaves to chance.
+
+    The file is the length of its header (8 bytes, little-endian), the header (JSON, with spaces up to a multiple of
+    8), and the tensors' bytes, which are addressed from the header's end.
+    """
+    length = int.from_bytes(file[:8], "little")
+    header = json.loads(file[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + file[8 + length :]
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read a safetensors file: tensors and metadata. Raises DataError where it is absent or damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = file.keys()
+            if len(names) > MOST_TENSORS:
+                raise ValueError(f"it holds {len(names):,} tensors, more than any net here has")
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+    except (SafetensorError, OSError, ValueError, RuntimeError, OverflowError) as error:
+        raise DataError(
+            f"{path} cannot be read: {error}", "it must be a safetensors file that convscope wrote"
+        ) from None
+
+
+def save_model(path: Path, model: Model, weights: Mapping[str, Tensor]) -> None:
+    """Write ``model`` with ``weights`` for its net, so that :func:`load_model` needs nothing else."""
+    metadata = {
+        "format": "convscope",
+        "version": __version__,
+        "net": model.spec,
+        "input": json.dumps(model.image),
+        "mean": json.dumps(model.mean),
+        "std": json.dumps(model.std),
+        "classes": json.dumps(model.classes, ensure_ascii=False),
+    }
+    save_tensors(path, weights, metadata)
+
+
+def load_model(path: Path) -> Model:
+    """Read a model file. Raises DataError where it is damaged or its parts do not fit each other."""
+    tensors, metadata = load_tensors(path)
+    if metadata.get("format") != "convscope":
+        raise DataError(f"{path} holds no convscope model", "its metadata lack format=convscope")
+    try:
+        image = _numbers(metadata, "input", int, 3)
+        classes = loads(metadata["classes"])
+        if not (
+            isinstance(classes, list) and 0 < len(classes) <= MOST_CLASSES and all(isinstance(c, str) for c in classes)
+        ):
+            raise ValueError("classes must be a list of names")
+        "".join(classes).encode()  # a name that is no text could never be written: UnicodeEncodeError is a ValueError
+        if not (image[0] in (1, 3) and all(1 <= size <= 65_535 for size in image)):
+            raise ValueError(f"input {image} is no image size")
+        mean, std = _numbers(metadata, "mean", float, image[0]), _numbers(metadata, "std", float, image[0])
+        net = _empty_net(metadata["net"], (image[0], image[1], image[2]), len(classes), tensors)
+    except (KeyError, ValueError, TypeError, ConvscopeError) as error:
+        reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise DataError(f"{path} is damaged: {reason}", "train again, or copy the file again") from None
+    return Model(net, metadata["net"], (image[0], image[1], image[2]), mean, std, tuple(classes))
+
+
+def _numbers(metadata: dict[str, str], key: str, kind: type, count: int) -> tuple[Any, ...]:
+    values = loads(metadata[key])
+    if not isinstance(values, list) or len(values) != count or any(type(v) not in (int, kind) for v in values):
+        raise ValueError(f"{key} must be {count} numbers")
+    if not all(abs(value) < 1e30 for value in values):
+        raise ValueError(f"{key} holds a number that is far too large")
+    return tuple(kind(value) for value in values)
+
+
+def _empty_net(spec: str, image: tuple[int, int, int], classes: int, tensors: dict[str, Tensor]) -> nn.Sequential:
+    """The net of ``spec`` with ``tensors`` as its weights.
+
+    It is built without memory first ("meta"), so that a hostile spec cannot allocate more than the file holds.
+    """
+    with torch.device("meta"):
+        net = build(parse(spec), image, classes)
+    wanted = net.state_dict()
+    if wanted.keys() != tensors.keys():
+        raise ValueError(f"weights {sorted(wanted.keys() ^ tensors.keys())[:4]} are missing or too many")
+    for name, tensor in tensors.items():
+        if tensor.shape != wanted[name].shape or tensor.dtype != wanted[name].dtype:
+            raise ValueError(
+                f"{name} is {tensor.dtype} {tuple(tensor.shape)}, "
+                f"but the net needs {wanted[name].dtype} {tuple(wanted[name].shape)}"
+            )
+    net.load_state_dict(tensors, assign=True)
+    return net

@@ -1,0 +1,136 @@
+"""resume.safetensors: all that the next update depends on, in one file, so that no part can be newer than another.
+
+Its tensors are ``net/…`` (weights and buffers), ``engine/…`` (optimizer and random state) and ``best/…`` (the best
+weights by validation); its metadata hold the loop's numbers as JSON.
+"""
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import get_type_hints
+
+import torch
+from torch import Tensor, nn
+
+from .. import __version__
+from ..data.batches import steps_per_epoch
+from ..engine.base import Engine
+from ..errors import DataError, UsageError
+from ..training.loop import State
+from ..recipe import OptimizerName, Recipe, fits
+from ..storage.strict_json import dumps, loads
+from ..net.model import load_tensors, save_tensors
+
+FORMAT = "convscope-resume"
+AGAIN = "start the run again with convscope train"
+SLOTS: dict[OptimizerName, tuple[str, ...]] = {"sgd": ("momentum",), "adam": ("exp_avg", "exp_avg_sq")}
+
+
+@dataclass(frozen=True)
+class ResumePoint:
+    """The state of the loop, the net's tensors and the engine's, at one moment."""
+
+    state: State
+    net: dict[str, Tensor]
+    engine: dict[str, Tensor]
+
+    def save(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        tensors = {f"net/{name}": tensor for name, tensor in self.net.items()}
+        tensors |= {f"engine/{name}": tensor for name, tensor in self.engine.items()}
+        tensors |= {f"best/{name}": tensor for name, tensor in self.state.best_weights.items()}
+        save_tensors(path, tensors, {"format": FORMAT, "version": __version__, "state": dumps(self.state.numbers())})
+
+    @classmethod
+    def read(cls, path: Path) -> "ResumePoint":
+        """Read the file strictly. Raises DataError where it is absent or damaged."""
+        tensors, metadata = load_tensors(path)
+        groups: dict[str, dict[str, Tensor]] = {"net": {}, "best": {}, "engine": {}}
+        for key, tensor in tensors.items():
+            group, _, name = key.partition("/")
+            if group not in groups:
+                raise DataError(f"{path} is damaged: unknown tensor {key[:60]!r}", AGAIN)
+            groups[group][name] = tensor
+        try:
+            if metadata.get("format") != FORMAT:
+                raise ValueError(f"its metadata lack format={FORMAT}")
+            state = _state(metadata.get("state", ""))
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{path} is damaged: {error}", AGAIN) from None
+        state.best_weights = groups["best"]
+        return cls(state, groups["net"], groups["engine"])
+
+    def check(self, path: Path, recipe: Recipe, net: nn.Module, images: int) -> None:
+        """Raise DataError, naming ``path``, where this cannot be a state of ``recipe`` on ``images`` images."""
+        try:
+            _check_position(self.state, recipe, images)
+            _check_tensors("net", self.net, net.state_dict())
+            if (self.state.best_epoch is None) != (not self.state.best_weights):
+                raise ValueError("best epoch and best weights do not go together")
+            if self.state.best_weights:
+                _check_tensors("best", self.state.best_weights, net.state_dict())
+            _check_engine(self.engine, recipe.optimizer, dict(net.named_parameters()))
+        except ValueError as error:
+            raise DataError(f"{path} is damaged: {error}", AGAIN) from None
+
+    def load_into(self, engine: Engine, path: Path) -> None:
+        """Put net and engine where they stood. Raises DataError, naming ``path``, where the engine refuses."""
+        engine.net.load_state_dict(self.net)
+        try:
+            engine.load_state(self.engine)
+        except (UsageError, RuntimeError) as error:
+            raise DataError(f"{path} is damaged: {error}", AGAIN) from None
+
+
+def _state(text: str) -> State:
+    """Read ``State.numbers()`` back. Raises ValueError or TypeError."""
+    values = loads(text)
+    state = replace(State(), **values)
+    for field, kind in zip(fields(State), get_type_hints(State).values(), strict=True):
+        value = getattr(state, field.name)
+        if field.name != "best_weights" and not fits(value, kind):
+            raise ValueError(f"{field.name} is {str(value)[:40]!r}")
+        if isinstance(value, int | float) and value < 0:
+            raise ValueError(f"{field.name} is {value}")
+    return state
+
+
+def _check_position(state: State, recipe: Recipe, images: int) -> None:
+    """The counters determine each other."""
+    steps = steps_per_epoch(images, recipe.batch_size)
+    seen = min(state.epoch_step * recipe.batch_size, images)
+    expected = {
+        "step": state.epoch * steps + state.epoch_step,
+        "images": state.epoch * images + seen,
+        "epoch_images": seen,
+        "interval_steps": state.epoch_step % min(recipe.log_interval, steps),
+    }
+    wrong = [name for name, value in expected.items() if getattr(state, name) != value]
+    if state.epoch_step > steps or wrong:
+        raise ValueError(f"{', '.join(wrong) or 'epoch_step'} cannot be, {state.epoch_step} updates into an epoch")
+    if state.stopped_by not in (None, "target_loss", "patience", "max_seconds"):
+        raise ValueError(f"stopped_by is {state.stopped_by[:40]!r}")
+
+
+def _check_tensors(group: str, tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    if tensors.keys() != wanted.keys():
+        raise ValueError(f"{group} tensors {sorted(tensors.keys() ^ wanted.keys())[:4]} are missing or too many")
+    for name, tensor in tensors.items():
+        if tensor.shape != wanted[name].shape or tensor.dtype != wanted[name].dtype:
+            raise ValueError(
+                f"{group}/{name} is {tensor.dtype} {tuple(tensor.shape)}, "
+                f"but the net has {wanted[name].dtype} {tuple(wanted[name].shape)}"
+            )
+
+
+def _check_engine(tensors: dict[str, Tensor], optimizer: OptimizerName, parameters: dict[str, nn.Parameter]) -> None:
+    """What :meth:`Engine.state` promises: all slots of every parameter or none; random states are bytes."""
+    slots = {key: tensor for key, tensor in tensors.items() if not key.startswith("rng.")}
+    for key in tensors.keys() - slots.keys():
+        if tensors[key].dtype != torch.uint8 or tensors[key].ndim != 1:
+            raise ValueError(f"engine/{key[:60]} is no random state")
+    if not slots:
+        return
+    wanted = {f"{slot}.{name}": value.detach() for slot in SLOTS[optimizer] for name, value in parameters.items()}
+    if optimizer == "adam":
+        wanted["step"] = torch.tensor(0)
+    _check_tensors("engine", slots, wanted)

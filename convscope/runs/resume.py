@@ -1,0 +1,61 @@
+"""With which recipe a run goes on: the old one, or one with more epochs, and what the schedule makes of that."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import UsageError
+from ..training.loop import State
+from ..recipe import Recipe, flag
+from ..training.schedule import learning_rate
+
+ENDED = {
+    "target_loss": "has reached its target loss",
+    "patience": "has stopped for want of a lower validation loss",
+    "max_seconds": "has used up its --max-seconds",
+}
+
+
+def go_on(
+    recipe: Recipe, state: State, finished: bool, epochs: int | None, epoch_steps: int, path: Path
+) -> tuple[Recipe, tuple[str, ...]]:
+    """The recipe for the updates to come, and what the user should know of it; ``state.stopped_by`` is brought in line.
+
+    ``finished`` says whether the run has a summary. More ``epochs`` lift the choice that stopped the run, if one did:
+    it is None in the new recipe, and that is how a run killed right after its extension knows. Raises UsageError
+    where there is nothing to do.
+    """
+    if state.stopped_by and getattr(recipe, state.stopped_by) is None:
+        state.stopped_by = None
+    stop = state.stopped_by
+    if epochs is None:
+        if finished and (stop or state.epoch >= recipe.epochs):
+            ended = ENDED[stop] if stop else f"has already done its {recipe.epochs} epochs"
+            raise UsageError(f"{path} {ended}", f"give it more: convscope resume {path} --epochs {2 * recipe.epochs}")
+        return recipe, ()
+    least = max(1, state.epoch + (finished or state.epoch_step > 0))
+    if epochs < least:
+        raise UsageError(f"--epochs {epochs} is too few: {path} has already done {state.epoch}",
+                         f"--epochs counts from the run's beginning: {least} or more")  # fmt: skip
+    new = replace(recipe, epochs=epochs)
+    notes = _schedule_notes(recipe, new, state.step, epoch_steps)
+    if stop:
+        new = replace(new, **{stop: None})  # type: ignore[arg-type]  # all three may be None
+        notes += (f"{flag(stop)}, which had stopped it, no longer holds",)
+        state.stopped_by = None
+    return new, notes
+
+
+def _schedule_notes(old: Recipe, new: Recipe, step: int, epoch_steps: int) -> tuple[str, ...]:
+    """What the change from ``old`` to ``new`` epochs does to the learning rate of update ``step`` (from 0)."""
+    if old.epochs == new.epochs:
+        return ()
+    word = "extended" if new.epochs > old.epochs else "shortened"
+    text = f"{word} from {old.epochs} to {new.epochs} epochs; "
+    after = learning_rate(new.schedule, new.lr, step, new.epochs * epoch_steps)
+    if new.schedule == "constant":
+        return (f"{text}the learning rate stays {after:g} (constant schedule)",)
+    before = learning_rate(old.schedule, old.lr, max(0, step - 1), old.epochs * epoch_steps)
+    return (
+        f"{text}the {new.schedule} schedule is computed anew for {new.epochs}: "
+        f"the last update had learning rate {before:.3g}, the next has {after:.3g}",
+    )

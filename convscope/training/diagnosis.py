@@ -1,0 +1,95 @@
+"""A loss or weights that are no numbers: where the first of them appeared, and the way back to the last good state."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..data.batches import Normalize
+from ..data.images import Dataset
+from ..engine.base import Engine
+from ..errors import NotFinite
+from ..recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Weights and optimizer state at one moment."""
+
+    net: dict[str, Tensor]
+    engine: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, engine: Engine) -> "Snapshot":
+        """Copies of what ``engine`` holds now."""
+        net = {name: tensor.detach().clone() for name, tensor in engine.net.state_dict().items()}
+        return cls(net, engine.state())
+
+    def restore(self, engine: Engine) -> None:
+        """Put ``engine`` back to that moment."""
+        engine.net.load_state_dict(self.net)
+        engine.load_state(self.engine)
+
+
+def is_finite(engine: Engine, losses: Tensor) -> bool:
+    """Whether ``losses`` and all that the net holds are numbers."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in (losses, *engine.net.state_dict().values()))
+
+
+def not_finite(
+    engine: Engine,
+    recipe: Recipe,
+    data: Dataset,
+    where: tuple[int, int],
+    good: Snapshot,
+    index: Tensor,
+    lrs: list[float],
+) -> NotFinite:
+    """Go back to ``good``, repeat the updates that went wrong, and say where the first bad value appeared.
+
+    ``where`` is the epoch under way and how many updates had been taken before these. The net ends as ``good`` was.
+    """
+    epoch, done = where
+    batches = index.split(recipe.batch_size)
+    good.restore(engine)
+    at, loss_is_bad = _first_bad_update(engine, batches, recipe.batch_size, lrs)
+    place = _first_bad(engine.net, data, batches[at])
+    good.restore(engine)
+    what = "the loss is" if loss_is_bad else "the weights are"
+    return NotFinite(
+        f"{what} not finite at update {done + at + 1} (epoch {epoch}, learning rate {lrs[at]:g}); {place}",
+        f"try a learning rate ten times smaller (--lr {recipe.lr / 10:g}); the weights of update {done} are kept",
+    )
+
+
+def _first_bad_update(engine: Engine, batches: Sequence[Tensor], batch_size: int, lrs: list[float]) -> tuple[int, bool]:
+    """The first update (from 0) that goes wrong, and whether its loss does, which is that of the weights before it;
+    ``engine`` is left with the weights that are to blame.
+
+    One at a time, for a loss need not show it: an infinite running variance is not used before the net is tested.
+    """
+    for at, (batch, lr) in enumerate(zip(batches, lrs, strict=True)):
+        before = Snapshot.of(engine)
+        loss = engine.steps(batch, batch_size, [lr]).cpu()
+        if not bool(torch.isfinite(loss).all()):
+            before.restore(engine)
+            return at, True
+        if not is_finite(engine, loss):
+            break
+    return at, False
+
+
+def _first_bad(net: nn.Sequential, data: Dataset, batch: Tensor) -> str:
+    """The first layer, from the input, whose weights or output hold a value that is not finite."""
+    device = next(net.parameters()).device
+    x = Normalize(data.mean, data.std, device)(torch.from_numpy(data.train.images)[batch])
+    with torch.no_grad():
+        for name, module in net.named_children():
+            for tensor_name, tensor in module.state_dict().items():
+                if not bool(torch.isfinite(tensor).all()):
+                    return f"the first bad value is in {name}.{tensor_name}"
+            x = module(x)
+            if not bool(torch.isfinite(x).all()):
+                return f"the first bad value is in the output of {name}"
+    return "the net's output is finite, so the loss itself overflows"
