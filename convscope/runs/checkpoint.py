@@ -15,10 +15,10 @@ from .. import __version__
 from ..data.batches import steps_per_epoch
 from ..engine.base import Engine
 from ..errors import DataError, UsageError
-from ..training.loop import State
+from ..net.model import load_tensors, save_tensors
 from ..recipe import OptimizerName, Recipe, fits
 from ..storage.strict_json import dumps, loads
-from ..net.model import load_tensors, save_tensors
+from ..training.loop import State
 
 FORMAT = "convscope-resume"
 AGAIN = "start the run again with convscope train"

@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import ResumePoint
 from ..errors import DataError, UsageError, near
-from ..storage.files import append, disk_error, own_file, remove, remove_leftovers, sync, write_atomic
-from ..training.loop import Epoch, Progress, Record
-from ..recipe import Recipe, fits
-from ..storage.strict_json import dumps, loads
 from ..net.model import Model, load_model
+from ..recipe import Recipe, fits
+from ..storage.files import disk_error, own_file
+from ..storage.strict_json import loads
+from ..training.loop import Epoch, Progress
+from .checkpoint import ResumePoint
 
 LOG_COLUMNS = ["epoch", "step", "loss"]
 EPOCH_COLUMNS = ["epoch", "train_loss", "test_loss", "test_accuracy", "lr", "seconds", "images_per_second"]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..data.pictures.decode import SUFFIXES, read_image
 from ..errors import DataError, UsageError
-from ..training.scores import probabilities
 from ..net.model import Model
+from ..training.scores import probabilities
 
 # A net that was trained on light strokes over dark ground has a mean pixel below this (MNIST: 0.13).
 DARK_GROUND = 0.35

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UsageError
-from ..training.loop import State
 from ..recipe import Recipe, flag
+from ..training.loop import State
 from ..training.schedule import learning_rate
 
 ENDED = {

@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import ResumePoint
-from ..errors import DataError, UsageError, near
-from ..storage.files import append, disk_error, own_file, remove, remove_leftovers, sync, write_atomic
+from ..errors import DataError
+from ..recipe import Recipe
+from ..storage.files import append, remove, remove_leftovers, sync, write_atomic
+from ..storage.strict_json import dumps
 from ..training.loop import Epoch, Progress, Record
-from ..recipe import Recipe, fits
-from ..storage.strict_json import dumps, loads
-from ..net.model import Model, load_model
-
+from .checkpoint import ResumePoint
 from .folder import EPOCH_COLUMNS, LOG_COLUMNS, VAL_COLUMNS, RunFolder
 
 
