@@ -14,7 +14,7 @@ import typer
 
 from .. import __version__
 from ..errors import ConvscopeError
-from . import check, evaluate, explain, lab, runs, train
+from . import check, evaluate, explain, lab, predict, runs, train
 from . import devices as machine
 from .concepts import backprop, descent
 from .concepts import shapes as nets
@@ -50,6 +50,7 @@ def _root(
 for group in (
     train,
     evaluate,
+    predict,
     runs,
     check,
     nets,

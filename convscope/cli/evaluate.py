@@ -1,19 +1,16 @@
-"""``convscope evaluate`` and ``convscope predict``: what a trained net is worth, and what it says of new images."""
+"""``convscope evaluate``: what a trained net is worth."""
 
 from __future__ import annotations
 
-import csv
-import sys
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import DataError
 from . import terminal
-from .train import AsJson, DataDir, Offline, SkipBad, open_data
+from .train import AsJson, DataDir, Offline, RunArgument, SkipBad, open_data
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,17 +19,14 @@ if TYPE_CHECKING:
     from ..net.model import Model
     from ..recipe import LossName
     from ..runs.folder import RunFolder
-    from ..runs.predict import Prediction
     from ..training.scores import Evaluation
 
-RunArgument = Annotated[str, typer.Argument(help="A run's folder, or its name.")]
 MOST_CLASSES_IN_TEXT = 20  # of the confusion matrix; the picture shows all
 
 
 def register(app: typer.Typer) -> None:
-    """Add this file's verbs."""
+    """Add this file's verb."""
     app.command()(evaluate)
-    app.command()(predict)
 
 
 def evaluate(
@@ -174,66 +168,3 @@ def _print_evaluation(result: Evaluation) -> None:
         room = max(4, (out.width - max(map(len, names))) // len(names) - 1)
         out.print(terminal.table(["", *(name[:room] for name in names)], cells, left=[""]))
     out.print()
-
-
-def predict(
-    run: RunArgument,
-    images: Annotated[list[Path], typer.Argument(help="Image files, or folders of images.")],
-    no_invert: Annotated[bool, typer.Option("--no-invert", help="Never exchange dark and light.")] = False,
-    skip_bad: SkipBad = False,
-    form: Annotated[Literal["auto", "table", "csv", "jsonl"],
-                    typer.Option("--format", help="auto: a table on a terminal, else CSV.")] = "auto",
-    as_json: AsJson = False,
-) -> None:  # fmt: skip
-    """Classify your own images: class, probability and the runner-up of each."""
-    from ..runs import folder as runs
-    from ..runs import predict as core
-
-    model = runs.find(run).model()
-    files = core.image_files(images)
-    predictions = list(core.predict_files(model, files, invert=not no_invert, skip_bad=skip_bad))
-    inverted = sum(p.inverted for p in predictions)
-    if inverted:
-        terminal.note(
-            f"{inverted} of {len(predictions)} images are dark on light and were inverted (--no-invert: never)"
-        )
-    if len(predictions) < len(files):
-        terminal.note(f"{terminal.count(len(files) - len(predictions), 'unreadable image')} left out")
-    if as_json:
-        terminal.emit_json({"run": run, "predictions": predictions})
-    elif form == "table" or (form == "auto" and sys.stdout.isatty()):
-        rows = [
-            [
-                p.file,
-                p.class_name,
-                f"{100 * p.probability:.2f} %",
-                p.second_class,
-                f"{100 * p.second_probability:.2f} %",
-            ]
-            for p in predictions
-        ]
-        columns = ["file", "class", "probability", "second", "probability"]
-        terminal.out().print(terminal.table(columns, rows, left=["file", "class", "second"]))
-    elif form == "jsonl":
-        for line in _json_lines(predictions):
-            print(line)
-    else:
-        _print_csv(predictions)
-
-
-def _row(p: Prediction) -> dict[str, str | float]:
-    return {"file": p.file, "class": p.class_name, "probability": round(p.probability, 6),
-            "second_class": p.second_class, "second_probability": round(p.second_probability, 6)}  # fmt: skip
-
-
-def _json_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
-    from ..storage.strict_json import dumps
-
-    return (dumps(_row(p)) for p in predictions)
-
-
-def _print_csv(predictions: Iterable[Prediction]) -> None:
-    columns = ["file", "class", "probability", "second_class", "second_probability"]
-    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_row(p) for p in predictions)

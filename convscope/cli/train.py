@@ -23,6 +23,7 @@ DataDir = Annotated[
 ]
 Offline = Annotated[bool, typer.Option("--offline", envvar="CONVSCOPE_OFFLINE", help="Never use the network.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out and count them.")]
+RunArgument = Annotated[str, typer.Argument(help="A run's folder, or its name.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run's folder and nothing else.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else.")]
 
