@@ -36,3 +36,12 @@ def mnist_dir():
     if not (folder / "train-images-idx3-ubyte.gz").exists():
         pytest.skip("needs the real MNIST: set CONVSCOPE_DATA to a folder that holds mnist/")
     return folder
+
+
+def pytest_make_parametrize_id(val):
+    """Long values name a test by how long they are: names stay readable, and equal in every process that collects."""
+    if isinstance(val, bytes):
+        return f"{len(val)}-bytes"
+    if isinstance(val, str) and len(val) > 100:
+        return f"{val[:60]}…{len(val)}"
+    return None
