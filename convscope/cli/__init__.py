@@ -14,11 +14,8 @@ import typer
 
 from .. import __version__
 from ..errors import ConvscopeError
-from . import check, evaluate, explain, lab, predict, runs, train
-from . import devices as machine
-from .concepts import backprop, descent
-from .concepts import shapes as nets
-from .concepts import verbs as concepts
+from . import check, devices, evaluate, explain, lab, predict, runs, train
+from .concepts import backprop, convolution, descent, losses, pooling, shapes
 from .terminal import fail
 
 app = typer.Typer(
@@ -53,13 +50,15 @@ for group in (
     predict,
     runs,
     check,
-    nets,
+    shapes,
     explain,
-    concepts,
+    losses,
+    convolution,
+    pooling,
     backprop,
     descent,
     lab,
-    machine,
+    devices,
 ):
     group.register(app)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..explain.ledger_text import number
-from .concepts import DIVERGING, WINDOW, Array, draw_box, draw_plain
+from .cells import DIVERGING, WINDOW, Array, draw_box, draw_plain
 from .style import COLOURS, INK, QUIET, new_figure, plain
 
 if TYPE_CHECKING:
