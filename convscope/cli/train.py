@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DataDir = Annotated[
     Path | None, typer.Option(help="Where data sets are looked for first; then $CONVSCOPE_DATA, then your cache.")
 ]
-Offline = Annotated[bool, typer.Option("--offline", envvar="CONVSCOPE_OFFLINE", help="Never use the network.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never use the network (CONVSCOPE_OFFLINE=1: the same).")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out and count them.")]
 RunArgument = Annotated[str, typer.Argument(help="A run's folder, or its name.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run's folder and nothing else.")]

@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import os
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,7 +12,7 @@ from PIL import Image
 
 from ..errors import DataError, UsageError
 from ..storage.memory import require_memory
-from ..storage.places import search_dirs
+from ..storage.places import is_offline, search_dirs, user_path
 from .images import Dataset, ImageSet, Splits, by_name, statistics
 from .pictures.decode import adapt
 from .readers.arrays import from_arrays, from_dataset, from_pairs
@@ -63,7 +62,7 @@ def open_source(
     if data_dir is not None and not data_dir.is_dir():
         raise DataError(f"there is no folder {data_dir}", "--data-dir names the folder in which data are looked for")
     name = data_name(data)
-    parts = read_parts(data, data_dir, offline, image_size, skip_bad)
+    parts = read_parts(data, data_dir, is_offline(offline), image_size, skip_bad)
     if image_size is not None:
         parts = _resized(parts, image_size, name)
     _check(parts, name)
@@ -83,7 +82,7 @@ def open_source(
 def data_name(data: Any) -> str:
     """A short name for ``data``, for run folders and tables: ``mnist``, the name of the folder or file, ``arrays``."""
     if isinstance(data, str | Path):
-        return str(data) if str(data) in NAMES else _path(data).resolve().name.removesuffix(".npz") or "root"
+        return str(data) if str(data) in NAMES else user_path(data).resolve().name.removesuffix(".npz") or "root"
     return ARRAYS if isinstance(data, tuple | ImageSet) else type(data).__name__.lower()
 
 
@@ -96,7 +95,7 @@ def read_parts(data: Any, data_dir: Path | None, offline: bool, image_size: int 
     if str(data) in PUBLISHED:
         published = PUBLISHED[str(data)]
         return _read_idx(fetch(str(data), data_dir, offline), published.sha256, published.classes)
-    path = _find(_path(data), data_dir)
+    path = _find(user_path(data), data_dir)
     if path.is_file():
         if path.suffix.lower() != ".npz":
             raise DataError(f"{path} is no data set", "give a folder of images, a folder of IDX files, or an .npz")
@@ -114,7 +113,7 @@ def image_folder(data: Any, data_dir: Path | None) -> Path | None:
     """The folder of images that ``data`` names; None where it names, or is, something else."""
     if not isinstance(data, str | Path) or str(data) in NAMES:
         return None
-    path = _find(_path(data), data_dir)
+    path = _find(user_path(data), data_dir)
     return path if path.is_dir() and not any(find_idx([path], file) for file in FILES) else None
 
 
@@ -157,11 +156,6 @@ def _read_idx(
     )
     train = from_arrays(x_train, y_train, classes, f"{paths[0].parent}, training set")
     return Splits(train, from_arrays(x_test, y_test, train.classes, f"{paths[2].parent}, test set"))
-
-
-def _path(text: str | Path) -> Path:
-    """A path from text of any kind: no path holds a zero character, and not every ~user exists."""
-    return Path(os.path.expanduser(str(text).replace("\0", "\ufffd")))  # noqa: PTH111 - Path's raises for no such user
 
 
 def _find(path: Path, data_dir: Path | None) -> Path:

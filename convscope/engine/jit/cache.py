@@ -10,20 +10,15 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from ...storage.places import cache_dir
+
 HEAD = 32  # bytes of SHA-256
 MOST = 300  # programs, of some 50 kB each; beyond, those go that were not used for the longest time
 
 
 def default_folder() -> Path:
-    """$CONVSCOPE_CACHE, or the platform's folder for caches, and ``programs`` in it."""
-    chosen = os.environ.get("CONVSCOPE_CACHE")
-    if chosen:
-        return Path(chosen) / "programs"
-    if os.name == "nt":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home())
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "convscope" / "programs"
+    """``programs`` in the user's cache."""
+    return cache_dir() / "programs"
 
 
 class ObjectCache:

@@ -1,7 +1,6 @@
 """Room 7: start a run, watch it, hold it, let it take one step, stop it, go on with it."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +19,7 @@ from ...net.shapes import ShapeError, table
 from ...net.zoo import ZOO
 from ...net.zoo import resolve as resolve_net
 from ...recipe import DEFAULT_EPOCHS, LossName, OptimizerName, Recipe, ScheduleName
-from ...storage.places import search_dirs
+from ...storage.places import is_offline, search_dirs
 from ...storage.strict_json import dumps
 from ..binary import KIND
 from ..live.live import Live, Trainer
@@ -93,7 +92,9 @@ def start(choices: Choices, request: Request) -> Response:
     recipe = choices.recipe()
     resolve_net(recipe.net)
     resolve_device(recipe.device)
-    live = _trainer(request).start({"recipe": asdict(recipe), "out": str(_shelf(request).root), "offline": _offline()})
+    live = _trainer(request).start(
+        {"recipe": asdict(recipe), "out": str(_shelf(request).root), "offline": is_offline()}
+    )
     return Reply({"job": live.number})
 
 
@@ -101,7 +102,7 @@ def start(choices: Choices, request: Request) -> Response:
 def resume(again: Again, request: Request) -> Response:
     """Go on with a run at the very update where it was saved."""
     folder = _shelf(request).folder(again.run)
-    live = _trainer(request).start({"resume": str(folder.path), "epochs": again.epochs, "offline": _offline()})
+    live = _trainer(request).start({"resume": str(folder.path), "epochs": again.epochs, "offline": is_offline()})
     return Reply({"job": live.number})
 
 
@@ -227,10 +228,6 @@ def _state(live: Live) -> dict[str, Any]:
         "epochs_done": said.epochs, "probe_version": said.probe_version, "summary": said.summary,
         "message": said.message, "help": said.help,
     }  # fmt: skip
-
-
-def _offline() -> bool:
-    return os.environ.get("CONVSCOPE_OFFLINE", "") not in ("", "0", "false")
 
 
 def _trainer(request: Request) -> Trainer:
