@@ -24,7 +24,7 @@ from convscope.net.build import build
 from convscope.net.zoo import ZOO, resolve
 
 from .kernels import conv_multiply_adds
-from .measure import Timing, conditions, interleaved, ratio
+from .measure import Timing, columns, conditions, interleaved, ratio
 from .peak import Peak
 
 Shape = tuple[int, int, int]
@@ -66,8 +66,7 @@ def work(engine: Engine, index: Tensor, batch: int) -> Callable[[], object]:
 def nets_and_batches(repeats: int, threads: int) -> None:
     """Point 3: zoo nets at several batch sizes, eager against jit."""
     print(f"\nTraining steps, {threads} threads; n = {repeats}, interleaved; images/s are medians\n")
-    words = ("batch", "eager /s", "jit /s", "times (range)", "GFLOP/s", "of peak")
-    print("net       {:>6}{:>13}{:>12}{:>22}{:>9}{:>9}".format(*words))
+    rows = []
     for name in ("note", "lenet5", "tiny-vgg", "mlp"):
         image = ZOO[name].image
         for batch in (1, 16, 64, 256, 1024):
@@ -82,9 +81,9 @@ def nets_and_batches(repeats: int, threads: int) -> None:
             rate, part = share(problem.net, image, count, jit, threads)
             median, least, most = ratio(eager, jit)
             times = f"{median:.1f} ({least:.1f}–{most:.1f})"
-            print(
-                f"{name:<10}{batch:>6}{count / eager.median:>11,.0f}{count / jit.median:>11,.0f}{times:>22}"
-                  f"{rate:>9.0f}{part:>9.0%}")  # fmt: skip
+            cells = f"{count / eager.median:,.0f}", f"{count / jit.median:,.0f}", times, f"{rate:.0f}", f"{part:.0%}"
+            rows.append([name, str(batch), *cells])
+    print(columns(["net", "batch", "eager /s", "jit /s", "times (range)", "GFLOP/s", "of peak"], rows))
 
 
 def inference(repeats: int, threads: int) -> None:
@@ -105,7 +104,7 @@ def inference(repeats: int, threads: int) -> None:
     print(
         f"\nInference, net note, {threads} threads; n = {repeats}, interleaved; convscope also normalises the uint8\n"
     )
-    print(f"{'images':>8}{'':>4}{'torch':>22}{'onnxruntime':>22}{'convscope':>22}")
+    rows = []
     for count, rounds in ((1, 2000), (64, 200), (1024, 20), (8192, 3)):
         x, raw = ready[:count].contiguous(), images[:count]
         contenders = {"torch": _many(lambda x=x: with_torch(x), rounds // (10 if count == 1 else 1)),
@@ -115,7 +114,8 @@ def inference(repeats: int, threads: int) -> None:
         for timing in interleaved(contenders, repeats):
             per_call = timing.median / (rounds // 10 if count == 1 and timing.name == "torch" else rounds)
             cells.append(f"{per_call * 1e6:.1f} µs" if count == 1 else f"{count / per_call:,.0f} /s")
-        print(f"{count:>8}{'':>4}" + "".join(f"{cell:>22}" for cell in cells))
+        rows.append([f"{count:,}", *cells])
+    print(columns(["images", "torch", "onnxruntime", "convscope"], rows))
 
 
 def _many(call: Callable[[], object], rounds: int) -> Callable[[], None]:

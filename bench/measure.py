@@ -58,14 +58,23 @@ def conditions() -> str:
     )
 
 
+def columns(header: list[str], rows: list[list[str]]) -> str:
+    """A table as text: the first column to the left, the others to the right, two spaces between."""
+    widths = [max(map(len, cells)) for cells in zip(header, *rows, strict=True)]
+    lines = []
+    for first, *others in [header, *rows]:
+        cells = [first.ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join(cells))
+    return "\n".join(lines)
+
+
 def table(timings: list[Timing], reference: str) -> str:
     """Median, range and speed relative to the contender called ``reference``."""
     base = next(timing for timing in timings if timing.name == reference)
-    lines = [f"{'':<36}{'median s':>10}{'least':>9}{'most':>9}{'times as fast as ' + reference:>32}"]
+    rows = []
     for timing in timings:
         median, least, most = ratio(base, timing)
-        times = f"{median:.2f} ({least:.2f}–{most:.2f})"
-        lines.append(
-            f"{timing.name:<36}{timing.median:>10.2f}{min(timing.seconds):>9.2f}{max(timing.seconds):>9.2f}{times:>32}"
-        )
-    return "\n".join(lines)
+        seconds = [f"{value:.2f}" for value in (timing.median, min(timing.seconds), max(timing.seconds))]
+        rows.append([timing.name, *seconds, f"{median:.2f} ({least:.2f}–{most:.2f})"])
+    return columns(["", "median s", "least", "most", f"times as fast as {reference}"], rows)
