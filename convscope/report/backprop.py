@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from ..explain.backprop.layout import Layout, Link, Place, Size, layered
+from ..explain.backprop.layout import Layout, Link, Rectangle, Size, layered
 from ..explain.backprop.values import Value, grid, inline
-from ..explain.backprop.walk import Contribution, Node, State, Walk, state
+from ..explain.backprop.walk import Contribution, Node, Snapshot, Walk, snapshot
 
 CHARACTER = 7.9  # pixels of one character of 13 px monospace, generously
 SMALL = 6.7  # of 11 px
@@ -38,10 +38,10 @@ text{{fill:{text};white-space:pre}} .q{{fill:{quiet}}} .v{{fill:{value}}} .g{{fi
 
 def svg(walk: Walk, taken: int | None = None) -> str:
     """The graph after ``taken`` steps of the walk (default: all of them). The places do not depend on ``taken``."""
-    now = state(walk, len(walk.steps) if taken is None else taken)
+    now = snapshot(walk, len(walk.steps) if taken is None else taken)
     handed = _contributions(walk, len(walk.steps))
     seen = _contributions(walk, len(walk.steps) if taken is None else taken)
-    final = state(walk, len(walk.steps)).gradients
+    final = snapshot(walk, len(walk.steps)).gradients
     boxes = [_Box.of(node, final[node.id]) for node in walk.nodes]
     edges = [(i, node.id, place) for node in walk.nodes for place, i in enumerate(node.inputs)]
     labels = [_label_size(handed.get((target, place))) for _, target, place in edges]
@@ -90,7 +90,7 @@ class _Box:
         height = 2 * PADDING + LINE * (1 + max(len(value), len(gradient))) + 14
         return cls(node, title, formula, value, left, Size(width + 2 * PADDING, height))
 
-    def draw(self, at: Place, now: State) -> str:
+    def draw(self, at: Rectangle, now: Snapshot) -> str:
         node, x, y = self.node, at.x + PADDING, at.y + PADDING + 11
         gradient, value = now.gradients[node.id], now.values[node.id]
         if node.kind == "constant":
@@ -104,7 +104,7 @@ class _Box:
         ]
         top = y + LINE + 2
         if now.cached[node.id]:
-            parts.append(_rect(Place(x + 6 * SMALL, top - 11, 6 * SMALL + 8, 15), "chip"))
+            parts.append(_rect(Rectangle(x + 6 * SMALL, top - 11, 6 * SMALL + 8, 15), "chip"))
             parts.append(_text(x + 6 * SMALL + 4, top, "cached", "s v"))
         parts.append(_text(x, top, "value", "s q"))
         parts.append(_lines(x, top + LINE, ["—"] if value is None else self.value, "v"))
@@ -129,7 +129,7 @@ def _label_size(contribution: Contribution | None) -> Size | None:
     return Size(max(map(len, lines)) * SMALL + 12, 15 * len(lines) + 6)
 
 
-def _label(at: Place, contribution: Contribution | None) -> str:
+def _label(at: Rectangle, contribution: Contribution | None) -> str:
     if contribution is None:
         return ""
     lines = _label_lines(contribution)
@@ -165,7 +165,7 @@ def _page(title: str, layout: Layout, parts: Sequence[str]) -> str:
     )
 
 
-def _rect(at: Place, classes: str) -> str:
+def _rect(at: Rectangle, classes: str) -> str:
     size = f'width="{at.width:.1f}" height="{at.height:.1f}"'
     return f'<rect class="{classes}" x="{at.x:.1f}" y="{at.y:.1f}" {size} rx="7"/>'
 

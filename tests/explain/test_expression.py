@@ -15,7 +15,7 @@ from convscope.errors import ConvscopeError, UsageError
 from convscope.explain.backprop.autograd import DIFFERENCE_TOLERANCE, check
 from convscope.explain.backprop.expression import explain_expression, parse, run
 from convscope.explain.backprop.passes import backprop
-from convscope.explain.backprop.walk import state
+from convscope.explain.backprop.walk import snapshot
 from convscope.storage.strict_json import dumps
 
 
@@ -106,7 +106,7 @@ def agrees(text, values):
         assert ours.shape == gradients[gradient.label].shape
         assert (np.abs(ours - gradients[gradient.label]) <= 1e-9 * terms).all(), (gradient, gradients[gradient.label])
     # the last state holds exactly the gradients; the first none
-    last, first = state(walk, len(walk.steps)), state(walk, 0)
+    last, first = snapshot(walk, len(walk.steps)), snapshot(walk, 0)
     assert all(last.gradients[g.node] == g.value for g in walk.gradients)
     assert first.gradients == (None,) * len(walk.nodes)
     assert not any(last.cached)
@@ -177,7 +177,7 @@ def test_the_example_of_the_tour():
 def test_values_fill_forward_and_gradients_backward():
     walk = explain_expression("w*x", ["w=3", "x=2"])
     w, x, v = 0, 1, 2
-    states = [state(walk, taken) for taken in range(len(walk.steps) + 1)]
+    states = [snapshot(walk, taken) for taken in range(len(walk.steps) + 1)]
     assert [s.values[v] for s in states] == [None, 6.0, 6.0, 6.0]
     assert [s.gradients for s in states] == [(None,) * 3, (None,) * 3, (None, None, 1.0), (2.0, 3.0, 1.0)]
     assert [s.cached[w] for s in states] == [True, True, True, False]
@@ -193,7 +193,7 @@ def test_fan_out_accumulates():
 def test_going_back_twice_without_zero_grad_doubles_the_leaves_only():
     walk = explain_expression("(w*x)**2", ["w=3", "x=2"], passes=2)
     assert {g.label: g.value for g in walk.gradients} == {"w": 48.0, "x": 72.0}
-    after = state(walk, len(walk.steps))
+    after = snapshot(walk, len(walk.steps))
     assert [after.gradients[n.id] for n in walk.nodes if n.op] == [12.0, 1.0]
     plan = parse("(w*x)**2", ["w=3", "x=2"])
     assert check(plan, backprop(plan, 2), 2).gradients == 2

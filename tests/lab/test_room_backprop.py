@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from convscope.explain.backprop.expression import parse, run
 from convscope.explain.backprop.values import grid
-from convscope.explain.backprop.walk import state
+from convscope.explain.backprop.walk import snapshot
 from convscope.lab.rooms.backprop import Question, answer, assignments
 from convscope.storage.strict_json import dumps
 
@@ -69,7 +69,7 @@ def test_the_page_replays_what_python_says(change):
         }})))"""
     found = subprocess.run(["node", "--input-type=module", "-e", code], capture_output=True, text=True, timeout=60)
     for taken, now in enumerate(json.loads(found.stdout)):
-        want = state(walk, taken)
+        want = snapshot(walk, taken)
         assert now["known"] == [value is not None for value in want.values]
         assert now["cached"] == [i for i, kept in enumerate(want.cached) if kept]
         assert now["gradients"] == [None if g is None else grid(g) for g in want.gradients]

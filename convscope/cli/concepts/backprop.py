@@ -14,7 +14,7 @@ from .. import columns, terminal
 
 if TYPE_CHECKING:
     from ...explain.backprop.autograd import Check
-    from ...explain.backprop.walk import Step, Walk
+    from ...explain.backprop.walk import Walk, WalkStep
 
 
 def register(app: typer.Typer) -> None:
@@ -56,11 +56,11 @@ def backprop(
     if net is None:
         from ...explain.backprop.expression import parse, run
 
-        plan = parse(expression or "", values or [])
-        walk = run(plan, passes)
+        tape = parse(expression or "", values or [])
+        walk = run(tape, passes)
         from ...explain.backprop.autograd import check  # imports torch, which bad input need not wait for
 
-        show(walk, check(plan, walk, passes), step, plot, as_json)
+        show(walk, check(tape, walk, passes), step, plot, as_json)
         return
     from ...explain.backprop.small_net import explain_net
 
@@ -134,7 +134,7 @@ def _tables(walk: "Walk", check: "Check") -> None:
     print(f"\n{check.text}")
 
 
-def _contributions(step: "Step", labels: Sequence[str]) -> list[list[str]]:
+def _contributions(step: "WalkStep", labels: Sequence[str]) -> list[list[str]]:
     from ...explain.backprop.values import inline
 
     if step.phase == "seed":
@@ -151,13 +151,13 @@ def _contributions(step: "Step", labels: Sequence[str]) -> list[list[str]]:
 def _steps(walk: "Walk") -> None:
     """What is known after every step; on a terminal, Enter shows the next one."""
     from ...explain.backprop.values import inline
-    from ...explain.backprop.walk import state
+    from ...explain.backprop.walk import snapshot
 
     waits = sys.stdin.isatty() and sys.stdout.isatty()
     print(walk.source)
-    before = state(walk, 0)
+    before = snapshot(walk, 0)
     for taken, step in enumerate(walk.steps, 1):
-        after = state(walk, taken)
+        after = snapshot(walk, taken)
         columns.heading(f"Step {taken} of {len(walk.steps)}, {step.phase}: {step.text}")
         for c in step.contributions:
             print(f"  to {walk.nodes[c.input].label}: {c.text}")

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ...errors import ConvscopeError
-from .passes import Plan, UndefinedError, evaluate
+from .passes import Tape, UndefinedError, evaluate
 from .values import Array, freeze, inline
 from .walk import Walk
 
@@ -51,9 +51,9 @@ class Check:
         return f"{text}; finite differences are off by {self.finite_difference:.1g}: a kink or a steep place is near"
 
 
-def check(plan: Plan, walk: Walk, passes: int = 1) -> Check:
+def check(tape: Tape, walk: Walk, passes: int = 1) -> Check:
     """Compare the gradients of ``walk`` with autograd's. Raises ConvscopeError where they differ."""
-    return judge(walk, {i: passes * g for i, g in autograd_gradients(plan).items()}, finite_differences(plan), passes)
+    return judge(walk, {i: passes * g for i, g in autograd_gradients(tape).items()}, finite_differences(tape), passes)
 
 
 @np.errstate(all="ignore")
@@ -78,26 +78,26 @@ def judge(walk: Walk, autograd: Mapping[int, Array], finite: Mapping[int, Array]
     return Check(len(walk.gradients), worst, max(off, default=None), len(off))
 
 
-def autograd_gradients(plan: Plan) -> dict[int, Array]:
+def autograd_gradients(tape: Tape) -> dict[int, Array]:
     """The gradient of every leaf variable by index, from torch.autograd in float64."""
     tensors: list[torch.Tensor] = []
-    for item in plan.items:
-        if item.rule is None:
+    for item in tape.items:
+        if item.operator is None:
             tensors.append(torch.tensor(item.value, requires_grad=item.kind in ("variable", "parameter")))
         else:
-            tensors.append(TORCH[item.rule.name, len(item.inputs)](*(tensors[i] for i in item.inputs)))
+            tensors.append(TORCH[item.operator.name, len(item.inputs)](*(tensors[i] for i in item.inputs)))
     leaves = [i for i, tensor in enumerate(tensors) if tensor.is_leaf and tensor.requires_grad]
     found = torch.autograd.grad(tensors[-1].sum(), [tensors[i] for i in leaves])
     return {i: gradient.numpy() for i, gradient in zip(leaves, found, strict=True)}
 
 
-def finite_differences(plan: Plan, step: float = 1e-5) -> dict[int, Array]:
+def finite_differences(tape: Tape, step: float = 1e-5) -> dict[int, Array]:
     """(f(x+h) − f(x−h)) / 2h for the elements of every variable; NaN where f is not defined on both sides.
 
     h is ``step`` · max(1, |x|): near the cube root of float64's precision, where truncation and cancellation balance.
     """
     result, left = {}, MAX_DIFFERENCES
-    for index, item in enumerate(plan.items):
+    for index, item in enumerate(tape.items):
         if item.kind not in ("variable", "parameter"):
             continue
         assert item.value is not None
@@ -105,18 +105,18 @@ def finite_differences(plan: Plan, step: float = 1e-5) -> dict[int, Array]:
         for place in list(np.ndindex(item.value.shape))[:left]:
             left -= 1
             h = step * max(1.0, abs(float(item.value[place])))
-            found[place] = _difference(plan, index, place, h)
+            found[place] = _difference(tape, index, place, h)
         result[index] = found
     return result
 
 
-def _difference(plan: Plan, index: int, place: tuple[int, ...], h: float) -> float:
+def _difference(tape: Tape, index: int, place: tuple[int, ...], h: float) -> float:
     ends = []
     for sign in (1, -1):
-        value = np.array(plan.items[index].value)
+        value = np.array(tape.items[index].value)
         value[place] += sign * h
         try:
-            ends.append(float(evaluate(plan, {index: value})[-1].reshape(())))
+            ends.append(float(evaluate(tape, {index: value})[-1].reshape(())))
         except UndefinedError:
             return float("nan")
     return (ends[0] - ends[1]) / (2 * h)

@@ -1,7 +1,7 @@
-"""An expression that a user types → a plan for back-propagation. Nothing is ever executed.
+"""An expression that a user types → a tape for back-propagation. Nothing is ever executed.
 
 The text is read by Python's own parser and then only what is listed here is accepted: numbers, names, matrix literals,
-+ − * / ** @, and the functions of :mod:`convscope.explain.backprop.rules`. Length, nesting and sizes are bounded first.
++ − * / ** @, and the functions of ``operators.FUNCTIONS``. Length, nesting and sizes are bounded first.
 """
 
 import ast
@@ -15,8 +15,8 @@ import numpy as np
 
 from ...errors import UsageError, near
 from ...net.spec import SpecError
-from .passes import Item, Plan, UndefinedError, backprop
-from .rules import ADD, DIVIDE, FUNCTIONS, MATMUL, MAX_ELEMENTS, MULTIPLY, NEGATE, POWER, SUBTRACT, Rule
+from .operators import ADD, DIVIDE, FUNCTIONS, MATMUL, MAX_ELEMENTS, MULTIPLY, NEGATE, POWER, SUBTRACT, Operator
+from .passes import Item, Tape, UndefinedError, backprop
 from .values import Array
 from .walk import Walk
 
@@ -26,7 +26,7 @@ MAX_DEPTH = 40  # nested brackets, and levels of the syntax tree
 MAX_OPERATIONS = 200
 MAX_VARIABLES = 50
 
-OPERATORS: dict[type[ast.operator], Rule] = {
+OPERATORS: dict[type[ast.operator], Operator] = {
     ast.Add: ADD, ast.Sub: SUBTRACT, ast.Mult: MULTIPLY, ast.Div: DIVIDE, ast.Pow: POWER, ast.MatMult: MATMUL,
 }  # fmt: skip
 CAN = f"an expression has numbers, names, matrices like [[1, 2], [3, 4]], + - * / ** @ and {', '.join(FUNCTIONS)}"
@@ -44,17 +44,17 @@ def explain_expression(source: str, assignments: Sequence[str] = (), passes: int
     return run(parse(source, assignments), passes)
 
 
-def run(plan: Plan, passes: int = 1) -> Walk:
+def run(tape: Tape, passes: int = 1) -> Walk:
     """:func:`backprop` for a parsed expression: what is not defined is pointed at in its source."""
     try:
-        return backprop(plan, passes)
+        return backprop(tape, passes)
     except UndefinedError as error:
         start, end = error.item.position
-        raise ExpressionError(plan.source, start, end - start, error.message, error.help) from error
+        raise ExpressionError(tape.source, start, end - start, error.message, error.help) from error
 
 
-def parse(source: str, assignments: Sequence[str] = ()) -> Plan:
-    """The plan of an expression with its variables. Raises :class:`ExpressionError` or UsageError."""
+def parse(source: str, assignments: Sequence[str] = ()) -> Tape:
+    """The tape of an expression with its variables. Raises :class:`ExpressionError` or UsageError."""
     source = " ".join(source.split())
     variables = read_assignments(assignments)
     reader = _Reader(source, variables)
@@ -63,7 +63,7 @@ def parse(source: str, assignments: Sequence[str] = ()) -> Plan:
     if unused:
         raise UsageError(f"{unused[0]!r} has a value, but the expression does not use it",
                          f"the expression uses: {', '.join(reader.leaves) or 'no names'}")  # fmt: skip
-    return Plan(source, tuple(reader.items))
+    return Tape(source, tuple(reader.items))
 
 
 def read_assignments(assignments: Sequence[str]) -> dict[str, Array]:
@@ -198,20 +198,22 @@ class _Reader:
             self.leaves[name] = self.add(leaf)
         return self.leaves[name]
 
-    def operation(self, node: ast.expr, rule: Rule, arguments: Sequence[ast.expr]) -> int:
+    def operation(self, node: ast.expr, operator: Operator, arguments: Sequence[ast.expr]) -> int:
         inputs = tuple(self.read(argument) for argument in arguments)
         prefix = next(p for p in ("v", "node", "node_") if not any(re.fullmatch(p + r"\d+", n) for n in self.variables))
         number = 1 + sum(item.kind == "operation" for item in self.items)
-        return self.add(Item(f"{prefix}{number}", self.text(node), "operation", inputs, rule, position=self.span(node)))
+        return self.add(
+            Item(f"{prefix}{number}", self.text(node), "operation", inputs, operator, position=self.span(node))
+        )
 
     def call(self, node: ast.Call, name: str) -> int:
         if name not in FUNCTIONS:
             raise self.fail(node.func, f"there is no function {name[:40]!r}", near(name[:40], FUNCTIONS))
-        rules = FUNCTIONS[name]
-        if node.keywords or any(isinstance(a, ast.Starred) for a in node.args) or len(node.args) not in rules:
-            raise self.fail(node, f"{name} takes {' or '.join(map(str, rules))} value{'s' * (max(rules) > 1)}, "
+        operators = FUNCTIONS[name]
+        if node.keywords or any(isinstance(a, ast.Starred) for a in node.args) or len(node.args) not in operators:
+            raise self.fail(node, f"{name} takes {' or '.join(map(str, operators))} value{'s' * (max(operators) > 1)}, "
                                   f"not {len(node.args)}")  # fmt: skip
-        return self.operation(node, rules[len(node.args)], node.args)
+        return self.operation(node, operators[len(node.args)], node.args)
 
     def is_literal(self, node: ast.expr) -> bool:
         if isinstance(node, ast.List):

@@ -33,7 +33,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Place:
+class Rectangle:
     """A box: its upper left corner and its size."""
 
     x: float
@@ -47,7 +47,7 @@ class Route:
     """An edge: the points it passes, from the right side of its source to the left side of its target."""
 
     points: tuple[tuple[float, float], ...]
-    label: Place | None
+    label: Rectangle | None
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Layout:
 
     width: float
     height: float
-    boxes: tuple[Place, ...]
+    boxes: tuple[Rectangle, ...]
     routes: tuple[Route, ...]
 
 
@@ -72,10 +72,10 @@ def layered(boxes: Sequence[Size], links: Sequence[Link], rank_gap: float = 28, 
         columns.append((left, left + max((grid.sizes[i].width for i in layer), default=0)))
     top = min((rows[i] - size.height / 2 for i, size in enumerate(grid.sizes)), default=0)
 
-    def place(i: int) -> Place:
+    def place(i: int) -> Rectangle:
         size, (left, right) = grid.sizes[i], columns[grid.rank[i]]
         x = (left + right - size.width) / 2 if i < len(boxes) else left
-        return Place(x, rows[i] - size.height / 2 - top, size.width, size.height)
+        return Rectangle(x, rows[i] - size.height / 2 - top, size.width, size.height)
 
     routes = []
     for link, chain in zip(links, chains, strict=True):

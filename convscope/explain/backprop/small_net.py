@@ -1,4 +1,4 @@
-"""A small net on one sample → a plan for back-propagation: layers and their parameters are the nodes."""
+"""A small net on one sample → a tape for back-propagation: layers and their parameters are the nodes."""
 
 import warnings
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from ...net.shapes import Row, table
 from ...net.zoo import resolve
 from .autograd import Check, finite_differences, judge
 from .expression import read_value
-from .layer_rules import (
+from .layer_operators import (
     CROSS_ENTROPY,
     FLATTEN,
     GLOBAL_AVERAGE,
@@ -23,11 +23,11 @@ from .layer_rules import (
     LINEAR_WITHOUT_BIAS,
     MAE,
     MSE,
-    conv_rule,
-    pool_rule,
+    conv_operator,
+    pool_operator,
 )
-from .passes import Item, Plan, backprop
-from .rules import RELU, SIGMOID, TANH, Rule
+from .operators import RELU, SIGMOID, TANH, Operator
+from .passes import Item, Tape, backprop
 from .values import Array
 from .walk import Walk
 
@@ -38,9 +38,9 @@ MAX_ELEMENTS = 5_000  # of the net's parameters and of one layer's output
 
 @dataclass(frozen=True)
 class SmallNet:
-    """A net, one sample and its target, as a plan and as the torch module that judges it."""
+    """A net, one sample and its target, as a tape and as the torch module that judges it."""
 
-    plan: Plan
+    tape: Tape
     module: nn.Sequential
     sample: Array  # (C, H, W)
     target: Array  # (K,), or () for a class index
@@ -56,13 +56,13 @@ def explain_net(
     index for cross-entropy. Raises UsageError.
     """
     small = small_net(net, sample, target, loss, seed)
-    walk = backprop(small.plan, passes)
+    walk = backprop(small.tape, passes)
     autograd = {i: passes * gradient for i, gradient in torch_gradients(small).items()}
-    return walk, judge(walk, autograd, finite_differences(small.plan), passes)
+    return walk, judge(walk, autograd, finite_differences(small.tape), passes)
 
 
 def small_net(net: str, sample: str, target: str, loss: str = "mse", seed: int = 0) -> SmallNet:
-    """Read everything and lay out the plan. Raises UsageError."""
+    """Read everything and lay out the tape. Raises UsageError."""
     layers = resolve(net)
     if loss not in LOSSES:
         raise UsageError(f"there is no loss {loss[:40]!r}", f"known: {', '.join(LOSSES)}")
@@ -80,10 +80,10 @@ def small_net(net: str, sample: str, target: str, loss: str = "mse", seed: int =
                          "give one number for each output, such as --target 0,1")  # fmt: skip
     module = build(layers, (image.shape[0], image.shape[1], image.shape[2]), classes, seed).double()
     target_ = wanted if loss == "cross-entropy" else wanted.reshape(classes)
-    return SmallNet(_plan(net, rows, module, image, target_, loss), module, image, target_, loss)
+    return SmallNet(_tape(net, rows, module, image, target_, loss), module, image, target_, loss)
 
 
-def _plan(source: str, rows: list[Row], module: nn.Sequential, image: Array, target: Array, loss: str) -> Plan:
+def _tape(source: str, rows: list[Row], module: nn.Sequential, image: Array, target: Array, loss: str) -> Tape:
     flat = isinstance(rows[0].layer, Flatten) and image.shape[:2] == (1, 1)  # features need no flatten
     items = [Item("input", "the sample", "data", value=image.reshape(-1) if flat else image)]
     last = 0
@@ -93,19 +93,19 @@ def _plan(source: str, rows: list[Row], module: nn.Sequential, image: Array, tar
             value = parameter.detach().numpy().copy()
             items.append(Item(f"{row.name}.{name}", f"{name} of {row.name}", "parameter", value=value))
             inputs.append(len(items) - 1)
-        items.append(Item(row.name, row.text, "operation", tuple(inputs), _rule(row)))
+        items.append(Item(row.name, row.text, "operation", tuple(inputs), _operator(row)))
         last = len(items) - 1
     items.append(Item("target", "the target", "data", value=target))
     items.append(Item("loss", loss, "operation", (last, len(items) - 1), LOSSES[loss]))
-    return Plan(source, tuple(items))
+    return Tape(source, tuple(items))
 
 
-def _rule(row: Row) -> Rule:
+def _operator(row: Row) -> Operator:
     match row.layer:
         case Conv() as layer:
-            return conv_rule(layer)
+            return conv_operator(layer)
         case Pool() as layer:
-            return pool_rule(layer)
+            return pool_operator(layer)
         case Linear() as layer:
             return LINEAR if layer.bias else LINEAR_WITHOUT_BIAS
         case Activation() as layer:
@@ -132,7 +132,7 @@ def torch_gradients(small: SmallNet) -> dict[int, Array]:
     small.module.zero_grad()
     loss.backward()
     gradients = {n: p.grad.numpy() for n, p in small.module.named_parameters() if p.grad is not None}
-    return {i: gradients[item.label] for i, item in enumerate(small.plan.items) if item.kind == "parameter"}
+    return {i: gradients[item.label] for i, item in enumerate(small.tape.items) if item.kind == "parameter"}
 
 
 def _listed(text: str) -> str:

@@ -68,7 +68,7 @@ class Contribution:
 
 
 @dataclass(frozen=True)
-class Step:
+class WalkStep:
     """One position of the slider. Forward: ``node`` gets its value. Seed: the result's gradient becomes 1. Backward:
     ``node``, whose gradient is complete, hands a contribution to each input and its cached values are released.
     """
@@ -101,12 +101,12 @@ class Walk:
 
     source: str
     nodes: tuple[Node, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[WalkStep, ...]
     gradients: tuple[Gradient, ...]
 
 
 @dataclass(frozen=True)
-class State:
+class Snapshot:
     """What is known after some steps: None is "not computed yet" and is shown as "—", never as 0."""
 
     values: tuple[Value | None, ...]
@@ -114,7 +114,7 @@ class State:
     cached: tuple[bool, ...]
 
 
-def state(walk: Walk, taken: int) -> State:
+def snapshot(walk: Walk, taken: int) -> Snapshot:
     """What is known after ``taken`` of the walk's steps. Leaves are known from the start."""
     values = [None if node.kind == "operation" else node.value for node in walk.nodes]
     gradients: list[Value | None] = [None] * len(values)
@@ -128,4 +128,4 @@ def state(walk: Walk, taken: int) -> State:
             gradients[contribution.input] = contribution.accumulated
     to_come = {node for step in walk.steps[taken:] for node in step.reads}
     cached = tuple(value is not None and i in to_come for i, value in enumerate(values))
-    return State(tuple(values), tuple(gradients), cached)
+    return Snapshot(tuple(values), tuple(gradients), cached)

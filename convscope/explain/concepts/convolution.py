@@ -24,7 +24,7 @@ from torch.nn import functional
 from ...net.shapes import same_padding
 from ..ledger import Factor, Ledger, Term
 from .shapes import check, make
-from .window import Axis, PaddingMode, Step
+from .window import Axis, PaddingMode, Window
 
 Array = NDArray[np.float32]
 Pair = tuple[int, int]
@@ -115,10 +115,10 @@ class Convolution:
         reported = float(self.output[o, row, column])
         return Ledger(self.names.output, (o, row, column), tuple(terms), reported, bias)
 
-    def steps(self, o: int = 0) -> Iterator[Step]:
+    def steps(self, o: int = 0) -> Iterator[Window]:
         """All positions of the window, row by row; ``value`` is the output of kernel ``o`` there."""
         for row, column in product(range(self.rows.output), range(self.columns.output)):
-            yield Step.of(self.rows, self.columns, row, column, float(self.output[o, row, column]))
+            yield Window.of(self.rows, self.columns, row, column, float(self.output[o, row, column]))
 
     def gradients(self, upstream: Array) -> Gradients:
         """What autograd makes of ``upstream`` (O, H', W')."""

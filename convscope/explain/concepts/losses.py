@@ -44,7 +44,7 @@ class Element:
 
 
 @dataclass(frozen=True)
-class Row:
+class SampleLoss:
     """One sample of cross entropy, step by step: logits − maximum → exp → ÷ total → −log of the target's share."""
 
     target: int
@@ -70,7 +70,7 @@ class Loss:
     formula: str
     derivative: Array
     elements: tuple[Element, ...] = ()
-    rows: tuple[Row, ...] = ()
+    rows: tuple[SampleLoss, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -158,14 +158,14 @@ def _cross_entropy(logits: Array, target: Array) -> Loss:
     return Loss("cross-entropy", logits.shape, result, reported, formula, derivative, rows=rows, warnings=warned)
 
 
-def _row(logits: Array, target: int) -> Row:
+def _row(logits: Array, target: int) -> SampleLoss:
     maximum = float(logits.max())  # taken off so that exp cannot overflow; it cancels in the quotient
     shifted = [float(z) - maximum for z in logits]
     exponentials = [math.exp(z) for z in shifted]
     total = math.fsum(exponentials)
     probabilities = tuple(e / total for e in exponentials)
     loss = math.log(total) - shifted[target]  # −log(exp(shifted)/total) without the division, which may underflow
-    return Row(
+    return SampleLoss(
         target, tuple(map(float, logits)), maximum, tuple(shifted), tuple(exponentials), total, probabilities, loss
     )
 

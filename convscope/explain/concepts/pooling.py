@@ -24,7 +24,7 @@ from torch.nn import functional
 from ...errors import UsageError
 from ..ledger import Factor, Ledger, Term
 from .shapes import check
-from .window import Axis, Step
+from .window import Axis, Window
 
 Array = NDArray[np.float32]
 Pair = tuple[int, int]
@@ -76,10 +76,10 @@ class Pooling:
         reported = float(self.output[c, row, column])
         return Ledger(self.name, (c, row, column), terms, reported, operation=operation)
 
-    def steps(self, c: int = 0) -> Iterator[Step]:
+    def steps(self, c: int = 0) -> Iterator[Window]:
         """All positions of the window, row by row."""
         for row, column in product(range(self.rows.output), range(self.columns.output)):
-            yield Step.of(self.rows, self.columns, row, column, float(self.output[c, row, column]))
+            yield Window.of(self.rows, self.columns, row, column, float(self.output[c, row, column]))
 
     def input_gradient(self, upstream: Array) -> Array:
         """∂loss/∂input (C, H, W), by autograd, for ``upstream`` = ∂loss/∂output (C, H', W')."""

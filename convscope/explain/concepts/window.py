@@ -103,7 +103,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Step:
+class Window:
     """One window: its output position and ``value``, and the rows and columns that its taps read (padding outside)."""
 
     row: int
@@ -113,7 +113,7 @@ class Step:
     value: float
 
     @classmethod
-    def of(cls, rows: Axis, columns: Axis, row: int, column: int, value: float) -> "Step":
+    def of(cls, rows: Axis, columns: Axis, row: int, column: int, value: float) -> "Window":
         """The step at output position (row, column)."""
         taps = tuple(rows.position(row, i) for i in range(rows.kernel))
         return cls(row, column, taps, tuple(columns.position(column, j) for j in range(columns.kernel)), value)

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from ...errors import UsageError
 from ...explain.backprop.autograd import check
 from ...explain.backprop.expression import parse, run
-from ...explain.backprop.layout import Link, Place, Size, layered
+from ...explain.backprop.layout import Link, Rectangle, Size, layered
 from ...explain.backprop.small_net import explain_net, small_net
 from ...explain.backprop.values import Value, grid, inline
-from ...explain.backprop.walk import Walk, state
+from ...explain.backprop.walk import Walk, snapshot
 from ...net.listing import listing
 from ...net.shapes import table
 from ...net.zoo import resolve
@@ -66,7 +66,7 @@ class Box:
     requires_grad: bool
     value: Shown
     locals: list[str]
-    place: Place
+    place: Rectangle
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Edge:
     source: int
     target: int
     points: tuple[tuple[float, float], ...]
-    label: Place | None
+    label: Rectangle | None
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,9 @@ def answer(question: Question) -> Answer:
         rows = table(resolve(question.net), small.sample.shape, _classes(small.module, small.sample))
         script = net_script(walk, listing(rows), small, question.passes)
     else:
-        plan = parse(question.expression, assignments(question.values))
-        walk = run(plan, question.passes)
-        judged = check(plan, walk, question.passes)
+        tape = parse(question.expression, assignments(question.values))
+        walk = run(tape, question.passes)
+        judged = check(tape, walk, question.passes)
         script = expression_script(walk, question.passes)
     if len(walk.nodes) > MOST_NODES:
         raise UsageError(f"the graph has {len(walk.nodes)} nodes", f"the lab draws at most {MOST_NODES}")
@@ -153,7 +153,7 @@ def _classes(module: object, sample: np.ndarray) -> int:
 
 
 def _drawn(walk: Walk, judged: str, script: str) -> Answer:
-    final = state(walk, len(walk.steps)).gradients
+    final = snapshot(walk, len(walk.steps)).gradients
     sizes = [_size(node.label, node.formula or node.kind, node.value, final[node.id]) for node in walk.nodes]
     edges = [(i, node.id, place) for node in walk.nodes for place, i in enumerate(node.inputs)]
     number = {(target, place): n for n, (_, target, place) in enumerate(edges)}
@@ -184,7 +184,7 @@ def _drawn(walk: Walk, judged: str, script: str) -> Answer:
 
 
 def _cached(walk: Walk, taken: int) -> list[int]:
-    return [i for i, kept in enumerate(state(walk, taken).cached) if kept]
+    return [i for i, kept in enumerate(snapshot(walk, taken).cached) if kept]
 
 
 def shown(value: Value) -> Shown:

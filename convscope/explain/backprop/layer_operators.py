@@ -1,4 +1,4 @@
-"""The layers of a net as rules: forward formula and, right below it, its derivatives, for one sample in float64.
+"""The layers of a net as operators: forward formula and, right below it, its derivatives, for one sample in float64.
 
 Written out in NumPy and not taken from torch, so that agreement with autograd means something. Shapes: images
 (C, H, W), features (F,), kernels (O, C/groups, kh, kw), weights of a linear layer (out, in).
@@ -11,7 +11,7 @@ import numpy as np
 
 from ...net.layers import Conv, Pair, Pool
 from ...net.shapes import same_padding, window_size
-from .rules import ONE, Partial, Rule
+from .operators import ONE, Operator, Partial
 from .values import Array
 
 
@@ -55,7 +55,7 @@ class Windows:
         return padded[:, self.before[0] : height - self.after[0], self.before[1] : width - self.after[1]]
 
 
-def conv_rule(layer: Conv) -> Rule:
+def conv_operator(layer: Conv) -> Operator:
     """out[o, y, x] = Σ_{c,k,l} weight[o, c, k, l] · window[c, k, l, y, x] + bias[o], within each group."""
     groups = layer.groups
     if layer.padding == "same":
@@ -88,10 +88,10 @@ def conv_rule(layer: Conv) -> Rule:
         ),
     )
     text = "{a} ⋆ {b} + {c}" if layer.bias else "{a} ⋆ {b}"
-    return Rule("conv", text, forward, partials[: 2 + layer.bias])
+    return Operator("conv", text, forward, partials[: 2 + layer.bias])
 
 
-def pool_rule(layer: Pool) -> Rule:
+def pool_operator(layer: Pool) -> Operator:
     """Maximum or mean of each window; the padding is −∞ or 0. A tie goes to the first, as in torch."""
     windows = Windows(layer.kernel, layer.stride, (1, 1), layer.padding, layer.padding)
     count = layer.kernel[0] * layer.kernel[1]
@@ -112,19 +112,19 @@ def pool_rule(layer: Pool) -> Rule:
 
     if layer.average:
         partial = Partial("1/n", share, to_image, "upstream × 1/n to its window", hidden=True)
-        return Rule("avgpool", "mean of windows of {a}", lambda image: flat(image).mean(1), (partial,))
+        return Operator("avgpool", "mean of windows of {a}", lambda image: flat(image).mean(1), (partial,))
     partial = Partial("({a} = {out})", share, to_image, "upstream to the window's winner", hidden=True)
-    return Rule("pool", "max of windows of {a}", lambda image: flat(image).max(1), (partial,))
+    return Operator("pool", "max of windows of {a}", lambda image: flat(image).max(1), (partial,))
 
 
-GLOBAL_AVERAGE = Rule(
+GLOBAL_AVERAGE = Operator(
     "globalavg",
     "mean of each channel of {a}",
     lambda a: a.mean((1, 2), keepdims=True),
     (Partial("1/n", lambda out, a: np.full_like(a, 1 / (a.shape[1] * a.shape[2]))),),
 )
 
-FLATTEN = Rule("flatten", "{a} in one row", lambda a: a.reshape(-1),
+FLATTEN = Operator("flatten", "{a} in one row", lambda a: a.reshape(-1),
                (Partial("1", lambda out, a: np.ones_like(out), lambda u, local, a: u.reshape(a.shape)),))  # fmt: skip
 
 _LINEAR_PARTIALS = (
@@ -132,14 +132,14 @@ _LINEAR_PARTIALS = (
     Partial("{a}", lambda out, a, b, *bias: a, lambda u, local, *inputs: np.outer(u, local), "{upstream} ⊗ {local}"),
     ONE,
 )
-LINEAR = Rule("linear", "{b} @ {a} + {c}", lambda a, b, c: b @ a + c, _LINEAR_PARTIALS)
-LINEAR_WITHOUT_BIAS = Rule("linear", "{b} @ {a}", lambda a, b: b @ a, _LINEAR_PARTIALS[:2])
+LINEAR = Operator("linear", "{b} @ {a} + {c}", lambda a, b, c: b @ a + c, _LINEAR_PARTIALS)
+LINEAR_WITHOUT_BIAS = Operator("linear", "{b} @ {a}", lambda a, b: b @ a, _LINEAR_PARTIALS[:2])
 
-MSE = Rule("mse", "mean(({a} − {b})²)", lambda a, b: np.asarray(((a - b) ** 2).mean()),
+MSE = Operator("mse", "mean(({a} − {b})²)", lambda a, b: np.asarray(((a - b) ** 2).mean()),
            (Partial("2·({a} − {b})/n", lambda out, a, b: 2 * (a - b) / a.size,
                     terms=lambda out, a, b: 2 * (np.abs(a) + np.abs(b)) / a.size),))  # fmt: skip
 
-MAE = Rule("mae", "mean(|{a} − {b}|)", lambda a, b: np.asarray(np.abs(a - b).mean()),
+MAE = Operator("mae", "mean(|{a} − {b}|)", lambda a, b: np.asarray(np.abs(a - b).mean()),
            (Partial("sign({a} − {b})/n", lambda out, a, b: np.sign(a - b) / a.size),))  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def _one_hot(logits: Array, label: Array) -> Array:
     return np.where(np.arange(len(logits)) == label, 1.0, 0.0)
 
 
-CROSS_ENTROPY = Rule(
+CROSS_ENTROPY = Operator(
     "cross-entropy",
     "−log softmax({a})[{b}]",
     lambda a, b: np.asarray(np.log(np.exp(a - a.max()).sum()) + a.max() - a[int(b)]),

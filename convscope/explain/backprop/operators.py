@@ -1,10 +1,10 @@
 """The operators of expressions: each with its forward formula and, right below it, its derivatives.
 
-A rule is written once as code and once as text; ``{a}``, ``{b}`` are the inputs and ``{out}`` the result. What the text
-of a derivative names is exactly what the forward pass has to cache for the backward pass. A comparison in it stands for
-1 where it holds and 0 elsewhere.
-The idea of a rule as a forward line with its derivative beneath is micrograd's (Karpathy); values at kinks and ties
-are those of torch.autograd.
+An operator is written once as code and once as text; ``{a}``, ``{b}`` are the inputs and ``{out}`` the result. What
+the text of a derivative names is exactly what the forward pass has to cache for the backward pass. A comparison in it
+stands for 1 where it holds and 0 elsewhere.
+The idea of an operator as a forward line with its derivative beneath is micrograd's (Karpathy); values at kinks and
+ties are those of torch.autograd.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ MAX_ELEMENTS = 1_000  # of one value: more cannot be read by anybody
 
 @dataclass(frozen=True)
 class Partial:
-    """The derivative of a rule with respect to one of its inputs.
+    """The derivative of an operator with respect to one of its inputs.
 
     ``local(out, *inputs)`` is ∂out/∂input (None where that is no single array), ``pull(upstream, local, *inputs)`` what
     the input receives (before it is summed over broadcast axes), ``product`` how that is written.
@@ -35,7 +35,7 @@ class Partial:
 
 
 @dataclass(frozen=True)
-class Rule:
+class Operator:
     """One operator. ``complaint(*inputs)`` says why it is not defined there, or is empty."""
 
     name: str
@@ -62,19 +62,19 @@ def _large(size: int) -> str:
 ONE = Partial("1", lambda out, *inputs: np.ones_like(out))
 MINUS_ONE = Partial("-1", lambda out, *inputs: -np.ones_like(out))
 
-ADD = Rule("+", "{a} + {b}", lambda a, b: a + b, (ONE, ONE), _fits)
+ADD = Operator("+", "{a} + {b}", lambda a, b: a + b, (ONE, ONE), _fits)
 
-SUBTRACT = Rule("-", "{a} - {b}", lambda a, b: a - b,
+SUBTRACT = Operator("-", "{a} - {b}", lambda a, b: a - b,
                 (ONE, MINUS_ONE), _fits)  # fmt: skip
 
-MULTIPLY = Rule("*", "{a} * {b}", lambda a, b: a * b,
+MULTIPLY = Operator("*", "{a} * {b}", lambda a, b: a * b,
                 (Partial("{b}", lambda out, a, b: b), Partial("{a}", lambda out, a, b: a)), _fits)  # fmt: skip
 
-DIVIDE = Rule("/", "{a} / {b}", lambda a, b: a / b,
+DIVIDE = Operator("/", "{a} / {b}", lambda a, b: a / b,
               (Partial("1/{b}", lambda out, a, b: 1 / b), Partial("−{a}/{b}²", lambda out, a, b: -a / b / b)),
               lambda a, b: _fits(a, b) or "division by zero" * bool((b == 0).any()))  # fmt: skip
 
-NEGATE = Rule("-", "-{a}", lambda a: -a, (MINUS_ONE,))
+NEGATE = Operator("-", "-{a}", lambda a: -a, (MINUS_ONE,))
 
 
 def _power_base(a: Array, b: Array) -> Array:
@@ -93,7 +93,7 @@ def _power_complaint(a: Array, b: Array) -> str:
     return "a negative number to a power that is not whole" * bool(((a < 0) & (b != np.floor(b))).any())
 
 
-POWER = Rule(
+POWER = Operator(
     "**",
     "{a} ** {b}",
     lambda a, b: a**b,
@@ -131,7 +131,7 @@ def _matmul_complaint(a: Array, b: Array) -> str:
     return _large(prod(a.shape[:-1]) * prod(b.shape[1:]))
 
 
-MATMUL = Rule(
+MATMUL = Operator(
     "@",
     "{a} @ {b}",
     lambda a, b: np.asarray(a @ b),
@@ -142,30 +142,30 @@ MATMUL = Rule(
     _matmul_complaint,
 )
 
-RELU = Rule("relu", "relu({a})", lambda a: np.maximum(a, 0),
+RELU = Operator("relu", "relu({a})", lambda a: np.maximum(a, 0),
             (Partial("({a} > 0)", lambda out, a: np.where(a > 0, 1.0, 0.0)),),
             remark=lambda a: "at the kink relu(0) PyTorch takes the derivative 0" * bool((a == 0).any()))  # fmt: skip
 
 # 1/(1 + e^−a) = e^min(a,0) / (1 + e^−|a|), which neither overflows nor cancels.
-SIGMOID = Rule(
+SIGMOID = Operator(
     "sigmoid",
     "sigmoid({a})",
     lambda a: np.exp(np.minimum(a, 0)) / (1 + np.exp(-np.abs(a))),
     (Partial("{out}·(1−{out})", lambda out, a: out * (1 - out), terms=lambda out, a: out * (1 + out)),),
 )
 
-TANH = Rule("tanh", "tanh({a})", np.tanh,
+TANH = Operator("tanh", "tanh({a})", np.tanh,
             (Partial("1−{out}²", lambda out, a: 1 - out * out, terms=lambda out, a: 1 + out * out),))  # fmt: skip
 
-EXP = Rule("exp", "exp({a})", np.exp, (Partial("{out}", lambda out, a: out),))
+EXP = Operator("exp", "exp({a})", np.exp, (Partial("{out}", lambda out, a: out),))
 
-LOG = Rule("log", "log({a})", np.log, (Partial("1/{a}", lambda out, a: 1 / a),),
+LOG = Operator("log", "log({a})", np.log, (Partial("1/{a}", lambda out, a: 1 / a),),
            lambda a: "log needs numbers above 0" * bool((a <= 0).any()))  # fmt: skip
 
-SQRT = Rule("sqrt", "sqrt({a})", np.sqrt, (Partial("1/(2·{out})", lambda out, a: 0.5 / out),),
+SQRT = Operator("sqrt", "sqrt({a})", np.sqrt, (Partial("1/(2·{out})", lambda out, a: 0.5 / out),),
             lambda a: "sqrt needs numbers from 0 on" * bool((a < 0).any()))  # fmt: skip
 
-ABS = Rule("abs", "abs({a})", np.abs, (Partial("sign {a}", lambda out, a: np.sign(a)),),
+ABS = Operator("abs", "abs({a})", np.abs, (Partial("sign {a}", lambda out, a: np.sign(a)),),
            remark=lambda a: "at the kink abs(0) PyTorch takes the derivative 0" * bool((a == 0).any()))  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def _winner(a: Array, b: Array) -> Array:
     return np.where(a > b, 1.0, np.where(a == b, 0.5, 0.0))
 
 
-MAXIMUM = Rule(
+MAXIMUM = Operator(
     "max",
     "max({a}, {b})",
     np.maximum,
@@ -185,12 +185,12 @@ MAXIMUM = Rule(
     lambda a, b: "a tie: PyTorch gives each side one half" * bool((a == b).any()),
 )
 
-SUM = Rule("sum", "sum({a})", lambda a: np.asarray(a.sum()), (Partial("1", lambda out, a: np.ones_like(a)),))
+SUM = Operator("sum", "sum({a})", lambda a: np.asarray(a.sum()), (Partial("1", lambda out, a: np.ones_like(a)),))
 
-MEAN = Rule("mean", "mean({a})", lambda a: np.asarray(a.mean()),
+MEAN = Operator("mean", "mean({a})", lambda a: np.asarray(a.mean()),
             (Partial("1/n", lambda out, a: np.full_like(a, 1 / a.size)),))  # fmt: skip
 
-LARGEST = Rule(
+LARGEST = Operator(
     "max",
     "max({a})",
     lambda a: np.asarray(a.max()),
@@ -198,7 +198,7 @@ LARGEST = Rule(
     remark=lambda a: "a tie: PyTorch shares the gradient evenly" * bool((a == a.max()).sum() > 1),
 )
 
-# What a function is called in an expression → its rule by number of arguments.
+# What a function is called in an expression → its operator by number of arguments.
 FUNCTIONS = {
     "relu": {1: RELU},
     "sigmoid": {1: SIGMOID},
