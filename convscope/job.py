@@ -128,7 +128,7 @@ def check(recipe: Recipe, data: Dataset) -> None:
     """Refuse choices that do not go with the data. Raises UsageError."""
     if recipe.patience is not None and data.val is None:
         raise UsageError("--patience needs a validation split, and there is none",
-                         "add --val-fraction 0.1, or a val/ folder beside train/")  # fmt: skip
+                         "add --val-fraction 0.1, or bring folders for all three: train/, val/ and test/")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     run: RunArgument,
-    images: Annotated[list[Path], typer.Argument(help="Image files, or folders of images.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files, folders of images, or patterns: 'scans/*.png'.")],
     no_invert: Annotated[bool, typer.Option("--no-invert", help="Never exchange dark and light.")] = False,
     skip_bad: SkipBad = False,
     form: Annotated[Literal["auto", "table", "csv", "jsonl"],
@@ -32,11 +32,14 @@ def predict(
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Classify your own images: class, probability and the runner-up of each."""
+    from ..data.readers.files import image_files
     from ..runs import folder as runs
     from ..runs import predict as core
 
     model = runs.find(run).model()
-    files = core.image_files(images)
+    files, notes = image_files(images)
+    for line in notes:
+        terminal.note(line)
     predictions = list(core.predict_files(model, files, invert=not no_invert, skip_bad=skip_bad))
     inverted = sum(p.inverted for p in predictions)
     if inverted:

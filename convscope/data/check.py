@@ -14,7 +14,9 @@ from ..errors import DataError
 from .images import ImageSet, Splits
 from .pictures.bulk import survey
 from .pictures.cache import read_pixels
-from .readers.folder import Tree, link_notes, read_classes, scan
+from .readers.folder import read_classes
+from .readers.layout import Tree, lay_out
+from .readers.walk import walk
 from .sources import data_name, image_folder, open_source, read_parts
 
 IMBALANCED = 10.0  # the largest class has that many times the images of the smallest
@@ -122,14 +124,14 @@ def _read_folder(root: Path, image_size: int | None) -> tuple[Splits, list[str],
 
     Classes that only a held-out part has are included, though training refuses them.
     """
-    tree = scan(root)
+    tree = lay_out(walk(root))
     files = [file for part in tree.parts.values() for group in part.values() for file in group]
     headers, _ = survey([root / file.path for file in files])
     sizes = Counter(f"{header.height}×{header.width}" for header in headers.values())
     modes = Counter("grey" if header.grey else "colour" for header in headers.values())
     pixels = read_pixels(root, files, image_size)
     sets = read_classes(tree, _all_classes(tree), pixels)
-    splits = Splits(sets["train"], sets.get("test"), sets.get("val"), notes=(*pixels.notes, *link_notes(tree)))
+    splits = Splits(sets["train"], sets.get("test"), sets.get("val"), notes=(*pixels.notes, *tree.notes))
     corrupt = [pixels.bad[index] for index in sorted(pixels.bad)]
     return splits, corrupt, dict(sizes.most_common()), dict(modes.most_common())
 

@@ -90,11 +90,8 @@ def read_parts(data: Any, data_dir: Path | None, offline: bool, image_size: int 
     """The sets as they come with ``data``, before any is drawn or checked. See :func:`open_source`."""
     if not isinstance(data, str | Path):
         return _read_objects(data, image_size)
-    if str(data) == "digits":
-        return Splits(*read_digits())
-    if str(data) in PUBLISHED:
-        published = PUBLISHED[str(data)]
-        return _read_idx(fetch(str(data), data_dir, offline), published.sha256, published.classes)
+    if str(data) in NAMES:
+        return replace(_read_named(str(data), data_dir, offline), notes=_hidden_folder(str(data)))
     path = _find(user_path(data), data_dir)
     if path.is_file():
         if path.suffix.lower() != ".npz":
@@ -115,6 +112,21 @@ def image_folder(data: Any, data_dir: Path | None) -> Path | None:
         return None
     path = _find(user_path(data), data_dir)
     return path if path.is_dir() and not any(find_idx([path], file) for file in FILES) else None
+
+
+def _read_named(name: str, data_dir: Path | None, offline: bool) -> Splits:
+    """The data that convscope knows by name."""
+    if name not in PUBLISHED:
+        return Splits(*read_digits())
+    published = PUBLISHED[name]
+    return _read_idx(fetch(name, data_dir, offline), published.sha256, published.classes)
+
+
+def _hidden_folder(name: str) -> tuple[str, ...]:
+    """What to say where a folder of one's own has the name of data that convscope brings."""
+    if not Path(name).is_dir() or any(find_idx([Path(name)], file) for file in FILES):
+        return ()
+    return (f"{name} means the data of that name that convscope knows; the folder here is ./{name}",)
 
 
 _FOUR = f"a folder of IDX files holds {', '.join(FILES)}, each plain or .gz"

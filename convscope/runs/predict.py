@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..data.pictures.decode import SUFFIXES, read_image
+from ..data.pictures.decode import read_image
 from ..errors import DataError, UsageError
 from ..net.model import Model
 from ..training.scores import probabilities
@@ -30,22 +30,6 @@ class Prediction:
     second_class: str
     second_probability: float
     inverted: bool = False
-
-
-def image_files(paths: Sequence[Path]) -> list[Path]:
-    """The files that ``paths`` name: a folder stands for the images below it. Raises DataError where there are none."""
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-            if not inside:
-                raise DataError(f"{path} holds no images", f"known endings: {', '.join(sorted(SUFFIXES))}")
-            files += inside
-        elif path.exists():
-            files.append(path)
-        else:
-            raise DataError(f"there is no file {path}", "name image files or folders of images")
-    return files
 
 
 def predict_files(

@@ -90,7 +90,7 @@ def test_it_agrees_with_training(messy):
     report = check(messy, image_size=8)
     assert report.images["test"] == {"cat": 1, "dog": 0, "bird": 1}
     assert report.missing["train"] == ("bird",)
-    assert "class 'bird' occurs in the test set, but not in the training set" in report.problem
+    assert "class 'bird' occurs in test/, but not in train/" in report.problem
     with pytest.raises(DataError) as caught:
         open_source(messy, image_size=8)
     assert (caught.value.message, caught.value.help) == (report.problem, report.help)

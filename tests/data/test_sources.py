@@ -10,6 +10,8 @@ from convscope.data.readers.idx import write_idx
 from convscope.data.sources import data_name, open_source
 from convscope.errors import DataError, UsageError
 
+from ..helpers import run_cli
+
 
 def idx_folder(place, zipped="", dotted=False, **changes):
     """A folder with the four files: 30 training and 10 test images of three classes; ``changes`` replace arrays."""
@@ -190,3 +192,14 @@ def test_statistics_are_those_of_all_pixels():
     assert np.allclose(mean, exact.mean((0, 2, 3)), rtol=1e-12)
     assert np.allclose(std[:2], exact.std((0, 2, 3))[:2], rtol=1e-10)
     assert std[2] == 1.0
+
+
+def test_a_folder_that_a_known_name_hides_is_pointed_out(make_folder, grey, tmp_path, monkeypatch, capsys):
+    make_folder({f"{c}/{n}.png": grey(n) for c in "ab" for n in range(5)}, "digits")
+    assert open_source("digits").notes == (), "elsewhere there is nothing to say"
+    monkeypatch.chdir(tmp_path)
+    assert open_source("digits").notes == (
+        "digits means the data of that name that convscope knows; the folder here is ./digits",
+    )
+    assert open_source("./digits").classes == ("a", "b")
+    assert "the folder here is ./digits" in run_cli(capsys, "check", "digits")[1]

@@ -21,6 +21,7 @@ from ...errors import DataError
 from ...storage.memory import size_text
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+FORMAT_NAMES = "PNG, JPEG, BMP, GIF or WebP"
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp"))
 MAX_PIXELS = 64_000_000  # in one image: more is taken for a decompression bomb
 MAX_BYTES = 512_000_000  # in one file

@@ -16,7 +16,7 @@ from ...errors import DataError
 from ...storage.memory import require_memory
 from ..images import ImageSet, Splits
 from ..pictures.decode import GREY_MODES, adapt
-from .folder import natural
+from .parts import natural
 
 PIECE = 4096  # images converted at a time
 

@@ -1,0 +1,47 @@
+"""The image files that somebody names: files, folders (walked as training walks them), patterns such as ``*.png``."""
+
+import glob
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...errors import DataError
+from ..pictures.decode import FORMAT_NAMES
+from .parts import natural
+from .walk import walk
+
+
+def image_files(paths: Sequence[Path]) -> tuple[list[Path], tuple[str, ...]]:
+    """The files that ``paths`` name, and notes on what was passed over in folders.
+
+    A folder stands for the images below it, a pattern (``*``, ``?``, ``[…]``, ``**``) for what it matches, where no
+    file has that very name: a shell that leaves patterns alone, or quotes around them, make no difference. Raises
+    DataError where there is nothing.
+    """
+    files: list[Path] = []
+    notes: list[str] = []
+    for named in paths:
+        for path in _expanded(named):
+            if path.is_dir():
+                listing = walk(path)
+                inside = [path / file.path for file in listing.images("")]
+                said = listing.passed.notes(path)
+                if not inside:
+                    raise DataError(f"{path} holds no images", "; ".join((f"images are {FORMAT_NAMES} files", *said)))
+                files += inside
+                notes += said
+            else:
+                files.append(path)
+    return files, tuple(notes)
+
+
+def _expanded(path: Path) -> list[Path]:
+    """``path``, or what matches it where it is a pattern."""
+    if os.path.lexists(path):
+        return [path]
+    if not glob.has_magic(str(path)):
+        raise DataError(f"there is no file {path}", "name image files or folders of images")
+    found = sorted(glob.glob(str(path), recursive=True), key=natural)  # noqa: PTH207 - Path.glob takes no absolute one
+    if not found:
+        raise DataError(f"no file matches {path}", "name image files, folders of images, or a pattern of theirs")
+    return [Path(match) for match in found]
