@@ -59,7 +59,7 @@ def test_gradients_equal_autograd(problem):
         small = small_net(*problem, seed=3)
     except ShapeError:
         assume(False)
-    walk = backprop(small.plan)
+    walk = backprop(small.tape)
     found = judge(walk, torch_gradients(small), {})  # raises where a gradient differs from autograd's
     assert {g.label for g in walk.gradients} == {name for name, _ in small.module.named_parameters()}
     assert found.autograd_difference <= 1e-9
