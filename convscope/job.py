@@ -25,7 +25,7 @@ from .errors import DataError, Interrupted, NotFinite, UsageError
 from .net.build import build
 from .net.model import Model, save_model
 from .net.shapes import Row, table
-from .net.spec import text as spec_text
+from .net.tree import text as spec_text
 from .net.zoo import net_name
 from .net.zoo import resolve as resolve_net
 from .recipe import Recipe

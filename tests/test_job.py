@@ -252,3 +252,14 @@ def test_the_summary_is_strict_json(tmp_path):
     folder = finish(job.start(recipe(epochs=1), small_data(), tmp_path))
     text = (folder.path / "summary.json").read_text()
     assert 0 <= json.loads(text, parse_constant=pytest.fail)["test_accuracy"] <= 1
+
+
+def test_a_residual_net_trains_is_saved_and_goes_on(tmp_path):
+    chosen = recipe(net="resnet8", epochs=3, lr=0.05, momentum=0.9, engine="eager")
+    data = small_data(42, 12, shape=(3, 32, 32))
+    whole = finish(job.start(chosen, data, tmp_path / "whole"))
+    assert whole.epochs()[-1].train_loss < 0.5 * whole.epochs()[0].train_loss
+    with pytest.raises(Interrupted):
+        interrupt_at(job.start(chosen, data, tmp_path / "cut"), 9)
+    cut = runs.find(str(next((tmp_path / "cut").iterdir())))
+    assert equal(weights(finish(job.resume(cut, data))), weights(whole))

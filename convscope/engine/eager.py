@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from ..data.batches import Normalize
 from ..errors import UsageError
@@ -26,7 +27,7 @@ class EagerEngine:
         self.images, self.labels = problem.images.to(device), problem.labels.to(device)
         self.normalize = Normalize(problem.mean, problem.std, device)
         self.optimizer = _optimizer(problem, self.net)
-        self.random = any(isinstance(module, nn.Dropout) for module in self.net)
+        self.random = any(isinstance(module, _DropoutNd) for module in self.net.modules())
         self.generator_state = torch.Generator().manual_seed(problem.seed).get_state()
         self.cuda_state = (
             torch.Generator(device).manual_seed(problem.seed).get_state() if device.type == "cuda" else None

@@ -16,19 +16,12 @@ accepts that gives the ledger a ``tolerance``.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 from ..errors import ConvscopeError
 
 TOLERANCE, SHORT = 1e-6, 4096  # relative to the sum of |terms|, for sums of so many; float32 on the CPU
 UNDERFLOW = 2.0**-126  # the smallest normal float32: what a product may lose when the CPU flushes it to zero
-
-FUNCTIONS: dict[str, Callable[[float], float]] = {
-    "relu": lambda x: max(x, 0.0),
-    "tanh": math.tanh,
-    "sigmoid": lambda x: 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x)),
-    "identity": lambda x: x,
-}
 
 
 def tolerance_for(terms: int) -> float:
@@ -89,7 +82,8 @@ class Ledger:
     """Explains ``name[index]``. ``operation`` says how the terms become the total:
 
     "sum": Σ products + bias. "max": the largest, padding counting as −∞; ``winner`` is its place among the terms, the
-    first of equals. A key of FUNCTIONS: that function of the only term. ``by`` names what the subtotals are by.
+    first of equals. "identity": the only term. Else the name of a function of the only term: ``function`` makes of it
+    the value and the sum of |terms| behind that. ``by`` names what the subtotals are by.
     ``reported`` is PyTorch's number, ``difference`` = reported − total, ``magnitude`` = Σ|terms| + |bias|.
     ``tolerance`` is that of :func:`tolerance_for` unless given. Raises LedgerError where |difference| > tolerance ·
     magnitude, or where a number is not finite.
@@ -103,13 +97,14 @@ class Ledger:
     operation: str = "sum"
     by: str = "input channel"
     tolerance: float = 0.0
+    function: InitVar[Callable[[float], tuple[float, float]] | None] = None
     subtotals: tuple[Subtotal, ...] = field(init=False)
     winner: int | None = field(init=False)
     total: float = field(init=False)
     difference: float = field(init=False)
     magnitude: float = field(init=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, function: Callable[[float], tuple[float, float]] | None) -> None:
         products = [term.product for term in self.terms]
         addend = 0.0 if self.bias is None else self.bias.value
         real = [term.product for term in self.terms if self.operation != "max" or not term.x.padding]
@@ -124,7 +119,8 @@ class Ledger:
             total = math.fsum([*products, addend])
             magnitude = math.fsum(map(abs, [*products, addend]))
         else:
-            total = magnitude = FUNCTIONS[self.operation](products[0])
+            (only,) = products
+            total, magnitude = (only, only) if function is None else function(only)
         difference = self.reported - total
         if not self.tolerance:
             object.__setattr__(self, "tolerance", tolerance_for(len(products)))

@@ -1,250 +1,144 @@
-"""The language for nets: ``conv 10 5 | pool 2 | relu | linear`` ↔ a tuple of layers.
+"""The language for nets: ``conv 10 5 | pool 2 | relu | linear`` ↔ a net as a tree (:mod:`convscope.net.tree`).
 
-A layer is a word, its numbers and its options, layers are separated by ``|``:
+A layer is a word, its numbers and its options; layers are separated by ``|``:
 
-    conv OUT K[xK] [stride=S[xS]] [padding=P[xP]|same] [dilation=D[xD]] [groups=G] [bias=yes|no]
-    pool K[xK] [stride=S[xS]] [padding=P[xP]]      avgpool likewise
-    relu    tanh    sigmoid    batchnorm    dropout P    globalavg    flatten
+    conv OUT K[xK] [stride=S[xS]] [padding=P[xP]|same] [padding_mode=M] [dilation=D[xD]] [groups=G] [bias=yes|no]
+    depthwise K[xK] [multiplier=1] …               as conv, every channel for itself
+    pool K[xK] [stride=S[xS]] [padding=P[xP]] [ceil_mode=yes|no]      avgpool likewise
+    adaptiveavgpool H[xW]    globalavg    flatten
+    relu    tanh    sigmoid    batchnorm    dropout P
     linear [OUT] [bias=yes|no]                     no OUT: as many as there are classes
+
+Brackets make branches and repetitions, and may stand inside each other:
+
+    [ … ]+          adds what came in: a skip connection. A 1×1 convolution is put in where the shapes differ
+    [ … / … ]+      adds the branches, which all start from what came in
+    [ … ]&          puts the channels of what came in and those of the branch behind each other
+    [ … / … ]&      puts the channels of the branches behind each other
+    [ … ]x3         the same layers three times; ``]+x3`` is a skip connection three times
 
 Pairs are height x width. Input channels and features are worked out, and a ``flatten`` is put before the first
 ``linear`` where it is missing. Errors are :class:`SpecError`, which points at the word.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Literal
+from dataclasses import dataclass
 
-from ..errors import UsageError, near
-from .layers import Activation, BatchNorm, Conv, Dropout, Flatten, GlobalAvg, Layer, Linear, Pair, Pool
+from ..errors import near
+from .ops import JOINS, WORDS, Flatten, Linear, Op
+from .tree import Branches, Item, Net, Repeat, size
+from .words import SpecError, Word, Words
 
-MAX_LAYERS = 200
-MAX_NUMBER = 1_000_000
+MAX_LAYERS = 200  # after repetition
+MAX_DEPTH = 20  # of brackets
+
+TOKEN = re.compile(r"\||/|\[|\][^\s|/\[\]]*|[^\s|/\[\]]+")
+CLOSING = re.compile(r"\]([+&]?)(?:x([0-9]{1,4}))?")
+SIGNS = "]+ adds what came in, ]& puts it in front of the channels, ]x3 repeats"
 
 
-class SpecError(UsageError):
-    """A net spec that cannot be read; ``position`` is where in the text the trouble starts."""
-
-    def __init__(self, text: str, position: int, length: int, message: str, help: str = "") -> None:  # noqa: A002
-        self.position = position
-        start = max(0, position - 60)  # long specs are shown around the word, not whole
-        shown = text[start : position + 60].replace("\n", " ").replace("\t", " ")
-        caret = " " * (position - start) + "^" * max(1, min(length, 60))
-        super().__init__(f"{message}\n  {shown}\n  {caret}", help)
+def parse(text: str) -> Net:
+    """Read a spec. Raises :class:`SpecError` (exit code 2) that points at the word that cannot be read."""
+    parser = _Parser(text, [Word(m.group(), m.start()) for m in TOKEN.finditer(text)])
+    net = parser.sequence(0)
+    if parser.next is not None:
+        what = "closes nothing" if parser.next.text[0] == "]" else "stands between the branches of a bracket"
+        raise parser.error(parser.next, f"{parser.next.text[:40]!r} {what}", "write [ … ]+ or [ … / … ]&")
+    return net
 
 
 @dataclass
-class _Word:
-    """One word of the text and where it stands."""
+class _Parser:
+    """Reads token by token. ``flat``: the word that flattened the image, None while there is one."""
 
     text: str
-    position: int
+    tokens: list[Word]
+    at: int = 0
+    flat: Word | None = None
 
+    @property
+    def next(self) -> Word | None:
+        return self.tokens[self.at] if self.at < len(self.tokens) else None
 
-@dataclass
-class _Reader:
-    """The words of one layer, taken one by one; every complaint points at a word."""
+    def error(self, word: Word, message: str, help: str = "") -> SpecError:  # noqa: A002 - the word that users read
+        return SpecError(self.text, word.position, len(word.text), message, help)
 
-    spec: str
-    head: _Word
-    numbers: list[_Word]
-    options: dict[str, _Word]
-    usage: str
-    used: set[str] = field(default_factory=set)
+    def sequence(self, depth: int) -> Net:
+        """Items with | between them, up to what ends a branch."""
+        items: list[Item] = []
+        while True:
+            first = self.next
+            if first is None or first.text[0] in "|/]":
+                end = Word(" ", max(len(self.text) - 1, 0))
+                raise self.error(first or end, "a layer is missing here",
+                                 "write layers with | between them, such as: conv 10 5 | pool 2 | linear")  # fmt: skip
+            items += self.bracket(depth + 1) if first.text == "[" else self.layer()
+            if size(tuple(items)) > MAX_LAYERS:
+                raise self.error(first, f"a net has at most {MAX_LAYERS} layers")
+            after = self.next
+            if after is None or after.text[0] in "/]":
+                return tuple(items)
+            if after.text != "|":
+                raise self.error(after, f"a | is missing before {after.text[:40]!r}", "write | between layers")
+            self.at += 1
 
-    def fail(self, word: _Word, message: str) -> SpecError:
-        return SpecError(self.spec, word.position, len(word.text), message, f"write: {self.usage}")
-
-    def number(self, word: _Word, text: str, what: str, least: int) -> int:
-        if not re.fullmatch(r"[0-9]{1,7}", text) or not least <= int(text) <= MAX_NUMBER:
-            raise self.fail(word, f"{what} must be a whole number from {least} to {MAX_NUMBER}, not {text[:40]!r}")
-        return int(text)
-
-    def pair(self, word: _Word, text: str, what: str, least: int) -> Pair:
-        parts = text.split("x")
-        if len(parts) > 2:
-            raise self.fail(word, f"{what} must be K or HxW, not {text[:40]!r}")
-        values = [self.number(word, part, what, least) for part in parts]
-        return values[0], values[-1]
-
-    def take(self, what: str) -> _Word:
-        if not self.numbers:
-            raise self.fail(self.head, f"{self.head.text!r} needs {what}")
-        return self.numbers.pop(0)
-
-    def option(self, name: str) -> tuple[_Word, str] | None:
-        self.used.add(name)
-        word = self.options.get(name)
-        return None if word is None else (word, word.text.partition("=")[2])
-
-    def option_pair(self, name: str, default: Pair, least: int = 1) -> Pair:
-        found = self.option(name)
-        return default if found is None else self.pair(*found, name, least)
-
-    def option_bool(self, name: str, default: bool) -> bool:
-        found = self.option(name)
-        if found is None:
-            return default
-        word, text = found
-        if text.lower() not in ("yes", "true", "1", "no", "false", "0"):
-            raise self.fail(word, f"{name} must be yes or no, not {text[:40]!r}")
-        return text.lower() in ("yes", "true", "1")
-
-    def finish(self) -> None:
-        if self.numbers:
-            raise self.fail(self.numbers[0], f"{self.head.text!r} does not take {self.numbers[0].text[:40]!r} here")
-        for name, word in self.options.items():
-            if name not in self.used:
-                allowed = ", ".join(f"{option}=" for option in sorted(self.used)) or "none"
-                raise self.fail(word, f"{self.head.text!r} has no option {name[:40]!r}; its options: {allowed}")
-
-
-def _conv(r: _Reader) -> Conv:
-    word = r.take("the number of output channels and the kernel size")
-    out = r.number(word, word.text, "the number of output channels", 1)
-    word = r.take("a kernel size, such as 3 or 3x5")
-    kernel = r.pair(word, word.text, "the kernel size", 1)
-    stride = r.option_pair("stride", (1, 1))
-    padding: Pair | Literal["same"] = (0, 0)
-    found = r.option("padding")
-    if found and found[1] == "same":
-        if stride != (1, 1):
-            raise r.fail(found[0], "padding=same works with stride 1 only")
-        padding = "same"
-    elif found:
-        padding = r.pair(*found, "padding", 0)
-    dilation = r.option_pair("dilation", (1, 1))
-    found = r.option("groups")
-    groups = r.number(*found, "groups", 1) if found else 1
-    return Conv(out, kernel, stride, padding, dilation, groups, r.option_bool("bias", True))
-
-
-def _pool(r: _Reader) -> Pool:
-    word = r.take("a window size, such as 2")
-    kernel = r.pair(word, word.text, "the window", 1)
-    stride = r.option_pair("stride", kernel)
-    padding = r.option_pair("padding", (0, 0), least=0)
-    if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
-        raise r.fail(r.options["padding"], "padding of a pool can be at most half of its window")
-    return Pool(r.head.text == "avgpool", kernel, stride, padding)
-
-
-def _dropout(r: _Reader) -> Dropout:
-    word = r.take("a probability, such as 0.5")
-    if not re.fullmatch(r"0?\.[0-9]{1,17}|0", word.text):
-        raise r.fail(word, f"the probability must lie in 0 ≤ p < 1, not {word.text[:40]!r}")
-    return Dropout(float(word.text))
-
-
-def _linear(r: _Reader) -> Linear:
-    out = None
-    if r.numbers:
-        word = r.numbers.pop(0)
-        out = r.number(word, word.text, "the number of outputs", 1)
-    return Linear(out, r.option_bool("bias", True))
-
-
-# word of the language → how it is written, how it is read
-WORDS: dict[str, tuple[str, Callable[[_Reader], Layer]]] = {
-    "conv": ("conv OUT K[xK] [stride=1] [padding=0|same] [dilation=1] [groups=1] [bias=yes]", _conv),
-    "pool": ("pool K[xK] [stride=K] [padding=0]", _pool),
-    "avgpool": ("avgpool K[xK] [stride=K] [padding=0]", _pool),
-    "relu": ("relu", lambda r: Activation("relu")),
-    "tanh": ("tanh", lambda r: Activation("tanh")),
-    "sigmoid": ("sigmoid", lambda r: Activation("sigmoid")),
-    "batchnorm": ("batchnorm", lambda r: BatchNorm()),
-    "dropout": ("dropout P", _dropout),
-    "globalavg": ("globalavg", lambda r: GlobalAvg()),
-    "flatten": ("flatten", lambda r: Flatten()),
-    "linear": ("linear [OUT] [bias=yes]", _linear),
-}
-
-
-def parse(text: str) -> tuple[Layer, ...]:
-    """Read a spec. Raises :class:`SpecError` (exit code 2) that points at the word that cannot be read."""
-    layers: list[Layer] = []
-    for words in _split(text):
+    def layer(self) -> list[Item]:
+        """One layer, after a flatten where it needs one."""
+        words = []
+        while self.next is not None and self.next.text[0] not in "|/[]":
+            words.append(self.next)
+            self.at += 1
         head = words[0]
         if head.text not in WORDS:
-            raise SpecError(text, head.position, len(head.text), f"no layer is called {head.text[:40]!r}",
-                            near(head.text[:40], WORDS))  # fmt: skip
-        usage, read = WORDS[head.text]
-        options: dict[str, _Word] = {}
-        numbers = []
-        for word in words[1:]:
-            name, equals, _ = word.text.partition("=")
-            if not equals:
-                numbers.append(word)
-            elif name in options:
-                raise SpecError(text, word.position, len(word.text), f"{name[:40]!r} is given twice", f"write: {usage}")
-            else:
-                options[name] = word
-        reader = _Reader(text, head, numbers, options, usage)
-        layer = read(reader)
+            raise self.error(head, f"no layer is called {head.text[:40]!r}", near(head.text[:40], WORDS))
+        kind = WORDS[head.text]
+        reader = Words.of(self.text, words, kind.usage)
+        op = kind.read(reader)
         reader.finish()
-        flat = any(isinstance(earlier, Flatten) for earlier in layers)
-        if isinstance(layer, Linear) and not flat:
-            layers.append(Flatten())
-        elif flat and isinstance(layer, Conv | Pool | GlobalAvg | Flatten):
-            raise SpecError(text, head.position, len(head.text),
-                            f"{head.text!r} needs an image, but the image is flattened before it",
-                            "put it before flatten and linear")  # fmt: skip
-        layers.append(layer)
-        if len(layers) > MAX_LAYERS:
-            raise SpecError(text, head.position, len(head.text), f"a net has at most {MAX_LAYERS} layers")
-    return tuple(layers)
+        if self.flat and op.takes_images:
+            raise self.error(head, f"{head.text!r} needs an image, but the image is flattened before it",
+                             "put it before flatten and linear")  # fmt: skip
+        return [*self.flatten(head, op), op]
 
+    def flatten(self, head: Word, op: Op) -> list[Item]:
+        """The flatten that ``op`` needs before it; from now on there is no image if it is one itself."""
+        if self.flat or not isinstance(op, Flatten | Linear):
+            return []
+        self.flat = head
+        return [Flatten()] if isinstance(op, Linear) else []
 
-def _split(text: str) -> Iterator[list[_Word]]:
-    position = 0
-    for part in text.split("|"):
-        words = [_Word(m.group(), position + m.start()) for m in re.finditer(r"\S+", part)]
-        if not words:
-            raise SpecError(text, min(position, max(len(text) - 1, 0)), 1, "a layer is missing here",
-                            "write layers with | between them, such as: conv 10 5 | pool 2 | linear")  # fmt: skip
-        yield words
-        position += len(part) + 1
+    def bracket(self, depth: int) -> list[Item]:
+        """What stands between [ and ], and what its sign makes of it."""
+        opening, before = self.tokens[self.at], self.flat
+        if depth > MAX_DEPTH:
+            raise self.error(opening, f"brackets stand at most {MAX_DEPTH} deep inside each other")
+        branches, ends = [], []
+        while True:
+            self.at += 1
+            self.flat = before
+            branches.append(self.sequence(depth))
+            ends.append(self.flat)
+            if self.next is None or self.next.text != "/":
+                break
+        self.flat = next((end for end in ends if end), None)
+        closing = self.next
+        if closing is None:
+            raise self.error(opening, "this bracket is never closed", SIGNS)
+        self.at += 1
+        sign, times = self.sign(closing)
+        if not sign and len(branches) > 1:
+            raise self.error(closing, "branches need a sign that joins them", SIGNS)
+        if self.flat and not before and len(branches) == 1:
+            raise self.error(self.flat, f"{self.flat.text!r} flattens the image inside a bracket, but not what came in",
+                             "put flatten before the bracket")  # fmt: skip
+        body: Net = (Branches(JOINS[sign], tuple(branches)),) if sign else branches[0]
+        return list(body) if times is None else [Repeat(times, body)]
 
-
-def _pair_text(pair: Pair) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
-
-
-def layer_text(layer: Layer) -> str:
-    """One layer in the language, without what is default: the inverse of reading it."""
-    words = [layer.kind]
-    match layer:
-        case Conv():
-            words += [str(layer.out), _pair_text(layer.kernel)]
-            if layer.stride != (1, 1):
-                words.append(f"stride={_pair_text(layer.stride)}")
-            if layer.padding == "same":
-                words.append("padding=same")
-            elif layer.padding != (0, 0):
-                words.append(f"padding={_pair_text(layer.padding)}")
-            if layer.dilation != (1, 1):
-                words.append(f"dilation={_pair_text(layer.dilation)}")
-            if layer.groups != 1:
-                words.append(f"groups={layer.groups}")
-        case Pool():
-            words.append(_pair_text(layer.kernel))
-            if layer.stride != layer.kernel:
-                words.append(f"stride={_pair_text(layer.stride)}")
-            if layer.padding != (0, 0):
-                words.append(f"padding={_pair_text(layer.padding)}")
-        case Dropout():
-            words.append(f"{Decimal(repr(layer.p)).normalize():f}")
-        case Linear() if layer.out is not None:
-            words.append(str(layer.out))
-        case _:
-            pass
-    if isinstance(layer, Conv | Linear) and not layer.bias:
-        words.append("bias=no")
-    return " ".join(words)
-
-
-def text(layers: tuple[Layer, ...]) -> str:
-    """The spec of ``layers``: ``parse(text(layers)) == layers``."""
-    return " | ".join(layer_text(layer) for layer in layers)
+    def sign(self, closing: Word) -> tuple[str, int | None]:
+        """ "]+x3" → ("+", 3)."""
+        found = CLOSING.fullmatch(closing.text)
+        if found is None or closing.text == "]":
+            raise self.error(closing, f"what {closing.text[:40]!r} does is not known", SIGNS)
+        if found[2] is not None and not 1 <= int(found[2]) <= MAX_LAYERS:
+            raise self.error(closing, f"a bracket is repeated 1 to {MAX_LAYERS} times, not {found[2]}", SIGNS)
+        return found[1], None if found[2] is None else int(found[2])

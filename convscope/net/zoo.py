@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from ..errors import UsageError, near
-from .layers import Layer
-from .spec import WORDS, parse
+from .ops import WORDS
+from .spec import parse
+from .tree import Net
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,17 @@ ZOO = {
         (3, 64, 64),
         "the net that CNN Explainer shows (Wang et al. 2020): four convolutions for 64×64 colour images",
     ),
+    "resnet8": Entry(
+        "conv 16 3 padding=1 bias=no | batchnorm | relu"
+        " | [ conv 16 3 padding=1 bias=no | batchnorm | relu | conv 16 3 padding=1 bias=no | batchnorm ]+ | relu"
+        " | [ conv 32 3 stride=2 padding=1 bias=no | batchnorm | relu"
+        " | conv 32 3 padding=1 bias=no | batchnorm ]+ | relu"
+        " | [ conv 64 3 stride=2 padding=1 bias=no | batchnorm | relu"
+        " | conv 64 3 padding=1 bias=no | batchnorm ]+ | relu"
+        " | globalavg | flatten | linear",
+        (3, 32, 32),
+        "a small residual net for 32×32 colour images (after He et al. 2016): three blocks of two convolutions",
+    ),
     "mlp": Entry(
         "flatten | linear 128 | relu | linear",
         (1, 28, 28),
@@ -42,12 +54,12 @@ ZOO = {
 }
 
 
-def resolve(net: str) -> tuple[Layer, ...]:
+def resolve(net: str) -> Net:
     """The layers of a zoo name or of a spec. Raises UsageError (a SpecError points at the word)."""
     name = net.strip()
     if name in ZOO:
         return parse(ZOO[name].spec)
-    if "|" not in name and len(name.split()) == 1 and name not in WORDS:
+    if not set("|[/") & set(name) and len(name.split()) == 1 and name not in WORDS:
         raise UsageError(
             f"no net is called {name[:60]!r}",
             f"{near(name[:60], ZOO)}; or write a spec such as 'conv 10 5 | pool 2 | relu | linear'",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING
 
-from ..net.shapes import shape_text
+from ..net.ops import shape_text
 from .style import COLOURS, INK, QUIET, new_figure
 
 if TYPE_CHECKING:

@@ -10,6 +10,8 @@ from ..data.batches import Normalize
 from ..data.images import Dataset
 from ..engine.base import Engine
 from ..errors import NotFinite
+from ..net.graph import parts
+from ..net.wiring import IMAGE
 from ..recipe import Recipe
 
 
@@ -85,11 +87,12 @@ def _first_bad(net: nn.Sequential, data: Dataset, batch: Tensor) -> str:
     device = next(net.parameters()).device
     x = Normalize(data.mean, data.std, device)(torch.from_numpy(data.train.images)[batch])
     with torch.no_grad():
-        for name, module in net.named_children():
-            for tensor_name, tensor in module.state_dict().items():
+        made = {IMAGE: x}
+        for part in parts(net):
+            for tensor_name, tensor in part.module.state_dict().items():
                 if not bool(torch.isfinite(tensor).all()):
-                    return f"the first bad value is in {name}.{tensor_name}"
-            x = module(x)
+                    return f"the first bad value is in {part.name}.{tensor_name}"
+            x = made[part.name] = part.module(*(made[name] for name in part.inputs))
             if not bool(torch.isfinite(x).all()):
-                return f"the first bad value is in the output of {name}"
+                return f"the first bad value is in the output of {part.name}"
     return "the net's output is finite, so the loss itself overflows"

@@ -5,8 +5,10 @@ import math
 import pytest
 
 from convscope.errors import ConvscopeError
+from convscope.explain.backprop.activations import function
 from convscope.explain.ledger import Factor, Ledger, LedgerError, Term, tolerance_for
 from convscope.explain.ledger_text import column, ledger_text
+from convscope.net.ops import Relu, Sigmoid, Tanh
 from convscope.storage.strict_json import plain
 
 
@@ -74,9 +76,13 @@ def test_the_largest_wins_and_the_first_of_equals():
         ledger(1.0, terms, operation="max")
 
 
-@pytest.mark.parametrize(("name", "value"), [("relu", 0.0), ("tanh", -0.96402758), ("sigmoid", 0.11920292)])
-def test_functions_of_one_number(name, value):
-    assert ledger(value, [Term(0, Factor("conv1", (0, 0, 0), -2.0))], operation=name).total == pytest.approx(value)
+@pytest.mark.parametrize(
+    ("op", "value"), [(Relu(), 0.0), (Tanh(), -0.96402758), (Sigmoid(), 0.11920292)], ids=["relu", "tanh", "sigmoid"]
+)
+def test_functions_of_one_number(op, value):
+    known = function(op)
+    found = ledger(value, [Term(0, Factor("conv1", (0, 0, 0), -2.0))], operation=known.text, function=known)
+    assert (found.total, found.operation) == (pytest.approx(value), op.kind)
 
 
 def test_text():

@@ -27,7 +27,8 @@ from convscope.errors import ConvscopeError, DataError
 from convscope.explain.backprop.expression import explain_expression
 from convscope.net.build import build
 from convscope.net.model import load_model
-from convscope.net.spec import parse, text
+from convscope.net.spec import parse
+from convscope.net.tree import text
 from convscope.recipe import Recipe
 from convscope.runs import folder as runs
 from convscope.runs.checkpoint import ResumePoint

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from convscope.net.build import build
-from convscope.net.layers import Activation, BatchNorm, Conv, Flatten, GlobalAvg, Linear, Pool
+from convscope.net.ops import AvgPool, BatchNorm, Conv, Flatten, GlobalAvg, Linear, Pool, Relu
 from convscope.net.shapes import ShapeError, table
 from convscope.net.spec import parse
 from convscope.net.zoo import ZOO, resolve
@@ -19,16 +19,14 @@ pads = st.tuples(st.integers(0, 3), st.integers(0, 3))
 def pools(draw):
     kernel = draw(pair)
     padding = (draw(st.integers(0, kernel[0] // 2)), draw(st.integers(0, kernel[1] // 2)))
-    return Pool(draw(st.booleans()), kernel, draw(pair), padding)
+    return draw(st.sampled_from([Pool, AvgPool]))(kernel, draw(pair), padding, draw(st.booleans()))
 
 
 convs = st.one_of(
     st.builds(Conv, st.sampled_from([2, 3, 4, 6]), pair, pair, pads, pair, st.integers(1, 3), st.booleans()),
     st.builds(Conv, small, pair, st.just((1, 1)), st.just("same"), pair, st.just(1), st.booleans()),
 )
-bodies = st.lists(
-    st.one_of(convs, pools(), st.just(Activation("relu")), st.just(BatchNorm()), st.just(GlobalAvg())), max_size=4
-)
+bodies = st.lists(st.one_of(convs, pools(), st.just(Relu()), st.just(BatchNorm()), st.just(GlobalAvg())), max_size=4)
 
 
 def apply(layer, x):

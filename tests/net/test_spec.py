@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convscope.errors import UsageError
-from convscope.net.layers import Activation, BatchNorm, Conv, Dropout, Flatten, GlobalAvg, Linear, Pool
-from convscope.net.spec import SpecError, parse, text
+from convscope.net.ops import AvgPool, BatchNorm, Conv, Dropout, Flatten, GlobalAvg, Linear, Pool, Relu, Sigmoid, Tanh
+from convscope.net.spec import SpecError, parse
+from convscope.net.tree import text
 from convscope.net.zoo import ZOO, net_name, resolve
 
 small = st.integers(1, 9)
@@ -16,7 +17,7 @@ pads = st.tuples(st.integers(0, 4), st.integers(0, 4))
 def pools(draw):
     kernel = draw(pair)
     padding = (draw(st.integers(0, kernel[0] // 2)), draw(st.integers(0, kernel[1] // 2)))
-    return Pool(draw(st.booleans()), kernel, draw(pair), padding)
+    return draw(st.sampled_from([Pool, AvgPool]))(kernel, draw(pair), padding, draw(st.booleans()))
 
 
 convs = st.one_of(
@@ -24,7 +25,7 @@ convs = st.one_of(
     st.builds(Conv, small, pair, st.just((1, 1)), st.just("same"), pair, small, st.booleans()),
 )
 anywhere = st.one_of(
-    st.sampled_from(["relu", "tanh", "sigmoid"]).map(Activation),
+    st.sampled_from([Relu(), Tanh(), Sigmoid()]),
     st.just(BatchNorm()),
     st.floats(0, 0.99).map(lambda p: Dropout(round(p, 6))),
 )
@@ -41,8 +42,8 @@ def test_a_spec_is_read_back_as_it_was_written(layers):
 
 def test_the_note_and_what_is_worked_out():
     assert resolve("note") == (
-        Conv(10, (5, 5)), Pool(False, (2, 2), (2, 2)), Activation("relu"),
-        Conv(20, (5, 5)), Pool(False, (2, 2), (2, 2)), Activation("relu"), Flatten(), Linear(None),
+        Conv(10, (5, 5)), Pool((2, 2), (2, 2)), Relu(),
+        Conv(20, (5, 5)), Pool((2, 2), (2, 2)), Relu(), Flatten(), Linear(None),
     )  # fmt: skip
     assert parse("conv 4 3x5 stride=2x1 padding=1x0 bias=no | linear") == (
         Conv(4, (3, 5), (2, 1), (1, 0), bias=False), Flatten(), Linear(None),
@@ -97,7 +98,7 @@ def test_an_empty_spec_and_an_unknown_name_are_refused():
         parse("")
     with pytest.raises(UsageError, match="no net is called 'lenet'") as caught:
         resolve("lenet")
-    assert "did you mean 'lenet5'?" in caught.value.help
+    assert "did you mean 'lenet5' or" in caught.value.help
     with pytest.raises(SpecError, match="at most 200 layers"):
         parse(" | ".join(["relu"] * 201))
 

@@ -5,7 +5,7 @@ from math import prod
 from typing import TYPE_CHECKING, cast, get_args
 
 from ...errors import UsageError, near
-from ...net.shapes import window_size
+from ...net.ops import window_size
 
 if TYPE_CHECKING:
     from ...explain.concepts.convolution import Array, Settings

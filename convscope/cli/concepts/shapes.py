@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from ...errors import UsageError
-from ...net.shapes import shape_text, table
+from ...net.ops import shape_text
+from ...net.shapes import drawn, table
 from ...net.zoo import ZOO, resolve
 from .. import terminal
 
@@ -66,17 +67,22 @@ def shapes(
     if as_json:
         layers = [
             {"name": r.name, "layer": r.text, "input": r.input, "output": r.output, "formula": r.formula,
-             "parameters": r.parameters, "multiply_adds": r.multiply_adds} for r in rows
+             "parameters": r.parameters, "multiply_adds": r.multiply_adds, "inputs": r.inputs} for r in rows
         ]  # fmt: skip
         terminal.emit_json({"input": size, "layers": layers, "parameters": totals[0], "multiply_adds": totals[1]})
         return
-    cells = [["input", "", shape_text(size), "", "", ""]]
+    first, *names = drawn(rows)
+    cells = [[first, "", shape_text(size), "", "", ""]]
     cells += [
-        [r.name, r.text, shape_text(r.output), r.formula, f"{r.parameters:,}", f"{r.multiply_adds:,}"] for r in rows
+        [name, r.text, shape_text(r.output), r.formula, f"{r.parameters:,}", f"{r.multiply_adds:,}"]
+        for name, r in zip(names, rows, strict=True)
     ]
     cells += [["total", "", "", "", f"{totals[0]:,}", f"{totals[1]:,}"]]
     columns = ["name", "layer", "output", "size formula", "parameters", "multiply-adds"]
     terminal.out().print(terminal.table(columns, cells, left=columns[:4]))
+    for row in rows:
+        if row.note:
+            terminal.note(f"{row.name} is {row.note}")
 
 
 def _feed(net: str, size: tuple[int, int, int], classes: int, given: str, as_json: bool) -> None:

@@ -7,7 +7,8 @@ from math import prod
 from torch import nn
 
 from ...errors import UsageError
-from ...net.shapes import same_padding, shape_text, window_size
+from ...net.graph import GraphNet
+from ...net.ops import same_padding, shape_text, window_size
 from . import machine
 from .activation import Activation
 from .conv import Conv
@@ -44,7 +45,7 @@ def why_not(net: nn.Module) -> str | None:
     """Why the CPU engine cannot run ``net``: the first layer it does not cover and the reason; None where it can."""
     if not machine.available():
         return f"no vector instructions are known for {platform.machine()} processors"
-    if type(net) is not nn.Sequential:
+    if not isinstance(net, nn.Sequential) or type(net) not in (nn.Sequential, GraphNet):
         return f"the net is a {type(net).__name__}, not a torch.nn.Sequential"
     if len(net) != len(set(net)):
         return "a layer stands in it twice"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...errors import UsageError, near
-from ...net.spec import SpecError
+from ...net.words import SpecError
 from .operators import ADD, DIVIDE, FUNCTIONS, MATMUL, MAX_ELEMENTS, MULTIPLY, NEGATE, POWER, SUBTRACT, Operator
 from .passes import Item, Tape, UndefinedError, backprop
 from .values import Array

@@ -4,65 +4,56 @@ Written out in NumPy and not taken from torch, so that agreement with autograd m
 (C, H, W), features (F,), kernels (O, C/groups, kh, kw), weights of a linear layer (out, in).
 """
 
-from dataclasses import dataclass
-from itertools import product
+from functools import singledispatch
+from itertools import accumulate, pairwise
+from math import prod
+from string import ascii_lowercase
 
 import numpy as np
 
-from ...net.layers import Conv, Pair, Pool
-from ...net.shapes import same_padding, window_size
+from ...net.ops import (
+    Activation,
+    AdaptiveAvgPool,
+    Add,
+    BatchNorm,
+    Concat,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAvg,
+    Linear,
+    Op,
+    Pool,
+    Shapes,
+    window_size,
+)
+from .activations import function
 from .operators import ONE, Operator, Partial
 from .values import Array
+from .windows import Windows
+
+# Kinds that one sample does not explain, and why.
+REFUSED: dict[type[Op], str] = {BatchNorm: "mixes the samples of a batch", Dropout: "draws zeros at random"}
 
 
-@dataclass(frozen=True)
-class Windows:
-    """All windows of an image, as convolution and pooling see it. ``pads`` are (before, after) pairs, height first."""
-
-    kernel: Pair
-    stride: Pair
-    dilation: Pair
-    before: Pair
-    after: Pair
-
-    def slices(self, height: int, width: int) -> list[tuple[int, int, slice, slice]]:
-        """For every place (k, l) in the window the rows and columns of the padded image that it meets."""
-        found = []
-        for k, l in product(range(self.kernel[0]), range(self.kernel[1])):  # noqa: E741 - the formula's letter
-            starts = k * self.dilation[0], l * self.dilation[1]
-            counts = [
-                window_size(n, self.kernel[i], self.stride[i], 0, self.dilation[i])
-                for i, n in enumerate((height, width))
-            ]
-            rows, columns = (
-                slice(s, s + t * (n - 1) + 1, t) for s, t, n in zip(starts, self.stride, counts, strict=True)
-            )
-            found.append((k, l, rows, columns))
-        return found
-
-    def take(self, image: Array, fill: float = 0.0) -> Array:
-        """(C, H, W) → (C, kh, kw, out height, out width)."""
-        padded = np.pad(image, ((0, 0), *zip(self.before, self.after, strict=True)), constant_values=fill)
-        parts = [padded[:, rows, columns] for _, _, rows, columns in self.slices(*padded.shape[1:])]
-        return np.stack(parts, 1).reshape(len(image), *self.kernel, *parts[0].shape[1:])
-
-    def put(self, windows: Array, shape: tuple[int, ...]) -> Array:
-        """The transpose of :meth:`take`: every element goes back to its pixel, where windows overlap they add up."""
-        height, width = (n + b + a for n, b, a in zip(shape[1:], self.before, self.after, strict=True))
-        padded = np.zeros((shape[0], height, width))
-        for k, l, rows, columns in self.slices(height, width):  # noqa: E741
-            padded[:, rows, columns] += windows[:, k, l]
-        return padded[:, self.before[0] : height - self.after[0], self.before[1] : width - self.after[1]]
+@singledispatch
+def operator(op: Op, shapes: Shapes) -> Operator:
+    """The operator of a layer whose inputs have ``shapes``; every kind but the refused ones registers its own below."""
+    raise NotImplementedError(op.kind)
 
 
-def conv_operator(layer: Conv) -> Operator:
+@operator.register
+def _(op: Activation, shapes: Shapes) -> Operator:
+    known = function(op)
+    assert known is not None, f"{op.kind} needs an entry in activations"
+    return known.operator
+
+
+@operator.register
+def conv_operator(op: Conv, shapes: Shapes) -> Operator:
     """out[o, y, x] = Σ_{c,k,l} weight[o, c, k, l] · window[c, k, l, y, x] + bias[o], within each group."""
-    groups = layer.groups
-    if layer.padding == "same":
-        before, after = same_padding(layer.kernel, layer.dilation)
-    else:
-        before = after = layer.padding
-    windows = Windows(layer.kernel, layer.stride, layer.dilation, before, after)
+    groups = op.groups
+    windows = Windows(op.kernel, op.stride, op.dilation, *op.pads(), op.padding_mode)
 
     def split(array: Array) -> Array:
         return array.reshape(groups, -1, *array.shape[1:])
@@ -72,11 +63,11 @@ def conv_operator(layer: Conv) -> Operator:
         joined: Array = out.reshape(-1, *out.shape[2:])
         return joined if bias is None else joined + bias[:, None, None]
 
-    def to_image(upstream: Array, local: None, image: Array, weight: Array, *bias: Array) -> Array:  # noqa: ARG001
+    def to_image(upstream: Array, local: None, image: Array, weight: Array, *bias: Array) -> Array:
         back = np.einsum("goyx,gockl->gcklyx", split(upstream), split(weight))
         return windows.put(np.reshape(back, (-1, *back.shape[2:])), image.shape)
 
-    def to_weight(upstream: Array, local: None, image: Array, weight: Array, *bias: Array) -> Array:  # noqa: ARG001
+    def to_weight(upstream: Array, local: None, image: Array, weight: Array, *bias: Array) -> Array:
         back = np.einsum("goyx,gcklyx->gockl", split(upstream), split(windows.take(image)))
         return np.reshape(back, weight.shape)
 
@@ -87,81 +78,129 @@ def conv_operator(layer: Conv) -> Operator:
             "1", lambda out, *inputs: None, lambda upstream, *rest: upstream.sum((1, 2)), "Σ over positions of upstream"
         ),
     )
-    text = "{a} ⋆ {b} + {c}" if layer.bias else "{a} ⋆ {b}"
-    return Operator("conv", text, forward, partials[: 2 + layer.bias])
+    text = "{a} ⋆ {b} + {c}" if op.bias else "{a} ⋆ {b}"
+    return Operator("conv", text, forward, partials[: 2 + op.bias])
 
 
-def pool_operator(layer: Pool) -> Operator:
-    """Maximum or mean of each window; the padding is −∞ or 0. A tie goes to the first, as in torch."""
-    windows = Windows(layer.kernel, layer.stride, (1, 1), layer.padding, layer.padding)
-    count = layer.kernel[0] * layer.kernel[1]
+@operator.register
+def pool_operator(op: Pool, shapes: Shapes) -> Operator:
+    """Maximum or mean of each window; the padding is −∞ or 0. A tie goes to the first, as in torch.
 
-    def flat(image: Array) -> Array:  # (C, kh·kw, out height, out width)
-        taken = windows.take(image, 0.0 if layer.average else -np.inf)
+    With ``ceil_mode`` the last windows may reach beyond the padding; what lies there counts for neither.
+    """
+    _, height, width = shapes[0]
+    beyond = [_beyond(op, axis, n) for axis, n in enumerate((height, width))]
+    after = op.padding[0] + beyond[0], op.padding[1] + beyond[1]
+    windows = Windows(op.kernel, op.stride, (1, 1), op.padding, after)
+    count = prod(op.kernel)
+
+    def flat(image: Array, fill: float) -> Array:  # (C, kh·kw, out height, out width)
+        taken = windows.take(image, fill)
         return taken.reshape(len(taken), count, *taken.shape[3:])
+
+    # 1 inside the image and its padding, 0 beyond: what a mean counts.
+    padded = np.ones((1, height + 2 * op.padding[0], width + 2 * op.padding[1]))
+    counted = Windows(op.kernel, op.stride, (1, 1), (0, 0), (beyond[0], beyond[1])).take(padded)
+    counted = counted.reshape(1, count, *counted.shape[3:])
 
     def share(out: Array, image: Array) -> Array:
         """What each element of a window contributes: 1/n, or 1 for the winner."""
-        if layer.average:
-            return np.full((len(image), count, *out.shape[1:]), 1 / count)
-        return np.where(np.arange(count)[:, None, None] == flat(image).argmax(1)[:, None], 1.0, 0.0)
+        if op.average:
+            return np.repeat(counted / counted.sum(1, keepdims=True), len(image), 0)
+        return np.where(np.arange(count)[:, None, None] == flat(image, -np.inf).argmax(1)[:, None], 1.0, 0.0)
 
     def to_image(upstream: Array, local: Array, image: Array) -> Array:
         back = upstream[:, None] * local
-        return windows.put(back.reshape(len(image), *layer.kernel, *upstream.shape[1:]), image.shape)
+        return windows.put(back.reshape(len(image), *op.kernel, *upstream.shape[1:]), image.shape)
 
-    if layer.average:
+    def mean(image: Array) -> Array:
+        total: Array = flat(image, 0.0).sum(1) / counted.sum(1)
+        return total
+
+    if op.average:
         partial = Partial("1/n", share, to_image, "upstream × 1/n to its window", hidden=True)
-        return Operator("avgpool", "mean of windows of {a}", lambda image: flat(image).mean(1), (partial,))
+        return Operator("avgpool", "mean of windows of {a}", mean, (partial,))
     partial = Partial("({a} = {out})", share, to_image, "upstream to the window's winner", hidden=True)
-    return Operator("pool", "max of windows of {a}", lambda image: flat(image).max(1), (partial,))
+    return Operator("pool", "max of windows of {a}", lambda image: flat(image, -np.inf).max(1), (partial,))
 
 
-GLOBAL_AVERAGE = Operator(
-    "globalavg",
-    "mean of each channel of {a}",
-    lambda a: a.mean((1, 2), keepdims=True),
-    (Partial("1/n", lambda out, a: np.full_like(a, 1 / (a.shape[1] * a.shape[2]))),),
-)
-
-FLATTEN = Operator("flatten", "{a} in one row", lambda a: a.reshape(-1),
-               (Partial("1", lambda out, a: np.ones_like(out), lambda u, local, a: u.reshape(a.shape)),))  # fmt: skip
-
-_LINEAR_PARTIALS = (
-    Partial("{b}ᵀ", lambda out, a, b, *bias: b.T, lambda u, local, *inputs: local @ u, "{local} @ {upstream}"),
-    Partial("{a}", lambda out, a, b, *bias: a, lambda u, local, *inputs: np.outer(u, local), "{upstream} ⊗ {local}"),
-    ONE,
-)
-LINEAR = Operator("linear", "{b} @ {a} + {c}", lambda a, b, c: b @ a + c, _LINEAR_PARTIALS)
-LINEAR_WITHOUT_BIAS = Operator("linear", "{b} @ {a}", lambda a, b: b @ a, _LINEAR_PARTIALS[:2])
-
-MSE = Operator("mse", "mean(({a} − {b})²)", lambda a, b: np.asarray(((a - b) ** 2).mean()),
-           (Partial("2·({a} − {b})/n", lambda out, a, b: 2 * (a - b) / a.size,
-                    terms=lambda out, a, b: 2 * (np.abs(a) + np.abs(b)) / a.size),))  # fmt: skip
-
-MAE = Operator("mae", "mean(|{a} − {b}|)", lambda a, b: np.asarray(np.abs(a - b).mean()),
-           (Partial("sign({a} − {b})/n", lambda out, a, b: np.sign(a - b) / a.size),))  # fmt: skip
+def _beyond(op: Pool, axis: int, size: int) -> int:
+    """How far the last window reaches beyond the padding behind the image."""
+    kernel, stride, padding = op.kernel[axis], op.stride[axis], op.padding[axis]
+    last: int = (window_size(size, kernel, stride, padding, ceil_mode=op.ceil_mode) - 1) * stride + kernel
+    return max(0, last - size - 2 * padding)
 
 
-def _softmax(logits: Array) -> Array:
-    shares: Array = np.exp(logits - logits.max())
-    shares /= shares.sum()
+@operator.register
+def adaptive_operator(op: AdaptiveAvgPool, shapes: Shapes) -> Operator:
+    """The mean of cell i of k, which reaches from ⌊i·n/k⌋ to ⌈(i+1)·n/k⌉, along both axes."""
+    rows, columns = (_cells(n, k) for n, k in zip(shapes[0][1:], op.size, strict=True))
+
+    def to_image(upstream: Array, local: None, image: Array) -> Array:
+        back: Array = rows.T @ upstream @ columns
+        return back
+
+    partial = Partial("1/n", lambda out, a: None, to_image, "upstream × 1/n to its cell", hidden=True)
+    return Operator("adaptiveavgpool", "mean of cells of {a}", lambda a: rows @ a @ columns.T, (partial,))
+
+
+def _cells(size: int, count: int) -> Array:
+    """(count, size): the share of every pixel in every cell."""
+    shares = np.zeros((count, size))
+    for i in range(count):
+        start, stop = i * size // count, -(-(i + 1) * size // count)
+        shares[i, start:stop] = 1 / (stop - start)
     return shares
 
 
-def _one_hot(logits: Array, label: Array) -> Array:
-    return np.where(np.arange(len(logits)) == label, 1.0, 0.0)
+@operator.register
+def _(op: GlobalAvg, shapes: Shapes) -> Operator:
+    return Operator(
+        "globalavg",
+        "mean of each channel of {a}",
+        lambda a: a.mean((1, 2), keepdims=True),
+        (Partial("1/n", lambda out, a: np.full_like(a, 1 / (a.shape[1] * a.shape[2]))),),
+    )
 
 
-CROSS_ENTROPY = Operator(
-    "cross-entropy",
-    "−log softmax({a})[{b}]",
-    lambda a, b: np.asarray(np.log(np.exp(a - a.max()).sum()) + a.max() - a[int(b)]),
-    (
+@operator.register
+def _(op: Flatten, shapes: Shapes) -> Operator:
+    partial = Partial("1", lambda out, a: np.ones_like(out), lambda u, local, a: u.reshape(a.shape))
+    return Operator("flatten", "{a} in one row", lambda a: a.reshape(-1), (partial,))
+
+
+@operator.register
+def _(op: Linear, shapes: Shapes) -> Operator:
+    partials = (
+        Partial("{b}ᵀ", lambda out, a, b, *bias: b.T, lambda u, local, *inputs: local @ u, "{local} @ {upstream}"),
+        Partial("{a}", lambda out, a, b, *bias: a, lambda u, local, *rest: np.outer(u, local), "{upstream} ⊗ {local}"),
+        ONE,
+    )
+    if not op.bias:
+        return Operator("linear", "{b} @ {a}", lambda a, b: b @ a, partials[:2])
+    return Operator("linear", "{b} @ {a} + {c}", lambda a, b, c: b @ a + c, partials)
+
+
+@operator.register
+def _(op: Add, shapes: Shapes) -> Operator:
+    names = ascii_lowercase[: len(shapes)]
+    return Operator(
+        "add", " + ".join(f"{{{name}}}" for name in names), lambda *inputs: sum(inputs), (ONE,) * len(shapes)
+    )
+
+
+@operator.register
+def _(op: Concat, shapes: Shapes) -> Operator:
+    """Every input gets back the channels that it gave."""
+    ends = [0, *accumulate(shape[0] for shape in shapes)]
+    partials = tuple(
         Partial(
-            "softmax({a}) − one-hot({b})",
-            lambda out, a, b: _softmax(a) - _one_hot(a, b),
-            terms=lambda out, a, b: _softmax(a) + _one_hot(a, b),
-        ),
-    ),
-)
+            "1",
+            lambda out, *inputs: None,
+            lambda upstream, local, *inputs, start=start, stop=stop: upstream[start:stop],
+            f"channels {start} to {stop - 1} of upstream",
+        )
+        for start, stop in pairwise(ends)
+    )
+    names = ", ".join(f"{{{name}}}" for name in ascii_lowercase[: len(shapes)])
+    return Operator("concat", f"channels of {names}", lambda *inputs: np.concatenate(inputs), partials)

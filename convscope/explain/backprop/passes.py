@@ -8,7 +8,7 @@ autograd; :mod:`convscope.explain.backprop.autograd` checks the result against i
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from string import Formatter
+from string import Formatter, ascii_lowercase
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from .operators import Operator, Partial
 from .values import Array, Value, freeze, inline, shape_text
 from .walk import Contribution, Gradient, Kind, Local, Node, Walk, WalkStep
 
-ARGUMENTS = ("a", "b", "c")
+ARGUMENTS = ascii_lowercase  # what the texts of operators call their inputs
 
 
 @dataclass(frozen=True)

@@ -9,30 +9,22 @@ from torch import nn
 
 from ...errors import UsageError
 from ...net.build import build
-from ...net.layers import Activation, BatchNorm, Conv, Dropout, Flatten, Layer, Linear, Pool
 from ...net.loss import loss_of
+from ...net.ops import Conv, Flatten, Linear
 from ...net.shapes import Row, table
+from ...net.tree import Net, layers
+from ...net.wiring import IMAGE
 from ...net.zoo import resolve
 from .autograd import Check, finite_differences, judge
 from .expression import read_value
-from .layer_operators import (
-    CROSS_ENTROPY,
-    FLATTEN,
-    GLOBAL_AVERAGE,
-    LINEAR,
-    LINEAR_WITHOUT_BIAS,
-    MAE,
-    MSE,
-    conv_operator,
-    pool_operator,
-)
-from .operators import RELU, SIGMOID, TANH, Operator
+from .layer_operators import REFUSED, operator
+from .loss_operators import CROSS_ENTROPY, MAE, MSE
+from .operators import Operator
 from .passes import Item, Tape, backprop
 from .values import Array
 from .walk import Walk
 
 LOSSES = {"mse": MSE, "mae": MAE, "cross-entropy": CROSS_ENTROPY}
-ACTIVATIONS = {"relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 MAX_ELEMENTS = 5_000  # of the net's parameters and of one layer's output
 
 
@@ -63,13 +55,13 @@ def explain_net(
 
 def small_net(net: str, sample: str, target: str, loss: str = "mse", seed: int = 0) -> SmallNet:
     """Read everything and lay out the tape. Raises UsageError."""
-    layers = resolve(net)
+    written = resolve(net)
     if loss not in LOSSES:
         raise UsageError(f"there is no loss {loss[:40]!r}", f"known: {', '.join(LOSSES)}")
     image = _sample(sample)
     wanted = read_value(_listed(target))
-    classes = _outputs(layers, wanted, loss)
-    rows = table(layers, (image.shape[0], image.shape[1], image.shape[2]), classes)
+    classes = _outputs(written, wanted, loss)
+    rows = table(written, (image.shape[0], image.shape[1], image.shape[2]), classes)
     _small_enough(rows)
     if loss == "cross-entropy":
         if wanted.ndim or not 0 <= wanted < classes or wanted != np.floor(wanted):
@@ -78,45 +70,34 @@ def small_net(net: str, sample: str, target: str, loss: str = "mse", seed: int =
     elif wanted.size != classes or wanted.ndim > 1:
         raise UsageError(f"--target has {wanted.size} numbers, but the net has {classes} outputs",
                          "give one number for each output, such as --target 0,1")  # fmt: skip
-    module = build(layers, (image.shape[0], image.shape[1], image.shape[2]), classes, seed).double()
+    module = build(written, (image.shape[0], image.shape[1], image.shape[2]), classes, seed).double()
     target_ = wanted if loss == "cross-entropy" else wanted.reshape(classes)
     return SmallNet(_tape(net, rows, module, image, target_, loss), module, image, target_, loss)
 
 
 def _tape(source: str, rows: list[Row], module: nn.Sequential, image: Array, target: Array, loss: str) -> Tape:
-    flat = isinstance(rows[0].layer, Flatten) and image.shape[:2] == (1, 1)  # features need no flatten
+    flat = isinstance(rows[0].op, Flatten) and image.shape[:2] == (1, 1)  # features need no flatten
     items = [Item("input", "the sample", "data", value=image.reshape(-1) if flat else image)]
-    last = 0
+    made = {IMAGE: 0, rows[0].name: 0} if flat else {IMAGE: 0}
     for row in rows[1:] if flat else rows:
-        inputs = [last]
+        inputs = [made[name] for name in row.inputs]
         for name, parameter in module.get_submodule(row.name).named_parameters():
             value = parameter.detach().numpy().copy()
             items.append(Item(f"{row.name}.{name}", f"{name} of {row.name}", "parameter", value=value))
             inputs.append(len(items) - 1)
         items.append(Item(row.name, row.text, "operation", tuple(inputs), _operator(row)))
-        last = len(items) - 1
+        made[row.name] = len(items) - 1
+    last = len(items) - 1
     items.append(Item("target", "the target", "data", value=target))
     items.append(Item("loss", loss, "operation", (last, len(items) - 1), LOSSES[loss]))
     return Tape(source, tuple(items))
 
 
 def _operator(row: Row) -> Operator:
-    match row.layer:
-        case Conv() as layer:
-            return conv_operator(layer)
-        case Pool() as layer:
-            return pool_operator(layer)
-        case Linear() as layer:
-            return LINEAR if layer.bias else LINEAR_WITHOUT_BIAS
-        case Activation() as layer:
-            return ACTIVATIONS[layer.kind]
-        case Flatten():
-            return FLATTEN
-        case BatchNorm() | Dropout():
-            why = "mixes the samples of a batch" if isinstance(row.layer, BatchNorm) else "draws zeros at random"
+    for kind, why in REFUSED.items():
+        if isinstance(row.op, kind):
             raise UsageError(f"{row.name} {why}: it cannot be explained on one sample", "leave it out of the net")
-        case _:
-            return GLOBAL_AVERAGE
+    return operator(row.op, row.shapes)
 
 
 def torch_gradients(small: SmallNet) -> dict[int, Array]:
@@ -145,14 +126,15 @@ def _sample(text: str) -> Array:
     return value.reshape(1, *value.shape) if value.ndim == 2 else value.reshape(1, 1, -1)
 
 
-def _outputs(layers: tuple[Layer, ...], target: Array, loss: str) -> int:
+def _outputs(net: Net, target: Array, loss: str) -> int:
     """How many outputs the net has: as its last layer says, otherwise as many as the target."""
-    if isinstance(layers[-1], Linear) and layers[-1].out is not None:
-        return layers[-1].out
+    last = net[-1]
+    if isinstance(last, Linear) and last.out is not None:
+        return last.out
     if loss != "cross-entropy":
         return target.size
-    convs = [layer for layer in layers if isinstance(layer, Conv)]
-    if isinstance(layers[-1], Linear) or not convs:
+    convs = [op for _, op in layers(net) if isinstance(op, Conv)]
+    if isinstance(last, Linear) or not convs:
         raise UsageError("the number of classes is not known", "give the last linear its outputs, such as 'linear 3'")
     return convs[-1].out
 

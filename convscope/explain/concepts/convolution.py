@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from ...net.shapes import same_padding
+from ...net.ops import same_padding
 from ..ledger import Factor, Ledger, Term
 from .shapes import check, make
 from .window import Axis, PaddingMode, Window

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from ...errors import UsageError
-from ...net.shapes import shape_text
+from ...net.ops import shape_text
 
 Shape = tuple[int, ...]
 

@@ -6,7 +6,7 @@ Convolution and pooling share it; rows are one Axis, columns another.
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ...net.shapes import window_formula, window_size
+from ...net.ops import window_formula, window_size
 
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 PADDING_MODES: tuple[PaddingMode, ...] = ("zeros", "reflect", "replicate", "circular")

@@ -23,7 +23,10 @@ PLACE = re.compile(r"\s*([\w.#]+)\[([0-9]{1,9}(?:\s*,\s*[0-9]{1,9})*)\]\s*")
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One call of a layer: its output's ``shape`` without batch axis and the range of its values (None for boxes)."""
+    """One call of a layer: its output's ``shape`` without batch axis and the range of its values (None for boxes).
+
+    ``inputs`` are the names of all that goes in, of which ``source`` is the first.
+    """
 
     name: str
     kind: str
@@ -33,6 +36,7 @@ class LayerRow:
     high: float | None
     zeros: float | None
     has_ledger: bool
+    inputs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -116,12 +120,21 @@ class Explanation:
 
     def _row(self, name: str) -> LayerRow:
         call = self.trace.calls[name]
-        known = name in layers.explained(self.trace)
         y = call.output
-        if y is None or not y.size:
-            return LayerRow(name, call.kind, call.source, () if y is None else y.shape, None, None, None, known)
-        zeros = float((y == 0).mean())
-        return LayerRow(name, call.kind, call.source, y.shape, float(y.min()), float(y.max()), zeros, known)
+        low, high, zeros = (None, None, None)
+        if y is not None and y.size:
+            low, high, zeros = float(y.min()), float(y.max()), float((y == 0).mean())
+        return LayerRow(
+            name=name,
+            kind=call.kind,
+            source=call.source,
+            shape=() if y is None else y.shape,
+            low=low,
+            high=high,
+            zeros=zeros,
+            has_ledger=name in layers.explained(self.trace),
+            inputs=call.inputs,
+        )
 
 
 def explain(model: Any, image: Any, classes: tuple[str, ...] | None = None) -> Explanation:

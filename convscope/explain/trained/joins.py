@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from ...net.joins import Add, Concat
 from ..ledger import Factor, Ledger, Term
-from .operations import Add, Cat
 from .trace import Array, Call
 
 Index = tuple[int, ...]
@@ -17,16 +17,16 @@ def joins(call: Call) -> bool:
     if call.output is None:
         return False
     if isinstance(call.module, Add):
-        count = 2 if call.module.constant is None else 1
-        return len(shapes) == count and set(shapes) == {call.output.shape}
-    if isinstance(call.module, Cat):
+        enough = len(shapes) >= 2 if call.module.constant is None else len(shapes) == 1
+        return enough and set(shapes) == {call.output.shape}
+    if isinstance(call.module, Concat):
         axis = _axis(call.module, call.output)
         return axis >= 0 and sum(shape[axis] for shape in shapes) == call.output.shape[axis]
     return False
 
 
 def add(call: Call, x: Array, y: Array, index: Index) -> Ledger:  # noqa: ARG001 - every maker of ledgers takes x
-    """out[i] = a[i] + b[i]."""
+    """out[i] = a[i] + b[i] + …."""
     terms = [Term(n, Factor(o.source, index, float(o.values[index]))) for n, o in enumerate(call.operands)]
     assert isinstance(call.module, Add)
     if call.module.constant is not None:
@@ -36,7 +36,7 @@ def add(call: Call, x: Array, y: Array, index: Index) -> Ledger:  # noqa: ARG001
 
 def cat(call: Call, x: Array, y: Array, index: Index) -> Ledger:  # noqa: ARG001
     """The same value, in the tensor that lies there."""
-    assert isinstance(call.module, Cat)
+    assert isinstance(call.module, Concat)
     axis = _axis(call.module, y)
     starts = np.cumsum([0, *(o.values.shape[axis] for o in call.operands)]).tolist()
     n, first = next((n, a) for n, (a, b) in enumerate(pairwise(starts)) if a <= index[axis] < b)
@@ -45,6 +45,6 @@ def cat(call: Call, x: Array, y: Array, index: Index) -> Ledger:  # noqa: ARG001
     return Ledger(call.name, index, (term,), float(y[index]), operation="identity")
 
 
-def _axis(module: Cat, output: Array) -> int:
+def _axis(module: Concat, output: Array) -> int:
     """``module.dim`` without the batch axis; −1 is the batch axis itself."""
     return module.dim - 1 if module.dim >= 0 else module.dim + output.ndim

@@ -8,15 +8,16 @@ import numpy as np
 from torch import nn
 
 from ...errors import UsageError, near
+from ...net.joins import Add
+from ...net.wiring import IMAGE
+from ..backprop.activations import function
 from ..concepts.convolution import Convolution, Gradients, Names, Settings
 from ..concepts.pooling import Pooling, PoolSettings
 from ..ledger import Factor, Ledger, Term
 from .joins import add, cat, joins
-from .operations import Add
-from .trace import IMAGE, Array, Call, Trace
+from .trace import Array, Call, Trace
 
 Index = tuple[int, ...]
-FUNCTIONS = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid"}
 UNCHANGED = (nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout2d)  # in evaluation mode
 
 
@@ -153,7 +154,7 @@ def _maker(call: Call) -> _Maker | None:
         return lambda call, x, y, i: pooling(call).ledger(i[0], i[1], i[2])
     if isinstance(m, nn.Linear) and x.ndim == 1:
         return _linear
-    if type(m) in FUNCTIONS:
+    if type(m) in function.registry:
         return _function
     if isinstance(m, UNCHANGED) and x.size == y.size:
         return _unchanged
@@ -161,8 +162,8 @@ def _maker(call: Call) -> _Maker | None:
         return _batchnorm
     if joins(call):
         return add if isinstance(m, Add) else cat
-    if isinstance(m, nn.AdaptiveAvgPool2d) and y.shape[1:] == (1, 1):
-        return _global_average
+    if isinstance(m, nn.AdaptiveAvgPool2d) and x.ndim == 3:
+        return _adaptive_average
     return None
 
 
@@ -180,7 +181,9 @@ def _linear(call: Call, x: Array, y: Array, index: Index) -> Ledger:
 
 def _function(call: Call, x: Array, y: Array, index: Index) -> Ledger:
     term = Term(0, Factor(call.reads, index, float(x[index])))
-    return Ledger(call.name, index, (term,), float(y[index]), operation=FUNCTIONS[type(call.module)])
+    known = function(call.module)
+    assert known is not None
+    return Ledger(call.name, index, (term,), float(y[index]), operation=known.text, function=known)
 
 
 def _unchanged(call: Call, x: Array, y: Array, index: Index) -> Ledger:
@@ -207,11 +210,13 @@ def _batchnorm(call: Call, x: Array, y: Array, index: Index) -> Ledger:
     return Ledger(call.name, index, terms, float(y[index]), bias)
 
 
-def _global_average(call: Call, x: Array, y: Array, index: Index) -> Ledger:
-    n = prod(x.shape[1:])
+def _adaptive_average(call: Call, x: Array, y: Array, index: Index) -> Ledger:
+    """The mean of cell i of k: from ⌊i·n/k⌋ to ⌈(i+1)·n/k⌉ of n rows, and of columns likewise."""
+    c, *place = index
+    spans = [range(i * n // k, -(-(i + 1) * n // k)) for i, n, k in zip(place, x.shape[1:], y.shape[1:], strict=True)]
+    n = prod(map(len, spans))
     share = Factor(f"1/{n}", (), 1 / n)
-    c = index[0]
-    cells = product(*map(range, x.shape[1:]))
+    cells = product(*spans)
     terms = tuple(Term(c, Factor(call.reads, (c, *cell), float(x[(c, *cell)])), share) for cell in cells)
     return Ledger(call.name, index, terms, float(y[index]))
 

@@ -5,23 +5,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ...net.joins import Add, Concat
+from ..backprop.activations import FUNCTIONAL
+
 RESHAPES = {"view", "reshape", "flatten", "squeeze", "unsqueeze"}  # the values keep their order
-
-
-class Add(nn.Module):
-    """a + b of two tensors, or of one and ``constant``: a skip connection."""
-
-    def __init__(self, constant: float | None = None) -> None:
-        super().__init__()
-        self.constant = constant
-
-
-class Cat(nn.Module):
-    """Tensors behind each other along ``dim``, counted with the batch axis."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.dim = dim
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
@@ -44,8 +31,9 @@ def scores(output: Any, images: int = 1) -> Tensor | None:
 
 def functional(kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Module | None:
     """The module that does what the operation ``kind`` does, where one is known."""
-    if kind in ("relu", "tanh", "sigmoid"):
-        return nn.ReLU() if kind == "relu" else nn.Tanh() if kind == "tanh" else nn.Sigmoid()
+    if kind in FUNCTIONAL:
+        module, names = FUNCTIONAL[kind]
+        return module(**_named(args, kwargs, names))
     if kind in RESHAPES:
         return nn.Flatten()
     match kind:
@@ -63,7 +51,7 @@ def functional(kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.M
             numbers = [a for a in args if isinstance(a, int | float)]
             return Add(float(numbers[0]) if numbers else None)
         case "cat":
-            return Cat(int(_named(args, kwargs, "dim").get("dim", 0)))
+            return Concat(int(_named(args, kwargs, "dim").get("dim", 0)))
     return None
 
 

@@ -1,8 +1,8 @@
 """The receptive field: which pixels of the image can change an element of some layer.
 
 Found with autograd, so strides, padding and dilation are right whatever the net: every weight is replaced by a
-positive one, max pooling by the mean, the image by positive numbers. Then nothing is zero by chance, and a pixel has
-a gradient exactly where there is a path from it to the element.
+positive one, max pooling and sums of branches by the mean, the image by positive numbers. Then nothing is zero by
+chance, and a pixel has a gradient exactly where there is a path from it to the element.
 """
 
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ def _neutral(name: str, buffer: Tensor) -> Tensor:
 def _mean_for_max(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
     """Instead of max pooling, the mean of the same cells (a convolution: average pooling has no dilation)."""
     if getattr(func, "__name__", "") != "max_pool2d":
-        return None
+        return _mean_for_sum(func, args)
     names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
     chosen: dict[str, Any] = {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False}
     chosen |= dict(zip(names, args[1:], strict=False)) | {name: kwargs[name] for name in names if name in kwargs}
@@ -90,6 +90,17 @@ def _mean_for_max(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> T
     weight = torch.full((x.shape[1], 1, *kernel), 1 / (kernel[0] * kernel[1]), dtype=x.dtype)
     mean = functional.conv2d(padded, weight, stride=stride, dilation=dilation, groups=x.shape[1])
     return mean[:, :, : shape[2], : shape[3]]
+
+
+def _mean_for_sum(func: Any, args: tuple[Any, ...]) -> Tensor | None:
+    """Instead of the sum of two branches their mean: a long row of sums would grow to where activations are flat."""
+    kind = getattr(func, "__name__", "").strip("_")
+    tensors = len(args) == 2 and all(isinstance(a, Tensor) for a in args)
+    if not tensors or kind not in ("add", "iadd") or args[0].shape != args[1].shape:
+        return None
+    first: Tensor = args[0]
+    in_place = kind == "iadd" or func.__name__ == "add_"
+    return first.add_(args[1]).div_(2) if in_place else (first + args[1]) / 2
 
 
 def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ...errors import UsageError
+from ...net.wiring import IMAGE
 from .operations import scores
-from .trace import IMAGE, Array, Trace, evaluation, trace
+from .trace import Array, Trace, evaluation, trace
 
 Map = NDArray[np.float64]
 BATCH = 256

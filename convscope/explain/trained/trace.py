@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ...errors import UsageError
+from ...net.joins import Add, Concat
+from ...net.wiring import IMAGE
 from ..concepts.shapes import fits, refusal
-from .operations import Add, Cat, functional, scores, tensors
+from .operations import functional, scores, tensors
 
 Array = NDArray[np.float32]
-IMAGE = "image"
 SAME = {"contiguous", "clone", "detach", "to", "float", "requires_grad_"}  # operations whose result has the same values
 READS = ("__get__", "__set__")  # of a tensor's attributes: nothing is computed
 
@@ -40,7 +41,7 @@ class Call:
 
     ``input`` is the first tensor that goes in, ``output`` the first that comes out, None where there is none; arrays
     have no batch axis. ``source`` names the call that made ``input`` ("image" for the net's own input, None where it
-    is unknown). Where several ways meet (``a + b``, ``torch.cat``), ``operands`` are all that goes in.
+    is unknown). Where branches meet (``a + b``, ``torch.cat``, a join of a net), ``operands`` are all that goes in.
     """
 
     name: str
@@ -51,6 +52,13 @@ class Call:
     module: nn.Module | None
     parameters: str = ""
     operands: tuple[Operand, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the calls that made what goes in; ``image`` is the net's own input."""
+        if self.operands:
+            return tuple(operand.source for operand in self.operands)
+        return () if self.source is None else (self.source,)
 
     @property
     def reads(self) -> str:
@@ -99,7 +107,7 @@ class Recorder(TorchFunctionMode):
         self.values: dict[str, Array] = {IMAGE: array(image)}
         self.names: set[str] = {IMAGE}
         self.inside = 0
-        self.inputs: list[tuple[str | None, Array | None]] = []
+        self.inputs: list[tuple[str | None, Array | None, tuple[Operand, ...]]] = []
 
     def __enter__(self) -> "Recorder":
         leaves = [(name, m) for name, m in self.net.named_modules() if next(m.children(), None) is None]
@@ -121,7 +129,7 @@ class Recorder(TorchFunctionMode):
         source, copy = self._take((args, kwargs))
         kind = name.strip("_")
         module = functional(kind, args, kwargs)
-        operands = self._operands(args, kind) if isinstance(module, Add | Cat) else ()
+        operands = self._operands(args, kind) if isinstance(module, Add | Concat) else ()
         replaced = self.replace(func, args, kwargs)
         output = func(*args, **kwargs) if replaced is None else replaced
         if copy is None or not isinstance(output, Tensor) or name in READS:
@@ -136,16 +144,17 @@ class Recorder(TorchFunctionMode):
         return output
 
     def _watch(self, name: str, leaf: nn.Module) -> list[Any]:
-        def before(_: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        def before(module: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> None:
             self.inside += 1
-            self.inputs.append(self._take((inputs, keywords)))
+            operands = self._operands(inputs, name) if isinstance(module, Add | Concat) else ()
+            self.inputs.append((*self._take((inputs, keywords)), operands))
 
         def after(module: nn.Module, _: Any, output: Any) -> None:
-            source, copy = self.inputs.pop()
+            source, copy, operands = self.inputs.pop()
             label = (name or type(module).__name__.lower()) + (f"#{times[0] + 1}" if times[0] else "")
             times[0] += 1
             self.names.add(label)
-            self._done(Call(label, type(module).__name__, source, copy, None, module, name), output)
+            self._done(Call(label, type(module).__name__, source, copy, None, module, name, operands), output)
             self.inside -= 1
 
         times = [0]

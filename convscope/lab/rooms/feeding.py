@@ -10,9 +10,9 @@ from torch import nn
 from ...errors import UsageError
 from ...explain.concepts.shapes import Diagnosis, LayerError, check, fits, make
 from ...net.build import build
-from ...net.layers import Conv, Flatten, GlobalAvg, Layer, Pool
-from ...net.shapes import Shape, ShapeError
-from ...net.spec import text
+from ...net.ops import Flatten, GlobalAvg, Join, Op, Shape, Shapes
+from ...net.shapes import ShapeError
+from ...net.tree import Net, layers, text
 
 Image = tuple[int, int, int]
 MAX_ELEMENTS = 2**31
@@ -53,63 +53,54 @@ def parse_shape(feed: str) -> Shape:
     return tuple(map(int, parts))
 
 
-def feed(layers: tuple[Layer, ...], image: Image, classes: int, words: str) -> Fed:
+def feed(net: Net, image: Image, classes: int, words: str) -> Fed:
     """Feed a tensor of the shape ``words`` to the net made for ``image``. Raises UsageError and ShapeError."""
     shape = parse_shape(words)
-    fit = fits(_net(layers, image, classes), shape)
+    fit = fits(_module(net, image, classes), shape)
     outputs = {layer.name: layer.output for layer in fit.layers}
-    changes = [] if fit.diagnosis is None else _changes(layers, image, classes, shape)
+    changes = [] if fit.diagnosis is None else _changes(net, image, classes, shape)
     return Fed(shape, outputs, fit.name, fit.diagnosis, changes)
 
 
-def refused(layer: Layer, shape: Shape) -> str:
+def refused(op: Op, shapes: Shapes) -> str:
     """PyTorch's words for a layer of the shape table that does not fit (C, H, W); empty where PyTorch has none."""
+    if isinstance(op, Join):
+        return ""
     try:
-        if isinstance(layer, Conv):
-            module = make(lambda: _conv(layer, shape[0]), shape)
-        elif isinstance(layer, Pool):
-            kind = nn.AvgPool2d if layer.average else nn.MaxPool2d
-            module = kind(layer.kernel, layer.stride, layer.padding)
-        else:
-            return ""
-        check(module, (1, *shape))
+        check(make(lambda: op.module(shapes), shapes[0]), (1, *shapes[0]))
     except LayerError as error:
         return error.diagnosis.message
     return ""
 
 
-def _conv(layer: Conv, channels: int) -> nn.Module:
-    return nn.Conv2d(channels, layer.out, layer.kernel, layer.stride, layer.padding, layer.dilation, layer.groups)
-
-
-def _net(layers: tuple[Layer, ...], image: Image, classes: int) -> nn.Module:
+def _module(net: Net, image: Image, classes: int) -> nn.Module:
     with torch.device("meta"):
-        return build(layers, image, classes)
+        return build(net, image, classes)
 
 
-def _changes(layers: tuple[Layer, ...], image: Image, classes: int, shape: Shape) -> list[Change]:
+def _changes(net: Net, image: Image, classes: int, shape: Shape) -> list[Change]:
     """The tensor put right, the net made for it, or a net that takes any size: those that work."""
-    tried: list[tuple[str, tuple[Layer, ...], Image, Shape]] = []
+    tried: list[tuple[str, Net, Image, Shape]] = []
     if len(shape) == 4:
         n, a, b, c = shape
-        tried.append(("x.permute(0, 3, 1, 2)", layers, image, (n, c, a, b)))
+        tried.append(("x.permute(0, 3, 1, 2)", net, image, (n, c, a, b)))
     if len(shape) == 3:
-        tried.append(("x.unsqueeze(0)", layers, image, (1, *shape)))
-        tried.append(("x.unsqueeze(1)", layers, image, (shape[0], 1, *shape[1:])))
+        tried.append(("x.unsqueeze(0)", net, image, (1, *shape)))
+        tried.append(("x.unsqueeze(1)", net, image, (shape[0], 1, *shape[1:])))
     if len(shape) == 2:
-        tried.append(("x[None, None]", layers, image, (1, 1, *shape)))
+        tried.append(("x[None, None]", net, image, (1, 1, *shape)))
     if len(shape) == 4:
         what = f"nn.Conv2d({shape[1]}, …)" if shape[1] != image[0] else "nn.Linear(in_features=…)"
-        tried.append((what, layers, (shape[1], shape[2], shape[3]), shape))
-    flat = next((i for i, layer in enumerate(layers) if isinstance(layer, Flatten)), None)
-    if flat is not None and not any(isinstance(layer, GlobalAvg) for layer in layers):
-        tried.append(("nn.AdaptiveAvgPool2d(1)", (*layers[:flat], GlobalAvg(), *layers[flat:]), image, shape))
+        tried.append((what, net, (shape[1], shape[2], shape[3]), shape))
+    flat = next((i for i, item in enumerate(net) if isinstance(item, Flatten)), None)
+    if flat is not None and not any(isinstance(op, GlobalAvg) for _, op in layers(net)):
+        tried.append(("nn.AdaptiveAvgPool2d(1)", (*net[:flat], GlobalAvg(), *net[flat:]), image, shape))
     found: dict[tuple[str, Image, Shape], Change] = {}
-    for what, net, size, tensor in tried:
+    for what, other, size, tensor in tried:
         try:
-            if fits(_net(net, size, classes), tensor).diagnosis is None:
-                key = (text(net), size, tensor)
-                found.setdefault(key, Change(what, text(net), size, ", ".join(map(str, tensor))))
+            if fits(_module(other, size, classes), tensor).diagnosis is None:
+                key = (text(other), size, tensor)
+                found.setdefault(key, Change(what, text(other), size, ", ".join(map(str, tensor))))
         except ShapeError:
             continue
     return list(found.values())

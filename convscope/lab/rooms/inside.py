@@ -18,8 +18,9 @@ from ...explain.trained import layers
 from ...explain.trained.drawing import Pixels, Prepared, Steps, prepare, rasterise
 from ...explain.trained.receptive import receptive_field
 from ...explain.trained.saliency import saliency
-from ...explain.trained.trace import IMAGE, Trace, trace
+from ...explain.trained.trace import Trace, trace
 from ...net.model import Model
+from ...net.wiring import IMAGE
 from ...storage.strict_json import plain
 from ..binary import floats
 from ..programs.inside_script import script

@@ -9,8 +9,10 @@ from starlette.responses import Response
 
 from ...net.listing import listing
 from ...net.mend import Mend, mends
-from ...net.shapes import Row, Shape, ShapeError, table
-from ...net.spec import layer_text, text
+from ...net.ops import Join, Shape
+from ...net.shapes import Row, ShapeError, table
+from ...net.tree import pieces, text
+from ...net.wiring import Inputs, brackets
 from ...net.zoo import ZOO, resolve
 from ..reply import Reply
 from .feeding import Fed, feed, refused
@@ -31,20 +33,30 @@ class Question(BaseModel):
 
 @dataclass(frozen=True)
 class Line:
-    """One layer that fits."""
+    """One layer that fits. ``block`` is its place among the blocks of the net; None where the net put it in itself.
+
+    ``marks`` draws where branches begin and end: one letter a branch, as :func:`convscope.net.wiring.brackets` has it.
+    """
 
     name: str
     text: str
+    inputs: Inputs
     input: Shape
     output: Shape
     formula: str
     parameters: int
     multiply_adds: int
+    block: int | None
+    marks: str
+    note: str
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The layer that does not fit, why, PyTorch's words for it (empty where it would not object), and what to do."""
+    """The layer that does not fit, why, PyTorch's words for it (empty where it would not object), and what to do.
+
+    ``index`` is its place among the blocks of the net.
+    """
 
     index: int
     name: str
@@ -57,7 +69,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Chain:
-    """All lines, or those before the failure. ``layers`` are the blocks of the net, failing ones included."""
+    """All lines, or those before the failure. ``layers`` are the blocks of the net: layers and brackets as written."""
 
     net: str
     layers: list[str]
@@ -71,43 +83,68 @@ class Chain:
 
 def chain(question: Question) -> Chain:
     """The answer. Raises UsageError for a net that cannot be read; a net that does not fit is an answer too."""
-    layers = resolve(question.net)
+    net = resolve(question.net)
+    written = list(pieces(net))
+    blocks = {path: index for index, (path, _) in enumerate(written)}  # of a bracket the closing one
     failure = None
     try:
-        rows = table(layers, question.image, question.classes)
+        rows = table(net, question.image, question.classes)
     except ShapeError as error:
         rows = error.rows
-        layer, shape = layers[len(rows)], rows[-1].output if rows else question.image
-        words = refused(layer, shape)
-        failure = Failure(len(rows), error.layer, layer_text(layer), error.problem, words, error.mend,
-                          mends(layers, question.image, question.classes))  # fmt: skip
+        words = "" if error.op is None else refused(error.op, error.shapes)
+        failure = Failure(blocks[error.path], error.layer, error.text, error.problem, words, error.mend,
+                          mends(net, question.image, question.classes))  # fmt: skip
     fed = None
     if question.feed.strip() and failure is None:
-        fed = feed(layers, question.image, question.classes, question.feed)
-    lines = [Line(r.name, r.text, r.input, r.output, r.formula, r.parameters, r.multiply_adds) for r in rows]
-    net = text(layers)
-    return Chain(net, net.split(" | "), lines, failure, fed, sum(r.parameters for r in rows),
+        fed = feed(net, question.image, question.classes, question.feed)
+    marks = brackets([row.name for row in rows], [row.inputs for row in rows])
+    lines = [_line(row, None if row.note else blocks[row.path], mark)
+             for row, mark in zip(rows, marks[1:], strict=True)]  # fmt: skip
+    return Chain(text(net), [piece for _, piece in written], lines, failure, fed, sum(r.parameters for r in rows),
                  sum(r.multiply_adds for r in rows), script(rows, question.image))  # fmt: skip
+
+
+def _line(row: Row, block: int | None, marks: str) -> Line:
+    return Line(
+        name=row.name,
+        text=row.text,
+        inputs=row.inputs,
+        input=row.input,
+        output=row.output,
+        formula=row.formula,
+        parameters=row.parameters,
+        multiply_adds=row.multiply_adds,
+        block=block,
+        marks=marks,
+        note=row.note,
+    )
 
 
 def script(rows: list[Row], image: tuple[int, int, int]) -> str:
     """A program that builds the layers of ``rows`` and asserts the shapes shown."""
-    shapes = ", ".join(f'"{row.name}": {row.output}' for row in rows)
-    indented = listing(rows).replace("\n", "\n    ")
+    shapes = ", ".join(f'"{row.name}": {row.output}' for row in rows if not isinstance(row.op, Join))
+    indented = listing(rows).replace("\n", "\n    ").replace("\n    \n", "\n\n")
     counts = sum(row.parameters for row in rows)
     return f"""from collections import OrderedDict
 
 import torch
 from torch import nn
 
+shapes = {{{shapes}}}
+
+
+def check(name):
+    def hook(layer, inputs, output):
+        assert tuple(output.shape[1:]) == shapes[name], (name, output.shape)
+    return hook
+
+
 with torch.device("meta"):  # shapes without numbers
     {indented}
-    x = torch.empty(1, {", ".join(map(str, image))})
+    for name, layer in net.eval().named_children():
+        layer.register_forward_hook(check(name))
+    net(torch.empty(1, {", ".join(map(str, image))}))
 
-shapes = {{{shapes}}}
-for name, layer in net.eval().named_children():
-    x = layer(x)
-    assert tuple(x.shape[1:]) == shapes[name], (name, x.shape)
 assert sum(p.numel() for p in net.parameters()) == {counts}
 print("all {len(rows)} shapes and {counts:,} parameters are as shown")
 """

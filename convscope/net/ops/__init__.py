@@ -1,0 +1,63 @@
+"""The kinds of layers, one file each. Nothing here imports torch before a module is made."""
+
+from ..words import Pair
+from .activation import ACTIVATIONS, Activation, Relu, Sigmoid, Tanh
+from .base import Call, Op, Problem, Shape, Shapes, shape_text
+from .conv import Conv, Depthwise, Projection
+from .dropout import Dropout
+from .flatten import Flatten
+from .join import JOINS, Add, Concat, Join
+from .linear import Linear
+from .norm import BatchNorm
+from .pool import AdaptiveAvgPool, AvgPool, GlobalAvg, Pool
+from .window import same_padding, window_formula, window_size
+
+KINDS: tuple[type[Op], ...] = (
+    Conv,
+    Depthwise,
+    Pool,
+    AvgPool,
+    AdaptiveAvgPool,
+    GlobalAvg,
+    *ACTIVATIONS,
+    BatchNorm,
+    Dropout,
+    Flatten,
+    Linear,
+)
+WORDS: dict[str, type[Op]] = {op.kind: op for op in KINDS}  # the words that begin a layer
+
+__all__ = [
+    "ACTIVATIONS",
+    "JOINS",
+    "KINDS",
+    "WORDS",
+    "Activation",
+    "AdaptiveAvgPool",
+    "Add",
+    "AvgPool",
+    "BatchNorm",
+    "Call",
+    "Concat",
+    "Conv",
+    "Depthwise",
+    "Dropout",
+    "Flatten",
+    "GlobalAvg",
+    "Join",
+    "Linear",
+    "Op",
+    "Pair",
+    "Pool",
+    "Problem",
+    "Projection",
+    "Relu",
+    "Shape",
+    "Shapes",
+    "Sigmoid",
+    "Tanh",
+    "same_padding",
+    "shape_text",
+    "window_formula",
+    "window_size",
+]

@@ -1,0 +1,27 @@
+"""Dropout (Srivastava et al. 2014): zeros drawn at random while training."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from ..words import Words, decimal_text
+from .base import Call, Op, Shapes
+
+
+@dataclass(frozen=True)
+class Dropout(Op):
+    """Sets elements to zero with probability ``p`` while training."""
+
+    p: float
+    kind = "dropout"
+    usage = "dropout P"
+    torch_name: ClassVar[str] = "Dropout"
+
+    @classmethod
+    def read(cls, words: Words) -> Self:
+        return cls(words.probability("a probability, such as 0.5"))
+
+    def text(self) -> str:
+        return f"{self.kind} {decimal_text(self.p)}"
+
+    def call(self, shapes: Shapes) -> Call:
+        return Call(self.torch_name, (self.p,))
