@@ -18,6 +18,7 @@ def own_cache(tmp_path_factory):
     """Compiled programs and decoded images are kept for this session alone: the user's cache stays as it is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONVSCOPE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))  # the key that programs are signed with
         yield
 
 

@@ -36,6 +36,19 @@ def cache_dir() -> Path:
     return place if place.is_absolute() else _temporary()
 
 
+def state_dir() -> Path:
+    """The user's folder for what is neither document nor cache (``~/.local/state/convscope`` on Linux). Where there is
+    no home, a private temporary folder.
+    """
+    import platformdirs
+
+    try:
+        place = Path(platformdirs.user_state_dir("convscope", appauthor=False))
+    except RuntimeError:
+        return _temporary()
+    return place if place.is_absolute() else _temporary()
+
+
 def search_dirs(data_dir: Path | None) -> list[Path]:
     """The folders in which data are looked for, first things first: ``--data-dir``, then ``$CONVSCOPE_DATA``."""
     chosen = os.environ.get("CONVSCOPE_DATA")

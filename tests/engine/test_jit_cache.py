@@ -1,7 +1,9 @@
 """Compiled programs on disk: reused, private, never trusted when damaged."""
 
+import hashlib
 import os
 import stat
+from pathlib import Path
 
 import llvmlite.binding as llvm
 import pytest
@@ -16,6 +18,15 @@ from convscope.engine.jit.program import Program
 from convscope.engine.jit.stages import stages
 from convscope.net.build import build
 from convscope.net.zoo import resolve
+from convscope.storage.places import _temporary
+
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+
+
+def only(folder):
+    """The one entry in ``folder``."""
+    (path,) = folder.iterdir()
+    return path
 
 
 def test_entries_come_back_whole(tmp_path):
@@ -24,7 +35,7 @@ def test_entries_come_back_whole(tmp_path):
     cache.save("key", b"code")
     assert cache.load("key") == b"code"
     assert cache.load("other") is None
-    assert [p.suffix for p in cache.folder.iterdir()] == [".bin"]
+    assert only(cache.folder).suffix == ".bin"
 
 
 @pytest.mark.parametrize("damage", [
@@ -33,11 +44,12 @@ def test_entries_come_back_whole(tmp_path):
     lambda data: b"",
     lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:],
     lambda data: bytes([data[0] ^ 1]) + data[1:],
+    lambda data: hashlib.sha256(b"key\0code").digest() + b"code",  # what anybody can compute is no signature
 ])  # fmt: skip
-def test_a_damaged_entry_is_removed_and_built_anew(tmp_path, damage):
+def test_a_damaged_entry_is_removed_and_built_again(tmp_path, damage):
     cache = ObjectCache(tmp_path)
     cache.save("key", b"some machine code")
-    path = cache.path("key")
+    path = only(tmp_path)
     path.write_bytes(damage(path.read_bytes()))
     assert cache.load("key") is None
     assert not path.exists()
@@ -46,19 +58,99 @@ def test_a_damaged_entry_is_removed_and_built_anew(tmp_path, damage):
 def test_an_entry_under_a_foreign_name_is_not_used(tmp_path):
     cache = ObjectCache(tmp_path)
     cache.save("key", b"code")
-    cache.path("key").rename(cache.path("other"))
+    first = only(tmp_path)
+    cache.save("other", b"code")
+    (second,) = set(tmp_path.iterdir()) - {first}
+    first.replace(second)
     assert cache.load("other") is None
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
-def test_the_folder_is_the_users_alone(tmp_path):
+@posix
+def test_folder_and_files_are_the_users_alone(tmp_path):
     cache = ObjectCache(tmp_path / "programs")
     cache.save("key", b"code")
     assert stat.S_IMODE(cache.folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE(cache.path("key").stat().st_mode) == 0o600
+    assert stat.S_IMODE(only(cache.folder).stat().st_mode) == 0o600
+    only(cache.folder).chmod(0o620)  # others can have written it
+    assert cache.load("key") is None
+
+
+@posix
+def test_a_folder_that_is_open_to_others_is_neither_trusted_nor_changed(tmp_path):
+    cache = ObjectCache(tmp_path / "programs")
+    cache.save("key", b"code")
     cache.folder.chmod(0o777)
-    assert cache.load("key") == b"code"  # ours: closed again
-    assert stat.S_IMODE(cache.folder.stat().st_mode) == 0o700
+    assert cache.load("key") is None
+    cache.save("more", b"code")
+    assert len(list(cache.folder.iterdir())) == 1
+    assert stat.S_IMODE(cache.folder.stat().st_mode) == 0o777
+    cache.folder.chmod(0o700)
+    assert cache.load("key") == b"code"  # the signature says that it is what we wrote
+
+
+@posix
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_somebody_else_is_not_loaded(tmp_path):
+    cache = ObjectCache(tmp_path)
+    cache.save("key", b"code")
+    os.chown(only(tmp_path), 65534, 65534)
+    assert cache.load("key") is None
+
+
+@posix
+def test_a_link_in_the_place_of_folder_or_entry_is_not_followed(tmp_path):
+    real, base = ObjectCache(tmp_path / "real"), tmp_path / "base"
+    real.save("key", b"code")
+    real.folder.chmod(0o755)
+    base.symlink_to(real.folder)
+    linked = ObjectCache(base)
+    assert linked.load("key") is None
+    linked.save("more", b"code")
+    assert stat.S_IMODE(real.folder.stat().st_mode) == 0o755
+    assert len(list(real.folder.iterdir())) == 1
+    kept = only(real.folder).rename(tmp_path / "kept")
+    (real.folder / f"{hashlib.sha256(b'key').hexdigest()}.bin").symlink_to(kept)
+    assert real.load("key") is None
+    assert kept.exists()
+
+
+@posix
+@pytest.mark.parametrize("make", [
+    os.mkfifo,
+    lambda path: Path(path).symlink_to("/dev/zero"),
+    lambda path: Path(path).mkdir(),
+    lambda path: Path(path).symlink_to(path),
+    lambda path: os.truncate(os.open(path, os.O_WRONLY | os.O_CREAT), 2**40),
+], ids=["pipe", "endless", "folder", "loop", "huge"])  # fmt: skip
+def test_what_stands_in_the_place_of_an_entry_or_of_the_key_ends_as_none(tmp_path, monkeypatch, make):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    cache = ObjectCache(tmp_path / "programs")
+    cache.save("key", b"code")
+    only(cache.folder).unlink()
+    make(cache.folder / f"{hashlib.sha256(b'key').hexdigest()}.bin")
+    assert cache.load("key") is None
+    key = only(tmp_path / "state" / "convscope")
+    key.unlink()
+    make(key)
+    again = ObjectCache(tmp_path / "programs")
+    again.save("other", b"code")
+    assert again.load("other") == (None if key.is_dir() else b"code")
+
+
+@posix
+def test_a_key_that_others_may_know_is_made_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    cache = ObjectCache(tmp_path / "programs")
+    cache.save("key", b"code")
+    key = only(tmp_path / "state" / "convscope")
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    known = key.read_bytes()
+    key.chmod(0o644)
+    assert ObjectCache(tmp_path / "programs").load("key") is None
+    assert key.read_bytes() != known
+    key.write_bytes(b"short")
+    ObjectCache(tmp_path / "programs").save("key", b"code")
+    assert len(key.read_bytes()) == 32
 
 
 def test_a_folder_that_cannot_be_made_costs_only_time(tmp_path):
@@ -69,12 +161,29 @@ def test_a_folder_that_cannot_be_made_costs_only_time(tmp_path):
     assert cache.load("key") is None
 
 
+@posix
+def test_without_a_home_programs_are_kept_in_a_private_temporary_folder(monkeypatch, tmp_path):
+    for name in ("CONVSCOPE_CACHE", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # so it is without HOME and passwd entry
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    _temporary.cache_clear()
+    try:
+        ObjectCache().save("key", b"code")
+        assert ObjectCache().load("key") == b"code"
+        assert stat.S_IMODE(only(tmp_path).stat().st_mode) == 0o700
+        only(tmp_path).chmod(0o777)
+        assert ObjectCache().load("key") is None
+    finally:
+        _temporary.cache_clear()
+
+
 def test_the_oldest_entries_go(tmp_path, monkeypatch):
     monkeypatch.setattr("convscope.engine.jit.cache.MOST", 3)
     cache = ObjectCache(tmp_path)
     for n in range(5):
         cache.save(str(n), b"code")
-        os.utime(cache.path(str(n)), (n, n))
+        os.utime(tmp_path / f"{hashlib.sha256(str(n).encode()).hexdigest()}.bin", (n, n))
         if n >= 1:
             assert cache.load("0") == b"code"  # used again and again: kept
     assert [n for n in range(5) if cache.load(str(n))] == [0, 3, 4]

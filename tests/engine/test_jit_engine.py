@@ -4,6 +4,7 @@ import contextlib
 import copy
 import signal
 import threading
+from queue import SimpleQueue
 
 import pytest
 import torch
@@ -207,7 +208,7 @@ def test_bad_problems_are_refused(cache):
         JitEngine(Problem(good.net, good.images.float(), good.labels, (0.1,), (0.3,)), 1, cache_dir=cache)
     with pytest.raises(UsageError, match="mean and std must have 1 numbers"):
         JitEngine(Problem(good.net, good.images, good.labels, (0.1, 0.2), (0.3,)), 1, cache_dir=cache)
-    with pytest.raises(UsageError, match="threads must be at least 1, not 0"):
+    with pytest.raises(UsageError, match="threads must be a whole number from 1 to 1,024, not 0"):
         JitEngine(good, 0, cache_dir=cache)
     with pytest.raises(UsageError, match=r"does not fit images of 1×20×11: linear1 takes 36 values, but gets 108"):
         JitPredictor(good.net, (1, 20, 11), (0.1,), (0.3,), cache_dir=cache)
@@ -253,24 +254,44 @@ def test_not_a_number_reaches_the_loss(cache, spec, loss):
     assert engine.steps(torch.arange(8), 8, [0.0]).isnan().all()
 
 
-def test_an_interrupt_before_the_own_call_lets_the_helpers_go(cache):
+def test_an_interrupt_before_all_are_called_lets_the_helpers_go(cache):
     engine = JitEngine(problem(), 2, cache_dir=cache, batch_size=16)
-    engine.steps(torch.arange(16), 16, [0.1])
-    core = engine._core
-    ready = core.program(16)
-    native = ready.train
+    before = engine.steps(torch.arange(16), 16, [0.0])
+    helpers, ready = engine._core.helpers, engine._core.program(16)
 
-    def interrupted(job, thread):
-        if thread == 0:
-            raise KeyboardInterrupt
-        native(job, thread)
+    class Interrupted(SimpleQueue):
+        def put(self, given):
+            if isinstance(given, tuple):
+                raise KeyboardInterrupt
+            queue.put(given)
 
+    queue, helpers._queues[0] = helpers._queues[0], Interrupted()
     with pytest.raises(KeyboardInterrupt):
-        core.helpers.run(interrupted, ready.job)
-    assert ready.job.slots[slots.ABANDONED] == 1
+        engine.steps(torch.arange(16), 16, [0.1])
+    helpers._queues[0] = queue
     assert ready.job.slots[slots.DONE] == 0
-    assert engine.steps(torch.arange(16), 16, [0.1]).isfinite().all()
+    assert torch.equal(engine.steps(torch.arange(16), 16, [0.1]), before)
     assert ready.job.slots[slots.DONE] == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that sends signals")
+def test_an_interrupt_ends_the_wait_for_a_helper_that_does_not_come(cache, monkeypatch):
+    monkeypatch.setattr("convscope.engine.jit.runtime.GRACE", 0.1)
+    engine = JitEngine(problem(), 2, cache_dir=cache, batch_size=16)
+    net = copy.deepcopy(engine.net.state_dict())
+    helpers = engine._core.helpers
+    queue, helpers._queues[1] = helpers._queues[1], SimpleQueue()  # nobody serves it: thread 0 waits at the barrier
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(KeyboardInterrupt):
+            engine.steps(torch.arange(16), 16, [0.1])
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        helpers._queues[1] = queue
+    with pytest.raises(UsageError, match=r"the engine's last call was broken off half way.*\n  help: build it again"):
+        engine.steps(torch.arange(16), 16, [0.1])
+    assert all(torch.equal(value, net[name]) for name, value in engine.net.state_dict().items())
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that sends signals")
@@ -298,7 +319,7 @@ def test_helpers_end_with_their_engine(cache):
     before = set(threading.enumerate())
     engine = JitEngine(problem(), 3, cache_dir=cache, batch_size=16)
     helpers = set(threading.enumerate()) - before
-    assert len(helpers) == 2
+    assert len(helpers) == 3
     del engine
     for helper in helpers:
         helper.join(10)

@@ -1,8 +1,11 @@
 """JitEngine: the Engine whose steps are machine code written for its net. JitPredictor: its forward half."""
 
+import os
 import threading
 import time
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from ..base import Problem
 from . import slots
 from .kernels import Learning
 from .layout import Lanes
-from .machine import Code, Machine, machine
+from .machine import COMPILING, Code, Machine, machine
 from .optimizers import Rule
 from .plan import padded
 from .program import Program
@@ -26,7 +29,19 @@ from .stages import Shape, stages, why_not
 Floats = NDArray[np.float32]
 MANY = 1 << 20  # images: blocks as wide as they get
 ROWS = 64  # results that are allocated at a time, for one alone takes torch 1.7 µs
+PIECE = 4096  # images in one foreign call of ``logits``, so that Ctrl-C is answered and others have their turn
+MOST_THREADS = 1024
 FEW = 8  # images that are computed sooner one by one than as one block, of which most lanes would be idle
+
+
+class _HalfDone:
+    """In the lock's place where weights or optimizer state are half written, and nobody will write the rest."""
+
+    def __enter__(self) -> None:
+        raise UsageError("the engine's last call was broken off half way, by Ctrl-C or by a fork beside it",
+                         "build it again")  # fmt: skip
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 class _Loaded:
@@ -34,8 +49,8 @@ class _Loaded:
 
     def __init__(self, program: Program, host: Machine, threads: int, folder: Path | None) -> None:
         code = Code(program.text, host, folder)
-        self.program, self.code = program, code  # the code must live as long as its functions
-        self.job = Job(threads)
+        self.program, self.code = program, code
+        self.job = Job(threads, code)
         self.arenas = aligned(threads * program.plan.size, np.uint8)
         self.job.array(slots.ARENAS, self.arenas)
         self.predict: Native = native(code.address("predict"))
@@ -50,8 +65,8 @@ class _Compiled:
         reason = why_not(net)
         if reason:
             raise UsageError(f"the CPU engine cannot run this net: {reason}", "take the eager engine (--engine eager)")
-        if threads < 1:
-            raise UsageError(f"threads must be at least 1, not {threads}")
+        if type(threads) is not int or not 1 <= threads <= MOST_THREADS:
+            raise UsageError(f"threads must be a whole number from 1 to {MOST_THREADS:,}, not {threads!r}")
         _check_statistics(image[0], mean, std)
         self.net, self.image, self.threads = net, image, threads
         self.host = machine(isa)
@@ -65,8 +80,10 @@ class _Compiled:
         deviations = np.asarray(std, np.float64)
         self.scale: list[float] = (1 / (255 * deviations)).astype(np.float32).tolist()
         self.shift: list[float] = (-np.asarray(mean, np.float64) / deviations).astype(np.float32).tolist()
-        self.helpers = Helpers(threads - 1)
-        self.lock = threading.Lock()  # one call at a time: the memory of a program is its own
+        self.helpers = Helpers(threads)
+        self.lock: threading.Lock | _HalfDone = threading.Lock()  # one call at a time: a program's memory is its own
+        self.changing = False  # weights or optimizer state are being written
+        _LIVING.add(self)
         self.compile_seconds = 0.0
         self.loaded: dict[Lanes, _Loaded] = {}
         count = sum(p.numel() for p in net.parameters())
@@ -82,13 +99,35 @@ class _Compiled:
         return self._load(self.host.alone(), 1)
 
     def _load(self, lanes: Lanes, threads: int) -> _Loaded:
-        if lanes not in self.loaded:
-            start = time.perf_counter()
-            program = Program(self.stages, lanes, self.scale, self.shift, self.learning, self.host.pause)
-            self.loaded[lanes] = _Loaded(program, self.host, threads, self.folder)
-            self.loaded[lanes].job.array(slots.PARAMETERS, self.parameters)
-            self.compile_seconds += time.perf_counter() - start
-        return self.loaded[lanes]
+        ready = self.loaded.get(lanes)
+        if ready is not None:
+            return ready
+        with COMPILING:
+            if lanes not in self.loaded:  # else another thread was quicker
+                start = time.perf_counter()
+                program = Program(self.stages, lanes, self.scale, self.shift, self.learning, self.host.pause)
+                ready = _Loaded(program, self.host, threads, self.folder)
+                ready.job.array(slots.PARAMETERS, self.parameters)
+                self.loaded[lanes] = ready  # last: others use it as soon as it is here
+                self.compile_seconds += time.perf_counter() - start
+            return self.loaded[lanes]
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """The lock, for who writes weights or optimizer state."""
+        with self.lock:
+            self.changing = True
+            try:
+                yield
+            finally:
+                self.changing = not self.helpers.settle(0)
+                if self.changing:  # an interrupt waited for helpers that do not come, and has given up
+                    self.lock = _HalfDone()
+
+    def forked(self) -> None:
+        """In a forked child: its helpers are gone, and nobody will give back a lock that another thread held."""
+        self.lock = _HalfDone() if self.changing else threading.Lock()
+        self.helpers.forked()
 
     def views(self) -> list[tuple[Tensor, Tensor]]:
         """Each of the net's parameters, with its place in the flat copy."""
@@ -113,16 +152,31 @@ class _Compiled:
         result = torch.empty(count, self.classes, dtype=torch.float32, device="cpu")
         if not count:
             return result
-        with self.lock:
-            ready.job.array(slots.IMAGES, images.cpu().contiguous().numpy())
-            ready.job.array(slots.INDEX, np.arange(count))
-            ready.job.array(slots.LOGITS, result.numpy())
-            ready.job.number(slots.COUNT, count)
-            if ready.job.threads == 1:
-                ready.predict(ready.job.address, 0)
-            else:
-                self.helpers.run(ready.predict, ready.job)
+        images = images.cpu().contiguous()
+        for start in range(0, count, PIECE):
+            part, scores = images[start : start + PIECE].numpy(), result[start : start + PIECE].numpy()
+            with self.lock:
+                ready.job.array(slots.IMAGES, part)
+                ready.job.array(slots.INDEX, np.arange(len(part)))
+                ready.job.array(slots.LOGITS, scores)
+                ready.job.number(slots.COUNT, len(part))
+                if ready.job.threads == 1:
+                    ready.predict(ready.job.address, 0)
+                else:
+                    self.helpers.run(ready.predict, ready.job)
         return result
+
+
+_LIVING: "weakref.WeakSet[_Compiled]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for core in list(_LIVING):
+        core.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class JitEngine:
@@ -173,7 +227,7 @@ class JitEngine:
             raise UsageError(f"{count} images do not make {steps} batches of {batch_size}")
         if int(index.min()) < 0 or int(index.max()) >= len(self._images):
             raise UsageError(f"index must lie in 0..{len(self._images) - 1}")
-        with self._core.lock:
+        with self._core.change():
             return self._steps(index, batch_size, lrs)
 
     def _steps(self, index: Tensor, batch_size: int, lrs: list[float]) -> Tensor:
@@ -197,10 +251,11 @@ class JitEngine:
         try:
             self._core.helpers.run(ready.train, job)
         finally:
-            self._step += int(job.slots[slots.DONE])
-            # Not inside torch.no_grad(), which an interrupt could leave switched on: the views ask for no gradient.
-            for data, place in self._core.views():
-                data.copy_(place)
+            if self._core.helpers.settle(0):  # else the call was broken off, and its weights are half written
+                self._step += int(job.slots[slots.DONE])
+                # Not inside torch.no_grad(), which an interrupt could leave switched on: the views ask for no gradient.
+                for data, place in self._core.views():
+                    data.copy_(place)
         return losses
 
     def logits(self, images: Tensor) -> Tensor:
@@ -212,6 +267,10 @@ class JitEngine:
 
     def state(self) -> dict[str, Tensor]:
         """The optimizer's state by name; see :meth:`Engine.state`."""
+        with self._core.lock:
+            return self._state()
+
+    def _state(self) -> dict[str, Tensor]:
         if not self._step:
             return {}
         found = {f"{name}.{parameter}": place.clone() for name, parameter, place in self._state_views()}
@@ -229,10 +288,11 @@ class JitEngine:
             given = state.get(f"{name}.{parameter}")
             if given is not None and given.shape != place.shape:
                 raise UsageError(f"{name}.{parameter} has shape {tuple(given.shape)}, not {tuple(place.shape)}")
-        for name, parameter, place in views:
-            given = state.get(f"{name}.{parameter}")
-            place.copy_(torch.zeros(()) if given is None else given)
-        self._step = int(state["step"]) if "step" in state else int(bool(state))
+        with self._core.change():
+            for name, parameter, place in views:
+                given = state.get(f"{name}.{parameter}")
+                place.copy_(torch.zeros(()) if given is None else given)
+            self._step = int(state["step"]) if "step" in state else int(bool(state))
 
     def _state_views(self) -> list[tuple[str, str, Tensor]]:
         """(state's name, parameter's name, the values) of all of the optimizer's state."""
@@ -266,7 +326,7 @@ class JitPredictor:
 
     def refresh(self) -> None:
         """Take up the net's weights as they are now."""
-        with self._core.lock:
+        with self._core.change():
             self._core.read()
             self._take_up(self._alone.job.address, 0)
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,24 @@ LARGE = 2**21  # bytes
 PASSES = "codegen 2: sroa, instcombine, simplifycfg"  # what compile_object does; a part of the cache's key
 # A forced instruction set stands for the CPUs of its generation.
 GENERIC: dict[Isa, str] = {"avx512": "x86-64-v4", "avx2": "x86-64-v3", "sse": "x86-64-v2", "neon": "generic"}
+
+# One thread at a time writes and compiles programs.
+COMPILING = threading.RLock()
+
+
+def _before_fork() -> None:
+    """A fork waits until no other thread is inside LLVM: in the child, nobody would give back the locks it holds."""
+    COMPILING.acquire()
+    llvm.ffi.lib._lock.__enter__()  # llvmlite's own, which every call takes, those of destructors too
+
+
+def _after_fork() -> None:
+    llvm.ffi.lib._lock.__exit__(None, None, None)
+    COMPILING.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 @cache
@@ -109,8 +128,7 @@ class Code:
         if code is None:
             code = compile_object(text, target)
             store.save(key, code)
-        empty = llvm.parse_assembly("")
-        self._engine = llvm.create_mcjit_compiler(empty, target)
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
 

@@ -8,17 +8,19 @@ import ctypes
 import sys
 import threading
 import weakref
-from collections.abc import Callable
-from queue import SimpleQueue
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import UsageError
 from . import slots
 from .layout import LINE
 
 Native = Callable[[int, int], None]
+GRACE = 5.0  # seconds that an interrupt waits for helpers: a call of the training loop takes a tenth of one
 
 
 def aligned(count: int, dtype: type = np.float32) -> NDArray[np.generic]:
@@ -44,9 +46,14 @@ def native(address: int) -> Native:
 
 
 class Job:
-    """The slots that a program reads, in memory that stays where it is. Arrays put into slots are kept alive."""
+    """The slots that a program reads, in memory that stays where it is.
 
-    def __init__(self, threads: int) -> None:
+    Arrays put into slots are kept alive, and so is ``code``, the program itself: after an interrupt, helpers may be at
+    work on a job that everybody else has forgotten.
+    """
+
+    def __init__(self, threads: int, code: object) -> None:
+        self.code = code
         self.slots = aligned(slots.SLOTS, np.int64)
         self.address = self.slots.ctypes.data
         self.kept: dict[int, object] = {}
@@ -69,45 +76,94 @@ Answers: TypeAlias = "SimpleQueue[None]"
 
 
 class Helpers:
-    """``count`` threads that sleep until ``run`` wakes them. They end with the process, or with their owner."""
+    """``count`` threads that sleep until ``run`` wakes them. They end with the process, or with their owner.
+
+    The caller's own thread does none of the work: it waits in Python, where Ctrl-C is answered at once, while a thread
+    inside a program cannot be. For one thread there are no helpers, and ``run`` is a plain call.
+    Raises UsageError where so many threads cannot be started; those begun are ended.
+    """
 
     def __init__(self, count: int) -> None:
-        # What a helper gets: a call; a queue to answer into once it is there, all earlier calls done; None: the end.
-        self._queues: list[SimpleQueue[Work | Answers | None]] = [SimpleQueue() for _ in range(count)]
+        self._count = count if count > 1 else 0
         self._idle = True
-        threads = [
-            threading.Thread(target=_serve, args=(queue,), name=f"convscope-{number + 1}", daemon=True)
-            for number, queue in enumerate(self._queues)
-        ]
-        for thread in threads:
-            thread.start()
-        weakref.finalize(self, _close, self._queues, threads)
+        self._job: Job | None = None  # of the call that was begun last
+        # What a helper gets: a call; a queue to answer into once it is there, all earlier calls done; None: the end.
+        self._queues: list[SimpleQueue[Work | Answers | None]] = []
+        self._start()
+
+    def forked(self) -> None:
+        """In a forked child, where only the thread that forked goes on: start again when there is work."""
+        self._finalizer.detach()
+        self._idle, self._queues = True, []
 
     def run(self, function: Native, job: Job) -> None:
-        """Call ``function(job, t)`` for t = 0 (here) and 1, 2, ... (the helpers), and wait for all of them."""
-        if not self._idle:  # an interrupt left the call before this one while its helpers were at work
-            self._wait()
-        self._idle = False
+        """Call ``function(job, t)`` for t = 0, 1, ... at once, and wait for all of them.
+
+        After an interrupt the helpers are waited for, up to ``GRACE``: a call that can be ended takes no longer.
+        """
+        if not self._count:
+            job.slots[slots.DONE] = 0
+            function(job.address, 0)
+            return
+        if not self._queues:
+            self._start()
+        if not self.settle():  # an interrupt left the call before this one while its helpers were at work
+            raise UsageError("threads of the engine are still at work on a call that was interrupted", "try again")
+        self._idle, self._job = False, job
         job.slots[slots.ABANDONED] = job.slots[slots.ARRIVED] = job.slots[slots.DONE] = 0
         try:
-            for number, queue in enumerate(self._queues):
-                queue.put((function, job, number + 1))
-            function(job.address, 0)
-        finally:
-            job.slots[slots.ABANDONED] = 1  # lets helpers go that would wait for a thread that never came
-            self._wait()
+            for number in reversed(range(self._count)):  # thread 0 last: nobody passes a barrier without it
+                self._queues[number].put((function, job, number))
+            self._idle = _all_done(self._queues, None)
+        except BaseException:
+            self.settle(GRACE)
+            raise
 
-    def _wait(self) -> None:
-        """Until every helper has done all that it was given. An interrupt may come at any line: ask once more.
+    def settle(self, seconds: float | None = None) -> bool:
+        """Whether the helpers have done all that they were given, or do so within ``seconds``.
 
-        Not with an Event: an interrupt inside its wait may leave its lock taken, and the helper that sets it stuck.
+        An interrupt may have come at any line of ``run``. Once thread 0 has answered, either it was never called, and
+        the others wait for it at the first barrier until the call is abandoned; or all of the call is done.
         """
-        answers: Answers = SimpleQueue()
-        for queue in self._queues:
-            queue.put(answers)
-        for _ in self._queues:
-            answers.get()
-        self._idle = True
+        if not self._idle and self._job is not None:
+            led = _all_done(self._queues[:1], seconds)
+            self._job.slots[slots.ABANDONED] = 1
+            self._idle = led and _all_done(self._queues[1:], seconds)
+        return self._idle
+
+    def _start(self) -> None:
+        self._queues = [SimpleQueue() for _ in range(self._count)]
+        begun: list[threading.Thread] = []
+        try:
+            for number, queue in enumerate(self._queues):
+                thread = threading.Thread(target=_serve, args=(queue,), name=f"convscope-{number}", daemon=True)
+                thread.start()
+                begun.append(thread)
+        except BaseException as error:
+            _close(self._queues, begun)
+            self._queues = []
+            if isinstance(error, RuntimeError | MemoryError):
+                raise UsageError(
+                    f"only {len(begun)} of {self._count} threads could be started", "take fewer threads"
+                ) from None
+            raise
+        self._finalizer = weakref.finalize(self, _close, self._queues, begun)
+
+
+def _all_done(queues: "Sequence[SimpleQueue[Work | Answers | None]]", seconds: float | None) -> bool:
+    """Whether who serves ``queues`` has done all that was in them, within ``seconds`` each (None: wait for it).
+
+    Not with an Event: an interrupt inside its wait may leave its lock taken, and the helper that sets it stuck.
+    """
+    answers: Answers = SimpleQueue()
+    for queue in queues:
+        queue.put(answers)
+    try:
+        for _ in queues:
+            answers.get(timeout=seconds)
+    except Empty:
+        return False
+    return True
 
 
 def _serve(queue: "SimpleQueue[Work | Answers | None]") -> None:

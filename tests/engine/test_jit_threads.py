@@ -1,0 +1,168 @@
+"""Several threads, forked children: an engine and a predictor work there as they do alone, or say why not."""
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+
+from convscope.engine.jit import JitPredictor, runtime
+from convscope.errors import UsageError
+from convscope.net.build import build
+from convscope.net.zoo import resolve
+
+from ..helpers import ENVIRONMENT
+
+SHAPE = (1, 9, 11)
+
+
+def predictor(cache, threads=1):
+    return JitPredictor(build(resolve("conv 3 3 | relu | linear"), SHAPE, 4), SHAPE, (0.3,), (0.4,), threads,
+                        cache_dir=cache)  # fmt: skip
+
+
+def images(count):
+    return torch.randint(0, 256, (count, *SHAPE), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+def test_a_program_is_seen_by_others_only_when_it_is_whole(tmp_path, monkeypatch):
+    """Every slot that ``_load`` fills is filled before the program is published."""
+    given = predictor(tmp_path)
+    published = []
+    array = runtime.Job.array
+
+    def watched(self, slot, values):
+        if not given._core.lock.locked():  # inside _load
+            published.append(any(loaded.job is self for loaded in given._core.loaded.values()))
+        array(self, slot, values)
+
+    monkeypatch.setattr(runtime.Job, "array", watched)
+    given.logits(images(40))
+    assert published == [False, False]  # arenas and parameters
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_that_ask_a_new_predictor_at_once_get_the_scores_of_one(tmp_path, threads):
+    given, batch = predictor(tmp_path), images(40)
+    expected = given.logits(batch)
+    together, before = threading.Barrier(8), sys.getswitchinterval()
+
+    def ask(shared):
+        together.wait()
+        return [shared.logits(batch) for _ in range(3)] + [shared.logits(batch[:1])]
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for _ in range(5):
+                shared = predictor(tmp_path, threads)
+                for *many, one in pool.map(ask, [shared] * 8):
+                    assert all(torch.equal(scores, expected) for scores in many)
+                    assert torch.allclose(one, expected[:1], atol=1e-5)
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_pieces_do_not_change_scores(tmp_path, monkeypatch):
+    batch = images(100)
+    whole = predictor(tmp_path, 2).logits(batch)
+    monkeypatch.setattr("convscope.engine.jit.engine.PIECE", 32)
+    assert torch.equal(predictor(tmp_path, 2).logits(batch), whole)
+
+
+FORKED = """
+import os, signal, sys, threading, time
+import torch
+from torch import nn
+from convscope.engine.base import Problem
+from convscope.engine.jit import JitEngine, JitPredictor
+from convscope.errors import UsageError
+net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+images, labels = torch.randint(0, 256, (640, 1, 8, 8), dtype=torch.uint8), torch.randint(0, 10, (640,))
+predictor = JitPredictor(net, (1, 8, 8), (0.5,), (0.5,), 2)
+engine = JitEngine(Problem(net, images, labels, (0.5,), (0.5,)), 2)
+
+def forked(work):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)  # a child that hangs is killed
+        try:
+            work()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(pid, 0)[1] == 0
+
+def child():
+    scores = predictor.logits(images)
+    assert torch.equal(scores, expected)
+    assert engine.steps(torch.arange(640), 64, [0.01] * 10).isfinite().all()
+    forked(lambda: engine.steps(torch.arange(64), 64, [0.01]))  # and a child's child
+
+expected = predictor.logits(images)
+engine.steps(torch.arange(640), 64, [0.0] * 10)
+forked(child)
+assert torch.equal(predictor.logits(images), expected)
+
+# Beside a thread that predicts and compiles without end.
+stop = threading.Event()
+def busy():
+    while not stop.is_set():
+        fresh = JitPredictor(net, (1, 8, 8), (0.5,), (0.5,), 2)
+        fresh.logits(images), predictor.logits(images)
+thread = threading.Thread(target=busy)
+thread.start()
+def fresh():
+    assert torch.equal(JitPredictor(net, (1, 8, 8), (0.5,), (0.5,), 2).logits(images), expected)
+    assert torch.equal(predictor.logits(images), expected)
+for _ in range(8):
+    forked(fresh)
+stop.set()
+thread.join()
+
+# Beside an engine in the middle of an update: its weights in the child are half new.
+def refused():
+    try:
+        engine.steps(torch.arange(64), 64, [0.01])
+    except UsageError as error:
+        assert "build it again" in error.help
+    else:
+        raise AssertionError("not refused")
+    assert predictor.logits(images).shape == (640, 10)
+with engine._core.change():
+    forked(refused)
+engine.steps(torch.arange(64), 64, [0.01])
+"""
+
+
+@pytest.mark.skipif(not hasattr(sys, "getswitchinterval") or sys.platform in ("win32", "darwin"), reason="needs fork")
+def test_a_forked_child_predicts_and_trains(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED],
+        capture_output=True, text=True, timeout=100, env=ENVIRONMENT | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_threads_that_cannot_be_started_are_told_and_those_begun_end(tmp_path, monkeypatch):
+    start, before = threading.Thread.start, set(threading.enumerate())
+    begun = []
+
+    def limited(self):
+        if len(begun) == 3:
+            raise RuntimeError("can't start new thread")
+        begun.append(self)
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    with pytest.raises(UsageError, match=r"^only 3 of 5 threads could be started\n  help: take fewer threads$"):
+        predictor(tmp_path, 5)
+    assert set(threading.enumerate()) == before
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1025, 10**6, 2.0, "2", None, True])
+def test_how_many_threads_is_a_number_with_bounds(tmp_path, threads):
+    with pytest.raises(UsageError, match="threads must be a whole number from 1 to 1,024, not "):
+        predictor(tmp_path, threads)
