@@ -18,8 +18,8 @@ from convscope.engine.base import Engine, Problem
 from convscope.engine.devices import cores
 from convscope.engine.eager import EagerEngine
 from convscope.engine.jit import JitEngine, JitPredictor
-from convscope.engine.jit.conv import Conv
-from convscope.engine.jit.stages import stages
+from convscope.engine.jit.graph import graph
+from convscope.engine.jit.ways.conv import Conv
 from convscope.net.build import build
 from convscope.net.zoo import ZOO, resolve
 
@@ -41,9 +41,9 @@ def random_problem(net: str, image: Shape, count: int) -> Problem:
 def training_gflop(net: nn.Sequential, image: Shape) -> float:
     """GFLOP of one image's training step: forward, weight gradients, and input gradients after the first layer."""
     total, first = 0, True
-    for stage in stages(net, image):
-        if isinstance(stage.op, Conv):
-            total += conv_multiply_adds(stage) * (2 if first else 3)
+    for node in graph(net, image):
+        if isinstance(node.op, Conv):
+            total += conv_multiply_adds(node) * (2 if first else 3)
             first = False
     return 2e-9 * total
 

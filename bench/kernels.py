@@ -8,9 +8,11 @@ from math import prod
 import torch
 
 from convscope.engine.base import Problem
-from convscope.engine.jit import JitEngine, slots
-from convscope.engine.jit.conv import Conv
-from convscope.engine.jit.stages import Stage
+from convscope.engine.jit import JitEngine
+from convscope.engine.jit.ir.kernel import Kernel
+from convscope.engine.jit.machine import slots
+from convscope.engine.jit.ways.conv import Conv
+from convscope.engine.jit.ways.node import Node
 from convscope.net.build import build
 from convscope.net.zoo import ZOO, resolve
 
@@ -18,10 +20,11 @@ from .peak import Peak
 
 
 @dataclass
-class Kernel:
+class Figures:
     """One kernel's figures for one block of images."""
 
     name: str
+    word: str  # what it does
     flop: float
     bytes: float  # of what it must read and write at least once: input, output, weights
     microseconds: float
@@ -45,66 +48,65 @@ def engine(net: str, batch: int, isa: str | None = None, threads: int = 1) -> Ji
     return JitEngine(problem, threads, isa, batch_size=batch)
 
 
-def measure(net: str = "note", batch: int = 32, isa: str | None = None, rounds: int = 30) -> tuple[list[Kernel], float]:
+def measure(
+    net: str = "note", batch: int = 32, isa: str | None = None, rounds: int = 30
+) -> tuple[list[Figures], float]:
     """The kernels of one training step on one thread, the best of ``rounds``, and the peak in GFLOP/s."""
     jit = engine(net, batch, isa)
-    jit.steps(torch.arange(batch), batch, [0.01])
     core = jit._core
+    core.loaded.clear()
+    core.exported = True
+    jit.steps(torch.arange(batch), batch, [0.01])
     ready = core.program(batch)
-    plan, lanes = ready.program.plan, ready.program.lanes
+    program, lanes = ready.program, ready.program.lanes
     arena, parameters = int(ready.job.slots[slots.ARENAS]), int(ready.job.slots[slots.PARAMETERS])
     loop = Peak(isa)
     peak, found = 0.0, []
-    for function in ready.program.module.functions:
-        if not function.public or function.name in ("predict", "train"):
+    for kernel in program.module.functions:
+        if not isinstance(kernel, Kernel):
             continue
         call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(
-            ready.code.address(function.name)
+            ready.code.address(kernel.name)
         )
         best = 1e9
         for _ in range(rounds):
             start = time.thread_time()  # a kernel of some milliseconds may have to share the core
-            call(arena, parameters, arena + plan.gradients)
+            call(arena, parameters, arena + program.header.gradients)
             best = min(best, time.thread_time() - start)
         peak = max(peak, *(loop.once() for _ in range(3)))
-        flop = 2.0 * _multiply_adds(ready.program.stages, function.name) * lanes.count
-        moved = _bytes(ready.program.stages, function.name, lanes.count)
-        found.append(Kernel(function.name, flop, moved, best * 1e6, 0.0))
-    for kernel in found:
-        kernel.peak = peak
+        node = None if kernel.node is None else program.nodes[kernel.node]
+        first = kernel.node is None or not any(conv_multiply_adds(n) for n in program.nodes[: kernel.node])
+        flop = 2.0 * _multiply_adds(node, kernel.word, first) * lanes.count
+        found.append(Figures(kernel.name, kernel.word, flop, _bytes(node, kernel.word, lanes.count), best * 1e6, 0.0))
+    for figures in found:
+        figures.peak = peak
     return found, peak
 
 
-def _multiply_adds(stages: list[Stage], name: str) -> int:
-    """Of one image, by the kernel's name; 0 for kernels that are not convolutions.
+def _multiply_adds(node: Node | None, word: str, first: bool) -> int:
+    """Of one image; 0 for kernels that are not convolutions. ``first``: no convolution stands before the node.
 
     ``backward`` is Winograd's way; counted is what the direct way would take, so that its rate may exceed the peak.
     """
-    for word in ("forward", "weight_gradient", "input_gradient", "backward"):
-        if name.startswith(word):
-            number = int(name.removeprefix(word))
-            first = all(conv_multiply_adds(stage) == 0 for stage in stages[:number])
-            return conv_multiply_adds(stages[number]) * (2 if word == "backward" and not first else 1)
-    return 0
+    if node is None or word not in ("forward", "weight_gradient", "input_gradient", "backward"):
+        return 0
+    return conv_multiply_adds(node) * (2 if word == "backward" and not first else 1)
 
 
-def _bytes(stages: list[Stage], name: str, images: int) -> float:
+def _bytes(node: Node | None, word: str, images: int) -> float:
     """Compulsory traffic of a convolution's kernel; a fused pool counts only what is stored."""
-    number = name.lstrip("abcdefghijklmnopqrstuvwxyz_")
-    if not number or not isinstance(stages[int(number)].op, Conv):
+    if node is None or not isinstance(node.op, Conv):
         return 0
-    stage = stages[int(number)]
-    conv = stage.op
-    full = prod(stage.output) * (1 if name.startswith("forward") else prod(conv.pool or (1, 1)))
-    return 4.0 * (images * (prod(stage.input) + full) + conv.outputs * conv.fan_in * prod(conv.kernel))
+    conv = node.op
+    full = prod(node.output) * (1 if word == "forward" else prod(conv.window))
+    return 4.0 * (images * (prod(node.shapes[0]) + full) + conv.outputs * conv.fan_in * prod(conv.kernel))
 
 
-def conv_multiply_adds(stage: Stage) -> int:
-    """Multiply-adds of one image in one direction through a stage; 0 where it is no convolution."""
-    if not isinstance(stage.op, Conv):
+def conv_multiply_adds(node: Node) -> int:
+    """Multiply-adds of one image in one direction through a node; 0 where it is no convolution."""
+    if not isinstance(node.op, Conv):
         return 0
-    conv, (channels, height, width) = stage.op, stage.output
-    return channels * height * width * prod(conv.pool or (1, 1)) * conv.fan_in * prod(conv.kernel)
+    return prod(node.output) * prod(node.op.window) * node.op.fan_in * prod(node.op.kernel)
 
 
 def main(net: str = "note", batch: int = 32, isa: str | None = None) -> None:

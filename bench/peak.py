@@ -7,9 +7,9 @@ import ctypes
 import threading
 import time
 
-from convscope.engine.jit.ir import Module
-from convscope.engine.jit.machine import Code, machine
-from convscope.engine.jit.runtime import aligned, native
+from convscope.engine.jit.ir.function import Module
+from convscope.engine.jit.machine.host import Code, machine
+from convscope.engine.jit.machine.runtime import aligned, native
 
 SUMS, ROUNDS = 12, 2_000_000
 

@@ -41,7 +41,7 @@ def roofline() -> None:
             rate = f"{k.rate:.0f} | {k.rate / peak:.0%}" if k.flop else " | "
             print(f"| {k.name} | {k.flop / 1e6:.1f} | {k.microseconds:.1f} | {rate} |")
             if k.flop:
-                axes.plot(k.flop / k.bytes, k.rate, shape, color=COLOURS[k.name.split("_")[0].rstrip("0123456789")])
+                axes.plot(k.flop / k.bytes, k.rate, shape, color=COLOURS[k.word.split("_")[0]])
         total = sum(k.microseconds for k in found)
         rate = sum(k.flop for k in found) / total / 1e3
         print(f"| all | {sum(k.flop for k in found) / 1e6:.1f} | {total:.1f} | {rate:.0f} | {rate / peak:.0%} |")

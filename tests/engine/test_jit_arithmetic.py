@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from convscope.engine.base import Problem
-from convscope.engine.jit import JitEngine, JitPredictor, machine, why_not
+from convscope.engine.jit import JitEngine, JitPredictor, why_not
+from convscope.engine.jit.machine import host
 
 # PyTorch's note on its own copy for even kernels
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
 CLASSES = 5
-ISAS = machine.available()
+ISAS = host.available()
 
 
 def window(draw, size, most=3):

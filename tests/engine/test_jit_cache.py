@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from convscope.engine.jit import JitPredictor
-from convscope.engine.jit.cache import ObjectCache, default_folder
-from convscope.engine.jit.kernels import Learning
-from convscope.engine.jit.machine import Code, Machine, compile_object, machine
+from convscope.engine.jit.block import Learning
+from convscope.engine.jit.graph import graph
+from convscope.engine.jit.machine.cache import ObjectCache, default_folder
+from convscope.engine.jit.machine.host import Code, Machine, compile_object, machine
 from convscope.engine.jit.optimizers import Rule
 from convscope.engine.jit.program import Program
-from convscope.engine.jit.stages import stages
 from convscope.net.build import build
 from convscope.net.zoo import resolve
 from convscope.storage.places import _temporary
@@ -179,7 +179,7 @@ def test_without_a_home_programs_are_kept_in_a_private_temporary_folder(monkeypa
 
 
 def test_the_oldest_entries_go(tmp_path, monkeypatch):
-    monkeypatch.setattr("convscope.engine.jit.cache.MOST", 3)
+    monkeypatch.setattr("convscope.engine.jit.machine.cache.MOST", 3)
     cache = ObjectCache(tmp_path)
     for n in range(5):
         cache.save(str(n), b"code")
@@ -238,7 +238,7 @@ def test_programs_for_arm_compile(spec, alone):
     net = build(resolve(spec), (1, 12, 12), 3)
     learning = None if alone else Learning("cross-entropy", Rule("adam", 0.0, False, (0.9, 0.999), 0.0))
     lanes = host.alone() if alone else host.lanes(32, 144)
-    program = Program(stages(net, (1, 12, 12)), lanes, [0.01], [-0.3], learning, host.pause)
+    program = Program(graph(net, (1, 12, 12)), lanes, [0.01], [-0.3], learning, host.pause)
     target = llvm.Target.from_triple("aarch64-unknown-linux-gnu").create_target_machine(cpu=host.cpu, opt=2)
     code = compile_object(program.text, target)
     assert code[:4] == b"\x7fELF"
@@ -247,6 +247,6 @@ def test_programs_for_arm_compile(spec, alone):
 
 
 def machine_isa() -> str:
-    from convscope.engine.jit.machine import available
+    from convscope.engine.jit.machine.host import available
 
     return available()[-1]

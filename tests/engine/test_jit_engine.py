@@ -12,7 +12,8 @@ from torch import nn
 
 from convscope.engine.base import Problem
 from convscope.engine.choose import choose
-from convscope.engine.jit import JitEngine, JitPredictor, machine, slots, why_not, why_slower
+from convscope.engine.jit import JitEngine, JitPredictor, why_not, why_slower
+from convscope.engine.jit.machine import host, slots
 from convscope.errors import UsageError
 from convscope.net.build import build
 from convscope.net.zoo import resolve
@@ -100,7 +101,7 @@ def test_an_unknown_processor_is_left_to_pytorch(monkeypatch):
     net = problem().net
     assert why_not(net) == "no vector instructions are known for riscv64 processors"
     with pytest.raises(UsageError, match="the CPU engine knows no riscv64 processors"):
-        machine.machine()
+        host.machine()
 
 
 def test_unusual_forms_of_covered_layers_are_covered(cache):
@@ -213,7 +214,7 @@ def test_bad_problems_are_refused(cache):
     with pytest.raises(UsageError, match=r"does not fit images of 1×20×11: linear1 takes 36 values, but gets 108"):
         JitPredictor(good.net, (1, 20, 11), (0.1,), (0.3,), cache_dir=cache)
     with pytest.raises(UsageError, match="this CPU does not have 'mmx'\n  help: it has: "):
-        machine.machine("mmx")
+        host.machine("mmx")
 
 
 def test_changed_parameters_are_seen_and_training_goes_on_from_its_state(cache):
@@ -276,7 +277,7 @@ def test_an_interrupt_before_all_are_called_lets_the_helpers_go(cache):
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that sends signals")
 def test_an_interrupt_ends_the_wait_for_a_helper_that_does_not_come(cache, monkeypatch):
-    monkeypatch.setattr("convscope.engine.jit.runtime.GRACE", 0.1)
+    monkeypatch.setattr("convscope.engine.jit.machine.runtime.GRACE", 0.1)
     engine = JitEngine(problem(), 2, cache_dir=cache, batch_size=16)
     net = copy.deepcopy(engine.net.state_dict())
     helpers = engine._core.helpers

@@ -5,15 +5,17 @@ print the new ones with ``python -m tests.engine.test_jit_texts``.
 """
 
 import hashlib
+from itertools import combinations
 from math import prod
 
 import pytest
 
-from convscope.engine.jit.kernels import Learning
-from convscope.engine.jit.machine import GENERIC, Machine
+from convscope.engine.jit.block import Learning
+from convscope.engine.jit.graph import graph
+from convscope.engine.jit.ir.kernel import Kernel
+from convscope.engine.jit.machine.host import GENERIC, Machine
 from convscope.engine.jit.optimizers import Rule
 from convscope.engine.jit.program import Program
-from convscope.engine.jit.stages import stages
 from convscope.net.build import build
 from convscope.net.zoo import ZOO, resolve
 
@@ -26,69 +28,69 @@ USES = {
     "one image": None,
 }
 TEXTS = {
-    "note, avx512, sgd": "829893e19fd8513e",
-    "note, avx512, adam": "1c00cd51f1c774ca",
-    "note, avx512, predict": "1b4893e5837a1ff6",
-    "note, avx512, one image": "579768a080021684",
-    "note, avx2, sgd": "43534732e0cc1b68",
-    "note, avx2, adam": "b5aecc785a6334c7",
-    "note, avx2, predict": "56d46876283afe3f",
-    "note, avx2, one image": "1786eb7f1937e5f7",
-    "note, sse, sgd": "cbe012c52051865c",
-    "note, sse, adam": "760ff13a42cb74f0",
-    "note, sse, predict": "b1d47cf7badec4d3",
-    "note, sse, one image": "1786eb7f1937e5f7",
-    "lenet5, avx512, sgd": "7ca3bd7b67365bf9",
-    "lenet5, avx512, adam": "1aae0157f5e15598",
-    "lenet5, avx512, predict": "2800dd728e77ea4e",
-    "lenet5, avx512, one image": "91ca292d3db3c77a",
-    "lenet5, avx2, sgd": "9a1fc0b2085e917f",
-    "lenet5, avx2, adam": "c73f7aceed35ff53",
-    "lenet5, avx2, predict": "794e2603576b90a7",
-    "lenet5, avx2, one image": "2eedbbd621822342",
-    "lenet5, sse, sgd": "4e85cf2e1ddf5da4",
-    "lenet5, sse, adam": "8030e4bbbe525d6f",
-    "lenet5, sse, predict": "464868bf407ac91a",
-    "lenet5, sse, one image": "2eedbbd621822342",
-    "tiny-vgg, avx512, sgd": "7b63d03864921435",
-    "tiny-vgg, avx512, adam": "2675dff8d49fd231",
-    "tiny-vgg, avx512, predict": "6b22c7a2da36c234",
-    "tiny-vgg, avx512, one image": "fa47fe39996d4a94",
-    "tiny-vgg, avx2, sgd": "b9efeb1aba01b6e0",
-    "tiny-vgg, avx2, adam": "20ce74112ba8d76c",
-    "tiny-vgg, avx2, predict": "5b09432c483a767a",
-    "tiny-vgg, avx2, one image": "0b27cca7891f274c",
-    "tiny-vgg, sse, sgd": "d6d7969b99625c91",
-    "tiny-vgg, sse, adam": "a95a919a974f051f",
-    "tiny-vgg, sse, predict": "5561ed247fa6dcef",
-    "tiny-vgg, sse, one image": "0b27cca7891f274c",
-    "mlp, avx512, sgd": "8af0e183327e47c3",
-    "mlp, avx512, adam": "a43f6558c1737c42",
-    "mlp, avx512, predict": "bb018f0a4a954707",
-    "mlp, avx512, one image": "eba6ed7b44bbc51b",
-    "mlp, avx2, sgd": "ad610d5ae36e6e25",
-    "mlp, avx2, adam": "9bb4a54ec25b151a",
-    "mlp, avx2, predict": "3e3fd9ea14ce0f12",
-    "mlp, avx2, one image": "2b9c650e2de61af1",
-    "mlp, sse, sgd": "acd59a207b00ac63",
-    "mlp, sse, adam": "41f5cb43e35dbca1",
-    "mlp, sse, predict": "20d73a3d3146b95a",
-    "mlp, sse, one image": "2b9c650e2de61af1",
+    "note, avx512, sgd": "de65715946a50d95",
+    "note, avx512, adam": "81040a58a082419d",
+    "note, avx512, predict": "b348e9f9d684dfbc",
+    "note, avx512, one image": "2cd7a8d49ae7e18e",
+    "note, avx2, sgd": "d814306b3543d818",
+    "note, avx2, adam": "1eb2352941d72d7c",
+    "note, avx2, predict": "25f2ec584197a501",
+    "note, avx2, one image": "0d12185ad5760c18",
+    "note, sse, sgd": "dbe2cf2c62179534",
+    "note, sse, adam": "a2acf1228007282b",
+    "note, sse, predict": "c68febdd6388ae06",
+    "note, sse, one image": "0d12185ad5760c18",
+    "lenet5, avx512, sgd": "bc378c0552f4f830",
+    "lenet5, avx512, adam": "fd26de5439688aba",
+    "lenet5, avx512, predict": "7c36d13fc532cc79",
+    "lenet5, avx512, one image": "0325faa2f6c83355",
+    "lenet5, avx2, sgd": "caa161fa1a8aebbf",
+    "lenet5, avx2, adam": "528aaf6ae1f1f049",
+    "lenet5, avx2, predict": "6a95daf5e724e27e",
+    "lenet5, avx2, one image": "c38470eadfc95a8b",
+    "lenet5, sse, sgd": "1b06bef97eb7491a",
+    "lenet5, sse, adam": "de187ea66013a0a0",
+    "lenet5, sse, predict": "3c03982563c239eb",
+    "lenet5, sse, one image": "c38470eadfc95a8b",
+    "tiny-vgg, avx512, sgd": "96f5ddea093a4a52",
+    "tiny-vgg, avx512, adam": "98696009c82e463e",
+    "tiny-vgg, avx512, predict": "a70b88951e4c1fc5",
+    "tiny-vgg, avx512, one image": "f1f4073a23d1772d",
+    "tiny-vgg, avx2, sgd": "6042372d5ca87b62",
+    "tiny-vgg, avx2, adam": "ac84ea576c151bba",
+    "tiny-vgg, avx2, predict": "a96dc3ec37d6fef9",
+    "tiny-vgg, avx2, one image": "1729b803e25578c6",
+    "tiny-vgg, sse, sgd": "8be6363026fa8760",
+    "tiny-vgg, sse, adam": "b474dc507891642c",
+    "tiny-vgg, sse, predict": "be44fdb9a114e423",
+    "tiny-vgg, sse, one image": "1729b803e25578c6",
+    "mlp, avx512, sgd": "729e4335b91fab80",
+    "mlp, avx512, adam": "17f06a3f6ae217df",
+    "mlp, avx512, predict": "77990eeb41435f66",
+    "mlp, avx512, one image": "7e057c5ee47a24ff",
+    "mlp, avx2, sgd": "921bb1347535362a",
+    "mlp, avx2, adam": "119b5a48f7f5ac46",
+    "mlp, avx2, predict": "a4436b24a9a965fd",
+    "mlp, avx2, one image": "d05ab4b4c3bfb55d",
+    "mlp, sse, sgd": "140f4dbaab10af5b",
+    "mlp, sse, adam": "4780cd077fa4d276",
+    "mlp, sse, predict": "b44a41f0b9787eb1",
+    "mlp, sse, one image": "d05ab4b4c3bfb55d",
 }
 
 
-def text(net: str, isa: str, use: str) -> str:
-    """The program's text, as any machine writes it."""
+def program(net: str, isa: str, use: str) -> Program:
+    """The program as any machine writes it."""
     image = ZOO[net].image
     host = Machine(isa, GENERIC[isa], "")
-    found = stages(build(resolve(net), image, 10), image)
-    largest = max(prod(shape) for s in found for shape in (s.input, s.output))
+    found = graph(build(resolve(net), image, 10), image)
+    largest = max(prod(shape) for node in found for shape in (*node.shapes, node.output))
     lanes = host.alone() if use == "one image" else host.lanes(32, largest)
-    return Program(found, lanes, [0.01] * image[0], [-0.3] * image[0], USES[use], host.pause).text
+    return Program(found, lanes, [0.01] * image[0], [-0.3] * image[0], USES[use], host.pause)
 
 
 def digest(net: str, isa: str, use: str) -> str:
-    return hashlib.sha256(text(net, isa, use).encode()).hexdigest()
+    return hashlib.sha256(program(net, isa, use).text.encode()).hexdigest()
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -96,6 +98,38 @@ def digest(net: str, isa: str, use: str) -> str:
 @pytest.mark.parametrize("use", USES)
 def test_the_programs_text_is_as_it_was(net, isa, use):
     assert digest(net, isa, use)[:16] == TEXTS[f"{net}, {isa}, {use}"]
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("use", USES)
+def test_a_block_takes_hardly_more_memory_than_what_is_alive_at_once(net, use):
+    """No plan takes less than the most that is needed at one time; kernels touch an array from first to last use."""
+    made = program(net, "avx2", use)
+    kernels = [f for f in made.module.functions if isinstance(f, Kernel)]
+    once = {number for f in kernels if f.word in ("weights", "finish") for number in f.rooms}
+    shared = {n: r.size for f in kernels for n, r in f.rooms.items() if n in once or r.zeros or r.keep}
+    times: dict[int, list[int]] = {}
+    block = [f for f in kernels if f.word not in ("weights", "finish")]
+    for time, kernel in enumerate(block):
+        for number in kernel.rooms.keys() - shared.keys():
+            times.setdefault(number, []).append(time)
+    rooms = made.module.rooms
+    alive = [sum(rooms[n].size for n, uses in times.items() if min(uses) <= t <= max(uses)) for t in range(len(block))]
+    assert made.plan.size <= 1.03 * (made.header.size + sum(shared.values()) + max(alive))
+
+
+def test_no_two_arrays_that_are_needed_at_once_overlap():
+    made = program("lenet5", "avx2", "sgd")
+    block = [f for f in made.module.functions if isinstance(f, Kernel) and f.word not in ("weights", "finish")]
+    spans: dict[int, list[int]] = {}
+    for time, kernel in enumerate(block):
+        for number in kernel.rooms:
+            spans.setdefault(number, []).append(time)
+    rooms = made.module.rooms
+    for (a, mine), (b, theirs) in combinations(spans.items(), 2):
+        together = min(mine) <= max(theirs) and min(theirs) <= max(mine)
+        apart = rooms[a].offset + rooms[a].size <= rooms[b].offset or rooms[b].offset + rooms[b].size <= rooms[a].offset
+        assert apart or not together
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from convscope.engine.jit import JitPredictor, runtime
+from convscope.engine.jit import JitPredictor
+from convscope.engine.jit.machine import runtime
 from convscope.errors import UsageError
 from convscope.net.build import build
 from convscope.net.zoo import resolve
@@ -68,7 +69,7 @@ def test_threads_that_ask_a_new_predictor_at_once_get_the_scores_of_one(tmp_path
 def test_pieces_do_not_change_scores(tmp_path, monkeypatch):
     batch = images(100)
     whole = predictor(tmp_path, 2).logits(batch)
-    monkeypatch.setattr("convscope.engine.jit.engine.PIECE", 32)
+    monkeypatch.setattr("convscope.engine.jit.compiled.PIECE", 32)
     assert torch.equal(predictor(tmp_path, 2).logits(batch), whole)
 
 

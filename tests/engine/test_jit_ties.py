@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from convscope.engine.jit import JitEngine, machine, winograd_ties
-from convscope.engine.jit.kernels import Kernels
+from convscope.engine.jit import JitEngine
+from convscope.engine.jit.machine import host
+from convscope.engine.jit.plan import _Use
+from convscope.engine.jit.ways.winograd import ties
+from convscope.engine.jit.ways.winograd.tiled import Tiled
 from convscope.net.build import build
 from convscope.net.zoo import resolve
 
@@ -17,28 +20,31 @@ def winners(problem, isa) -> np.ndarray:
     engine = JitEngine(problem, 1, isa, batch_size=8)
     engine.steps(torch.arange(8), 8, [0.0])
     ready = engine._core.program(8)
-    stage, lanes = ready.program.plan.stages[0], ready.program.lanes
-    masks, y = stage.masks, stage.y
+    way, lanes = ready.program.block.ways[0], ready.program.lanes
+    masks, y = way.masks, way.site.y
     shape = y.channels, y.height, y.width, lanes.vectors
-    words = ready.arenas[masks.offset :][: y.channels * masks.channel].view(np.uint16).reshape(*shape, 1, masks.bits)
+    arena = ready.arenas[masks.room.offset :]
+    words = arena[: y.channels * masks.channel].view(np.uint16).reshape(*shape, 1, masks.bits)
     won = words >> np.arange(lanes.width)[:, None] & 1
     places = (won * np.arange(1, masks.bits + 1)).max(-1)
-    values = [ready.arenas[y.offset + c * y.channel :][: y.height * y.row].view(np.float32) for c in range(y.channels)]
+    arena = ready.arenas[y.room.offset :]
+    values = [arena[c * y.channel :][: y.height * y.row].view(np.float32) for c in range(y.channels)]
     return np.where(np.stack(values).reshape(places.shape) > 0, places, -1)
 
 
-@pytest.mark.parametrize("isa", machine.available())
+@pytest.mark.parametrize("isa", host.available())
 @pytest.mark.parametrize("spec", ["conv 8 5 | pool 2 | relu | linear", "conv 8 4 | pool 2 | relu | linear"])
 def test_ties_are_decided_by_direct_sums(spec, isa, monkeypatch):
     """Where all rows of an image are alike, two numbers of each column of a window are equal but for their rounding."""
     problem = problem_of(build(resolve(spec), (4, 16, 16), CLASSES), (4, 16, 16), 8, seed=0)
     problem.images[:] = problem.images[:, :, :1]
+    monkeypatch.setattr(_Use, "meets", lambda self, other: True)  # nothing shares a room, so that all can be looked at
     found = winners(problem, isa)
     with monkeypatch.context() as patch:
-        patch.setattr(Kernels, "forward_by_tiles", lambda self, i: False)
+        patch.setattr(Tiled, "forward_by_tiles", False)
         expected = winners(problem, isa)
     with monkeypatch.context() as patch:
-        patch.setattr(winograd_ties, "NEAR", 0.0)
+        patch.setattr(ties, "NEAR", 0.0)
         unguarded = winners(problem, isa)
     assert (found == expected).all()
     assert (expected >= 0).mean() > 0.3
@@ -49,8 +55,7 @@ def by_tiles(spec, image, loss="cross_entropy"):
     """The stages of a training program that go forward by Winograd's way."""
     problem = problem_of(build(resolve(spec), image, CLASSES), image, 8, seed=0, loss=loss)
     program = JitEngine(problem, 1, batch_size=8)._core.program(8).program
-    kernels = Kernels(program.stages, program.lanes, program.plan, program.module, program.learning)
-    return [i for i, b in enumerate(program.plan.stages) if b.tiling and kernels.forward_by_tiles(i)]
+    return [i for i, way in enumerate(program.block.ways) if isinstance(way, Tiled) and way.forward_by_tiles]
 
 
 @pytest.mark.parametrize(("spec", "chosen"), [

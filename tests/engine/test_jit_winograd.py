@@ -3,6 +3,7 @@
 import copy
 from dataclasses import replace
 from fractions import Fraction
+from math import prod
 
 import pytest
 import torch
@@ -10,10 +11,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from convscope.engine.jit import JitPredictor, machine, tiling
-from convscope.engine.jit.conv import Conv
-from convscope.engine.jit.layout import Lanes
-from convscope.engine.jit.toom_cook import MOST, Transform, transposed
+from convscope.engine.jit import JitPredictor
+from convscope.engine.jit.ir.arrays import Lanes
+from convscope.engine.jit.machine import host
+from convscope.engine.jit.ways.conv import Conv
+from convscope.engine.jit.ways.one_image.tiles import TilesOfOne
+from convscope.engine.jit.ways.winograd import tiling
+from convscope.engine.jit.ways.winograd.toom_cook import MOST, Transform, transposed
 from convscope.net.build import build
 from convscope.net.zoo import resolve
 
@@ -44,6 +48,13 @@ def test_what_is_computed_this_way():
     assert (overlapping.tiles, overlapping.overlap, overlapping.starts()[-1]) == ((7, 7), (2, 2), (22, 22))
 
 
+def pays(conv, size, lanes, first=False):
+    """Whether tiles are cheaper than direct sums."""
+    t = tiling.tiling(conv, size, lanes, first)
+    outputs = size[0] * (-(-size[1] // MOST) if lanes.count == 1 else size[1])
+    return t is not None and tiling.cost(t, lanes) <= outputs * prod(conv.kernel) * conv.inputs * conv.outputs
+
+
 @pytest.mark.parametrize(("conv", "size"), [
     (Conv(0, None, 10, 20, (5, 5), stride=(2, 2)), (8, 8)),
     (Conv(0, None, 10, 20, (5, 5), dilation=(2, 2)), (8, 8)),
@@ -53,12 +64,12 @@ def test_what_is_computed_this_way():
     (Conv(0, None, 2, 2, (3, 3)), (8, 8)),
 ])  # fmt: skip
 def test_what_is_computed_directly(conv, size):
-    assert tiling.tiling(conv, size, WIDE, first=False) is None
+    assert not pays(conv, size, WIDE)
 
 
 def test_what_is_computed_this_way_for_one_image():
     def chosen(conv, size):
-        return tiling.tiling(conv, size, Lanes(1, 1, 10), first=True) is not None
+        return pays(conv, size, Lanes(1, 1, 10), first=True)
 
     assert chosen(Conv(0, None, 10, 20, (5, 5)), (8, 8))
     assert not chosen(Conv(0, None, 1, 10, (5, 5)), (24, 24))
@@ -73,7 +84,7 @@ def test_one_image_sees_new_weights_once_they_are_taken_up():
     )
     problem = problem_of(net, image, 1, seed=0)
     predictor = JitPredictor(net, image, problem.mean, problem.std)
-    assert any(stage.tiling for stage in predictor._alone.program.plan.stages)
+    assert any(isinstance(way, TilesOfOne) for way in predictor._alone.program.block.ways)
     before = predictor.logits(problem.images)
     with torch.no_grad():
         for parameter in net.parameters():
@@ -116,7 +127,7 @@ def stable(problem, index) -> bool:
 
 
 @settings(max_examples=50)
-@given(cases(), st.sampled_from([1, 2]), st.sampled_from(machine.available()), st.integers(0, 9))
+@given(cases(), st.sampled_from([1, 2]), st.sampled_from(host.available()), st.integers(0, 9))
 def test_gradients_and_scores_are_pytorchs(case, threads, isa, seed):
     net, image, batch = case
     problem = problem_of(net, image, 24, seed)

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-
 from convscope.engine.jit.cache import default_folder
+
 from convscope.errors import UsageError
 from convscope.storage import places
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...recipe import OptimizerName
-from .ir import Function
-from .values import Value
+from .ir.function import Function
+from .ir.values import Value
 
 EPSILON = 1e-8
 

@@ -1,51 +1,68 @@
-"""The program: stages → the text of machine code that trains and predicts.
+"""The program: graph → the text of machine code that trains and predicts.
 
 Every thread owns an arena (plan.py). A training step is, for each thread,
 
-    for each of its blocks:  gather images · forward through the stages · loss · backward through the stages
+    for each of its blocks:  gather images · forward through the nodes · loss · backward through the nodes
     barrier · update a slice of the parameters from all threads' gradients, summed in order · barrier
 
-and one call of ``train`` takes many steps. What the runtime hands over stands in the job: slots.py.
+and one call of ``train`` takes many steps. What the runtime hands over stands in the job: machine/slots.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 
-from . import optimizers, slots
-from .barrier import write_barrier
-from .ir import Function, Module
-from .kernels import Kernels, Learning
-from .layout import Lanes
+from . import optimizers
+from .block import Block, Learning
+from .graph import Graph, parameter_count
+from .ir.arrays import Lanes
+from .ir.function import Function, Module
+from .ir.kernel import Header, Kernel
+from .ir.values import F32, I32, I64, PTR, Value
+from .machine import slots
+from .machine.barrier import write_barrier
 from .optimizers import Rule
-from .plan import padded, parameter_count, plan
-from .stages import Stage
-from .values import F32, I32, I64, PTR, Value
+from .plan import lines, plan
+from .ways.way import Cut
+
+Phases = list[list[Kernel]]
+
+
+def padded(count: int) -> int:
+    """``count`` rounded up to whole cache lines of float32."""
+    return -(-count // 16) * 16
+
+
+def header(count: int, lanes: Lanes, training: bool) -> Header:
+    """Where a block's images, labels, weights and losses stand, and the gradients of ``count`` parameters."""
+    places = [0]
+    for size in (8 * lanes.count, 4 * lanes.count, 4 * lanes.count, 4 * lanes.count,
+                 4 * padded(count) if training else 0):  # fmt: skip
+        places.append(places[-1] + lines(size))
+    return Header(*places)
 
 
 class Program:
     """A program's text and plan. It has ``predict(job, thread)`` and, given ``learning``, ``train(job, thread)``.
 
-    For one image it also has ``refresh(job, thread)``, which takes up the weights for ``predict``.
+    For one image it also has ``refresh(job, thread)``, which takes up the weights for ``predict``. ``exported``: every
+    kernel can be called, too.
     """
 
-    def __init__(self, stages: Sequence[Stage], lanes: Lanes, scale: Sequence[float], shift: Sequence[float],
-                 learning: Learning | None, pause: str) -> None:  # fmt: skip
-        self.stages, self.lanes, self.learning, self.pause = list(stages), lanes, learning, pause
-        self.plan = plan(stages, lanes, learning is not None)
-        self.count = parameter_count(stages)
-        self.module = Module(32 * lanes.width)
-        kernels = Kernels(self.stages, lanes, self.plan, self.module, learning)
-        weights, forward = kernels.weights(), kernels.forward(scale, shift)
-        select = self._prepare("select", labels=False)
-        if lanes.count == 1:
-            self._refresh(weights)
-            self._predict(select, [], forward)
-        else:
-            self._predict(select, weights, forward)
+    def __init__(self, nodes: Graph, lanes: Lanes, scale: Sequence[float], shift: Sequence[float],
+                 learning: Learning | None, pause: str, exported: bool = False) -> None:  # fmt: skip
+        self.nodes, self.lanes, self.learning, self.pause = nodes, lanes, learning, pause
+        self.count = parameter_count(nodes)
+        self.header = header(self.count, lanes, learning is not None)
+        self.module = Module(32 * lanes.width, exported)
+        self.block = Block(nodes, lanes, self.module, self.header, learning)
+        weights, forward = self.block.weights(), list(self.block.forward(scale, shift))
+        backward = list(self.block.backward(learning)) if learning else []
+        finish = self.block.finish() if learning else []
+        phases = split([*forward, *backward])
+        self.plan = plan(self.header.size, self.header.gradients, [*weights, *finish], phases)
+        self._predict(weights, split(forward)[0])
         if learning:
-            block = [*forward, *kernels.backward(learning)]
-            self._train(self._prepare("select_labelled", labels=True), weights, block, kernels.weight_gradients(),
-                        self._update(learning.rule))  # fmt: skip
+            self._train(weights, phases, finish, learning.rule)
         self.text = self.module.text()
 
     def _prepare(self, name: str, labels: bool) -> Function:
@@ -53,17 +70,17 @@ class Program:
         parameters = [("job", PTR), ("a", PTR), ("start", I64), ("stop", I64), ("weight", F32)]
         f = self.module.function(name, parameters)
         image, index = f.load(PTR, f["job"], 8 * slots.IMAGES), f.load(PTR, f["job"], 8 * slots.INDEX)
-        size = prod(self.stages[0].input)
+        size = prod(self.nodes[0].shapes[0])
         with f.loop(self.lanes.count) as lane:
             place = f["start"] + lane
             real = f.compare("slt", place, f["stop"])
             chosen = f.load(I64, index, (f.minimum(place, f["stop"] - 1), 8))
-            f.store(f.address(image, (chosen, size)), f["a"], self.plan.images, (lane, 8))
+            f.store(f.address(image, (chosen, size)), f["a"], self.header.images, (lane, 8))
             weight = f.select(real, f["weight"], f.constant(0.0, F32))
-            f.store(weight, f["a"], self.plan.weights, (lane, 4))
+            f.store(weight, f["a"], self.header.weights, (lane, 4))
             if labels:
                 label = f.convert("trunc", f.load(I64, f.load(PTR, f["job"], 8 * slots.LABELS), (chosen, 8)), I32)
-                f.store(label, f["a"], self.plan.labels, (lane, 4))
+                f.store(label, f["a"], self.header.labels, (lane, 4))
         return f
 
     def _arena(self, f: Function) -> Value:
@@ -80,15 +97,18 @@ class Program:
         for kernel in weights:
             f.call(kernel, a, p, p)
 
-    def _predict(self, prepare: Function, weights: Sequence[Function], forward: Sequence[Function]) -> None:
-        """Logits (M, K) of the images at index (M,)."""
+    def _predict(self, weights: Sequence[Kernel], forward: Sequence[Kernel]) -> None:
+        """Logits (M, K) of the images at index (M,). One image finds the weights ready, more images make them so."""
+        prepare = self._prepare("select", labels=False)
+        if self.lanes.count == 1:
+            self._refresh(weights)
         f = self.module.function("predict", [("job", PTR), ("thread", I64)], public=True)
-        lanes, z = self.lanes, self.plan.stages[-1].y
+        lanes, z = self.lanes, self.block.values[-1]
         threads, count = f.load(I64, f["job"], 8 * slots.THREADS), f.load(I64, f["job"], 8 * slots.COUNT)
         p, out, a = f.load(PTR, f["job"], 8 * slots.PARAMETERS), f.load(PTR, f["job"], 8 * slots.LOGITS), self._arena(f)
         blocks = (count + (lanes.count - 1)) // lanes.count
         first, last = self._share(f, blocks, threads)
-        for kernel in weights:
+        for kernel in weights if lanes.count > 1 else ():
             f.call(kernel, a, p, p)
         with f.loop(last, first) as block:
             start = f.integer(block) * lanes.count
@@ -96,19 +116,19 @@ class Program:
             for kernel in forward:
                 f.call(kernel, a, p, p)
             with f.loop(f.minimum(count - start, lanes.count)) as lane, f.loop(z.channels) as k:
-                score = f.load(F32, a, *z.at(k, 0, 0), (lane, 4))
+                score = f.load(F32, a, z.room.offset, *z.at(k, 0, 0), (lane, 4))
                 f.store(score, out, (start + lane, 4 * z.channels), (k, 4))
 
-    def _train(self, prepare: Function, before: Sequence[Function], block: Sequence[Function],
-               after: Sequence[Function], update: Function) -> None:  # fmt: skip
+    def _train(self, before: Sequence[Kernel], phases: Phases, after: Sequence[Kernel], rule: Rule) -> None:
         """``STEPS`` steps of batches of ``BATCH`` images; the last one may hold fewer."""
+        prepare, update = self._prepare("select_labelled", labels=True), self._update(rule)
         barrier = write_barrier(self.module, self.pause)
         f = self.module.function("train", [("job", PTR), ("thread", I64)], public=True)
         job, lanes = f["job"], self.lanes
         given = (slots.THREADS, slots.COUNT, slots.BATCH, slots.STEPS)
         threads, count, batch, steps = (f.load(I64, job, 8 * slot) for slot in given)
         p, a = f.load(PTR, job, 8 * slots.PARAMETERS), self._arena(f)
-        g = f.address(a, self.plan.gradients)
+        g = f.address(a, self.header.gradients)
         zero = f.constant(0.0, lanes.vector)
         f.call(barrier, job)
         f.leave_when(f.compare("ne", f.shared(job, 8 * slots.ABANDONED), 0))
@@ -116,16 +136,16 @@ class Program:
             begin = f.integer(step) * batch
             end = f.minimum(begin + batch, count)
             weight = 1.0 / f.convert("sitofp", end - begin, F32)
-            with f.loop(self.plan.cleared, 0, lanes.bytes) as i:
+            with f.loop(self.plan.zeros, 0, lanes.bytes) as i:
                 f.store(zero, g, i)
             with f.loop(lanes.vectors) as v:
-                f.store(zero, a, self.plan.loss, (v, lanes.bytes))
+                f.store(zero, a, self.header.loss, (v, lanes.bytes))
             first, last = self._share(f, (end - begin + (lanes.count - 1)) // lanes.count, threads)
             for kernel in before:
                 f.call(kernel, a, p, g)
             with f.loop(last, first) as number:
                 f.call(prepare, job, a, begin + f.integer(number) * lanes.count, end, weight)
-                for kernel in block:
+                for kernel in phases[0]:
                     f.call(kernel, a, p, g)
             for kernel in after:
                 f.call(kernel, a, p, g)
@@ -148,7 +168,7 @@ class Program:
             g = f.var(zero)
             with f.loop(threads) as t:
                 g.value = g.value + f.load(
-                    lanes.vector, arenas, self.plan.gradients, (t, self.plan.size), (i, lanes.bytes)
+                    lanes.vector, arenas, self.header.gradients, (t, self.plan.size), (i, lanes.bytes)
                 )
             places = [f.address(p, (i, lanes.bytes))]
             places += [f.address(states, n * room, (i, lanes.bytes)) for n in range(len(rule.states))]
@@ -159,7 +179,18 @@ class Program:
         with f.when(f.compare("eq", f["thread"], 0)):
             loss = f.var(f.constant(0.0, F32))
             with f.loop(threads) as t, f.loop(lanes.count) as lane:
-                loss.value = loss.value + f.load(F32, arenas, self.plan.loss, (t, self.plan.size), (lane, 4))
+                loss.value = loss.value + f.load(F32, arenas, self.header.loss, (t, self.plan.size), (lane, 4))
             f.store(loss.value, f.load(PTR, job, 8 * slots.LOSSES), (f["step"], 4))
             f.store(f["step"] + 1, job, 8 * slots.DONE)
         return f
+
+
+def split(kernels: Iterable[Kernel | Cut]) -> Phases:
+    """The phases between the cuts."""
+    phases: Phases = [[]]
+    for kernel in kernels:
+        if isinstance(kernel, Cut):
+            phases.append([])
+        else:
+            phases[-1].append(kernel)
+    return phases

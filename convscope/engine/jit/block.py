@@ -1,0 +1,120 @@
+"""What is done with one block of images: every node of the graph gets arrays and a way, and the ways write kernels."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ...recipe import LossName
+from .ends import borders, images, losses, one_image
+from .graph import Graph
+from .ir.arrays import NO_BORDER, Array, Lanes
+from .ir.function import Module
+from .ir.kernel import Header, Kernel
+from .optimizers import Rule
+from .ways.choose import way_of
+from .ways.layer import NONE
+from .ways.node import IMAGE
+from .ways.way import Cut, Gradient, Site, new_array
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What a program that trains needs besides the net: loss and optimizer."""
+
+    loss: LossName
+    rule: Rule
+
+
+class Block:
+    """The kernels of ``nodes`` for a block of ``lanes`` images, written into ``module``."""
+
+    def __init__(self, nodes: Graph, lanes: Lanes, module: Module, header: Header, learning: Learning | None) -> None:
+        self.nodes, self.lanes, self.module, self.header, self.learning = nodes, lanes, module, header, learning
+        # A block's activations are needed until its backward pass, so that little could be won by sharing their rooms;
+        # and one image is soon through.
+        self.keeps_borders = learning is not None or lanes.count == 1
+        self.image = self._array(IMAGE)
+        self.values = [self._array(i) for i in range(len(nodes))]
+        wanted = _wanted(nodes)
+        self.gradients = [
+            Gradient(new_array(module, lanes, node.output), node.act) if learning and wanted[i] else None
+            for i, node in enumerate(nodes)
+        ]
+        self.ways = [way_of(self._site(i)) for i in range(len(nodes))]
+
+    def _array(self, i: int) -> Array:
+        """Room for what node ``i`` makes, with the borders that its readers want."""
+        shape = self.nodes[0].shapes[0] if i == IMAGE else self.nodes[i].output
+        borders = [node.op.border for node in self.nodes if i in node.inputs]
+        top, left, bottom, right = (max(sides) for sides in zip(NO_BORDER, *borders, strict=True))
+        return new_array(self.module, self.lanes, shape, (top, left, bottom, right), self.keeps_borders)
+
+    def _site(self, i: int) -> Site:
+        node, later = self.nodes[i], self.nodes[i + 1 :]
+        decided = any(n.decides for n in later) or (self.learning is not None and self.learning.loss == "mae")
+        return Site(
+            number=i,
+            node=node,
+            lanes=self.lanes,
+            module=self.module,
+            header=self.header,
+            x=tuple(self.image if source == IMAGE else self.values[source] for source in node.inputs),
+            y=self.values[i],
+            dx=tuple(None if source == IMAGE else self.gradients[source] for source in node.inputs),
+            dy=self.gradients[i],
+            training=self.learning is not None,
+            exact=decided and self.learning is not None,
+        )
+
+    def kernel(self, word: str) -> Kernel:
+        """A kernel of no node."""
+        return Kernel(self.module, word, None, self.lanes, self.header)
+
+    def weights(self) -> list[Kernel]:
+        """What a step does with the weights before the first block."""
+        return [kernel for way in self.ways for kernel in way.weights()]
+
+    def forward(self, scale: Sequence[float], shift: Sequence[float]) -> Iterator[Kernel | Cut]:
+        """What is done with a block, from its images to its scores."""
+        f = self.kernel("gather")
+        (one_image if self.lanes.count == 1 else images).forward(f, scale, shift, self.image)
+        yield f
+        yield from self._border(self.image, None)
+        for way in self.ways:
+            yield from way.forward()
+            yield from self._border(way.site.y, way.site.number)
+
+    def _border(self, array: Array, node: int | None) -> Iterator[Kernel]:
+        """Zeros around an array whose room others use, too."""
+        if any(array.border) and not array.room.keep:
+            f = Kernel(self.module, "border", node, self.lanes, self.header)
+            borders.clear(f, array)
+            yield f
+
+    def backward(self, learning: Learning) -> Iterator[Kernel | Cut]:
+        """What is done with a block after that, from its scores to its part of the gradients."""
+        f, z, dz = self.kernel("loss"), self.values[-1], self.gradients[-1]
+        assert dz
+        losses.forward_and_gradient(f, learning.loss, z, dz.array)
+        if dz.act != NONE:
+            known, out = f.array(z), f.array(dz.array)
+            with f.each(z) as at:
+                dz.put(f, out[at], known.load(at), *out.terms(at))
+        yield f
+        for way in reversed(self.ways):
+            if way.site.dy:
+                yield from way.backward()
+                for gradient in way.site.dx:
+                    if gradient:
+                        gradient.begun = True
+
+    def finish(self) -> list[Kernel]:
+        """What a step does after the last block."""
+        return [kernel for way in self.ways if way.site.dy for kernel in way.finish()]
+
+
+def _wanted(nodes: Graph) -> list[bool]:
+    """Whether the gradient of what a node makes is asked for: it, or a node that it depends on, is trained."""
+    wanted: list[bool] = []
+    for node in nodes:
+        wanted.append(bool(node.op.trained) or any(i != IMAGE and wanted[i] for i in node.inputs))
+    return wanted

@@ -1,0 +1,182 @@
+"""What engine and predictor share: a net, its flat parameters, and its programs by width of block, loaded."""
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ...errors import UsageError
+from .block import Learning
+from .covers import why_not
+from .graph import graph
+from .ir.arrays import Lanes, Shape
+from .machine import slots
+from .machine.host import COMPILING, Code, Machine, machine
+from .machine.runtime import Helpers, Job, Native, aligned, native
+from .program import Program, padded
+
+Floats = NDArray[np.float32]
+PIECE = 4096  # images in one foreign call of ``logits``, so that Ctrl-C is answered and others have their turn
+MOST_THREADS = 1024
+
+
+class _HalfDone:
+    """In the lock's place where weights or optimizer state are half written, and nobody will write the rest."""
+
+    def __enter__(self) -> None:
+        raise UsageError("the engine's last call was broken off half way, by Ctrl-C or by a fork beside it",
+                         "build it again")  # fmt: skip
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Loaded:
+    """A program, compiled and with memory: one for each width of block that is asked for."""
+
+    def __init__(self, program: Program, host: Machine, threads: int, folder: Path | None) -> None:
+        code = Code(program.text, host, folder)
+        self.program, self.code = program, code
+        self.job = Job(threads, code)
+        self.arenas = aligned(threads * program.plan.size, np.uint8)
+        self.job.array(slots.ARENAS, self.arenas)
+        self.predict: Native = native(code.address("predict"))
+        self.train: Native | None = native(code.address("train")) if program.learning else None
+
+
+class Compiled:
+    """What engine and predictor share: the net, its flat parameters, and programs by block size."""
+
+    def __init__(self, net: nn.Sequential, image: Shape, mean: Sequence[float], std: Sequence[float], threads: int,
+                 isa: str | None, cache_dir: Path | None, learning: Learning | None) -> None:  # fmt: skip
+        reason = why_not(net)
+        if reason:
+            raise UsageError(f"the CPU engine cannot run this net: {reason}", "take the eager engine (--engine eager)")
+        if type(threads) is not int or not 1 <= threads <= MOST_THREADS:
+            raise UsageError(f"threads must be a whole number from 1 to {MOST_THREADS:,}, not {threads!r}")
+        _check_statistics(image[0], mean, std)
+        self.net, self.image, self.threads = net, image, threads
+        self.host = machine(isa)
+        self.nodes = graph(net, image)
+        self.largest = max(prod(shape) for node in self.nodes for shape in (*node.shapes, node.output))
+        self.classes = self.nodes[-1].output[0]
+        if self.nodes[-1].output[1:] != (1, 1):
+            raise UsageError("the CPU engine cannot run this net: it ends with an image, not with scores",
+                             "end the net with flatten or linear")  # fmt: skip
+        self.learning, self.folder = learning, cache_dir
+        deviations = np.asarray(std, np.float64)
+        self.scale: list[float] = (1 / (255 * deviations)).astype(np.float32).tolist()
+        self.shift: list[float] = (-np.asarray(mean, np.float64) / deviations).astype(np.float32).tolist()
+        self.helpers = Helpers(threads)
+        self.lock: threading.Lock | _HalfDone = threading.Lock()  # one call at a time: a program's memory is its own
+        self.changing = False  # weights or optimizer state are being written
+        _LIVING.add(self)
+        self.compile_seconds = 0.0
+        self.exported = False  # the bench calls kernels one by one
+        self.loaded: dict[Lanes, Loaded] = {}
+        count = sum(p.numel() for p in net.parameters())
+        self.parameters: Floats = aligned(padded(count)).view(np.float32)
+        self.flat = torch.from_numpy(self.parameters)
+
+    def program(self, batch: int) -> Loaded:
+        """The program for batches of ``batch`` images; compiled or read from the cache when it is first asked for."""
+        return self._load(self.host.lanes(-(-batch // self.threads), self.largest), self.threads)
+
+    def alone(self) -> Loaded:
+        """The program for one image, which is not worth waking a thread for."""
+        return self._load(self.host.alone(), 1)
+
+    def _load(self, lanes: Lanes, threads: int) -> Loaded:
+        ready = self.loaded.get(lanes)
+        if ready is not None:
+            return ready
+        with COMPILING:
+            if lanes not in self.loaded:  # else another thread was quicker
+                start = time.perf_counter()
+                program = Program(
+                    self.nodes, lanes, self.scale, self.shift, self.learning, self.host.pause, self.exported
+                )
+                ready = Loaded(program, self.host, threads, self.folder)
+                ready.job.array(slots.PARAMETERS, self.parameters)
+                self.loaded[lanes] = ready  # last: others use it as soon as it is here
+                self.compile_seconds += time.perf_counter() - start
+            return self.loaded[lanes]
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """The lock, for who writes weights or optimizer state."""
+        with self.lock:
+            self.changing = True
+            try:
+                yield
+            finally:
+                self.changing = not self.helpers.settle(0)
+                if self.changing:  # an interrupt waited for helpers that do not come, and has given up
+                    self.lock = _HalfDone()
+
+    def forked(self) -> None:
+        """In a forked child: its helpers are gone, and nobody will give back a lock that another thread held."""
+        self.lock = _HalfDone() if self.changing else threading.Lock()
+        self.helpers.forked()
+
+    def views(self) -> list[tuple[Tensor, Tensor]]:
+        """Each of the net's parameters, with its place in the flat copy."""
+        found, start = [], 0
+        for parameter in self.net.parameters():
+            data = parameter.detach()
+            found.append((data, self.flat[start : start + data.numel()].view(data.shape)))
+            start += data.numel()
+        return found
+
+    def read(self) -> None:
+        """Take up the net's parameters, whoever changed them."""
+        for data, place in self.views():
+            place.copy_(data)
+
+    def logits(self, images: Tensor, ready: Loaded) -> Tensor:
+        """Scores (M, K) of uint8 images (M, C, H, W)."""
+        if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[1:]) != self.image:
+            raise UsageError(f"images must be uint8 of shape (M, {', '.join(map(str, self.image))}), but are "
+                             f"{str(images.dtype).removeprefix('torch.')} of shape {tuple(images.shape)}")  # fmt: skip
+        count = len(images)
+        result = torch.empty(count, self.classes, dtype=torch.float32, device="cpu")
+        if not count:
+            return result
+        images = images.cpu().contiguous()
+        for start in range(0, count, PIECE):
+            part, scores = images[start : start + PIECE].numpy(), result[start : start + PIECE].numpy()
+            with self.lock:
+                ready.job.array(slots.IMAGES, part)
+                ready.job.array(slots.INDEX, np.arange(len(part)))
+                ready.job.array(slots.LOGITS, scores)
+                ready.job.number(slots.COUNT, len(part))
+                if ready.job.threads == 1:
+                    ready.predict(ready.job.address, 0)
+                else:
+                    self.helpers.run(ready.predict, ready.job)
+        return result
+
+
+_LIVING: "weakref.WeakSet[Compiled]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for core in list(_LIVING):
+        core.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _check_statistics(channels: int, mean: Sequence[float], std: Sequence[float]) -> None:
+    if len(mean) != channels or len(std) != channels or not all(s > 0 for s in std):
+        raise UsageError(f"mean and std must have {channels} numbers, one a channel, std above 0, not {mean}, {std}")

@@ -1,0 +1,42 @@
+"""What is computed along with the node before: a table of small rules, each (before, node) → one node, or None."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import prod
+
+from .ways.activation import Relu
+from .ways.conv import Conv
+from .ways.layer import NONE, Identity
+from .ways.node import Node
+from .ways.pool import Pool
+
+FUSED = 4  # pixels of the largest pooling window whose convolution sums fit a block of registers
+
+
+def fuse(before: Node, node: Node) -> Node | None:
+    """One node for both, where ``node`` alone reads ``before``."""
+    return next((one for rule in RULES if (one := rule(before, node))), None)
+
+
+def _activation(before: Node, node: Node) -> Node | None:
+    """The node before applies the activation as it stores."""
+    return replace(before, act=node.act) if type(node.op) is Identity and before.act == NONE else None
+
+
+def _relu_twice(before: Node, node: Node) -> Node | None:
+    """Relu of relu is relu."""
+    return before if type(node.op) is Identity and before.act == node.act == Relu() else None
+
+
+def _max_pool(before: Node, node: Node) -> Node | None:
+    """A max of a convolution's sums, which the activation does not reorder."""
+    conv, pool = before.op, node.op
+    if not isinstance(pool, Pool) or not isinstance(conv, Conv) or conv.pool or not before.act.keeps_order:
+        return None
+    plain = not pool.average and pool.stride == pool.kernel and pool.padding == (0, 0)
+    if not plain or not 1 < prod(pool.kernel) <= FUSED:
+        return None
+    return replace(before, op=replace(conv, pool=pool.kernel), output=node.output)
+
+
+RULES: tuple[Callable[[Node, Node], Node | None], ...] = (_activation, _relu_twice, _max_pool)

@@ -1,0 +1,70 @@
+"""A torch net becomes a graph: the nodes that a program computes, in forward order.
+
+A chain (``torch.nn.Sequential``) is the special case in which every node reads the one before. What is computed along
+with the node before does not become one: fusions.py.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from torch import nn
+
+from ...errors import UsageError
+from ...net.graph import parts
+from ...net.ops import shape_text
+from ...net.wiring import IMAGE as IMAGE_NAME
+from .fusions import fuse
+from .ir.arrays import Shape
+from .ways.layer import Form, MisfitError, read
+from .ways.node import IMAGE, Node
+
+Graph = tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class _Value:
+    """What a layer of the net makes: the node that stores it, and whether anything else reads that node."""
+
+    node: int
+    form: Form
+    shared: bool
+
+
+def graph(net: nn.Sequential, image: Shape) -> Graph:
+    """The nodes of a net that ``why_not`` has no objection to, for images (C, H, W).
+
+    Parameters are numbered in the order of ``net.parameters()``. Raises UsageError where the net does not fit.
+    """
+    layers = parts(net)
+    readers = Counter(source for part in layers for source in part.inputs)
+    made = {IMAGE_NAME: _Value(IMAGE, Form(image), shared=True)}
+    nodes: list[Node] = []
+    parameter = 0
+    for name, module, sources in ((part.name, part.module, part.inputs) for part in layers):
+        inputs = tuple(made[source] for source in sources)
+        forms = tuple(value.form for value in inputs)
+        if isinstance(module, nn.Flatten):
+            first = inputs[0]
+            made[name] = _Value(first.node, Form(first.form.shape, True), first.shared or readers[name] > 1)
+            continue
+        try:
+            found = read(module, forms, parameter)
+        except MisfitError as error:
+            raise UsageError(f"the net does not fit images of {shape_text(image)}: {name} {error}") from None
+        parameter += sum(p.numel() for p in module.parameters())
+        node = Node(found.op, tuple(v.node for v in inputs), tuple(f.shape for f in forms), found.output, found.act)
+        before = None if inputs[0].shared or len(inputs) > 1 else nodes[inputs[0].node]
+        together = before and fuse(before, node)
+        if together:
+            nodes[inputs[0].node] = together
+            place = inputs[0].node
+        else:
+            place = len(nodes)
+            nodes.append(node)
+        made[name] = _Value(place, Form(found.output, all(f.flat for f in forms)), readers[name] > 1)
+    return tuple(nodes)
+
+
+def parameter_count(nodes: Graph) -> int:
+    """How many numbers the net's parameters are."""
+    return sum(node.op.trained for node in nodes)

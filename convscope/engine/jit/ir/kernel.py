@@ -1,0 +1,96 @@
+"""A kernel: a function over one block of images, and the words for the arrays that it works on."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from .arrays import Array, Index, Lanes, Room
+from .function import Function, Module
+from .values import PTR, Term, Value
+
+At = tuple[Index, Index, Index, Index]  # channel, row, column, vector of images
+PARAMETERS = (("a", PTR), ("p", PTR), ("g", PTR))
+
+
+@dataclass(frozen=True)
+class Header:
+    """Where an arena keeps what a block is told of its images, lane by lane (bytes from its start)."""
+
+    images: int  # their addresses
+    labels: int
+    weights: int  # 1 / (images of the batch); 0 in a lane without an image
+    loss: int  # the sum of the losses
+    gradients: int  # of all parameters, summed over the thread's blocks
+    size: int
+
+
+class Kernel(Function):
+    """``a`` is the thread's arena, ``p`` the parameters, ``g`` the thread's gradients, ``b`` what each block keeps.
+
+    ``word`` and ``node`` say what it does, and for which node of the graph.
+    """
+
+    def __init__(self, module: Module, word: str, node: int | None, lanes: Lanes, header: Header) -> None:
+        name = word if node is None else f"{word}{node}"
+        super().__init__(module, name, PARAMETERS, module.exported)
+        module.functions.append(self)
+        self.word, self.node, self.lanes, self.header = word, node, lanes, header
+
+    @property
+    def images(self) -> Value:
+        """Where the addresses of the block's images stand."""
+        return self.address(self["a"], self.header.images)
+
+    @property
+    def labels(self) -> Value:
+        """Where the labels stand, an int32 a lane."""
+        return self.address(self["a"], self.header.labels)
+
+    @property
+    def weights(self) -> Value:
+        """Where the weights of the lanes stand."""
+        return self.address(self["a"], self.header.weights)
+
+    @property
+    def loss(self) -> Value:
+        """Where the loss is summed, lane by lane."""
+        return self.address(self["a"], self.header.loss)
+
+    def array(self, array: Array) -> "Here":
+        """``array`` in this kernel."""
+        return Here(self, array)
+
+    @contextmanager
+    def each(self, array: Array) -> Iterator[At]:
+        """Loops over all vectors of ``array``."""
+        with (self.loop(array.channels) as c, self.loop(array.height) as y, self.loop(array.width) as x,
+              self.loop(self.lanes.vectors) as v):  # fmt: skip
+            yield c, y, x, v
+
+
+class Here:
+    """An array in a kernel: ``x[c, i, j, v]`` loads a vector of images, ``x[c, i, j, v] = value`` stores one."""
+
+    def __init__(self, f: Kernel, array: Array) -> None:
+        self.f, self.array = f, array
+
+    def terms(self, at: At) -> tuple[Room, int, Term, Term, Term, Term]:
+        """The room and the terms of the address of vector ``at``."""
+        c, y, x, v = at
+        array = self.array
+        return (array.room, array.origin, (c, array.channel), (y, array.row), (x, array.pixel),
+                (v, self.f.lanes.bytes))  # fmt: skip
+
+    def address(self, at: At, *further: Term) -> Value:
+        """The address of vector ``at``, and further bytes."""
+        return self.f.address(*self.terms(at), *further)
+
+    def __getitem__(self, at: At) -> Value:
+        return self.f.load(self.f.lanes.vector, *self.terms(at))
+
+    def __setitem__(self, at: At, value: Value) -> None:
+        self.f.store(value, *self.terms(at))
+
+    def load(self, at: At) -> Callable[[], Value]:
+        """Loads vector ``at`` once it is asked for."""
+        return lambda: self[at]

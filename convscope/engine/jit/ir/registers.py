@@ -1,0 +1,37 @@
+"""Blocks of sums that are kept in registers, so that every number that is loaded serves several multiply-adds."""
+
+from collections.abc import Callable, Sequence
+
+from .function import Function
+from .values import F32, Value, Var
+
+Sums = list[list[Var]]
+Factors = Callable[[int], Value]
+
+
+def zeros(f: Function, rows: int, columns: int, kind: str) -> Sums:
+    """rows × columns sums of type ``kind`` that start at zero."""
+    return [[f.var(f.constant(0.0, kind)) for _ in range(columns)] for _ in range(rows)]
+
+
+def accumulate(f: Function, sums: Sums, row: Factors, column: Sequence[Value]) -> None:
+    """sums[n][m] += row(n) · column[m], the outer product of two vectors; row(n) is written when it is needed."""
+    for n, totals in enumerate(sums):
+        factor = row(n)
+        for total, value in zip(totals, column, strict=True):
+            total.value = f.fma(value, factor, total.value)
+
+
+def values(sums: Sums) -> list[list[Value]]:
+    """What the sums are now."""
+    return [[total.value for total in row] for row in sums]
+
+
+def spread(f: Function, base: Value, stride: int, lanes: int, first: int = 0) -> Factors:
+    """The n-th number from byte ``first`` after ``base`` on, so many bytes from one to the next, in every lane."""
+    return lambda n: f.splat(f.load(F32, base, n * stride + first), lanes)
+
+
+def loads(f: Function, kind: str, base: Value, stride: int) -> Factors:
+    """The n-th vector from ``base`` on, so many bytes from one to the next."""
+    return lambda n: f.load(kind, base, n * stride)

@@ -1,0 +1,29 @@
+"""Which way computes a node: the cheapest of those for its operation. A new way, or a new layer, has its line here."""
+
+from math import inf
+
+from .activation import Pass
+from .conv import Conv
+from .direct import Direct
+from .layer import Identity, Op
+from .linear import Linear
+from .one_image.linear import LinearOfOne
+from .one_image.rows import Rows
+from .one_image.tiles import TilesOfOne
+from .pool import Pool, Windows
+from .way import Site, Way
+from .winograd.tiled import Thin, Tiled
+
+WAYS: dict[type[Op], tuple[type[Way], ...]] = {
+    Conv: (TilesOfOne, Thin, Tiled, LinearOfOne, Rows, Linear, Direct),
+    Pool: (Windows,),
+    Identity: (Pass,),
+}
+
+
+def way_of(site: Site) -> Way:
+    """The cheapest way to compute ``site``'s node; of equals the first."""
+    costs = {way: way.cost(site) for way in WAYS[type(site.node.op)]}
+    best = min(costs, key=lambda way: costs[way])
+    assert costs[best] < inf
+    return best(site)

@@ -1,0 +1,150 @@
+"""Conv2d and Linear as the ways see them: a linear layer is a convolution whose kernel is as large as its input.
+
+Cross-correlation over o output and c input channels, stride s, dilation d, padding p (the border of the input's array):
+
+    forward           y[o, i, j] = b[o] + Σ_c Σ_k Σ_l  w[o, c, k, l] · x[c, i·s − p + k·d, j·s − p + l·d]
+    input gradient   dx[c, u, v] = Σ_o Σ  w[o, c, k, l] · dy[o, i, j]     over all (k, i), (l, j) that reach (u, v)
+    weight gradient  dw[o, c, k, l] = Σ_i Σ_j Σ_images  dy[o, i, j] · x[c, i·s − p + k·d, j·s − p + l·d]
+    bias gradient    db[o] = Σ_i Σ_j Σ_images  dy[o, i, j]
+"""
+
+from dataclasses import dataclass
+from math import prod
+
+from torch import nn
+
+from ....net.ops import same_padding
+from ..ir.arrays import NO_BORDER, Border, Index, Pair, Room
+from ..ir.values import Term
+from .layer import Form, MisfitError, Op, Read, fitting, image_of, objection, pair, read
+
+
+@dataclass(frozen=True)
+class Conv(Op):
+    """A convolution. ``weight`` and ``bias`` are numbers of parameters in the flat array of all of them."""
+
+    weight: int
+    bias: int | None
+    inputs: int
+    outputs: int
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: Border = NO_BORDER
+    dilation: Pair = (1, 1)
+    groups: int = 1
+    pool: Pair | None = None  # the window of a max pool that is part of this node
+
+    @property
+    def decides(self) -> bool:
+        """Whether a max pool is part of it."""
+        return self.pool is not None
+
+    @property
+    def border(self) -> Border:
+        """Its padding."""
+        return self.padding
+
+    @property
+    def trained(self) -> int:
+        """How many parameters it has."""
+        return self.outputs * (self.fan_in * prod(self.kernel) + (self.bias is not None))
+
+    @property
+    def window(self) -> Pair:
+        """The pool's, or a single number."""
+        return self.pool or (1, 1)
+
+    @property
+    def fan_in(self) -> int:
+        """Input channels of one group."""
+        return self.inputs // self.groups
+
+    @property
+    def fan_out(self) -> int:
+        """Output channels of one group."""
+        return self.outputs // self.groups
+
+    def weight_strides(self) -> tuple[int, int, int, int]:
+        """Bytes from one output channel, input channel, kernel row, kernel column to the next."""
+        kh, kw = self.kernel
+        return 4 * self.fan_in * kh * kw, 4 * kh * kw, 4 * kw, 4
+
+
+@dataclass(frozen=True)
+class Masks:
+    """The bits of a fused max pool: for every pooled pixel and vector, ``bits`` words of one bit a lane."""
+
+    room: Room
+    height: int
+    width: int
+    vectors: int
+    bits: int
+
+    @property
+    def each(self) -> int:
+        """Bytes of the words of one vector."""
+        return 2 * self.bits
+
+    @property
+    def pixel(self) -> int:
+        """Bytes from one pooled pixel to the next."""
+        return self.vectors * self.each
+
+    @property
+    def row(self) -> int:
+        """Bytes from one row to the next."""
+        return self.width * self.pixel
+
+    @property
+    def channel(self) -> int:
+        """Bytes from one channel to the next."""
+        return self.height * self.row
+
+    def at(self, c: Index, y: Index, x: Index, v: Index) -> list[Term]:
+        """The terms of the address of pooled pixel (c, y, x), vector v."""
+        return [(c, self.channel), (y, self.row), (x, self.pixel), (v, self.each)]
+
+
+@objection.register
+def _(module: nn.Conv2d) -> str:
+    return "" if module.padding_mode == "zeros" else f"it pads with {module.padding_mode!r}"
+
+
+@read.register
+def _(module: nn.Conv2d, inputs: tuple[Form, ...], parameter: int) -> Read:
+    channels, *size = image_of(inputs)
+    if module.in_channels != channels:
+        raise MisfitError(f"takes {module.in_channels} channels, but gets {channels}")
+    kernel, stride, dilation = pair(module.kernel_size), pair(module.stride), pair(module.dilation)
+    if module.padding == "same":
+        before, after = same_padding(kernel, dilation)
+    elif module.padding == "valid":
+        before = after = (0, 0)
+    else:
+        before = after = pair(module.padding)
+    output = [
+        (n + b + a - d * (k - 1) - 1) // s + 1
+        for n, b, a, d, k, s in zip(size, before, after, dilation, kernel, stride, strict=True)
+    ]
+    bias = None if module.bias is None else parameter + module.weight.numel()
+    conv = Conv(parameter, bias, channels, module.out_channels, kernel, stride, (*before, *after), dilation,
+                module.groups)  # fmt: skip
+    return Read(conv, fitting((module.out_channels, *output), inputs[0]))
+
+
+@objection.register
+def _(_module: nn.Linear) -> str:
+    return ""
+
+
+@read.register
+def _(module: nn.Linear, inputs: tuple[Form, ...], parameter: int) -> Read:
+    (form,) = inputs
+    if not form.flat:
+        raise MisfitError("needs a flatten before it")
+    channels, height, width = form.shape
+    if module.in_features != prod(form.shape):
+        raise MisfitError(f"takes {module.in_features} values, but gets {prod(form.shape)}")
+    bias = None if module.bias is None else parameter + module.weight.numel()
+    conv = Conv(parameter, bias, channels, module.out_features, (height, width))
+    return Read(conv, (module.out_features, 1, 1))

@@ -1,0 +1,141 @@
+"""What a layer is to the engine: an operation that ways compute. Each kind's file says how its module is read."""
+
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import ClassVar, NamedTuple
+
+from torch import nn
+from typing_extensions import override
+
+from ....net.ops import shape_text
+from ..ir.arrays import NO_BORDER, Border, Pair, Shape
+from ..ir.function import Function
+from ..ir.values import Value
+
+
+class Op:
+    """What a node of the graph computes."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether its gradient depends on which of two numbers is larger."""
+        return False
+
+    @property
+    def border(self) -> Border:
+        """The zeros that it wants around its input."""
+        return NO_BORDER
+
+    @property
+    def trained(self) -> int:
+        """How many parameters it has."""
+        return 0
+
+
+class Identity(Op):
+    """Nothing: only the node's activation."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """An image (C, H, W), or, once it is flat, its numbers one after the other."""
+
+    shape: Shape
+    flat: bool = False
+
+    @property
+    def text(self) -> str:
+        """For error messages."""
+        return shape_text(self.shape)
+
+
+class MisfitError(Exception):
+    """What is wrong with the input of a layer."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What is done with every number that a node stores: y = a(x)."""
+
+    decides: ClassVar[bool] = False  # its slope jumps at zero
+    keeps_order: ClassVar[bool] = True  # the largest of some numbers may be taken before it
+
+    def apply(self, f: Function, x: Value) -> Value:
+        """a(x); not-a-number stays so."""
+        raise NotImplementedError
+
+    def times_slope(self, f: Function, gradient: Value, y: Value) -> Value:
+        """gradient · a'(x), given y = a(x)."""
+        raise NotImplementedError
+
+
+class Nothing(Activation):
+    """y = x."""
+
+    @override
+    def apply(self, f: Function, x: Value) -> Value:
+        return x
+
+    @override
+    def times_slope(self, f: Function, gradient: Value, y: Value) -> Value:
+        return gradient
+
+
+NONE = Nothing()
+
+
+class Read(NamedTuple):
+    """A module as a node of the graph."""
+
+    op: Op
+    output: Shape
+    act: Activation = NONE
+
+
+@singledispatch
+def objection(module: nn.Module) -> str:
+    """Why the engine has no way for ``module``; "" where it has one."""
+    return f"{type(module).__name__} is not covered"
+
+
+@objection.register
+def _(module: nn.Flatten) -> str:
+    return "" if (module.start_dim, module.end_dim) == (1, -1) else "it flattens some dimensions only"
+
+
+@singledispatch
+def read(module: nn.Module, inputs: tuple[Form, ...], parameter: int) -> Read:
+    """What ``module`` computes of such ``inputs``; its parameters begin at number ``parameter`` of the net's.
+
+    Raises MisfitError.
+    """
+    raise NotImplementedError(type(module).__name__)
+
+
+def covered(module: nn.Module) -> bool:
+    """Whether there is a way for exactly this class: one derived from it may compute something else."""
+    return type(module) in objection.registry
+
+
+def image_of(inputs: tuple[Form, ...]) -> Shape:
+    """The shape (C, H, W) of the only input, which must not be flat."""
+    (form,) = inputs
+    if form.flat:
+        raise MisfitError("needs an image, but comes after flatten")
+    return form.shape
+
+
+def fitting(output: tuple[int, ...], form: Form) -> Shape:
+    """``output``, if there is anything of it."""
+    if min(output) <= 0:
+        raise MisfitError(f"has a window that is larger than its input, {form.text}")
+    channels, height, width = output
+    return channels, height, width
+
+
+def pair(value: object) -> Pair:
+    """A module's size along both axes."""
+    if isinstance(value, tuple | list):
+        return value[0], value[1]
+    assert isinstance(value, int)
+    return value, value

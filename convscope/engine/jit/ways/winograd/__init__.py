@@ -1,0 +1,1 @@
+"""Convolutions by fewer multiplications: Winograd's minimal filtering, tile by tile."""

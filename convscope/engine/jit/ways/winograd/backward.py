@@ -1,0 +1,148 @@
+"""Backward through a convolution that forward.py computes: gradients of weights and input. Formulas: there."""
+
+from collections.abc import Callable
+from itertools import product
+
+from ...ir import registers
+from ...ir.arrays import Array, Index, Pair, chunks
+from ...ir.elementary import lane_sums
+from ...ir.kernel import Kernel
+from ...ir.values import F32, I32, I64, PTR, Value
+from ..conv import Masks
+from ..direct_back import shares
+from ..way import Gradient
+from .forward import multiply_channels, store_points, transform_inputs
+from .pairs import Pairs
+from .tiling import At, Tiles, both, values
+from .toom_cook import transposed
+
+Gradients = Callable[[Index, Index, Index], At]  # dy of an output channel, a tile, a vector
+
+
+def backward(f: Kernel, t: Tiles, x: Array, dy: Array, masks: Masks | None, sums: Array | None, kept: bool) -> None:
+    """Add to dU the block's part; ``sums`` gets dx before the slope, with the padding's, where it is wanted.
+
+    ``kept``: V still lies where the forward pass left it.
+    """
+    lanes = f.lanes
+    if sums:
+        with f.loop(sums.size // lanes.bytes) as i:
+            f.store(f.constant(0.0, lanes.vector), sums.room, (i, lanes.bytes))
+    for start, stop, size in chunks(t.count, t.group):
+        with f.loop(stop, start, size) as first:
+            if not kept:
+                transform_inputs(f, t, x, first, size)
+            gradients = output_gradients(f, t, dy, masks)
+            with f.loop(t.conv.outputs) as o, f.loop(size) as n, f.loop(lanes.vectors) as v:
+                row = both(f, t.down.evaluate, t.along.evaluate, gradients(o, first + n, v), unrolled=True)
+                store_points(f, t, t.outputs, t.conv.outputs, row, o, n, v)
+            _multiply_images(f, t, size)
+            if sums:
+                multiply_channels(f, t, size, forward=False)
+                _add_inputs(f, t, sums, first, size)
+
+
+def output_gradients(f: Kernel, t: Tiles, dy: Array, masks: Masks | None) -> Gradients:
+    """dy before the pool. What two overlapping tiles cover counts in the first."""
+    lanes, (ph, pw) = f.lanes, t.conv.window
+    place = t.place(f, dy.row, dy.pixel, (ph, pw))
+    words = t.place(f, masks.row, masks.pixel, (ph, pw)) if masks else None
+    keeps = [_all_but_last(f, t, axis) for axis in (0, 1)]
+
+    def gradients(o: Index, tile: Index, v: Index) -> At:
+        corner = f.address(dy.room, dy.origin, (o, dy.channel), place(tile), (v, lanes.bytes))
+        found: dict[Pair, Value] = {}
+        for i in range(t.down.outputs // ph):
+            for j in range(t.along.outputs // pw):
+                parts = [f.load(lanes.vector, corner, i * dy.row + j * dy.pixel)]
+                if masks and words:
+                    won = f.address(masks.room, (o, masks.channel), words(tile), (v, masks.each),
+                                    i * masks.row + j * masks.pixel)  # fmt: skip
+                    parts = shares(f, parts[0], won, ph * pw)
+                for k, part in enumerate(parts):
+                    found[i * ph + k // pw, j * pw + k % pw] = part
+        for axis, (overlap, keep) in enumerate(zip(t.overlap, keeps, strict=True)):
+            kept = keep(tile) if overlap else None
+            for pixel, value in found.items():
+                if kept and pixel[axis] < overlap:
+                    found[pixel] = f.bits(f.bits(value, kept.type) & kept, lanes.vector)
+        return lambda i, j: found[i, j]  # type: ignore[index]
+
+    return gradients
+
+
+def _all_but_last(f: Kernel, t: Tiles, axis: int) -> Callable[[Index], Value]:
+    """By a tile's number: all bits set in every lane, or none for the last tile along ``axis``."""
+    last = [tile[axis] == t.tiles[axis] - 1 for tile in product(range(t.tiles[0]), range(t.tiles[1]))]
+    table = Value(f, f.module.table([0 if ends else -1 for ends in last]), PTR)
+    return lambda tile: f.splat(f.convert("trunc", f.load(I64, table, (tile, 8)), I32), f.lanes.width)
+
+
+def _multiply_images(f: Kernel, t: Tiles, size: int) -> None:
+    """dU[o, c] += Σ_tiles Σ_images N[o] ⊙ V[c], at every point."""
+    lanes = f.lanes
+    pairs = Pairs(t, lanes)
+    x_row, x_column, x_channel, _ = t.strides(t.conv.inputs, lanes)
+    n_row, n_column, n_channel, _ = t.strides(t.conv.outputs, lanes)
+    with f.loop(t.points[0]) as i, f.loop(t.points[1]) as j:
+        x = f.address(t.inputs, (i, x_row), (j, x_column))
+        gradient = f.address(t.outputs, (i, n_row), (j, n_column))
+        target = f.address(t.gradients, (i, pairs.row), (j, pairs.column))
+        for (start, stop, outputs), (begin, end, inputs) in pairs.each():
+            with f.loop(stop, start, outputs) as o, f.loop(end, begin, inputs) as c:
+                sums = registers.zeros(f, outputs, inputs, lanes.vector)
+                with f.loop(size * lanes.vectors) as column:
+                    there = f.address(x, (c, x_channel), (column, lanes.bytes))
+                    here = f.address(gradient, (o, n_channel), (column, lanes.bytes))
+                    loaded = [f.load(lanes.vector, there, k * x_channel) for k in range(inputs)]
+                    registers.accumulate(f, sums, registers.loads(f, lanes.vector, here, n_channel), loaded)
+                out = f.address(target, *pairs.at(o, c))
+                for k, part in enumerate(pairs.vectors(registers.values(sums))):
+                    place = f.address(out, k * lanes.bytes)
+                    f.store(f.load(lanes.vector, place) + lane_sums(f, part), place)
+
+
+def _add_inputs(f: Kernel, t: Tiles, dx: Array, first: Index, size: int) -> None:
+    """dx += B dV Bᵀ; the inputs of neighbouring tiles overlap."""
+    lanes = f.lanes
+    place = t.place(f, dx.row, dx.pixel)
+    by_row, by_column, by_channel, by_tile = t.strides(t.conv.inputs, lanes)
+    with f.loop(t.conv.inputs) as c, f.loop(size) as n, f.loop(lanes.vectors) as v:
+        here = f.address(t.inputs, (c, by_channel), (n, by_tile), (v, lanes.bytes))
+        corner = f.address(dx.room, (c, dx.channel), place(first + n), (v, lanes.bytes))
+        row = both(f, transposed(t.down.input), transposed(t.along.input),
+                   values(f, here, by_row, by_column))  # fmt: skip
+        with f.loop(t.points[0]) as i:
+            for j, value in enumerate(row(i)):
+                out = f.address(corner, (i, dx.row), j * dx.pixel)
+                f.store(f.load(lanes.vector, out) + value, out)
+
+
+def finish_inputs(f: Kernel, x: Array, sums: Array, dx: Gradient) -> None:
+    """dx = sums · a'(x), without the border."""
+    known, parts, out = f.array(x), f.array(sums), f.array(dx.array)
+    with f.each(x) as at:
+        dx.put(f, parts[at], known.load(at), *out.terms(at))
+
+
+def weight_gradients(f: Kernel, t: Tiles) -> None:
+    """dw = Gᵀ dU G, once a step; a vector holds neighbouring pairs."""
+    lanes, (kh, kw) = f.lanes, t.conv.kernel
+    pairs = Pairs(t, lanes)
+    by_o, by_c, by_k, by_l = t.conv.weight_strides()
+    room = f.reserve(lanes.vector, kh * kw * pairs.tile // lanes.bytes)
+    for (start, stop, outputs), (begin, end, inputs) in pairs.each():
+        with f.loop(stop, start, outputs) as o, f.loop(end, begin, inputs) as c:
+            sums = f.address(t.gradients, *pairs.at(o, c))
+            with f.loop(pairs.tile // lanes.bytes) as part:
+                here = f.address(sums, (part, lanes.bytes))
+                row = both(f, transposed(t.down.weight), transposed(t.along.weight),
+                           values(f, here, pairs.row, pairs.column))  # fmt: skip
+                with f.loop(kh) as k:
+                    for m, value in enumerate(row(k)):
+                        f.store(value, room, (k, kw * pairs.tile), m * pairs.tile, (part, lanes.bytes))
+            out = f.address(f["g"], 4 * t.conv.weight, (o, by_o), (c, by_c))
+            with f.loop(outputs) as n, f.loop(inputs) as i, f.loop(kh) as k:
+                for m in range(kw):
+                    number = f.load(F32, room, (k, kw * pairs.tile), m * pairs.tile, (n, 4 * pairs.inputs), (i, 4))
+                    f.store(number, out, (n, by_o), (i, by_c), (k, by_k), m * by_l)
