@@ -14,7 +14,7 @@ from ..errors import DataError
 from .images import ImageSet, Splits
 from .pictures.bulk import survey
 from .pictures.cache import read_pixels
-from .readers.folder import read_classes
+from .readers.folder import as_splits, read_classes
 from .readers.layout import Tree, lay_out
 from .readers.walk import walk
 from .sources import data_name, image_folder, open_source, read_parts
@@ -131,7 +131,7 @@ def _read_folder(root: Path, image_size: int | None) -> tuple[Splits, list[str],
     modes = Counter("grey" if header.grey else "colour" for header in headers.values())
     pixels = read_pixels(root, files, image_size)
     sets = read_classes(tree, _all_classes(tree), pixels)
-    splits = Splits(sets["train"], sets.get("test"), sets.get("val"), notes=(*pixels.notes, *tree.notes))
+    splits = as_splits(tree, sets, pixels)
     corrupt = [pixels.bad[index] for index in sorted(pixels.bad)]
     return splits, corrupt, dict(sizes.most_common()), dict(modes.most_common())
 

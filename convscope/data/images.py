@@ -44,6 +44,9 @@ class ImageSet:
         odd = [name for name in self.classes if any("\ud800" <= letter <= "\udfff" for letter in name)]
         if odd:
             raise DataError(f"the class {odd[0][:60]!r} is no text", "a class needs a name that can be written")
+        if len(set(self.classes)) < len(self.classes):
+            twice = next(name for name in self.classes if self.classes.count(name) > 1)
+            raise DataError(f"two classes are called {twice[:60]!r}", "each class needs a name of its own")
         if self.names and len(self.names) != len(images):
             raise DataError(f"{len(self.names)} names were given for {len(images)} images")
 
@@ -87,6 +90,14 @@ class Splits:
     val: ImageSet | None = None
     skipped: int = 0
     notes: tuple[str, ...] = ()
+
+    def held_out(self, place: str) -> "Splits":
+        """The same where there is a test set; else the validation set, called ``place``, takes its place, and a note
+        says so."""
+        if self.test is not None or self.val is None:
+            return self
+        note = f"there is no test set with labels: {place} is used for tests, not for validation"
+        return replace(self, test=self.val, val=None, notes=(*self.notes, note))
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,15 @@ from PIL import Image
 from ..errors import DataError, UsageError
 from ..storage.memory import require_memory
 from ..storage.places import is_offline, search_dirs, user_path
-from .images import Dataset, ImageSet, Splits, by_name, statistics
+from .images import Dataset, ImageSet, Splits, statistics
 from .pictures.decode import adapt
-from .readers.arrays import from_arrays, from_dataset, from_pairs
+from .readers.arrays import from_arrays
 from .readers.digits import read_digits
 from .readers.fetch import FILES, PUBLISHED, fetch, find_idx
 from .readers.folder import read_folder
 from .readers.idx import read_pair
 from .readers.npz import read_npz
+from .readers.objects import read_objects
 from .split import stratified_split
 
 NAMES = ("digits", *PUBLISHED)
@@ -89,14 +90,14 @@ def data_name(data: Any) -> str:
 def read_parts(data: Any, data_dir: Path | None, offline: bool, image_size: int | None, skip_bad: bool) -> Splits:
     """The sets as they come with ``data``, before any is drawn or checked. See :func:`open_source`."""
     if not isinstance(data, str | Path):
-        return _read_objects(data, image_size)
+        return read_objects(data, image_size)
     if str(data) in NAMES:
         return replace(_read_named(str(data), data_dir, offline), notes=_hidden_folder(str(data)))
     path = _find(user_path(data), data_dir)
     if path.is_file():
         if path.suffix.lower() != ".npz":
             raise DataError(f"{path} is no data set", "give a folder of images, a folder of IDX files, or an .npz")
-        return read_npz(path)
+        return read_npz(path, image_size)
     idx = {file: found for file in FILES if (found := find_idx([path], file))}
     if not idx:
         return read_folder(path, image_size, skip_bad)
@@ -130,32 +131,6 @@ def _hidden_folder(name: str) -> tuple[str, ...]:
 
 
 _FOUR = f"a folder of IDX files holds {', '.join(FILES)}, each plain or .gz"
-
-
-def _read_objects(data: Any, image_size: int | None) -> Splits:
-    if isinstance(data, ImageSet):
-        return Splits(data)
-    if not isinstance(data, tuple):
-        if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, np.ndarray | dict):
-            return Splits(from_dataset(data, image_size))
-        raise DataError(f"a {type(data).__name__} is no data set", _OBJECTS)
-    if len(data) != 2:
-        raise DataError(f"a tuple of {len(data)} is no data set", _OBJECTS)
-    first, second = data
-    if isinstance(first, tuple | list) and isinstance(second, tuple | list) and len(first) == len(second) == 2:
-        return from_pairs(tuple(first), tuple(second), None, "the data")
-    if isinstance(first, ImageSet) and isinstance(second, ImageSet):
-        return Splits(first, by_name(second, first.classes))
-    if hasattr(first, "shape") or isinstance(first, list):
-        return Splits(from_arrays(first, second))
-    if hasattr(first, "__getitem__") and hasattr(second, "__getitem__"):
-        train = from_dataset(first, image_size, "the training set")
-        test = from_dataset(second, image_size, "the test set", train.classes)
-        return Splits(train, by_name(test, train.classes))
-    raise DataError(f"a pair of {type(first).__name__} and {type(second).__name__} is no data set", _OBJECTS)
-
-
-_OBJECTS = "give (images, labels), ((x_train, y_train), (x_test, y_test)), or one or two map-style datasets"
 
 
 def _read_idx(

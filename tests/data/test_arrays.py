@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from convscope.data.readers.arrays import from_arrays, from_dataset, to_uint8
+from convscope.data.readers.arrays import as_images, from_arrays, to_uint8
+from convscope.data.readers.objects import from_dataset
 from convscope.data.sources import open_source
 from convscope.errors import DataError
 
@@ -69,7 +70,7 @@ def test_labels_are_numbers_or_names():
         ([0, 2], ("a", "b"), "labels run from 0 to 2"),
         ([0, 2**62], None, "labels run from 0 to 4611686018427387904"),
         (["a", "z"], ("a", "b"), "label 'z' is no class"),
-        ([None, 1], None, "labels are Python objects"),
+        ([None, 1], None, "label 0 is None: it is missing"),
         ([[1, 2], [3]], None, "labels cannot become a NumPy array"),
     ],
 )
@@ -112,7 +113,7 @@ def test_pillow_images_are_fitted_and_grey_ones_among_colour_become_colour():
         ([X[0]], "item 0 is a ndarray"),
         ([], "the dataset is empty"),
         ([(X[0], 0), (X[1] - 3.0, 1)], "item 1: float64 images run from"),
-        ([(X[0], 0), ("a.png", 1)], "item 1: images of shape"),
+        ([(X[0], 0), ("a.png", 1)], "item 1: the image is text"),
         ([(torch.ones(4, 4, requires_grad=True), 0)], "item 0: the image cannot become a NumPy array"),
     ],
 )
@@ -170,3 +171,142 @@ def test_image_size_fits_arrays_as_it_does_files(height, width):
     data = open_source((x, np.arange(8) % 2), image_size=9)
     assert data.train.shape == (1, 9, 9)
     assert (data.train.images == 7).all()
+
+
+# What people hand over from notebooks
+
+
+class Items(list):
+    """A map-style dataset of any rows."""
+
+
+class Loader:
+    """As torch.utils.data.DataLoader: batches of a dataset."""
+
+    def __init__(self, dataset):
+        self.dataset, self.batch_size = dataset, 4
+
+    def __len__(self):
+        return 10
+
+    def __iter__(self):
+        return iter(())
+
+
+class Broken(Items):
+    def __getitem__(self, index):
+        raise KeyError("image_id")
+
+
+def told(data, **options):
+    with pytest.raises(DataError) as caught:
+        open_source(data, **options)
+    return caught.value.message, caught.value.help
+
+
+def test_one_hot_labels_are_called_so():
+    x, y = many()
+    hot = np.eye(4)[y]
+    for labels in (hot, hot.astype(np.uint8), hot.astype(bool), hot.tolist(), torch.tensor(hot)):
+        assert told((x, labels)) == (
+            "the data: labels of shape (40, 4) are one-hot rows",
+            "give the class numbers: y.argmax(1)",
+        )
+    message, advice = told(Items((x[i], hot[i]) for i in range(40)))
+    assert (message, advice) == (
+        "the dataset: item 0: the label has 4 numbers, as one-hot rows have",
+        "give the class number: label.argmax()",
+    )
+    assert "several labels for an image are not supported" in told((x, np.ones((40, 3))))[1]
+    assert told(Items([(x[0], np.array([1, 1, 0]))])) == (
+        "the dataset: item 0: the label has 3 numbers",
+        "an image needs one label",
+    )
+
+
+def test_names_and_numbers_in_object_arrays_are_taken_and_missing_ones_named():
+    x, y = many()
+    names = np.array(["cat", "dog", "emu", "fox"], dtype=object)[y]
+    assert open_source((x, names)).classes == ("cat", "dog", "emu", "fox")
+    assert open_source((x, y.astype(object))).classes == ("0", "1", "2", "3")
+    for missing, text in ((None, "None"), (float("nan"), "nan")):
+        labels = names.copy()
+        labels[7] = missing
+        message, advice = told((x, labels))
+        assert message == f"the data: label 7 is {text}: it is missing"
+        assert "convscope predict" in advice
+    labels = names.copy()
+    labels[7] = {}
+    assert told((x, labels))[0] == "the data: labels are Python objects (dict, str)"
+    assert told((x, np.full(40, 10**30)))[0] == "the data: labels beyond 64 bits are no classes"
+    assert told((x, names.astype(bytes)))[1] == "labels.astype(str) may serve"
+    assert told(Items((x[i], None) for i in range(40)))[0] == "the dataset: item 0: the label is None"
+
+
+def test_images_of_different_shapes_are_named():
+    x, y = many()
+    ragged = [*x[:-1], x[-1][:5]]
+    objects = np.empty(40, dtype=object)
+    objects[:] = ragged
+    for images in (ragged, objects):
+        message, _ = told((images, y))
+        assert message == "the data: images have different shapes: (6, 6), but (5, 6) at index 39"
+    assert "a table (.csv) of path,label" in told((["a.png"] * 40, y))[1]
+
+
+def test_rows_of_pixels_need_their_side():
+    x, y = many()
+    rows = x.reshape(40, -1)
+    assert open_source((rows, y), image_size=6).train.fingerprint == open_source((x, y)).train.fingerprint
+    pairs = open_source(((rows, y), (rows, y)), image_size=6)
+    assert np.array_equal(pairs.test.images[:, 0], x)
+    assert np.array_equal(as_images(rows / 255, "x", 6)[:, 0], x)
+    message, advice = told((rows, y))
+    assert message == "the data: images of shape (40, 36) cannot be used"
+    assert advice == "rows of pixels? 36 = 6 × 6: give image_size=6 (--image-size), or reshape(-1, 6, 6)"
+    assert "reshape(-1, 3, 6, 6)" in told((np.tile(rows, 3), y))[1]
+    assert "expected (N, H, W)" in told((rows[:, :35], y))[1]
+
+
+def test_rows_that_are_dicts_as_in_hugging_face():
+    x, y = many()
+    whole = open_source((x, y))
+
+    class Names:
+        names = tuple("abcd")
+
+    rows = Items({"img": Image.fromarray(x[i]), "fine_label": int(y[i])} for i in range(40))
+    assert open_source(rows).train.fingerprint == whole.train.fingerprint
+    rows.features = {"img": None, "fine_label": Names}
+    assert open_source(rows).classes == ("a", "b", "c", "d")
+    parts = open_source({"train": rows, "validation": rows, "test": rows})
+    assert (len(parts.train), len(parts.val), len(parts.test), parts.classes) == (40, 40, 40, ("a", "b", "c", "d"))
+    drawn = open_source({"train": (x, y), "validation": (x, y)})
+    assert (drawn.val, len(drawn.test)) == (None, 40)
+    assert drawn.notes == (
+        "there is no test set with labels: the validation set is used for tests, not for validation",
+    )
+    assert told(Items({"image": x[i], "caption": "x"} for i in range(40)))[0] == (
+        "the dataset: item 0 is a dict of 'image', 'caption': no label is recognised"
+    )
+
+
+def test_what_is_not_a_dataset_gets_the_way_to_one():
+    _, y = many()
+    message, advice = told(Loader(Items()))
+    assert "a Loader gives batches in an order of its own" in message
+    assert advice == "give the dataset in it: loader.dataset"
+    assert told((Loader(Items()), Loader(Items())))[1] == advice
+    assert "list(data) makes a dataset" in told(iter([]))[1]
+    assert told(torch.zeros(4, 6, 6))[1] == "give (images, labels)"
+    assert told(({"a": 1}, y.tolist()))[0] == "a pair of dict and list is no data set"
+    assert told({"a": 1})[0] == "a dict of 'a' is no data set"
+    with pytest.raises(DataError, match="item 0 cannot be read: KeyError: 'image_id'") as caught:
+        open_source(Broken([1]))
+    assert isinstance(caught.value.__cause__, KeyError), "the caller's own code is to be seen"
+
+
+def test_two_classes_of_one_name_are_refused():
+    x, y = many()
+    with pytest.raises(DataError, match="two classes are called 'a'"):
+        from_arrays(x, y, ["a", "b", "a", "c"])

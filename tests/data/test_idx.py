@@ -130,3 +130,10 @@ def test_counts_of_images_and_labels_must_agree(place):
     assert images.shape == (2, 1, 3, 4)
     assert labels.tolist() == [1, 0]
     assert labels.dtype == np.int64
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr("convscope.data.readers.unpacking.HARMLESS", 1_000_000)
+    write_idx(tmp_path / "bomb.gz", np.zeros((40, 256, 256), np.uint8))
+    with pytest.raises(DataError, match="taken for a decompression bomb"):
+        read_idx(tmp_path / "bomb.gz", 3)

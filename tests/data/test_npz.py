@@ -62,8 +62,12 @@ def packed(array):
 @pytest.mark.parametrize(
     ("members", "text"),
     [
-        ({"pictures": packed(X)}, "has no array images and no labels; it holds pictures"),
-        ({"x_train": packed(X), "y_train": packed(Y)}, "has no array x_test and no y_test"),
+        ({"pictures": packed(X)}, "has no arrays images and labels; it holds pictures"),
+        ({"x_train": packed(X), "labels": packed(Y)}, "has no array images; it holds labels, x_train"),
+        (
+            {"x_train": packed(X), "y_train": packed(Y), "x_val": packed(X)},
+            "has no array y_val; it holds x_train, x_val",
+        ),
         ({"images": packed(X), "labels": packed(Y[:-1])}, "20 images have labels of shape (19,)"),
         ({"images": header((2, 2), "|O") + b"junk", "labels": packed(Y)}, "array images holds Python objects"),
         ({"images": packed(X), "labels": packed(Y), "classes": packed(Y)}, "classes must be an array of names"),
@@ -140,3 +144,61 @@ def test_any_array_header_gives_data_or_the_projects_error(place, text):
     path = archive(place / "header.npz", images=content, labels=packed(Y))
     with pytest.raises(DataError):
         read_npz(path)
+
+
+@pytest.mark.parametrize("names", [
+    "x_train y_train x_val y_val x_test y_test",
+    "train_images train_labels val_images val_labels test_images test_labels",
+    "X_train Y_train X_Valid Y_Valid X_test Y_test",
+])  # fmt: skip
+def test_three_parts_are_read_by_the_names_of_keras_and_medmnist(place, names):
+    keys = names.split()
+    arrays = dict(zip(keys, (X[:10], Y[:10, None], X[10:14], Y[10:14, None], X[14:], Y[14:, None]), strict=True))
+    np.savez(place / "three.npz", **arrays, note=np.zeros(3))
+    found = read_npz(place / "three.npz")
+    assert [len(part) for part in (found.train, found.val, found.test)] == [10, 4, 6]
+    assert np.array_equal(found.val.images[:, 0], X[10:14])
+    assert found.notes == ("arrays that are not used: note",)
+    np.savez(place / "two.npz", **{key: arrays[key] for key in keys[:4]})
+    held = read_npz(place / "two.npz")
+    assert (len(held.test), held.val) == (4, None)
+    assert held.notes == (
+        f"there is no test set with labels: {keys[2]} and {keys[3]} is used for tests, not for validation",
+    )
+
+
+@pytest.mark.parametrize("keys", ["X y", "x y", "arr_0 arr_1", "data target", "x_train y_train"])
+def test_other_pairs_of_names(place, keys):
+    first, second = keys.split()
+    np.savez(place / "pair.npz", **{first: X, second: Y})
+    found = read_npz(place / "pair.npz")
+    assert (np.array_equal(found.train.images[:, 0], X), found.test, found.notes) == (True, None, ())
+
+
+def test_rows_of_pixels_and_one_hot_labels(place):
+    np.savez(place / "rows.npz", images=X.reshape(20, 36), labels=Y)
+    assert np.array_equal(open_source(place / "rows.npz", image_size=6).train.images[0, 0], X[0])
+    with pytest.raises(DataError, match="images of shape") as caught:
+        open_source(place / "rows.npz")
+    assert "36 = 6 × 6: give image_size=6" in caught.value.help
+    np.savez(place / "hot.npz", images=X, labels=np.eye(2)[Y])
+    with pytest.raises(DataError, match="are one-hot rows"):
+        open_source(place / "hot.npz")
+
+
+def test_two_classes_of_one_name_are_refused(place):
+    np.savez(place / "twice.npz", images=X, labels=Y, classes=["a", "a"])
+    with pytest.raises(DataError, match="two classes are called 'a'"):
+        read_npz(place / "twice.npz")
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(place, monkeypatch):
+    """Before: 2.4 MB became 2.4 GB, and was trained in 39 s."""
+    monkeypatch.setattr("convscope.data.readers.unpacking.HARMLESS", 1_000_000)
+    np.savez_compressed(place / "bomb.npz", images=np.zeros((40, 256, 256), np.uint8), labels=np.arange(40) % 2)
+    with pytest.raises(
+        DataError, match=r"array images unpacks 2\.6 kB to 2\.6 MB: that is taken for a decompression bomb"
+    ):
+        read_npz(place / "bomb.npz")
+    np.savez(place / "flat.npz", images=np.zeros((40, 256, 256), np.uint8), labels=np.arange(40) % 2)
+    assert len(read_npz(place / "flat.npz").train) == 40, "uncompressed, any size is what it is"

@@ -1,112 +1,61 @@
-"""Arrays, ``.npz`` files and map-style datasets → image sets. What the caller's numbers mean is stated, never guessed.
+"""Arrays and tensors → image sets. What the caller's numbers mean is stated, never guessed.
 
 Images: uint8 as they are; other integers where all lie in 0..255; booleans as 0 and 255; floats where all lie in
 [0, 1], as round(255 · x). Anything else is refused, for it would be scaled by a guess. Axes: (N, H, W),
-(N, C, H, W) with C = 1 or 3, or else (N, H, W, C).
+(N, C, H, W) with C = 1 or 3, or else (N, H, W, C); rows of pixels (N, H · W) where the side of the images is given.
 """
 
+import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ...errors import DataError
 from ...storage.memory import require_memory
 from ..images import ImageSet, Splits
-from ..pictures.decode import GREY_MODES, adapt
-from .parts import natural
+from .labels import read_labels
 
+AXES = "expected (N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1 or 3"
 PIECE = 4096  # images converted at a time
 
 
-class MapStyle(Protocol):
-    """A map-style dataset, such as torchvision's: its length, and (image, label) at an index."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Any: ...
-
-
-def from_arrays(images: Any, labels: Any, classes: Sequence[str] | None = None, what: str = "the data") -> ImageSet:
-    """Images and labels, as arrays or tensors on the CPU, as a set. Raises DataError, beginning with ``what``.
-
-    ``labels`` are integers that index ``classes`` (absent: "0", "1", … up to the largest label), or the class
-    names themselves, of which the natural order makes the classes.
-    """
-    pixels = to_uint8(_array(images, f"{what}: images"), what)
-    marks = _array(labels, f"{what}: labels")
-    if marks.ndim == 2 and marks.shape[1] == 1:
-        marks = marks[:, 0]
-    if marks.shape != (len(pixels),):
-        raise DataError(
-            f"{what}: {len(pixels):,} images have labels of shape {marks.shape}",
-            f"there must be one label for each image: shape ({len(pixels)},)",
-        )
-    if marks.dtype.kind == "U":
-        classes = tuple(classes or sorted({str(mark) for mark in marks}, key=natural))
-        number = {name: index for index, name in enumerate(classes)}
-        unknown = next((str(mark) for mark in marks if str(mark) not in number), None)
-        if unknown is not None:
-            raise DataError(f"{what}: label {unknown!r} is no class", f"the classes are {', '.join(classes)}")
-        marks = np.array([number[str(mark)] for mark in marks], dtype=np.int64)
-    if marks.dtype.kind not in "iu":
-        raise DataError(f"{what}: labels must be integers or names, not {marks.dtype}", "labels.astype(int) may serve")
-    if int(marks.min()) < 0 or int(marks.max()) >= (len(classes) if classes else 2**20):
-        allowed = f"0..{len(classes) - 1}" if classes else "0..1,048,575"
-        raise DataError(f"{what}: labels run from {marks.min()} to {marks.max()}", f"they must lie in {allowed}")
-    names = tuple(classes) if classes else tuple(map(str, range(int(marks.max()) + 1)))
-    return ImageSet(pixels, marks.astype(np.int64), names)
-
-
-def from_pairs(train: tuple[Any, Any], test: tuple[Any, Any], classes: Sequence[str] | None, what: str) -> Splits:
-    """A training and a test set of (images, labels), the test labels read by the training set's classes."""
-    first = from_arrays(*train, classes, f"{what}, training set")
-    return Splits(first, from_arrays(*test, first.classes, f"{what}, test set"))
-
-
-def from_dataset(
-    dataset: MapStyle, image_size: int | None = None, what: str = "the dataset", classes: Sequence[str] | None = None
+def from_arrays(
+    images: Any,
+    labels: Any,
+    classes: Sequence[str] | None = None,
+    what: str = "the data",
+    image_size: int | None = None,
 ) -> ImageSet:
-    """Every (image, label) of a map-style dataset, read once. An image is a Pillow image, an array or a tensor.
-
-    Class names are those in its own ``classes``, where it has them, else the given ones. Pillow images are fitted
-    into ``image_size`` where that is given; grey ones among colour ones become colour. Raises DataError, naming the
-    item, for what is no such pair or has another shape.
+    """Images and labels, as arrays or tensors on the CPU, as a set: :func:`as_images`, and
+    :func:`~convscope.data.readers.labels.read_labels`. Raises DataError, beginning with ``what``.
     """
-    images, labels = [], []
-    for index in range(len(dataset)):
-        item = dataset[index]
-        if not isinstance(item, tuple | list) or len(item) < 2:
-            raise DataError(
-                f"{what}: item {index} is a {type(item).__name__}", "each item must be a pair: an image and its label"
-            )
-        images.append(_pixels(item[0], image_size, f"{what}: item {index}"))
-        labels.append(item[1].item() if hasattr(item[1], "item") else item[1])
-    if not images:
-        raise DataError(f"{what} is empty")
-    if len({len(image) for image in images}) > 1:
-        images = [np.repeat(image, 3, axis=0) if len(image) == 1 else image for image in images]
-    odd = next((i for i, image in enumerate(images) if image.shape != images[0].shape), None)
-    if odd is not None:
-        raise DataError(
-            f"{what}: image {odd} has shape {images[odd].shape}, but image 0 has {images[0].shape}",
-            "resize in the dataset's transform, or, for Pillow images, give image_size",
-        )
-    require_memory(images[0].nbytes * len(images), what)
-    own = getattr(dataset, "classes", None)
-    named = isinstance(own, list | tuple) and all(isinstance(name, str) for name in own)
-    return from_arrays(np.stack(images), labels, own if named else classes, what)
+    pixels = as_images(images, what, image_size)
+    marks, names = read_labels(labels, len(pixels), classes, what)
+    return ImageSet(pixels, marks, names)
 
 
-def _pixels(image: Any, image_size: int | None, what: str) -> NDArray[np.uint8]:
-    """One image of a dataset as uint8 (C, H, W)."""
-    if isinstance(image, Image.Image):
-        height, width = (image_size, image_size) if image_size else (image.height, image.width)
-        return adapt(image, (1 if image.mode in GREY_MODES else 3, height, width))
-    pixels: NDArray[np.uint8] = to_uint8(_array(image, f"{what}: the image")[None], what)[0]
-    return pixels
+def from_pairs(
+    train: tuple[Any, Any],
+    test: tuple[Any, Any],
+    classes: Sequence[str] | None,
+    what: str,
+    image_size: int | None = None,
+) -> Splits:
+    """A training and a test set of (images, labels), the test labels read by the training set's classes."""
+    first = from_arrays(*train, classes, f"{what}, training set", image_size)
+    return Splits(first, from_arrays(*test, first.classes, f"{what}, test set", image_size))
+
+
+def as_images(images: Any, what: str, image_size: int | None = None) -> NDArray[np.uint8]:
+    """Images of any kind that this module's text names as uint8 (N, C, H, W).
+
+    ``image_size`` is the side of images that come as rows of pixels (N, H · W). Raises DataError, beginning with
+    ``what``: the one place for whatever Python hands over, in training and in prediction.
+    """
+    array = _array(images, what)
+    return to_uint8(_from_rows(array, what, image_size) if array.ndim == 2 else array, what)
 
 
 def to_uint8(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
@@ -120,7 +69,7 @@ def to_uint8(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
     if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape:
         raise DataError(
             f"{what}: images of shape {images.shape} cannot be used",
-            "expected (N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1 or 3, and nothing empty",
+            f"{AXES}, and nothing empty",
         )
     kind = images.dtype.kind
     if kind not in "biuf":
@@ -144,16 +93,52 @@ def to_uint8(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
     return result
 
 
+def _from_rows(rows: NDArray[Any], what: str, image_size: int | None) -> NDArray[Any]:
+    """(N, H · W) → (N, H, W) with H = W = ``image_size``."""
+    width = rows.shape[1]
+    if image_size is not None and width == image_size**2:
+        return rows.reshape(-1, image_size, image_size)
+    side = math.isqrt(width)
+    help_text = AXES
+    if width > 1 and side**2 == width:
+        reshape = f"reshape(-1, {side}, {side})"
+        help_text = f"rows of pixels? {width} = {side} × {side}: give image_size={side} (--image-size), or {reshape}"
+    elif width % 3 == 0 and math.isqrt(width // 3) ** 2 == width // 3:
+        side = math.isqrt(width // 3)
+        help_text = f"colour? reshape(-1, 3, {side}, {side}), or (-1, {side}, {side}, 3) where R, G and B lie together"
+    raise DataError(f"{what}: images of shape {rows.shape} cannot be used", help_text)
+
+
 def _array(value: Any, what: str) -> NDArray[Any]:
-    """An array of numbers or text, never of Python objects."""
+    """An array of numbers, never of Python objects or text."""
     try:
         array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:  # ragged; a tensor on a GPU; one that needs gradients
-        raise DataError(
-            f"{what} cannot become a NumPy array: {error}", "tensor.detach().cpu().numpy() may serve"
+    except Exception as error:  # ragged; a tensor on a GPU; one that needs gradients; whatever __array__ raises
+        raise _of_two_shapes(value, what) or DataError(
+            f"{what}: images cannot become a NumPy array: {error}", "tensor.detach().cpu().numpy() may serve"
         ) from None
     if array.dtype.hasobject:
+        raise _of_two_shapes(value, what) or DataError(
+            f"{what}: images are Python objects, not numbers", "np.stack(...) makes one array of images of one shape"
+        )
+    if array.dtype.kind in "US":
         raise DataError(
-            f"{what} are Python objects, not numbers", "all images must have one shape; np.stack(...) makes one array"
+            f"{what}: images are text, not numbers",
+            "to name files, give a folder with one sub-folder a class, or a table (.csv) of path,label",
         )
     return array
+
+
+def _of_two_shapes(value: Any, what: str) -> DataError | None:
+    """The error for a list of images that do not share a shape; None where that is not what is wrong."""
+    try:
+        shapes = [np.shape(image) for image in value]
+    except Exception:  # not even one by one
+        return None
+    odd = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if odd is None:
+        return None
+    return DataError(
+        f"{what}: images have different shapes: {shapes[0]}, but {shapes[odd]} at index {odd}",
+        "bring them to one shape; a folder of image files, or a dataset of Pillow images with image_size, may differ",
+    )

@@ -33,8 +33,14 @@ def read_tree(tree: Tree, image_size: int | None = None, skip_bad: bool = False)
     if result.bad and not skip_bad:
         raise _bad_images(list(result.bad.values()), len(files))
     sets = read_classes(tree, classes, result)
-    notes = (*result.notes, *tree.notes)
-    return Splits(sets["train"], sets.get("test"), sets.get("val"), len(result.bad), notes)
+    return as_splits(tree, sets, result)
+
+
+def as_splits(tree: Tree, sets: dict[str, ImageSet], pixels: Pixels) -> Splits:
+    """The sets of ``tree`` with what is to be said of them; a ``val/`` without a ``test/`` is what is held out."""
+    notes = (*pixels.notes, *tree.notes)
+    splits = Splits(sets["train"], sets.get("test"), sets.get("val"), len(pixels.bad), notes)
+    return splits.held_out(tree.places.get("val", ""))
 
 
 def read_classes(tree: Tree, classes: tuple[str, ...], pixels: Pixels) -> dict[str, ImageSet]:

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ...storage.memory import require_memory, size_text
+from ...storage.memory import size_text
+from .unpacking import DEFLATE_RATIO, require_unpackable
 
 UBYTE = 8
 TYPES = {8: "uint8", 9: "int8", 11: "int16", 12: "int32", 13: "float32", 14: "float64"}
 GZIP_MAGIC = b"\x1f\x8b"
-GZIP_RATIO = 1032  # deflate cannot pack more bytes into one
 CHUNK = 1 << 20
 
 
@@ -44,7 +44,7 @@ def read_idx(path: Path, dims: int, sha256: str = "") -> NDArray[np.uint8]:
                 f"{path} is truncated: its header promises {_by(shape)} = {count:,} bytes, more than it can hold",
                 "fetch the file again",
             )
-        require_memory(count, str(path))
+        require_unpackable(path.stat().st_size, count, str(path))
         array = np.empty(shape, dtype=np.uint8)
         digest = hashlib.sha256(header)
         left = array.reshape(-1).data
@@ -104,7 +104,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
             raw.seek(0)
             if packed:
                 with gzip.GzipFile(fileobj=raw) as file:
-                    yield cast(BinaryIO, file), size * GZIP_RATIO
+                    yield cast(BinaryIO, file), size * DEFLATE_RATIO
             else:
                 yield raw, size
     except FileNotFoundError:

@@ -80,9 +80,6 @@ def _take_parts(listing: Listing, parts: dict[str, str], tree: Tree) -> list[str
             notes.append(_unlabelled(listing, folder))
         else:
             tree.parts[part], tree.places[part] = _classes(listing, folder), f"{shown(folder)}/"
-    if "val" in tree.parts and "test" not in tree.parts:
-        tree.parts["test"], tree.places["test"] = tree.parts.pop("val"), tree.places.pop("val")
-        notes.append(f"there is no test set with labels: {tree.places['test']} is used for tests, not for validation")
     return notes
 
 

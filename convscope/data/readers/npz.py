@@ -11,34 +11,45 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ...storage.memory import require_memory
-from ..images import Splits
-from .arrays import from_arrays, from_pairs
-from .idx import GZIP_RATIO
+from ..images import ImageSet, Splits
+from .arrays import from_arrays
+from .unpacking import require_unpackable
 
-KERAS = ("x_train", "y_train", "x_test", "y_test")
-HELP = "an .npz needs images and labels (and may have classes), or x_train, y_train, x_test and y_test"
+# The pairs of names under which people keep images and labels, by part; upper and lower case are the same.
+NAMES = {
+    "train": (
+        ("images", "labels"), ("x_train", "y_train"), ("train_images", "train_labels"), ("train_x", "train_y"),
+        ("x", "y"), ("data", "labels"), ("data", "target"), ("arr_0", "arr_1"),
+    ),
+    "val": (
+        ("x_val", "y_val"), ("val_images", "val_labels"), ("val_x", "val_y"), ("x_valid", "y_valid"),
+        ("x_validation", "y_validation"),
+    ),
+    "test": (("x_test", "y_test"), ("test_images", "test_labels"), ("test_x", "test_y")),
+}  # fmt: skip
+HELP = (
+    "an .npz needs images and labels (and may have classes), or x_train, y_train, x_test and y_test, or train_images, "
+    "train_labels and so on: numpy.savez('data.npz', images=x, labels=y)"
+)
+Members = dict[str, zipfile.ZipInfo]
 
 
-def read_npz(path: Path) -> Splits:
-    """The images in an ``.npz``: ``images``, ``labels`` and perhaps ``classes`` (names); or, as Keras writes them,
-    ``x_train``, ``y_train``, ``x_test``, ``y_test``.
+def read_npz(path: Path, image_size: int | None = None) -> Splits:
+    """The images in an ``.npz``: ``images``, ``labels`` and perhaps ``classes`` (names); or parts of its own, named as
+    Keras (``x_train``, ``y_train``, …) or MedMNIST (``train_images``, ``train_labels``, …) name them; :data:`NAMES` has
+    all. Arrays beside them are named in the notes. ``image_size`` is the side of images in rows of pixels.
 
     Raises DataError for a file that is absent, no archive, damaged, without these arrays, with arrays of objects, or
-    whose arrays do not fit into memory; sizes are checked against the file's own before anything is allocated.
+    whose arrays are too large; sizes are checked against the file's own before anything is allocated.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name.removesuffix(".npy"): archive.getinfo(name) for name in archive.namelist()}
-            keys = KERAS if KERAS[0] in members else ("images", "labels")
-            missing = [key for key in keys if key not in members]
-            if missing:
-                held = ", ".join(sorted(members)[:10]) or "nothing"
-                raise DataError(f"{path} has no array {' and no '.join(missing)}; it holds {held}", HELP)
-            arrays = [_read(path, archive, members[key]) for key in keys]
+            pairs = _pairs(path, members)
+            arrays = {part: [_read(path, archive, members[key]) for key in pair] for part, pair in pairs.items()}
             classes = _classes(path, archive, members["classes"]) if "classes" in members else None
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist") from None
+        raise DataError(f"{path} does not exist", "look at its spelling") from None
     except zipfile.BadZipFile:
         raise DataError(f"{path} is no .npz archive, or is damaged", "write it with numpy.savez") from None
     except DataError:
@@ -47,10 +58,42 @@ def read_npz(path: Path) -> Splits:
         raise DataError(
             f"{path} cannot be read: {error}", "write it with numpy.savez or numpy.savez_compressed"
         ) from None
-    if keys is KERAS:
-        x_train, y_train, x_test, y_test = arrays
-        return from_pairs((x_train, y_train), (x_test, y_test), classes, str(path))
-    return Splits(from_arrays(arrays[0], arrays[1], classes, str(path)))
+    sets: dict[str, ImageSet] = {}
+    for part, (images, labels) in arrays.items():
+        what = f"{path}, {part} set" if len(arrays) > 1 else str(path)
+        sets[part] = from_arrays(images, labels, classes, what, image_size)
+        classes = sets["train"].classes
+    notes = _unused(members, pairs)
+    place = " and ".join(pairs.get("val", ()))
+    return Splits(sets["train"], sets.get("test"), sets.get("val"), notes=notes).held_out(place)
+
+
+def _pairs(path: Path, members: Members) -> dict[str, tuple[str, str]]:
+    """Part → the names of its images and labels, training set first. Raises DataError where there is none, or half."""
+    spelling = {name.lower(): name for name in members}
+    found: dict[str, tuple[str, str]] = {}
+    for part, pairs in NAMES.items():
+        both = [pair for pair in pairs if all(name in spelling for name in pair)]
+        half = [pair for pair in pairs if any(name in spelling for name in pair) and not both]
+        if both:
+            found[part] = (spelling[both[0][0]], spelling[both[0][1]])
+        elif half:
+            missing = next(name for name in half[0] if name not in spelling)
+            raise DataError(f"{path} has no array {missing}; it holds {_held(members)}", HELP)
+    if "train" not in found:
+        raise DataError(f"{path} has no arrays images and labels; it holds {_held(members)}", HELP)
+    return found
+
+
+def _unused(members: Members, pairs: dict[str, tuple[str, str]]) -> tuple[str, ...]:
+    used = {"classes", *(name for pair in pairs.values() for name in pair)}
+    rest = {name: info for name, info in members.items() if name not in used}
+    return (f"arrays that are not used: {_held(rest)}",) if rest else ()
+
+
+def _held(members: Members) -> str:
+    names = [name if name.isprintable() else ascii(name) for name in sorted(members)]
+    return (", ".join(names[:10]) + " …" * (len(names) > 10)) or "nothing"
 
 
 def _read(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
@@ -66,16 +109,16 @@ def _read(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDAr
                 f"{name} holds Python objects, which are never loaded",
                 "save plain arrays of numbers (all images of one shape) and of text",
             )
-        if min(shape, default=0) < 0 or size > min(member.file_size, path.stat().st_size * GZIP_RATIO):
+        if min(shape, default=0) < 0 or size > member.file_size:
             raise DataError(
-                f"{name} claims {size:,} bytes, more than the file can hold", "it is damaged: write it anew"
+                f"{name} claims {size:,} bytes, more than the file can hold", "it is damaged: write it again"
             )
-        require_memory(size, name)
+        require_unpackable(min(member.compress_size, path.stat().st_size), size, name)
         content = np.empty(size, dtype=np.uint8)
         got = file.readinto(content.data)  # type: ignore[attr-defined]  # the file within an archive has it
         if got != size or file.read(1):
             raise DataError(
-                f"{name} is not as long as its header says ({size:,} bytes)", "it is damaged: write it anew"
+                f"{name} is not as long as its header says ({size:,} bytes)", "it is damaged: write it again"
             )
     return content.view(dtype).reshape(shape, order="F" if fortran else "C")
 
