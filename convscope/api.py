@@ -12,13 +12,16 @@ import numpy as np
 from torch import nn
 
 from . import job
-from .data.sources import data_name, open_source
+from .data.sources import data_name, open_recipe
 from .net.model import Model
 from .recipe import DEFAULT_EPOCHS, EngineName, LossName, OptimizerName, Recipe, ScheduleName
 from .report.curves import draw_curves
 from .runs import folder as runs
+from .runs.evaluation import images_to_test, test_model
+from .runs.own_data import own_data
 from .runs.predict import predict
 from .training.loop import Epoch, Progress
+from .training.scores import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,6 +94,24 @@ class Run:
 
         return JitPredictor(self.net, self.model.image, self.model.mean, self.model.std, threads)
 
+    def evaluate(
+        self,
+        other: Any = None,
+        *,
+        data: Any = None,
+        new: bool = False,
+        data_dir: str | None = None,
+        offline: bool = False,
+    ) -> Evaluation:
+        """Test the run on its own test images, on the ``new`` ones of its data, or on ``other`` data (paths or arrays).
+
+        ``data`` are the run's own, where they were moved or given in Python. Of other data, images that the run was
+        trained on are left out. Raises DataError where the run's own data have changed.
+        """
+        place = Path(data_dir) if data_dir else None
+        test = images_to_test(self.folder, self.model, other, moved=data, new=new, data_dir=place, offline=offline)
+        return test_model(self.model, self.recipe.loss, test.images).evaluation
+
     def plot(self) -> Figure:
         """Loss and accuracy against epoch, as a matplotlib figure (``.savefig(path)`` writes it)."""
         return draw_curves([self.folder])
@@ -139,30 +160,24 @@ def train(
         seed=seed, device=device, engine=engine, threads=threads, log_interval=log_interval, save_seconds=save_seconds,
         image_size=image_size, skip_bad=skip_bad, data_dir=data_dir,
     )  # fmt: skip
-    dataset = open_source(
-        data, data_dir=Path(data_dir) if data_dir else None, offline=offline, image_size=image_size, skip_bad=skip_bad,
-        val_fraction=val_fraction, seed=seed,
-    )  # fmt: skip
-    return _drain(job.start(recipe, dataset, Path(out)))
+    return _drain(job.start(recipe, open_recipe(recipe, offline, data), Path(out)))
 
 
 def resume(run: str | Path, *, data: Any = None, epochs: int | None = None, offline: bool = False) -> Run:
     """Go on with an interrupted run, or extend a finished one to ``epochs``.
 
-    ``data`` is needed only where the run was trained on arrays; they must be the same (their fingerprint is checked).
+    ``data`` is needed only where the run was trained on arrays, or where its folder or file was moved; its images
+    must be the same (their pixels are checked), those that came since are not used.
     """
     folder = runs.find(str(run))
-    recipe = folder.recipe()
-    dataset = open_source(
-        recipe.data if data is None else data, data_dir=Path(recipe.data_dir) if recipe.data_dir else None,
-        offline=offline, image_size=recipe.image_size, skip_bad=recipe.skip_bad, val_fraction=recipe.val_fraction,
-        seed=recipe.seed,
-    )  # fmt: skip
-    return _drain(job.resume(folder, dataset, epochs))
+    return _drain(job.resume(folder, own_data(folder, data, offline=offline), epochs))
 
 
 def load(path: str | Path) -> Run:
-    """The run in a folder. Raises DataError where there is none."""
+    """The run in a folder, or the model in a ``.safetensors`` file alone. Raises DataError where there is none.
+
+    A model alone can predict; it has no recipe, no history and no data.
+    """
     return Run(runs.find(str(path)))
 
 

@@ -32,8 +32,10 @@ from .recipe import Recipe
 from .report.curves import draw_curves
 from .report.style import save_figure
 from .runs.checkpoint import ResumePoint
-from .runs.environment import Watch, as_before, check_fingerprints, describe, go_on_here
+from .runs.environment import Watch, as_before, describe, go_on_here
 from .runs.folder import RunFolder, create
+from .runs.images import RunImages
+from .runs.own_data import OwnData, compare
 from .runs.resume import go_on
 from .runs.writer import RunWriter
 from .storage.lock import locked
@@ -83,23 +85,26 @@ def start(recipe: Recipe, data: Dataset, out: Path = Path("runs"), pace: Pace | 
     folder = create(out, f"{net_name(recipe.net)}-{data_name(recipe.data)}")
     with locked(folder.path):
         writer = RunWriter(folder, data.val is not None)
-        writer.begin(recipe, describe(data, parts.engine.name, parts.device, parts.threads))
+        writer.begin(recipe, describe(data, parts.engine.name, parts.device, parts.threads), RunImages.of(data))
         yield from _work(parts.started(folder, recipe, data), parts, writer, State(), pace)
 
 
-def resume(folder: RunFolder, data: Dataset, epochs: int | None = None, pace: Pace | None = None) -> Iterator[Event]:
+def resume(
+    folder: RunFolder, data: OwnData | Dataset, epochs: int | None = None, pace: Pace | None = None
+) -> Iterator[Event]:
     """Go on with the run in ``folder`` at the very update where it was saved; ``epochs`` extends it.
 
     The coming weights are bit for bit those of an uninterrupted run on the same machine, engine and thread count;
     what differs is said in the notes of :class:`Started`. A run that was killed before its first save begins again,
-    one that was killed when all was done but its summary is finished. Raises DataError where the data are not those
-    that the run began with or a file is damaged, UsageError where there is nothing to do, TrainingError where another
-    process works on the run.
+    one that was killed when all was done but its summary is finished. Images that came to the data since are not used.
+    Raises DataError where the data are not those that the run began with or a file is damaged, UsageError where there
+    is nothing to do, TrainingError where another process works on the run.
     """
     with locked(folder.path):
         recipe, before, point = folder.recipe(), folder.environment(), folder.resume_point()
+        own = data if isinstance(data, OwnData) else compare(folder, data)
+        data = own.data
         check(recipe, data)
-        check_fingerprints(folder.name, before, data)
         parts = _build(as_before(recipe, before), data)
         state = State()
         if point is not None:
@@ -109,10 +114,13 @@ def resume(folder: RunFolder, data: Dataset, epochs: int | None = None, pace: Pa
             state = point.state
         epoch_steps = steps_per_epoch(len(data.train), recipe.batch_size)
         new, notes = go_on(recipe, state, folder.summary() is not None, epochs, epoch_steps, folder.path)
+        notes += own.notes
         if point is None:
             notes += ("it was stopped before its first save, so it begins again",)
         now = describe(data, parts.engine.name, parts.device, parts.threads)
         environment, limits = go_on_here(before, now, state.step)
+        if data.place and isinstance(environment.get("data"), dict):  # where it is looked for next time
+            environment = {**environment, "data": {**environment["data"], "place": data.place}}
         interval = min(recipe.log_interval, epoch_steps)
         writer = RunWriter(folder, data.val is not None)
         writer.begin_again(
@@ -121,6 +129,8 @@ def resume(folder: RunFolder, data: Dataset, epochs: int | None = None, pace: Pa
             log_rows=state.epoch * (epoch_steps // interval) + state.epoch_step // interval,
             epoch_rows=state.epoch,
         )
+        if folder.images() is None:
+            writer.keep_images(RunImages.of(data))
         yield from _work(parts.started(folder, new, data, notes + limits, state.step), parts, writer, state, pace)
 
 

@@ -51,8 +51,8 @@ def test_a_run_is_a_folder_with_everything_in_it(tmp_path):
     folder = events[-1].folder
     assert folder.path == tmp_path / "custom-stripes-1"
     assert {path.name for path in folder.path.iterdir() if not path.name.startswith(".")} == {
-        "recipe.json", "environment.json", "log.csv", "epochs.csv", "curves.png", "model.safetensors",
-        "resume.safetensors", "summary.json",
+        "recipe.json", "environment.json", "images.safetensors", "log.csv", "epochs.csv", "curves.png",
+        "model.safetensors", "resume.safetensors", "summary.json",
     }  # fmt: skip
     assert folder.recipe() == recipe()
     assert list(folder.summary()) == SUMMARY
@@ -112,7 +112,7 @@ def test_a_finished_run_can_be_extended(tmp_path):
 
 def test_other_data_are_refused_on_resume(tmp_path):
     folder = finish(job.start(recipe(), small_data(), tmp_path))
-    with pytest.raises(DataError, match="the test images or labels are not those that custom-stripes-1 began with"):
+    with pytest.raises(DataError, match="not those that custom-stripes-1 began with: 3 test images gone or altered"):
         list(job.resume(folder, small_data(test=27), epochs=5))
 
 

@@ -8,7 +8,7 @@ import typer
 from ..errors import DataError, UsageError, near
 from . import columns, terminal
 from .concepts import text as concept_text
-from .train import AsJson, DataDir, Offline
+from .train import AsJson, DataDir, Moved, Offline
 
 if TYPE_CHECKING:
     from ..explain.ledger import Ledger
@@ -56,6 +56,7 @@ def explain(
             help="Draw it: all feature maps, or with --layer the activation, or with --saliency its maps.",
         ),
     ] = None,
+    moved: Moved = None,
     data_dir: DataDir = None,
     offline: Offline = False,
     as_json: AsJson = False,
@@ -76,7 +77,7 @@ def explain(
         raise UsageError("--layer and --at go together", "for example --layer conv2 --at 7,3,4")
     folder = runs.find(run)
     model = folder.model()
-    pixels, truth = _pixels(folder, model, image or same or "", no_invert, data_dir, offline)
+    pixels, truth = _pixels(folder, model, image or same or "", no_invert, moved, data_dir, offline)
     found = explained(model, pixels)
     goal = found.predicted if truth is None else truth
     if target is not None:
@@ -165,21 +166,25 @@ def _show_saliency(found: "Explanation", why: "Saliency") -> None:
 
 
 def _pixels(
-    folder: "RunFolder", model: "Model", image: str, no_invert: bool, data_dir: Path | None, offline: bool
+    folder: "RunFolder",
+    model: "Model",
+    image: str,
+    no_invert: bool,
+    moved: str | None,
+    data_dir: Path | None,
+    offline: bool,
 ) -> "tuple[object, int | None]":
     """uint8 (C, H, W) and the true class, where it is known."""
-    from dataclasses import replace
-
     from ..data.pictures.decode import read_image
+    from ..runs.own_data import own_data
     from ..runs.predict import is_dark_on_light
-    from .train import open_data
 
     part, _, word = image.partition(":")
     if part in ("test", "train") and word:
-        recipe = folder.recipe()
-        if data_dir is not None:
-            recipe = replace(recipe, data_dir=str(data_dir))
-        data = open_data(recipe, offline)
+        own = own_data(folder, moved, data_dir=data_dir, offline=offline)
+        for note in own.notes:
+            terminal.note(note)
+        data = own.data
         images = data.test if part == "test" else data.train
         if not (word.isascii() and word.isdigit() and int(word[:10]) < len(images)):
             raise UsageError(f"there is no image {image[:40]!r}", f"{part} images are numbered 0..{len(images) - 1}")

@@ -16,6 +16,9 @@ def lab(
     what: Annotated[
         str | None, typer.Argument(metavar="[RUN|DATA]", help="A run to look into, or data to train on.")
     ] = None,
+    moved: Annotated[
+        str | None, typer.Option("--data", help="Where the data of RUN are now, if not where they were.")
+    ] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="The port; by default 8765, or a free one where it is taken.")
     ] = None,
@@ -27,7 +30,7 @@ def lab(
     from ..lab.server.serve import DEFAULT_PORT, address, is_loopback, listen, serve
     from ..lab.shelf import choose
 
-    shelf, room = choose(what)
+    shelf, room = choose(what, moved)
     server = listen(host, port)
     access = Access(loopback=is_loopback(server))
     if port is None and server.getsockname()[1] != DEFAULT_PORT:

@@ -14,7 +14,6 @@ from ..recipe import DEFAULT_EPOCHS, EngineName, LossName, OptimizerName, Recipe
 from . import terminal
 
 if TYPE_CHECKING:
-    from ..data.images import Dataset
     from ..job import Event, Finished, Started
     from ..training.loop import Epoch
 
@@ -24,6 +23,7 @@ DataDir = Annotated[
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network (CONVSCOPE_OFFLINE=1: the same).")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out and count them.")]
 RunArgument = Annotated[str, typer.Argument(help="A run's folder, or its name.")]
+Moved = Annotated[str | None, typer.Option("--data", help="Where the run's data are now, if not where they were.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run's folder and nothing else.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else.")]
 
@@ -70,7 +70,7 @@ def train(
     """Train, test and plot a net."""
     if resume_run is not None:
         _refuse_choices(context)
-        resume(resume_run, epochs, data_dir, offline, quiet, as_json)
+        resume(resume_run, epochs, None, data_dir, offline, quiet, as_json)
         return
     recipe = Recipe(
         data=data, net=net, epochs=DEFAULT_EPOCHS.get(data, 10) if epochs is None else epochs, batch_size=batch_size,
@@ -80,12 +80,13 @@ def train(
         image_size=image_size, skip_bad=skip_bad, data_dir=None if data_dir is None else str(data_dir),
     )  # fmt: skip
     from .. import job
+    from ..data.sources import open_recipe
     from ..engine.devices import resolve
     from ..net.zoo import resolve as resolve_net
 
     resolve(recipe.device)  # a wrong device or net is told before any data are read
     resolve_net(recipe.net)
-    _draw(job.start(recipe, open_data(recipe, offline), out), quiet, as_json)
+    _draw(job.start(recipe, open_recipe(recipe, offline), out), quiet, as_json)
 
 
 def _refuse_choices(context: typer.Context) -> None:
@@ -106,32 +107,20 @@ def _refuse_choices(context: typer.Context) -> None:
 def resume(
     run: Annotated[str, typer.Argument(help="A run's folder or name.")],
     epochs: Annotated[int | None, typer.Option(help="Train until so many epochs in all.")] = None,
+    moved: Moved = None,
     data_dir: DataDir = None,
     offline: Offline = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with an interrupted run, or extend a finished one with --epochs."""
-    from dataclasses import replace
-
     from .. import job
     from ..runs import folder as runs
+    from ..runs.own_data import own_data
 
     folder = runs.find(run)
-    recipe = folder.recipe()
-    if data_dir is not None:
-        recipe = replace(recipe, data_dir=str(data_dir))
-    _draw(job.resume(folder, open_data(recipe, offline), epochs), quiet, as_json)
-
-
-def open_data(recipe: Recipe, offline: bool) -> Dataset:
-    """The data that ``recipe`` names."""
-    from ..data.sources import open_source
-
-    return open_source(
-        recipe.data, data_dir=Path(recipe.data_dir) if recipe.data_dir else None, offline=offline,
-        image_size=recipe.image_size, skip_bad=recipe.skip_bad, val_fraction=recipe.val_fraction, seed=recipe.seed,
-    )  # fmt: skip
+    own = own_data(folder, moved, data_dir=data_dir, offline=offline)
+    _draw(job.resume(folder, own, epochs), quiet, as_json)
 
 
 def _draw(events: Iterator[Event], quiet: bool, as_json: bool) -> None:

@@ -5,7 +5,6 @@ Images count as the same where the net would see the same pixels, whatever their
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -144,8 +143,8 @@ def _same(sets: dict[str, ImageSet]) -> tuple[tuple[Group, ...], tuple[Group, ..
     """Groups of equal images: (within a part, across parts, of different classes)."""
     places: dict[bytes, list[tuple[str, int]]] = {}
     for part, images in sets.items():
-        for index, image in enumerate(np.ascontiguousarray(images.images)):
-            places.setdefault(blake2b(image.data, digest_size=16).digest(), []).append((part, index))
+        for index, key in enumerate(images.hashes):
+            places.setdefault(key.tobytes(), []).append((part, index))
     duplicates, leaks, conflicts = [], [], []
     for found in places.values():
         if len(found) < 2:

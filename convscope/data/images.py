@@ -1,6 +1,7 @@
 """ImageSet: the one shape that every source of images is brought into, and Dataset: its splits."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+
+HASH_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,13 @@ class ImageSet:
         digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
 
+    @cached_property
+    def hashes(self) -> NDArray[np.uint8]:
+        """uint8 (N, 16): BLAKE2b of each image's pixels, equal for images of equal pixels whatever they are called."""
+        pixels = np.ascontiguousarray(self.images).reshape(len(self), math.prod(self.shape))
+        joined = b"".join([hashlib.blake2b(image.data, digest_size=HASH_BYTES).digest() for image in pixels])
+        return np.frombuffer(joined, dtype=np.uint8).reshape(len(self), HASH_BYTES)
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -104,7 +114,8 @@ class Splits:
 class Dataset:
     """What a run is trained and tested on. ``mean`` and ``std`` (one a channel) refer to pixels in [0, 1].
 
-    ``skipped`` counts the bad images that were left out; ``notes`` are sentences that the user should see.
+    ``skipped`` counts the bad images that were left out; ``notes`` are sentences that the user should see. ``place``
+    is the absolute path of a folder or file of data, "" for built-in ones and those given in Python.
     """
 
     name: str
@@ -115,11 +126,17 @@ class Dataset:
     val: ImageSet | None = None
     skipped: int = 0
     notes: tuple[str, ...] = ()
+    place: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The class names, in the training set's order."""
         return self.train.classes
+
+
+def sets_of(data: Dataset) -> dict[str, ImageSet]:
+    """The parts of ``data`` by their names."""
+    return {"train": data.train} | ({"val": data.val} if data.val else {}) | {"test": data.test}
 
 
 def by_name(images: ImageSet, classes: tuple[str, ...]) -> ImageSet:

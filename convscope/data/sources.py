@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DataError, UsageError
+from ..recipe import Recipe
 from ..storage.memory import require_memory
 from ..storage.places import is_offline, search_dirs, user_path
 from .images import Dataset, ImageSet, Splits, statistics
@@ -77,7 +78,27 @@ def open_source(
         notes.append(f"the data bring their own validation set ({len(val):,} images): val_fraction is not used")
     published = isinstance(data, str | Path) and str(data) == "mnist" and train.shape == (1, 28, 28)
     mean, std = (MNIST_MEAN, MNIST_STD) if published else statistics(train.images)
-    return Dataset(name, train, test, mean, std, val, parts.skipped, tuple(notes))
+    named = isinstance(data, str | Path) and str(data) not in NAMES
+    place = str(locate(data, data_dir).resolve()) if named else ""
+    return Dataset(name, train, test, mean, std, val, parts.skipped, tuple(notes), place)
+
+
+def open_recipe(recipe: Recipe, offline: bool = False, data: Any = None, skip_bad: bool = False) -> Dataset:
+    """The data that ``recipe`` names, or ``data`` where they are given, as its choices divide and resize them."""
+    return open_source(
+        recipe.data if data is None else data,
+        data_dir=Path(recipe.data_dir) if recipe.data_dir else None,
+        offline=offline,
+        image_size=recipe.image_size,
+        skip_bad=skip_bad or recipe.skip_bad,
+        val_fraction=recipe.val_fraction,
+        seed=recipe.seed,
+    )
+
+
+def locate(data: str | Path, data_dir: Path | None) -> Path:
+    """Where the folder or file lies that ``data`` names. Raises DataError, with near misses, where there is none."""
+    return _find(_path(data), data_dir)
 
 
 def data_name(data: Any) -> str:

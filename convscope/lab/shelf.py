@@ -19,12 +19,13 @@ from PIL import Image
 from torch import Tensor
 
 from ..data.images import ImageSet
-from ..data.sources import NAMES, open_source
+from ..data.sources import NAMES
 from ..errors import ConvscopeError, DataError, UsageError, near
 from ..explain.trained.drawing import centre_of_mass
 from ..net.model import Model
 from ..recipe import Recipe
 from ..runs.folder import RunFolder, every, find
+from ..runs.own_data import own_data
 from ..storage.places import search_dirs
 
 MOST_OPEN = 4
@@ -52,25 +53,19 @@ class Listed:
 class TestImages:
     """The test images of a run, read when they are first asked for; they stay while its weights change.
 
-    ``fingerprint`` is that of the images that the run was tested on, None where its files do not say.
+    ``fingerprint`` is that of the images that the run was tested on, by which another run in the same place is told
+    from it; ``moved`` is where the run's data are now, None where they are where they were.
     """
 
     folder: RunFolder
     recipe: Recipe
     fingerprint: str | None
+    moved: str | None = None
 
     @cached_property
     def images(self) -> ImageSet:
         """The images. Raises DataError where the data are gone or are not those of the run."""
-        recipe = self.recipe
-        data = open_source(
-            recipe.data, data_dir=Path(recipe.data_dir) if recipe.data_dir else None, offline=True,
-            image_size=recipe.image_size, skip_bad=recipe.skip_bad, val_fraction=recipe.val_fraction, seed=recipe.seed,
-        )  # fmt: skip
-        if self.fingerprint != data.test.fingerprint:
-            raise DataError(f"the test images of {recipe.data} are not those that {self.folder.name} was tested on",
-                            "put the data back as they were")  # fmt: skip
-        return data.test
+        return own_data(self.folder, self.moved, offline=True).data.test
 
     @cached_property
     def centred_by_mass(self) -> bool:
@@ -124,10 +119,19 @@ class Opened:
 
 
 class Shelf:
-    """Finds and opens runs in ``root``. ``extra`` is a run elsewhere, ``data`` are data, both named by the user."""
+    """Finds and opens runs in ``root``. ``extra`` is a run elsewhere, ``data`` are data, both named by the user.
 
-    def __init__(self, root: Path = Path("runs"), extra: RunFolder | None = None, data: str | None = None) -> None:
-        self.root, self.extra, self.data = root, extra, data
+    ``moved`` is where the data of ``extra`` are now, None where they are where they were.
+    """
+
+    def __init__(
+        self,
+        root: Path = Path("runs"),
+        extra: RunFolder | None = None,
+        data: str | None = None,
+        moved: str | None = None,
+    ) -> None:
+        self.root, self.extra, self.data, self.moved = root, extra, data, moved
         self._open: OrderedDict[Path, tuple[int, Opened]] = OrderedDict()  # and the time of the weights
         self._lock = Lock()
 
@@ -149,6 +153,10 @@ class Shelf:
             known = near(name[:60], folders) if folders else "train one in room 7, or with convscope train"
             raise DataError(f"there is no run {name[:60]!r}", known)
         return folders[name]
+
+    def moved_data(self, folder: RunFolder) -> str | None:
+        """Where the data of the run in ``folder`` are now, where the user said so."""
+        return self.moved if folder == self.extra else None
 
     def listing(self) -> list[Listed]:
         """What the page offers. A run whose files are damaged is left out."""
@@ -183,7 +191,7 @@ class Shelf:
             if opened is None or before != written:
                 model = folder.model()
                 model.net.eval().requires_grad_(False)
-                tested = TestImages(folder, folder.recipe(), _fingerprint(folder))
+                tested = TestImages(folder, folder.recipe(), _fingerprint(folder), self.moved_data(folder))
                 opened = Opened(model, opened.tested if opened is not None and opened.tested == tested else tested)
                 self._open[path] = written, opened
                 while len(self._open) > MOST_OPEN:
@@ -199,17 +207,26 @@ def _fingerprint(folder: RunFolder) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def choose(what: str | None) -> tuple[Shelf, str]:
-    """What ``convscope lab WHAT`` opens: the shelf, and the room as the address has it. Raises DataError."""
+def choose(what: str | None, moved: str | None = None) -> tuple[Shelf, str]:
+    """What ``convscope lab WHAT`` opens: the shelf, and the room as the address has it. ``moved`` is its --data.
+
+    Raises DataError where there is no such thing, UsageError where --data goes with no run.
+    """
+    if moved is not None and (what is None or not _is_run(what)):
+        raise UsageError("--data says where the data of a run are now", "name the run: convscope lab RUN --data PATH")
     if what is None:
         return Shelf(), ""
-    if (Path(what) / "recipe.json").is_file() or (Path("runs") / what / "recipe.json").is_file():
+    if _is_run(what):
         folder = find(what)
-        return Shelf(extra=folder), f"#/inside?run={quote(folder.name)}"
+        return Shelf(extra=folder, moved=moved), f"#/inside?run={quote(folder.name)}"
     if what in NAMES or any((base / what).exists() for base in (Path(), *search_dirs(None))):
         return Shelf(data=what), f"#/train?data={quote(what)}"
     known = [*NAMES, *(folder.name for folder in every(Path("runs")))]
     raise DataError(f"there is neither a run nor data called {what[:60]!r}", near(what[:60], known))
+
+
+def _is_run(what: str) -> bool:
+    return any((place / "recipe.json").is_file() for place in (Path(what), Path("runs") / what))
 
 
 def png(image: NDArray[np.uint8]) -> bytes:

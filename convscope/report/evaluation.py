@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .style import FAINT, INK, QUIET, new_figure, plain
+from .style import FAINT, INK, QUIET, new_figure, plain, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ..runs.evaluation import Tested
 
 LONGEST_NAME = 24  # characters of a class on an axis, or of a line below a picture
 MOST_CELLS_WITH_NUMBERS = 30  # classes; beyond that the numbers would be unreadable
@@ -22,6 +25,27 @@ class Picture:
 
     image: NDArray[np.uint8]
     lines: tuple[str, ...]
+
+
+def save_pictures(tested: "Tested", folder: Path, title: str, worst: int) -> None:
+    """Write confusion.png, and worst.png with the ``worst`` most confident mistakes."""
+    save_figure(draw_confusion(tested.evaluation.confusion, tested.model.classes), folder / "confusion.png")
+    classes, images = tested.model.classes, tested.images
+    mistakes = tested.mistakes(worst)
+    sheet = [
+        Picture(
+            images.images[wrong.index],
+            (
+                Path(images.name(wrong.index)).name[-22:],
+                f"is {classes[wrong.label]}",
+                f"→ {classes[wrong.predicted][:13]} ({100 * wrong.probability:.1f} %)",
+            ),
+        )
+        for wrong in mistakes
+    ]
+    every = tested.evaluation.images - int(tested.evaluation.confusion.trace())
+    what = f"the {len(sheet)} most confident of {every} mistakes" if every else "no mistakes"
+    save_figure(draw_sheet(sheet, f"{title}: {what}"), folder / "worst.png")
 
 
 def draw_confusion(confusion: NDArray[np.int64], classes: Sequence[str]) -> "Figure":

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any, get_args
 
 from .. import __version__
-from ..data.images import Dataset, ImageSet
+from ..data.images import Dataset, sets_of
 from ..engine.devices import cpu_name, resolve
 from ..errors import DataError, UsageError
 from ..recipe import EngineName, Recipe
@@ -34,27 +34,16 @@ def describe(data: Dataset, engine: str, device: str, threads: int) -> dict[str,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "data": {
             "name": data.name,
+            "place": data.place,
             "classes": data.classes,
             "shape": data.train.shape,
             "mean": data.mean,
             "std": data.std,
             "skipped": data.skipped,
-            "images": {name: len(split) for name, split in _splits(data).items()},
-            "fingerprints": {name: split.fingerprint for name, split in _splits(data).items()},
+            "images": {name: len(images) for name, images in sets_of(data).items()},
+            "fingerprints": {name: images.fingerprint for name, images in sets_of(data).items()},
         },
     }
-
-
-def check_fingerprints(run: str, environment: dict[str, Any], data: Dataset) -> None:
-    """Raise DataError where ``data`` are not those that the run began with."""
-    known = environment.get("data")
-    before = known.get("fingerprints") if isinstance(known, dict) else None
-    before = before if isinstance(before, dict) else {}
-    now = {name: split.fingerprint for name, split in _splits(data).items()}
-    changed = sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
-    if changed:
-        raise DataError(f"the {' and '.join(changed)} images or labels are not those that {run} began with",
-                        "put the data back as they were, or start a new run with convscope train")  # fmt: skip
 
 
 class Watch:
@@ -74,8 +63,8 @@ class Watch:
     def check(self) -> None:
         """Raise DataError where pixels, labels or classes have changed."""
         began = time.monotonic()
-        splits = _splits(self._data).items()
-        changed = [name for name, split in splits if replace(split).fingerprint != split.fingerprint]
+        sets = sets_of(self._data).items()
+        changed = [name for name, images in sets if replace(images).fingerprint != images.fingerprint]
         now = time.monotonic()
         self._next = now + (now - began) / SHARE
         if changed:
@@ -115,7 +104,3 @@ def go_on_here(before: dict[str, Any], now: dict[str, Any], step: int) -> tuple[
     return {**before, "resumed": [*(known if isinstance(known, list) else []), entry]}, (
         f"bits may differ from those of an uninterrupted run, for it began elsewhere: {', '.join(changes)}",
     )
-
-
-def _splits(data: Dataset) -> dict[str, ImageSet]:
-    return {"train": data.train, "test": data.test} | ({"val": data.val} if data.val else {})

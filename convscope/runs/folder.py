@@ -5,6 +5,7 @@ the state that follows them is saved. So wherever a run was killed, the folder i
 
 recipe.json        every choice
 environment.json   versions, machine, and the fingerprints of the data
+images.safetensors which images were in which part
 log.csv            epoch,step,loss: the mean loss of each log interval; step counts the updates of its epoch
 epochs.csv         one row an epoch
 model.safetensors  the net, self-describing
@@ -27,6 +28,8 @@ from ..storage.files import disk_error, own_file
 from ..storage.strict_json import loads
 from ..training.loop import Epoch, Progress
 from .checkpoint import ResumePoint
+from .images import FILE as IMAGES
+from .images import RunImages
 
 LOG_COLUMNS = ["epoch", "step", "loss"]
 EPOCH_COLUMNS = ["epoch", "train_loss", "test_loss", "test_accuracy", "lr", "seconds", "images_per_second"]
@@ -48,6 +51,7 @@ class RunFolder:
     """A run on disk. Every reader raises DataError where a file is absent, damaged, or a link to somewhere else."""
 
     path: Path
+    weights: str = "model.safetensors"
 
     @property
     def name(self) -> str:
@@ -78,7 +82,7 @@ class RunFolder:
 
     def model(self) -> Model:
         """The net with the run's weights: the best by validation where there was one, else the last."""
-        return load_model(self._file("model.safetensors"))
+        return load_model(self._file(self.weights))
 
     def epochs(self) -> list[Epoch]:
         """The rows of epochs.csv."""
@@ -93,6 +97,12 @@ class RunFolder:
         if not os.path.lexists(self.path / "resume.safetensors"):
             return None
         return ResumePoint.read(self._file("resume.safetensors"))
+
+    def images(self) -> RunImages | None:
+        """Which images were in which part; None where the run was begun by a version that did not keep them."""
+        if not os.path.lexists(self.path / IMAGES):
+            return None
+        return RunImages.read(self._file(IMAGES))
 
     def _file(self, name: str) -> Path:
         try:
@@ -160,12 +170,19 @@ def create(root: Path, name: str) -> RunFolder:
 
 
 def find(text: str, root: Path = Path("runs")) -> RunFolder:
-    """The run that a user means: a folder's path, or the name of a run in ``root``. Raises DataError."""
+    """The run that a user means: a folder's path, or the name of a run in ``root``. Raises DataError.
+
+    A model file stands for the folder where it lies, which need not hold a whole run.
+    """
     shown = text if len(text) <= 200 else text[:199] + "…"
     try:
+        if Path(text).suffix == ".safetensors" and Path(text).is_file():
+            return RunFolder(Path(text).parent, Path(text).name)
         for path in (Path(text), root / text):
             if (path / "recipe.json").is_file():
                 return RunFolder(path)
+        if (Path(text) / "model.safetensors").is_file():
+            return RunFolder(Path(text))
         no_run = Path(text).is_dir()
     except OSError as error:  # a name too long, a folder that must not be looked into
         raise DataError(f"{shown} cannot be read: {error.strerror}", NAME_A_RUN) from None

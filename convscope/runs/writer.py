@@ -10,6 +10,8 @@ from ..storage.strict_json import dumps
 from ..training.loop import Epoch, Progress, Record
 from .checkpoint import ResumePoint
 from .folder import EPOCH_COLUMNS, LOG_COLUMNS, VAL_COLUMNS, RunFolder
+from .images import FILE as IMAGES
+from .images import RunImages
 
 
 class RunWriter:
@@ -20,15 +22,20 @@ class RunWriter:
         self.columns = EPOCH_COLUMNS + (VAL_COLUMNS if validation else [])
         self._unsafe: set[Path] = set()  # files with rows that a power cut could still take back
 
-    def begin(self, recipe: Recipe, environment: dict[str, Any]) -> None:
+    def begin(self, recipe: Recipe, environment: dict[str, Any], images: RunImages) -> None:
         """Write what is known before the first update."""
         write_atomic(self.path / "environment.json", dumps(environment, indent=2) + "\n")
+        self.keep_images(images)
         self._begin_logs()
         write_atomic(self.path / "recipe.json", recipe.to_json())
 
     def _begin_logs(self) -> None:
         write_atomic(self.path / "log.csv", ",".join(LOG_COLUMNS) + "\n")
         write_atomic(self.path / "epochs.csv", ",".join(self.columns) + "\n")
+
+    def keep_images(self, images: RunImages) -> None:
+        """Write which images are in which part, for a run begun by a version that did not."""
+        images.save(self.path / IMAGES)
 
     def begin_again(self, recipe: Recipe, environment: dict[str, Any], log_rows: int, epoch_rows: int) -> None:
         """Keep so many rows of log.csv and epochs.csv: those after them were written after the state was saved, and

@@ -1,11 +1,13 @@
 """Files that are whole or absent: written under a temporary name, flushed to the disk, then renamed."""
 
 import contextlib
+import csv
 import errno
+import io
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,6 +42,13 @@ def write_atomic_with(path: Path, write: Callable[[BinaryIO], object]) -> None:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()  # gone already where the rename succeeded
+
+
+def write_csv(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    """Write a table of text as :func:`write_atomic` writes files: lines end with \\n, cells are quoted where needed."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_atomic(path, text.getvalue())
 
 
 def make_folder(path: Path) -> None:

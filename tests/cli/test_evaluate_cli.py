@@ -133,3 +133,70 @@ def test_compare_and_runs(trained, capsys):
     assert run_cli(capsys, "compare", trained)[0] == 2
     Path(trained, "summary.json").write_text("{")
     assert run_json(capsys, "runs")["runs"][0]["state"] == "damaged"
+
+
+def folder_of_stripes(root: Path, count: int = 30, seed: int = 0, prefix: str = "") -> Path:
+    images = stripes(count, seed)
+    for i in range(count):
+        file = root / images.classes[images.labels[i]] / f"{prefix}{i:02}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(images.images[i, 0]).save(file)
+    return root
+
+
+def test_evaluate_tests_the_old_images_and_offers_the_new_ones(here, capsys):
+    folder_of_stripes(Path("mine"))
+    run = run_json(capsys, "train", "mine", "--net", NET, "--epochs", "2")["run"]
+    before = run_json(capsys, "evaluate", run)
+    folder_of_stripes(Path("mine"), count=6, seed=9, prefix="new")
+    code, out, err = run_cli(capsys, "evaluate", run)
+    assert code == 0
+    assert f"{100 * before['accuracy']:.2f} % of 6 images" in out
+    assert "6 images came since custom-mine-1 began and are not used: low/new00.png" in err
+    assert f"convscope evaluate {run} --new tests the 6 new ones" in err
+    after = run_json(capsys, "evaluate", run)
+    assert {**after, "folder": 0} == {**before, "folder": 0}
+    new = run_json(capsys, "evaluate", run, "--new")
+    assert (new["images"], new["folder"]) == (6, f"{run}/evaluation-new")
+    assert run_json(capsys, "evaluate", run, "mine")["images"] == 6  # the run's own by another word
+    code, _, err = run_cli(capsys, "explain", run, "test:0")
+    assert code == 0
+    assert "are not used" in err
+
+
+def test_changed_data_end_with_a_sentence_everywhere(here, capsys):
+    folder_of_stripes(Path("mine"))
+    run = run_json(capsys, "train", "mine", "--net", NET, "--epochs", "2")["run"]
+    Path("mine/low").rename("mine/lower")
+    verbs = [["evaluate", run], ["explain", run, "test:0"], ["resume", run, "--epochs", "3"]]
+    for verb in [*verbs, ["evaluate", run, "mine"]]:
+        code, _, err = run_cli(capsys, *verb)
+        assert code == 3
+        assert "the data are not those that custom-mine-1 began with: 10 images went from class 'low' to 'lower'" in err
+    Path("mine/lower").rename("mine/low")
+    Path("mine").rename("yours")
+    for verb in verbs:
+        code, _, err = run_cli(capsys, *verb)
+        assert code == 3
+        assert "say where they are now: --data PATH" in err
+        assert run_cli(capsys, *verb, "--data", "yours")[0] == 0
+
+
+def test_new_and_moved_are_about_the_runs_own_data(trained, capsys):
+    for option in (["--new"], ["--data", "x"]):
+        code, _, err = run_cli(capsys, "evaluate", trained, "stripes.npz", *option)
+        assert code == 2
+        assert f"{option[0]} is about the run's own data" in err
+    code, _, err = run_cli(capsys, "evaluate", trained, "--new")
+    assert code == 3
+    assert "no images came to the data of" in err
+
+
+def test_a_model_file_alone_predicts(trained, here, capsys):
+    folder_of_stripes(Path("mine"), count=3)
+    Path("alone.safetensors").write_bytes(Path(trained, "model.safetensors").read_bytes())
+    whole = run_json(capsys, "predict", trained, "mine")["predictions"]
+    assert run_json(capsys, "predict", "alone.safetensors", "mine")["predictions"] == whole
+    code, _, err = run_cli(capsys, "evaluate", "alone.safetensors")
+    assert code == 3
+    assert "it has no recipe.json" in err

@@ -7,11 +7,14 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
 
+from convscope.errors import DataError, UsageError
 from convscope.lab.server.serve import DEFAULT_PORT
+from convscope.lab.shelf import choose
 
 
 def heed():
@@ -97,3 +100,14 @@ def test_the_default_port_gives_way(start):
         _, err = lab.communicate(timeout=120)
     assert f"port {port} is taken" in err
     assert DEFAULT_PORT == 8765
+
+
+def test_data_of_a_run_that_were_moved_can_be_named(trained, here):
+    Path("stripes.npz").rename("moved.npz")
+    shelf, room = choose(trained, "moved.npz")
+    assert room.startswith("#/inside?run=")
+    assert len(shelf.open(Path(trained).name).images) == 30
+    with pytest.raises(DataError, match="are no longer at"):
+        _ = choose(trained)[0].open(Path(trained).name).images
+    with pytest.raises(UsageError, match="--data says where the data of a run are now"):
+        choose("digits", "moved.npz")

@@ -227,6 +227,7 @@ def test_new_weights_of_a_run_do_not_make_its_images_be_read_again(lab, digits_r
     assert second.images is images
     environment = tmp_path / "copy" / "environment.json"  # another run took its place: its images are read and checked
     environment.write_text(environment.read_text().replace(images.fingerprint, "another"))
+    (tmp_path / "copy" / "images.safetensors").unlink()
     os.utime(weights, ns=(2, 2))
-    with pytest.raises(DataError, match="are not those that copy was tested on"):
+    with pytest.raises(DataError, match="the test images or labels are not those that copy began with"):
         _ = shelf.open("copy").images

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from ... import job
-from ...data.sources import open_source
+from ...data.sources import open_recipe
 from ...errors import ConvscopeError, Interrupted
 from ...recipe import Recipe
 from ...runs import folder as runs
+from ...runs.own_data import own_data
 from ...storage.strict_json import dumps
 from ...training import loop
 from ..binary import pack
@@ -101,17 +102,17 @@ def main() -> None:
 
 
 def events(task: dict[str, Any], pace: loop.Pace) -> Iterator[job.Event]:
-    """The events of a new run ({"recipe", "out"}) or of one that goes on ({"resume", "epochs"}); both say "offline"."""
-    folder = runs.RunFolder(Path(task["resume"])) if "resume" in task else None
-    recipe = folder.recipe() if folder else Recipe(**task["recipe"])
-    data = open_source(
-        recipe.data, data_dir=Path(recipe.data_dir) if recipe.data_dir else None, offline=task["offline"],
-        image_size=recipe.image_size, skip_bad=recipe.skip_bad, val_fraction=recipe.val_fraction, seed=recipe.seed,
-    )  # fmt: skip
-    if folder:
-        yield from job.resume(folder, data, task["epochs"], pace)
+    """The events of a new run ({"recipe", "out"}) or of one that is resumed ({"resume", "epochs"}, perhaps "data").
+
+    Both say "offline"; "data" is where the run's data are now, None where they are where they were.
+    """
+    if "resume" in task:
+        folder = runs.RunFolder(Path(task["resume"]))
+        own = own_data(folder, task.get("data"), offline=task["offline"])
+        yield from job.resume(folder, own, task["epochs"], pace)
     else:
-        yield from job.start(recipe, data, Path(task["out"]), pace)
+        recipe = Recipe(**task["recipe"])
+        yield from job.start(recipe, open_recipe(recipe, task["offline"]), Path(task["out"]), pace)
 
 
 def follow(stream: Iterator[job.Event], control: Control, report: Reporter) -> None:

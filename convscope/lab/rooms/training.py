@@ -102,7 +102,8 @@ def start(choices: Choices, request: Request) -> Response:
 def resume(again: Again, request: Request) -> Response:
     """Go on with a run at the very update where it was saved."""
     folder = _shelf(request).folder(again.run)
-    live = _trainer(request).start({"resume": str(folder.path), "epochs": again.epochs, "offline": is_offline()})
+    task = {"resume": str(folder.path), "data": _shelf(request).moved_data(folder), "epochs": again.epochs}
+    live = _trainer(request).start({**task, "offline": is_offline()})
     return Reply({"job": live.number})
 
 

@@ -1,0 +1,166 @@
+"""A run put to the test: on which images, with what result, which of them were wrong, and the table of all."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.images import ImageSet
+from ..data.sources import adapted, data_name, read_parts
+from ..errors import DataError
+from ..net.loss import losses_of
+from ..net.model import Model
+from ..recipe import LossName
+from ..training.scores import Evaluation, evaluate, most_wrong, probabilities
+from .folder import RunFolder
+from .own_data import OwnData, own_data, place_of
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Images to test a run on; ``name`` is that of the folder for the results, ``notes`` are for the user.
+
+    ``trained_on`` counts those that were left out because the run had been trained on their pixels.
+    """
+
+    images: ImageSet
+    name: str
+    notes: tuple[str, ...] = ()
+    trained_on: int = 0
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Test image ``index``, taken for class ``predicted`` with ``probability`` while it is of class ``label``."""
+
+    index: int
+    label: int
+    predicted: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A net's answers to the images of a test set: ``logits`` float32 (N, K), and what they come to."""
+
+    model: Model
+    loss: LossName
+    images: ImageSet
+    logits: Tensor
+    evaluation: Evaluation
+
+    def mistakes(self, most: int) -> list[Mistake]:
+        """The misclassified images, the most confident mistake first, at most ``most``."""
+        p = probabilities(self.logits)
+        return [
+            Mistake(i, int(self.images.labels[i]), int(p[i].argmax()), float(p[i].max()))
+            for i in most_wrong(self.logits, torch.from_numpy(self.images.labels), most).tolist()
+        ]
+
+    def table(self) -> Iterator[list[str]]:
+        """predictions.csv: its header, and one row an image."""
+        p = probabilities(self.logits)
+        top, classes = p.argmax(1), self.model.classes
+        losses = losses_of(self.loss, self.logits, torch.from_numpy(self.images.labels))
+        yield ["file", "label", "prediction", "probability", "label_probability", "loss"]
+        for i, label in enumerate(self.images.labels.tolist()):
+            numbers = [f"{float(value):.6f}" for value in (p[i, top[i]], p[i, label], losses[i])]
+            yield [self.images.name(i), classes[label], classes[int(top[i])], *numbers]
+
+
+def test_model(model: Model, loss: LossName, images: ImageSet) -> Tested:
+    """What ``model``, trained with ``loss``, makes of ``images``, whose labels index its classes."""
+    logits = model.logits(torch.from_numpy(images.images))
+    result = evaluate(logits, torch.from_numpy(images.labels), model.classes, loss)
+    return Tested(model, loss, images, logits, result)
+
+
+def own_test_set(folder: RunFolder, own: OwnData) -> TestSet:
+    """The run's own test images."""
+    notes = list(own.notes)
+    if own.new is not None:
+        notes.append(f"convscope evaluate {folder.path} --new tests the {len(own.new):,} new ones")
+    began = folder.images()
+    known = 0 if began is None else int(began.seen(own.data.test).sum())
+    if known:
+        notes.append(f"{known:,} of the {len(own.data.test):,} test images have the pixels of one that was trained on")
+    return TestSet(own.data.test, "evaluation", tuple(notes))
+
+
+def new_test_set(folder: RunFolder, own: OwnData) -> TestSet:
+    """The images that came to the run's data since it began. Raises DataError where there are none."""
+    if own.new is None:
+        raise DataError(
+            f"no images came to the data of {folder.name} since it began",
+            f"its own test images: convscope evaluate {folder.path}",
+        )
+    note = f"tested on the {len(own.new):,} images that came since {folder.name} began"
+    return TestSet(own.new, "evaluation-new", (note,))
+
+
+def other_test_set(
+    folder: RunFolder, model: Model, data: Any, *, data_dir: Path | None = None, offline: bool = False,
+    skip_bad: bool = False,
+) -> TestSet:  # fmt: skip
+    """The test part of other data, or all where none came with them, as the net takes it; its classes match by name.
+
+    Images that the run was trained on are left out and counted, unless there are no others. Raises DataError for
+    data that are absent, have unknown classes or no images.
+    """
+    recipe = folder.recipe()
+    place = data_dir or (Path(recipe.data_dir) if recipe.data_dir else None)
+    size = model.image[1] if model.image[1] == model.image[2] else None
+    parts = read_parts(data, place, offline, size, skip_bad or recipe.skip_bad)
+    images = parts.train if parts.test is None else parts.test
+    name = str(data) if isinstance(data, str | Path) else data_name(data)
+    images = _by_class(adapted(images, model.image, name), model, name)
+    what = "images" if parts.test is None else "test images"
+    notes = [f"tested on the {len(images):,} {what} of {name}"]
+    if parts.skipped:
+        notes.insert(0, f"{parts.skipped:,} unreadable image{'s' * (parts.skipped != 1)} left out")
+    began = folder.images()
+    seen = np.zeros(len(images), dtype=bool) if began is None else began.seen(images)
+    known = int(seen.sum())
+    if known == len(images):
+        notes.append(f"all of them were trained on: the result says nothing about images that {folder.name} never saw")
+    elif known:
+        notes.append(f"{known:,} of {len(images):,} images were trained on and are left out")
+        images = images.take(np.flatnonzero(~seen))
+    return TestSet(images, f"evaluation-{data_name(data)}", tuple(notes), known)
+
+
+def images_to_test(
+    folder: RunFolder, model: Model, data: Any = None, *, moved: Any = None, new: bool = False,
+    data_dir: Path | None = None, offline: bool = False, skip_bad: bool = False,
+) -> TestSet:  # fmt: skip
+    """The run's own test images, or those ``new`` among its own data (now at ``moved``), or those of other ``data``."""
+    if data is not None and not _is_own(folder, data):
+        return other_test_set(folder, model, data, data_dir=data_dir, offline=offline, skip_bad=skip_bad)
+    own = own_data(folder, moved, data_dir=data_dir, offline=offline, skip_bad=skip_bad)
+    return new_test_set(folder, own) if new else own_test_set(folder, own)
+
+
+def _is_own(folder: RunFolder, data: Any) -> bool:
+    """Whether ``data`` name the place of the run's own."""
+    if not isinstance(data, str | Path):
+        return False
+    place = place_of(folder) or Path(folder.recipe().data).resolve()
+    return Path(data).resolve() == place
+
+
+def _by_class(images: ImageSet, model: Model, data: str) -> ImageSet:
+    """The same images with labels that index the net's classes, matched by name."""
+    unknown = [name for name in images.classes if name not in model.classes]
+    if unknown:
+        raise DataError(
+            f"{data} has classes that the net does not know: {', '.join(unknown[:5])}",
+            f"the net knows: {', '.join(model.classes[:20])}",
+        )
+    if not len(images):
+        raise DataError(f"{data} holds no images to test on", "put images into it, or name other data")
+    number = np.array([model.classes.index(name) for name in images.classes])
+    return replace(images, labels=number[images.labels], classes=model.classes)
