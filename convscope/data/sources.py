@@ -98,7 +98,7 @@ def open_recipe(recipe: Recipe, offline: bool = False, data: Any = None, skip_ba
 
 def locate(data: str | Path, data_dir: Path | None) -> Path:
     """Where the folder or file lies that ``data`` names. Raises DataError, with near misses, where there is none."""
-    return _find(_path(data), data_dir)
+    return _find(user_path(data), data_dir)
 
 
 def data_name(data: Any) -> str:

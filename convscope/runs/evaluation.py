@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from ..data.images import ImageSet
-from ..data.sources import adapted, data_name, read_parts
+from ..data.sources import NAMES, adapted, data_name, read_parts
 from ..errors import DataError
 from ..net.loss import losses_of
 from ..net.model import Model
 from ..recipe import LossName
+from ..storage.places import user_path
 from ..training.scores import Evaluation, evaluate, most_wrong, probabilities
 from .folder import RunFolder
 from .own_data import OwnData, own_data, place_of
@@ -148,8 +149,10 @@ def _is_own(folder: RunFolder, data: Any) -> bool:
     """Whether ``data`` name the place of the run's own."""
     if not isinstance(data, str | Path):
         return False
-    place = place_of(folder) or Path(folder.recipe().data).resolve()
-    return Path(data).resolve() == place
+    name = folder.recipe().data
+    if name in NAMES:
+        return str(data) == name
+    return user_path(data).resolve() == (place_of(folder) or user_path(name).resolve())
 
 
 def _by_class(images: ImageSet, model: Model, data: str) -> ImageSet:
