@@ -5,6 +5,7 @@ from math import inf
 from .activation import Pass
 from .conv import Conv
 from .direct import Direct
+from .join import Add, Concat, Copies, Sum
 from .layer import Identity, Op
 from .linear import Linear
 from .one_image.linear import LinearOfOne
@@ -18,6 +19,8 @@ WAYS: dict[type[Op], tuple[type[Way], ...]] = {
     Conv: (TilesOfOne, Thin, Tiled, LinearOfOne, Rows, Linear, Direct),
     Pool: (Windows,),
     Identity: (Pass,),
+    Add: (Sum,),
+    Concat: (Copies,),
 }
 
 

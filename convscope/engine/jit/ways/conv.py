@@ -143,8 +143,8 @@ def _(module: nn.Linear, inputs: tuple[Form, ...], parameter: int) -> Read:
     if not form.flat:
         raise MisfitError("needs a flatten before it")
     channels, height, width = form.shape
-    if module.in_features != prod(form.shape):
-        raise MisfitError(f"takes {module.in_features} values, but gets {prod(form.shape)}")
+    if module.in_features != form.count:
+        raise MisfitError(f"takes {module.in_features} values, but gets {form.count}")
     bias = None if module.bias is None else parameter + module.weight.numel()
     conv = Conv(parameter, bias, channels, module.out_features, (height, width))
     return Read(conv, (module.out_features, 1, 1))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import singledispatch
+from math import prod
 from typing import ClassVar, NamedTuple
 
 from torch import nn
@@ -42,6 +43,11 @@ class Form:
 
     shape: Shape
     flat: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many numbers it has."""
+        return prod(self.shape)
 
     @property
     def text(self) -> str:
