@@ -87,8 +87,8 @@ def main() -> None:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
                 page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-US")
-                hold(page, address(server, access))
-                shoot(page, address(server, access), run.path.name)
+                hold(page, address(server, access.token))
+                shoot(page, address(server, access.token), run.path.name)
                 browser.close()
         finally:
             lab.should_exit = True

@@ -26,17 +26,21 @@ def lab(
     host: Annotated[str, typer.Option(help="Another address: other machines can then reach the lab.")] = "127.0.0.1",
 ) -> None:
     """Open the lab: a local web page where you can touch every number. It works offline; Ctrl-C ends it."""
+    terminal.note("the lab is starting …")
     from ..lab.server.guard import Access
     from ..lab.server.serve import DEFAULT_PORT, address, is_loopback, listen, serve
-    from ..lab.shelf import choose
 
-    shelf, room = choose(what, moved)
+    shelf, room = None, ""
+    if what is not None or moved is not None:
+        from ..lab.shelf import choose
+
+        shelf, room = choose(what, moved)
     server = listen(host, port)
     access = Access(loopback=is_loopback(server))
     if port is None and server.getsockname()[1] != DEFAULT_PORT:
         terminal.note(f"port {DEFAULT_PORT} is taken, so the lab took a free one")
     if not access.loopback:
-        terminal.note("other machines can reach this lab: whoever has the address, token included, can use it")
-    print(f"the lab is at {address(server, access)}{room}", flush=True)
+        terminal.note("other machines can reach this lab: whoever has the address can use it")
+    print(f"the lab is at {address(server, access.token)}{room}", flush=True)
     terminal.note("Ctrl-C ends it")
     serve(server, access, browser, shelf, room)

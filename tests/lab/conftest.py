@@ -17,7 +17,7 @@ import uvicorn
 import convscope
 from convscope.lab.rooms.feeding import warm
 from convscope.lab.server.app import create_app
-from convscope.lab.server.guard import TOKEN_HEADER, Access
+from convscope.lab.server.guard.access import TOKEN_HEADER, Access
 from convscope.lab.server.serve import address, listen
 from convscope.lab.shelf import Shelf
 
@@ -29,9 +29,10 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 @dataclass
 class Lab:
-    """A running lab and a client that has its token."""
+    """A running lab and a client that may read, as a browser that was let in may. ``url`` holds the key."""
 
     url: str
+    origin: str
     token: str
     client: httpx.Client
     runs: Path
@@ -54,9 +55,10 @@ def running_lab(runs):
     running = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [server]})
     thread.start()
-    url = address(server, access).rstrip("/")
-    with httpx.Client(base_url=url, timeout=30) as client:
-        yield Lab(url, access.token, client, runs)
+    origin = f"http://127.0.0.1:{server.getsockname()[1]}"
+    cookies = {f"convscope-{server.getsockname()[1]}": access.token}
+    with httpx.Client(base_url=origin, timeout=30, cookies=cookies) as client:
+        yield Lab(address(server, access.token).rstrip("/"), origin, access.token, client, runs)
     running.should_exit = True
     thread.join()
     if app.state.trainer.live is not None:
@@ -109,7 +111,7 @@ class Room:
         self.page, self.lab, self.trouble = page, lab, []
         page.on("console", lambda m: self.trouble.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        page.on("request", lambda r: r.url.startswith((lab.url, "data:", "blob:")) or self.trouble.append(r.url))
+        page.on("request", lambda r: r.url.startswith((lab.origin, "data:", "blob:")) or self.trouble.append(r.url))
         page.on("requestfailed", self._failed)
 
     def _failed(self, request):

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from convscope.lab.server.guard import TOKEN_HEADER
+from convscope.lab.server.guard.access import TOKEN_HEADER
 
 SEEDS = {
     "/api/losses": {"prediction": [1, 2], "target": [1, 3], "column": False, "at": 0, "logits": [1, 2], "klass": 1},

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from convscope.lab.binary import KIND, unpack
-from convscope.lab.server.guard import TOKEN_HEADER
+from convscope.lab.server.guard.access import TOKEN_HEADER
 
 from .conftest import running_lab
 from .test_fuzz import ODD, mutated, strict

@@ -1,12 +1,16 @@
 """Who may ask, how much, and what comes back."""
 
+import asyncio
 import json
 
 import httpx
 import pytest
 
 from convscope.errors import UsageError
-from convscope.lab.server.guard import HEADERS, MAX_BODY, TOKEN_HEADER, Access, Guard
+from convscope.lab.server.guard.access import TOKEN_HEADER, Access, Key
+from convscope.lab.server.guard.answers import HEADERS, Failures
+from convscope.lab.server.guard.bodies import MAX_BODY
+from convscope.lab.server.guard.names import is_local
 from convscope.lab.server.serve import listen
 
 QUESTION = {"net": "note", "image": [1, 28, 28], "classes": 10}
@@ -29,13 +33,24 @@ EVIL = [
     "[::2]:1",
     "0.0.0.0",
     "",
+    "[::1]evil.example",
+    "[::1]@evil",
+    "127.0.0.1:evil",
+    "[::1%25evil]",
+    "localhost:99999",
+    "localhost.",
+    "user@localhost",
+    "127.0.0.1:80:80",
+    "127.0.0.1 evil",
+    "١٢٧.٠.٠.١",
 ]
 
 
 @pytest.mark.parametrize("host", EVIL)
 def test_other_names_are_refused(lab, host):
-    answer = lab.client.get("/", headers={"host": host})
+    answer = lab.client.get("/", headers={"host": host.encode()})
     assert answer.status_code in (400, 403)
+    assert not is_local(host)
     assert lab.token not in answer.text
 
 
@@ -44,17 +59,33 @@ def test_loopback_names_are_served(lab, host):
     assert lab.client.get("/", headers={"host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "https://localhost"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "http://127.0.0.1:1",
+        "https://localhost",
+        "https://OWN",
+        "OWN",
+        "ftp://OWN",
+        "http://OWN/",
+        "http://OWN, http://OWN",
+        "HTTP://OWN",
+        "",
+    ],
+)
 def test_other_origins_are_refused(lab, origin):
     answer = lab.post("/api/shapes", QUESTION)
     assert answer.status_code == 200
+    origin = origin.replace("OWN", lab.origin.removeprefix("http://"))
     answer = lab.client.post("/api/shapes", json=QUESTION, headers={TOKEN_HEADER: lab.token, "origin": origin})
     assert answer.status_code == 403
     assert "may not use this lab" in answer.json()["error"]
 
 
 def test_own_origin_is_served(lab):
-    headers = {TOKEN_HEADER: lab.token, "origin": lab.url}
+    headers = {TOKEN_HEADER: lab.token, "origin": lab.origin}
     assert lab.client.post("/api/shapes", json=QUESTION, headers=headers).status_code == 200
 
 
@@ -64,8 +95,8 @@ def test_no_token_no_change(lab, method, headers):
     answer = lab.client.request(method, "/api/shapes", json=QUESTION, headers=headers)
     assert answer.status_code == 403
     assert answer.json() == {
-        "error": "the token is missing or out of date",
-        "help": "reload the page, or open the lab's full address",
+        "error": "the key of this lab is missing or out of date",
+        "help": "open the address that the terminal printed, or reload the page",
     }
 
 
@@ -106,33 +137,84 @@ def test_what_is_not_there_is_4xx(lab, path):
     assert "Traceback" not in answer.text
 
 
-class Scope(dict):
-    """A request on a lab that other machines can reach."""
+@pytest.mark.parametrize("path", ["/", "/api", "/api/runs", "/api/train", "/files/x", "/favicon.ico"])
+def test_without_the_key_nothing_is_answered_to_other_users_of_the_machine(lab, path):
+    for headers in ({}, {"cookie": "convscope-1=x"}, {"cookie": f"convscope-1={lab.token}"}):
+        answer = httpx.get(lab.origin + path, headers=headers)
+        assert answer.status_code == 403
+        assert lab.token not in answer.text
+    page = httpx.get(lab.origin + path, headers={"accept": "text/html,*/*"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert "open the address that the terminal printed" in page.text
 
-    def __init__(self, method="GET", query="", headers=()):
-        super().__init__(type="http", method=method, path="/", query_string=query.encode(), server=("10.0.0.1", 80),
+
+def test_the_key_in_the_address_lets_in_and_leaves_a_cookie_for_reading(lab):
+    with httpx.Client() as browser:
+        page = browser.get(f"{lab.url}/")
+        assert page.status_code == 200
+        cookie = page.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Lax" in cookie
+        assert browser.get(f"{lab.origin}/api/runs").status_code == 200  # a second tab, without the key
+        assert browser.post(f"{lab.origin}/api/shapes", json=QUESTION).status_code == 403
+        assert browser.post(f"{lab.url}/api/shapes", json=QUESTION).status_code == 200
+        assert browser.get(lab.url).status_code == 200
+
+
+class Scope(dict):
+    """A request."""
+
+    def __init__(self, method="GET", path="/", headers=()):
+        super().__init__(type="http", method=method, path=path, query_string=b"", server=("10.0.0.1", 80),
                          headers=[(b"host", b"10.0.0.1"), *headers])  # fmt: skip
 
 
-def test_beyond_loopback_everything_needs_the_token():
+def asked(access, scope):
+    """What comes of a request: the status, the path that the application sees, and the cookie that is set."""
+    seen, sent = [], []
+
+    async def application(scope, receive, send):
+        seen.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(Key(application, access)(scope, None, send))
+    return sent[0]["status"], *seen, *(value for name, value in sent[0]["headers"] if name == b"set-cookie")
+
+
+def test_the_key_is_asked_for_in_address_header_or_cookie():
     access = Access(loopback=False)
-    guard = Guard(None, access)
     token = access.token.encode()
-    assert guard._refusal(Scope()).status_code == 403
-    assert guard._refusal(Scope(query="token=wrong")).status_code == 403
-    assert guard._refusal(Scope(query=f"token={access.token}")) is None
-    assert guard._refusal(Scope(headers=[(b"cookie", b"a=b; convscope-80=" + token)])) is None
-    assert guard._refusal(Scope(headers=[(b"cookie", b"convscope-81=" + token)])).status_code == 403
-    assert guard._refusal(Scope("POST", headers=[(b"cookie", b"convscope-80=" + token)])).status_code == 403
-    assert guard._refusal(Scope("POST", headers=[(TOKEN_HEADER.encode(), token)])) is None
+    cookie = f"convscope-80={access.token}; Path=/; HttpOnly; SameSite=Lax".encode()
+    assert asked(access, Scope()) == (403,)
+    assert asked(access, Scope(path=f"/{access.token[:-1]}x/")) == (403,)
+    assert asked(access, Scope(path=f"/{access.token}/api")) == (200, "/api", cookie)
+    assert asked(access, Scope(path=f"/{access.token}")) == (200, "/", cookie)
+    assert asked(access, Scope(headers=[(b"cookie", b"a=b; convscope-80=" + token)])) == (200, "/")
+    assert asked(access, Scope(headers=[(b"cookie", b"convscope-81=" + token)])) == (403,)
+    assert asked(access, Scope("POST", headers=[(b"cookie", b"convscope-80=" + token)])) == (403,)
+    assert asked(access, Scope("POST", headers=[(TOKEN_HEADER.encode(), token)])) == (200, "/")
+    assert asked(access, Scope("POST", f"/{access.token}/api")) == (200, "/api")
+
+
+def test_the_ticket_that_the_browser_is_started_with_admits_once():
+    """Command lines can be read by every user of the machine."""
+    access = Access()
+    cookie = f"convscope-80={access.token}".encode()
+    assert asked(access, Scope("POST", f"/{access.ticket}/api")) == (403,)
+    assert asked(access, Scope(path=f"/{access.ticket}/"))[:2] == (200, "/")
+    assert asked(access, Scope(path=f"/{access.ticket}/")) == (403,)
+    again = Scope(path=f"/{access.ticket}/", headers=[(b"cookie", cookie)])  # the browser asks twice, or comes back
+    assert asked(access, again)[:2] == (200, "/")
 
 
 def test_our_own_mistakes_show_no_traceback(caplog):
     async def broken(scope, receive, send):
         raise RuntimeError("secret detail")
 
-    guard = Guard(broken, Access())
-    answer = httpx.Client(transport=_InProcess(guard), base_url="http://127.0.0.1").get("/")
+    answer = httpx.Client(transport=_InProcess(Failures(broken)), base_url="http://127.0.0.1").get("/")
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert json.loads(answer.text)["error"].startswith("the lab itself failed")
@@ -146,8 +228,6 @@ class _InProcess(httpx.BaseTransport):
         self.app = app
 
     def handle_request(self, request):
-        import asyncio
-
         async def ask():
             transport = httpx.ASGITransport(self.app, raise_app_exceptions=True)
             answer = await transport.handle_async_request(httpx.Request(request.method, request.url))

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from convscope.lab.server.guard import TOKEN_HEADER
+from convscope.lab.server.guard.access import TOKEN_HEADER
 
 CLIENTS, UPDATES = 50, 10
 

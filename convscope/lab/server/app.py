@@ -1,7 +1,10 @@
-"""create_app: the guard, the page, and one router a room."""
+"""The rooms as one application: one router a room."""
+
+from threading import Event
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -12,23 +15,32 @@ from ..reply import refusal, refuse
 from ..rooms import backprop, convolution, descent, inside, library, losses, pooling, shapes, training
 from ..shelf import Shelf
 from . import pages
-from .guard import Access, Guard
+from .front import front
+from .guard import Access
 
 ROOMS = (losses, backprop, descent, convolution, pooling, shapes, library, training, inside)
 
 
-def create_app(access: Access, shelf: Shelf | None = None) -> FastAPI:
-    """The lab as an ASGI application. ``shelf`` has the runs that it may open: by default those in ./runs."""
+def create_app(access: Access, shelf: Shelf | None = None) -> Starlette:
+    """The lab as an ASGI application, with all of its rooms; ``state.trainer`` has the run under way."""
+    rooms = create_rooms(shelf)
+    app = front(access, rooms)
+    app.state.trainer = rooms.state.trainer
+    return app
+
+
+def create_rooms(shelf: Shelf | None = None, ending: Event | None = None) -> FastAPI:
+    """What answers below /api. ``shelf`` has the runs that may be opened: by default those in ./runs.
+
+    Whatever would last as long as a run ends soon after ``ending`` is set.
+    """
     app = FastAPI(
         title="convscope lab", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
 
     app.state.shelf = shelf or Shelf()
     app.state.trainer = Trainer()
-
-    @app.get("/", include_in_schema=False)
-    def page() -> Response:
-        return pages.page(access.token)
+    app.state.ending = ending or Event()
 
     @app.get("/api", include_in_schema=False)
     def api() -> Response:
@@ -36,7 +48,6 @@ def create_app(access: Access, shelf: Shelf | None = None) -> FastAPI:
 
     for room in ROOMS:
         app.include_router(room.router)
-    app.mount(pages.files_path(), pages.Files())
 
     @app.exception_handler(ConvscopeError)
     async def project_error(_: Request, error: ConvscopeError) -> Response:
@@ -52,5 +63,4 @@ def create_app(access: Access, shelf: Shelf | None = None) -> FastAPI:
     async def no_such_thing(_: Request, error: HTTPException) -> Response:
         return refusal(error.status_code, str(error.detail))
 
-    app.add_middleware(Guard, access=access)
     return app

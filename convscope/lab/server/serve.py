@@ -1,22 +1,32 @@
-"""A socket, a server, a browser: what ``convscope lab`` starts."""
+"""A socket, a server, a browser: what ``convscope lab`` starts. The page does not wait for PyTorch, the rooms do."""
 
+import asyncio
+import logging
+import resource
 import socket
 import threading
 import webbrowser
 from ipaddress import ip_address
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
-import torch
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ...errors import UsageError
-from ..live.live import Trainer
-from ..rooms.feeding import warm
-from ..shelf import Shelf
-from .app import create_app
+from .front import Late, front
 from .guard import Access
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from ..shelf import Shelf
 
 DEFAULT_PORT = 8765
 LAST_ANSWERS = 10.0  # seconds that requests under way may still take at the end
+WAITING = 64  # connections that wait until they are accepted; so many may be accepted before any of them is counted
+MOST_CONNECTIONS = 1000
+KEPT_FREE = 48  # file descriptors that connections leave to files, and to the pipes of a run
 
 
 def listen(host: str, port: int | None) -> socket.socket:
@@ -34,7 +44,7 @@ def listen(host: str, port: int | None) -> socket.socket:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             server.bind((host, wanted))
-            server.listen(128)
+            server.listen(WAITING)
             return server
         except OSError as error:
             server.close()
@@ -43,11 +53,11 @@ def listen(host: str, port: int | None) -> socket.socket:
                      "choose another --port, or none: then a free one is taken")  # fmt: skip
 
 
-def address(server: socket.socket, access: Access) -> str:
-    """What to open in a browser; on other than loopback it holds the token."""
+def address(server: socket.socket, key: str) -> str:
+    """What to open in a browser; ``key`` is the token or the ticket of the lab's Access."""
     host, port = server.getsockname()[:2]
     name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{port}/" + ("" if access.loopback else f"?token={access.token}")
+    return f"http://{name}:{port}/{key}/"
 
 
 def is_loopback(server: socket.socket) -> bool:
@@ -55,28 +65,87 @@ def is_loopback(server: socket.socket) -> bool:
     return ip_address(server.getsockname()[0]).is_loopback
 
 
-def serve(server: socket.socket, access: Access, browser: bool, shelf: Shelf | None = None, room: str = "") -> None:
+class Server(uvicorn.Server):
+    """uvicorn, which says when it begins to end and does not cry when descriptors run out."""
+
+    def __init__(self, app: Any, ending: threading.Event) -> None:
+        super().__init__(uvicorn.Config(
+            app, http=Connection, lifespan="off", log_config=None, backlog=min(WAITING, most_connections() // 4), timeout_graceful_shutdown=2
+        ))  # fmt: skip
+        self.ending = ending
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal comes."""
+        asyncio.get_running_loop().set_exception_handler(_without_accept)
+        await super().serve(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal came: what lasts ends, and what is then cut off is no failure."""
+        self.ending.set()
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        super().handle_exit(sig, frame)
+
+
+class Connection(H11Protocol):
+    """A connection, closed at once where there are too many already: pages try again by themselves."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Count it."""
+        super().connection_made(transport)
+        if len(self.connections) > most_connections():
+            transport.close()
+
+
+def most_connections() -> int:
+    """How many connections there is room for: this process may open only so many files."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(8, min(MOST_CONNECTIONS, soft - KEPT_FREE))
+
+
+def _without_accept(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Connections that find no descriptor wait: asyncio accepts them a second later, and would print each."""
+    if context.get("message") != "socket.accept() out of system resource":
+        loop.default_exception_handler(context)
+
+
+def serve(server: socket.socket, access: Access, browser: bool, shelf: "Shelf | None" = None, room: str = "") -> None:
     """Run until Ctrl-C (KeyboardInterrupt). The socket listens already, so the browser may come before the server.
 
     ``room`` is where the browser goes: what follows the address. A run under way is saved before this returns.
     """
-    torch.set_num_threads(1)  # one small image at a time: a second thread costs more than it brings
-    app = create_app(access, shelf)
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
-    warming = threading.Thread(target=warm)
-    warming.start()
+    ending = threading.Event()
+    rooms = Late(lambda: _rooms(shelf, ending))
+    running = Server(front(access, rooms), ending)
     if browser:
-        threading.Thread(target=webbrowser.open, args=(address(server, access) + room,), daemon=True).start()
+        opened = address(server, access.ticket) + room
+        threading.Thread(target=webbrowser.open, args=(opened,), daemon=True).start()
     try:
-        uvicorn.Server(config).run(sockets=[server])
+        running.run(sockets=[server])
     finally:
-        trainer: Trainer = app.state.trainer
-        if trainer.live is not None and trainer.live.running:
-            trainer.live.close()  # it saves its run
-        for thread in (warming, *_answering()):
+        made = rooms.made.result()
+        live = made.state.trainer.live
+        if live is not None and live.running:
+            live.close()  # it saves its run
+        for thread in _answering():
             thread.join(LAST_ANSWERS)
 
 
+def _rooms(shelf: "Shelf | None", ending: threading.Event) -> "FastAPI":
+    """The rooms, with all that the first user would else wait for."""
+    import torch
+
+    from ..rooms.feeding import warm
+    from .app import create_rooms
+
+    torch.set_num_threads(1)  # one small image at a time: a second thread costs more than it brings
+    rooms = create_rooms(shelf, ending)
+    threading.Thread(target=warm, name=WARMING).start()
+    return rooms
+
+
+WARMING = "convscope warming"
+
+
 def _answering() -> list[threading.Thread]:
-    """The threads of requests still under way: one that is in torch while the interpreter ends would abort it."""
-    return [thread for thread in threading.enumerate() if thread.name == "AnyIO worker thread"]
+    """The threads still at work: one that is in torch while the interpreter ends would abort it."""
+    return [thread for thread in threading.enumerate() if thread.name in ("AnyIO worker thread", WARMING)]

@@ -1,5 +1,8 @@
 // Before the first paint: the theme and language that the user chose last. Runs as a classic script in the head.
 {
+  // The key in the address has let us in; from now on a cookie does, and nothing that is copied shows the key.
+  const place = location.pathname.replace(/^\/[\w-]{32}(?=\/|$)/, "") || "/";
+  if (place !== location.pathname) history.replaceState(null, "", place + location.hash);
   const theme = localStorage.getItem("convscope.theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
   const lang = localStorage.getItem("convscope.lang");
