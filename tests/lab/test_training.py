@@ -1,11 +1,15 @@
 """Room 7's server: a process of its own, what it tells, and what becomes of it."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
+import threading
 import time
+from array import array
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,8 +18,10 @@ import torch
 
 import convscope
 from convscope.lab.binary import unpack
-from convscope.lab.live.live import Trainer
-from convscope.lab.rooms.training import check_place
+from convscope.lab.live import live as live_module
+from convscope.lab.live import messages
+from convscope.lab.live.live import Trainer, command, environment
+from convscope.lab.places import allowed
 from convscope.net.model import load_tensors
 from convscope.recipe import Recipe
 
@@ -134,6 +140,74 @@ def test_a_worker_that_dies_is_noticed(trainer, tmp_path):
     assert "ended without a word" in live.said.message
 
 
+def test_a_worker_killed_in_the_middle_of_a_message_is_noticed_and_the_next_run_starts(trainer, tmp_path, monkeypatch):
+    """The lab is suspended, the pipe fills up, the worker is killed while it writes: the last message is torn."""
+    held = threading.Event()
+    honest = messages.read
+
+    def slow(pipe):
+        held.wait(60)
+        yield from honest(pipe)
+
+    monkeypatch.setattr(live_module, "read", slow)
+    wide = task(tmp_path, epochs=100_000)
+    wide["recipe"]["net"] = "conv 64 3 | relu | linear"  # a probe of it is larger than a pipe
+    live = trainer.start(wide)
+    until(lambda: unread(live) >= 40_000)  # its introduction has 32 kB, the probe behind it 170
+    live.process.kill()
+    live.process.wait()
+    held.set()
+    until(lambda: not live.running)
+    assert live.said.status == "failed"
+    assert live.said.message.startswith("the training process was cut off in the middle of a message")
+    assert "can be resumed" in live.said.help
+    monkeypatch.undo()
+    again = trainer.start(task(tmp_path, epochs=1))
+    until(lambda: not again.running)
+    assert again.said.status == "finished"
+
+
+def unread(live):
+    """Bytes that wait in the pipe from the worker."""
+    count = array("i", [0])
+    fcntl.ioctl(live.process.stdout, termios.FIONREAD, count)
+    return count[0]
+
+
+@pytest.mark.parametrize("module", ["queue", "random", "json", "PIL", "torch", "numpy", "convscope", "sitecustomize"])
+@pytest.mark.parametrize("how", ["", ".", "relative", os.pathsep])
+def test_no_file_of_the_working_folder_is_run(tmp_path, monkeypatch, module, how):
+    """Images are downloaded together with whatever lies beside them."""
+    for folder in (tmp_path, tmp_path / "relative"):
+        folder.mkdir(exist_ok=True)
+        (folder / f"{module}.py").write_text("raise SystemExit('planted')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", how)
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / f"{module}.py"))
+    code = (
+        "import sys, convscope, queue, json; print(sys.flags.safe_path, [p for p in sys.path if not p.startswith('/')])"
+    )
+    done = subprocess.run([*command()[:-2], "-c", code], env=environment(), capture_output=True, text=True)
+    assert done.stdout == "True []\n", done.stderr
+    assert command()[0].startswith("/")
+
+
+def test_the_lab_trains_beside_planted_modules(trainer, tmp_path, monkeypatch):
+    for module in ("queue", "random", "torch", "PIL"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('planted')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "")
+    live = trainer.start(task(tmp_path / "runs", epochs=1))
+    until(lambda: not live.running)
+    assert live.said.status == "finished", live.said.message
+
+
+def test_that_no_process_can_be_started_is_said(trainer, tmp_path, monkeypatch):
+    monkeypatch.setattr(live_module, "command", lambda: [str(tmp_path / "no-python")])
+    with pytest.raises(convscope.ConvscopeError, match="the training process cannot be started: No such file"):
+        trainer.start(task(tmp_path))
+
+
 def events(lab, job, last="", most=1000):
     """The events of a job as (id, data), until it is over."""
     with lab.client.stream("GET", f"/api/train/events?job={job}", headers={"last-event-id": last}) as answer:
@@ -191,7 +265,6 @@ def test_events_tell_everything_once_and_resume_where_they_broke_off(lab):
         ({"epochs": 0}, 422, "epochs"),
         ({"data": "/etc"}, 400, "'/etc' lies outside the folder where the lab was started"),
         ({"data": "../.."}, 400, "lies outside"),
-        ({"data": "a\0b"}, 400, "lies outside"),
         ({"optimizer": "adagrad"}, 422, "optimizer"),
     ],
 )
@@ -202,9 +275,65 @@ def test_wrong_choices_are_refused_at_once(lab, change, status, words):
 
 
 def test_data_named_at_the_start_are_allowed():
-    check_place("/some/where", "/some/where")
-    check_place("mnist", None)
-    check_place("tests", None)
+    assert allowed("/some/where", "/some/where") == "/some/where"
+    assert allowed("mnist", None) == "mnist"
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """A working folder, a home and a data folder, and something secret that each has a link to."""
+    here, home, data, secret = (tmp_path / name for name in ("here", "home", "data", "secret"))
+    for folder in (here, home, data, secret):
+        (folder / "photos").mkdir(parents=True)
+        (folder / "digits").mkdir()
+    for folder in (here, home, data):
+        (folder / "link").symlink_to(secret / "photos")
+        (folder / "own").symlink_to(folder / "photos")
+        (folder / "loop").symlink_to(folder / "loop")
+    (data / "only").mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("CONVSCOPE_DATA", str(data))
+    return tmp_path
+
+
+OUTSIDE = ["/etc", "..", "../secret/photos", "~", "~/photos", "~root/..", "~nobody-at-all/../..", "link", "loop",
+           "link/../photos", "TMP/secret/photos", "TMP/data/link", "photos/../../secret", "TMP/here/../secret/photos",
+           "~/../data/link"]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", OUTSIDE)
+def test_no_way_of_writing_leads_out_of_the_folder(places, data):
+    """Whatever is compared is also what would be opened: home signs, links and dots are followed first."""
+    with pytest.raises(convscope.ConvscopeError, match="lies outside the folder where the lab was started"):
+        allowed(data.replace("TMP", str(places)), None)
+
+
+@pytest.mark.parametrize(
+    ("data", "opened"),
+    [
+        ("photos", "photos"),
+        ("./photos/../photos", "photos"),
+        ("own", "photos"),
+        ("TMP/here/photos", "photos"),
+        ("~/../here/photos", "photos"),
+        ("./digits", "TMP/here/digits"),  # "digits" alone are the built-in ones
+        ("only", "TMP/data/only"),
+        ("TMP/data/own", "TMP/data/photos"),
+        ("~/../data/photos", "TMP/data/photos"),
+        ("nowhere", "nowhere"),
+    ],
+)
+def test_what_lies_inside_is_opened_by_its_own_path(places, data, opened):
+    found = allowed(data.replace("TMP", str(places)), None)
+    assert found == opened.replace("TMP", str(places))
+
+
+def test_a_link_in_the_working_folder_is_not_excused_by_the_data_folder(places):
+    """It is looked for here first, so it is what would be opened."""
+    (places / "here" / "only").symlink_to(places / "secret" / "photos")
+    with pytest.raises(convscope.ConvscopeError, match="lies outside"):
+        allowed("only", None)
 
 
 def test_control_and_events_need_a_job(lab):

@@ -5,7 +5,7 @@ latest, so slow pages never hold training up.
 """
 
 import contextlib
-import json
+import logging
 import os
 import subprocess
 import sys
@@ -17,16 +17,23 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UsageError
+from ...errors import TrainingError, UsageError
 from ...storage.strict_json import dumps
 from ..binary import unpack
 from ..shelf import png
+from .messages import BrokenMessage, read
+
+log = logging.getLogger("convscope.lab")
 
 PACKAGE_HOME = Path(__file__).parents[3]
 MOST_POINTS = 4000  # of a curve; beyond, neighbours are merged
 MOST_EPOCHS = 1000  # rows; beyond, every second one of the older half is dropped
 GONE = "the training process ended without a word"
-LOOK = "the terminal where the lab runs may say more; the run can go on from where it was saved"
+TORN = "the training process was cut off in the middle of a message"
+LOOK = "the terminal where the lab runs may say more; the run can be resumed from where it was saved"
+ENDED = ("finished", "stopped", "failed")
+# What a user's Python is told by these is not for the training process: it would wait for a keyboard, or run a file.
+NOT_FOR_WORKERS = ("PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONBREAKPOINT", "PYTHONPATH")
 
 
 @dataclass
@@ -55,12 +62,21 @@ class Said:
     version: int = 0
 
     def take(self, message: Mapping[str, Any], body: bytes) -> None:
-        """One message of the worker."""
+        """One message of the worker. Raises BrokenMessage for one that it would not write; late ones are not heard."""
+        if self.status in ENDED:
+            return
+        try:
+            self._take(message, body)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise BrokenMessage(f"a message of kind {str(message.get('kind'))[:40]!r} is damaged") from error
+        self.version += 1
+
+    def _take(self, message: Mapping[str, Any], body: bytes) -> None:
         match message["kind"]:
             case "started":
-                self.intro = {key: value for key, value in message.items() if key not in ("kind", "bytes")}
-                self.status, self.step = "training", message["resumed_at"]
                 self.thumbnails = [png(image.astype(np.uint8)) for image in unpack(body)[1]["images"]]
+                self.intro = {key: value for key, value in message.items() if key != "kind"}
+                self.status, self.step = "training", message["resumed_at"]
             case "ticks":
                 self.losses += [(step, loss) for step, loss in message["points"]]
                 if len(self.losses) > MOST_POINTS:
@@ -71,8 +87,8 @@ class Said:
             case "going":
                 self.status = "paused" if message["paused"] else "training"
             case "probe":
-                self.probe, self.probe_version = body, self.probe_version + 1
                 norms = unpack(body)[0]["norms"]
+                self.probe, self.probe_version = body, self.probe_version + 1
                 self.norms = [*(old for old in self.norms if old[0] < message["step"]), (message["step"], norms)]
                 if len(self.norms) > MOST_POINTS:
                     self.norms = self.norms[::2]
@@ -87,7 +103,8 @@ class Said:
                 self.status = "finished"
             case "stopped" | "failed" as status:
                 self.status, self.message, self.help = status, message["message"], message.get("help", "")
-        self.version += 1
+            case _:
+                raise ValueError
 
 
 def halved(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -102,11 +119,13 @@ class Live:
 
     def __init__(self, number: int, task: dict[str, Any]) -> None:
         self.number, self.said = number, Said()
-        path = os.pathsep.join([str(PACKAGE_HOME), *filter(None, [os.environ.get("PYTHONPATH")])])
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "convscope.lab.live.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path}, start_new_session=True,
-        )  # fmt: skip
+        try:
+            self.process = subprocess.Popen(
+                command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), start_new_session=True
+            )
+        except OSError as error:
+            raise TrainingError(f"the training process cannot be started: {error.strerror}",
+                                "close some programs and try again") from error  # fmt: skip
         self.lock = threading.Lock()
         self.tell(task)
         threading.Thread(target=self._listen, daemon=True).start()
@@ -126,7 +145,11 @@ class Live:
     def close(self, seconds: float = 60) -> None:
         """Let the worker save and end, as it does when this process dies; wait for that."""
         self._hang_up()
-        self.process.wait(seconds)
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:  # it hangs; what it saved last is whole
+            self.process.kill()
+            self.process.wait()
 
     def _hang_up(self) -> None:
         assert self.process.stdin is not None
@@ -134,16 +157,34 @@ class Live:
             self.process.stdin.close()
 
     def _listen(self) -> None:
+        """Take in what the worker says until it ends. One that talks nonsense is let save its work, and not heard."""
+        why = GONE
         assert self.process.stdout is not None
         with self.process.stdout as out:
-            for line in out:
-                message = json.loads(line)
-                body = out.read(message["bytes"])
-                self.said.take(message, body)
-        code = self.process.wait()
+            try:
+                for message, body in read(out):
+                    self.said.take(message, body)
+            except BrokenMessage as error:
+                why = f"{TORN} ({error.message})"
+            except Exception:  # whatever it is, the lab must know that nobody listens any more
+                log.exception("the lab failed on a message of the training process")
+                why = TORN
         self._hang_up()
-        if self.running:
-            self.said.take({"kind": "failed", "message": f"{GONE} (exit code {code})", "help": LOOK}, b"")
+        code = self.process.wait()
+        self.said.take({"kind": "failed", "message": f"{why} (exit code {code})", "help": LOOK}, b"")
+
+
+def command() -> list[str]:
+    """What starts a worker: this Python, by its whole path, and no module of the working folder (``-P``)."""
+    return [str(Path(sys.executable).absolute()), "-P", "-m", "convscope.lab.live.worker"]
+
+
+def environment() -> dict[str, str]:
+    """The worker's: where this package lies, and of PYTHONPATH the folders that mean the same everywhere."""
+    own = {name: value for name, value in os.environ.items() if name not in NOT_FOR_WORKERS}
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    kept = [entry for entry in entries if Path(entry).is_absolute()]
+    return {**own, "PYTHONPATH": os.pathsep.join([str(PACKAGE_HOME), *kept]), "PYTHONSAFEPATH": "1"}
 
 
 class Trainer:

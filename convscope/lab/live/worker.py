@@ -1,20 +1,19 @@
 """The process that trains for the page: ``python -m convscope.lab.live.worker``. It talks to the server over two pipes.
 
-In: one JSON object a line; the first is the Task, then come {"do": "pause" | "go" | "step" | "stop"} and
-{"probe": n}. Out: one JSON object a line; ``bytes`` announces so many raw bytes behind the line. When its standard
-input ends, the server is gone, whatever killed it: the worker then saves and ends, so that no process trains unseen
-and the run can be resumed. Ctrl-C in the terminal reaches it by that way only.
+In, as :mod:`.messages`: first the task, then {"do": "pause" | "go" | "step" | "stop"} and {"probe": n}. Out: what
+``Said.take`` takes. When its standard input ends, the server is gone, whatever killed it: the worker then saves and
+ends, so that no process trains unseen and the run can be resumed. Ctrl-C in the terminal reaches it by that way only.
 """
 
 import _thread
 import contextlib
-import json
+import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ... import job
 from ...data.sources import open_recipe
@@ -25,7 +24,10 @@ from ...runs.own_data import own_data
 from ...storage.strict_json import dumps
 from ...training import loop
 from ..binary import pack
+from .messages import read
 from .probe import Probe
+
+log = logging.getLogger("convscope.lab")
 
 FLUSH_SECONDS = 0.05  # points are collected this long before they are sent
 
@@ -40,11 +42,15 @@ class Control:
         self.steps = 0
         self.probe = 0
 
-    def listen(self, lines: Iterable[bytes]) -> None:
-        """Obey every line; at their end, stop."""
-        for line in lines:
-            self.obey(json.loads(line))
-        self.obey({"do": "stop"})
+    def listen(self, pipe: IO[bytes]) -> None:
+        """Obey every order; at their end, or where they are none, stop: then the server is not what it was."""
+        try:
+            for order, _ in read(pipe):
+                self.obey(order)
+        except Exception:  # torn, foreign, or read from a pipe that is gone
+            log.exception("the training process no longer understands the lab")
+        finally:
+            self.obey({"do": "stop"})
 
     def obey(self, order: dict[str, Any]) -> None:
         """Take one order."""
@@ -89,8 +95,10 @@ def main() -> None:
     os.dup2(2, 1)  # whatever prints must not come between the messages
     control = Control()
     orders = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 - a reader without a lock, to the very end
-    task = json.loads(orders.readline())
     try:
+        task, _ = next(read(orders), ({}, b""))
+        if not task:
+            return
         threading.Thread(target=control.listen, args=(orders,), daemon=True).start()
         follow(events(task, control.pace), control, report)
     except (Interrupted, KeyboardInterrupt) as error:

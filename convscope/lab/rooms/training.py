@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
+from threading import Event
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
@@ -19,10 +19,11 @@ from ...net.shapes import ShapeError, table
 from ...net.zoo import ZOO
 from ...net.zoo import resolve as resolve_net
 from ...recipe import DEFAULT_EPOCHS, LossName, OptimizerName, Recipe, ScheduleName
-from ...storage.places import is_offline, search_dirs
+from ...storage.places import is_offline
 from ...storage.strict_json import dumps
 from ..binary import KIND
 from ..live.live import Live, Trainer
+from ..places import allowed
 from ..programs.train_script import script
 from ..reply import Reply
 from ..shelf import Shelf
@@ -88,8 +89,8 @@ def state(request: Request) -> Response:
 @router.post("")
 def start(choices: Choices, request: Request) -> Response:
     """Begin a run in a process of its own. Wrong choices are refused at once; bad data turn up in the events."""
-    check_place(choices.data, _shelf(request).data)
-    recipe = choices.recipe()
+    data = allowed(choices.data, _shelf(request).data)
+    recipe = replace(choices.recipe(), data=data)
     resolve_net(recipe.net)
     resolve_device(recipe.device)
     live = _trainer(request).start(
@@ -130,7 +131,7 @@ async def events(
     if live.number != job:
         raise UsageError(f"job {job} is over", "ask for /api/train: it says which one is under way")
     since = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else -1
-    return StreamingResponse(stream(live, since), media_type="text/event-stream")
+    return StreamingResponse(stream(live, since, request.app.state.ending), media_type="text/event-stream")
 
 
 @router.get("/probe")
@@ -173,12 +174,15 @@ def _images(recipe: Recipe, live: Live | None) -> tuple[tuple[int, int, int], in
     return ((1, side or 28, side or 28), 10) if recipe.data in NAMES else ((3, side or 64, side or 64), 10)
 
 
-async def stream(live: Live, since: int) -> AsyncIterator[str]:
-    """Events until the run has ended and all is said. What changed between two beats is told once, as it is then."""
+async def stream(live: Live, since: int, ending: Event) -> AsyncIterator[str]:
+    """Events until the run has ended and all is said, or the lab ends.
+
+    What changed between two beats is told once, as it is then.
+    """
     seen, silent = -1, 0.0
     norms_since, reached = since, since
     told = 0  # epoch; after a break the one that ended with the last event is told again, as its row came just behind
-    while True:
+    while not ending.is_set():
         said = live.said
         if said.version != seen:
             seen, silent = said.version, 0.0
@@ -200,21 +204,6 @@ async def stream(live: Live, since: int) -> AsyncIterator[str]:
             yield ": still here\n\n"
         await asyncio.sleep(BEAT)
         silent += BEAT
-
-
-def check_place(data: str, offered: str | None) -> None:
-    """Refuse data outside the working folder and the data folders, unless the user named them at the start."""
-    if data in NAMES or data == offered:
-        return
-    places = [Path.cwd(), *search_dirs(None)]
-    for base in places:
-        try:
-            if (base / data).resolve().is_relative_to(base.resolve()):
-                return
-        except (OSError, ValueError, RuntimeError):
-            break
-    raise UsageError(f"{data[:60]!r} lies outside the folder where the lab was started",
-                     "name it when you start the lab: convscope lab DATA")  # fmt: skip
 
 
 def _state(live: Live) -> dict[str, Any]:
