@@ -5,11 +5,12 @@ A run is only ever looked up in that list, so no text from outside becomes a pat
 
 import io
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -26,7 +27,7 @@ from ..net.model import Model
 from ..recipe import Recipe
 from ..runs.folder import RunFolder, every, find
 from ..runs.own_data import own_data
-from ..storage.places import search_dirs
+from ..storage.places import search_dirs, user_path
 
 MOST_OPEN = 4
 CENTRED = 0.75  # pixels that a centre of mass may lie beside the middle: rounding alone makes up to 0.5
@@ -82,13 +83,21 @@ class TestImages:
         return not masses or float(np.median([np.abs(mass - middle).max() for mass in masses])) < CENTRED
 
 
-@dataclass(frozen=True)
 class Opened:
-    """A run whose weights are loaded. Whoever hangs hooks on the net, as a trace does, holds ``lock``."""
+    """A run whose weights are loaded. One net serves all requests, and some hang hooks on it: see :meth:`alone`."""
 
-    model: Model
-    tested: TestImages
-    lock: Any = field(default_factory=Lock)
+    def __init__(self, model: Model, tested: TestImages) -> None:
+        self._model, self.tested = model, tested
+        self.spec, self.image, self.classes = model.spec, model.image, model.classes
+        self.mean, self.std = model.mean, model.std
+        self._logits: Tensor | None = None
+        self._lock = Lock()
+
+    @contextmanager
+    def alone(self) -> Iterator[Model]:
+        """The model, for one thread at a time. There is no other way to let its net compute."""
+        with self._lock:
+            yield self._model
 
     @property
     def folder(self) -> RunFolder:
@@ -105,10 +114,14 @@ class Opened:
         """The run's test images. Raises DataError where the data are gone or are not those of the run."""
         return self.tested.images
 
-    @cached_property
+    @property
     def logits(self) -> Tensor:
-        """Raw scores (N, K) of all test images."""
-        return self.model.logits(torch.from_numpy(self.images.images))
+        """Raw scores (N, K) of all test images; computed once."""
+        images = torch.from_numpy(self.images.images)
+        with self.alone() as model:
+            if self._logits is None:
+                self._logits = model.logits(images)
+            return self._logits
 
     def test_image(self, index: int) -> NDArray[np.uint8]:
         """Test image ``index`` as uint8 (C, H, W). Raises UsageError where there is none."""
@@ -219,7 +232,7 @@ def choose(what: str | None, moved: str | None = None) -> tuple[Shelf, str]:
     if _is_run(what):
         folder = find(what)
         return Shelf(extra=folder, moved=moved), f"#/inside?run={quote(folder.name)}"
-    if what in NAMES or any((base / what).exists() for base in (Path(), *search_dirs(None))):
+    if what in NAMES or any((base / user_path(what)).exists() for base in (Path(), *search_dirs(None))):
         return Shelf(data=what), f"#/train?data={quote(what)}"
     known = [*NAMES, *(folder.name for folder in every(Path("runs")))]
     raise DataError(f"there is neither a run nor data called {what[:60]!r}", near(what[:60], known))

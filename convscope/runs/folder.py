@@ -55,8 +55,8 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        """The folder's own name, such as note-mnist-1."""
-        return self.path.resolve().name
+        """The folder's own name, such as note-mnist-1. A link has the name under which it stands, not its target's."""
+        return Path(os.path.abspath(self.path)).name  # noqa: PTH100 - resolve() would follow the link
 
     def recipe(self) -> Recipe:
         """The choices of the run."""

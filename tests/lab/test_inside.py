@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -223,7 +224,7 @@ def test_new_weights_of_a_run_do_not_make_its_images_be_read_again(lab, digits_r
     images = first.images
     os.utime(weights, ns=(1, 1))
     second = shelf.open("copy")
-    assert second.model is not first.model
+    assert second is not first
     assert second.images is images
     environment = tmp_path / "copy" / "environment.json"  # another run took its place: its images are read and checked
     environment.write_text(environment.read_text().replace(images.fingerprint, "another"))
@@ -231,3 +232,56 @@ def test_new_weights_of_a_run_do_not_make_its_images_be_read_again(lab, digits_r
     os.utime(weights, ns=(2, 2))
     with pytest.raises(DataError, match="the test images or labels are not those that copy began with"):
         _ = shelf.open("copy").images
+
+
+def test_a_linked_run_is_listed_and_opened_under_its_own_name(lab, digits_run, colour_run, tmp_path):
+    """Its target may have the name of another run; each must show its own data, net and accuracy."""
+    shutil.copytree(lab.runs / digits_run, tmp_path / "runs" / digits_run)
+    shutil.copytree(lab.runs / colour_run, tmp_path / "else" / digits_run)
+    (tmp_path / "runs" / "other").symlink_to(tmp_path / "else" / digits_run)
+    shelf = Shelf(tmp_path / "runs")
+    listed = {row.name: row for row in shelf.listing()}
+    assert set(listed) == {digits_run, "other"}
+    assert listed[digits_run].data == "digits"
+    assert listed["other"].data.endswith("fruit.npz")
+    assert shelf.open(digits_run).classes == tuple("0123456789")
+    assert shelf.open("other").classes == ("red", "leaf", "sky")
+    assert shelf.open("other").folder.name == "other"
+
+
+def test_a_net_computes_for_one_request_at_a_time(lab, digits_run):
+    opened = Shelf(lab.runs).open(digits_run)
+    found = []
+    waiting = threading.Thread(target=lambda: found.append(opened.logits))
+    with opened.alone() as model:
+        waiting.start()
+        with model.net.register_forward_pre_hook(lambda *_: pytest.fail("the net of another request was used")):
+            waiting.join(0.3)
+            assert not found
+    waiting.join()
+    assert torch.equal(found[0], opened.logits)
+
+
+def test_the_verdict_beside_looks_and_ledgers_changes_none_of_them(lab, digits_run):
+    """Looks hang hooks on the net, the verdict sends all test images through it: they must not meet."""
+    look = {"run": digits_run, "test": 3}
+    questions = {
+        "look": lambda: lab.post("/api/inside/look", look),
+        "pixel": lambda: lab.post("/api/inside/pixel", {**look, "layer": "conv1", "index": [0, 3, 3]}),
+        "saliency": lambda: lab.post("/api/inside/saliency", look),
+        "verdict": lambda: lab.client.get(f"/api/runs/{digits_run}/verdict"),
+        "cell": lambda: lab.client.get(f"/api/runs/{digits_run}/cell?label=3&predicted=3"),
+    }
+    alone = {name: ask().content for name, ask in questions.items()}
+    names = ["look", "look", "pixel", "saliency", "verdict", "cell"]
+    for _ in range(6):
+        os.utime(lab.runs / digits_run / "model.safetensors")  # as a run under way does: nothing is computed yet
+        together = threading.Barrier(len(names), timeout=60)
+
+        def one(name, together=together):
+            together.wait()
+            answer = questions[name]()
+            return name, answer.status_code, answer.content == alone[name]
+
+        with ThreadPoolExecutor(len(names)) as pool:
+            assert sorted(pool.map(one, names)) == sorted((name, 200, True) for name in names)

@@ -11,8 +11,7 @@ from ..shelf import Opened
 
 def script(opened: Opened, pixels: NDArray[np.uint8], scores: list[float]) -> str:
     """A program for one image uint8 (C, H, W) and the ``scores`` (K,) that the net gives it."""
-    model = opened.model
-    rows = table(parse(model.spec), model.image, len(model.classes))
+    rows = table(parse(opened.spec), opened.image, len(opened.classes))
     path = (opened.folder.path / "model.safetensors").resolve()
     return f'''import json
 from collections import OrderedDict
@@ -36,14 +35,14 @@ net.load_state_dict(weights)
 pixels = bytes.fromhex(
     "{_hex(pixels)}"
 )
-x = torch.tensor(list(pixels), dtype=torch.float32).view(1, {", ".join(map(str, model.image))}) / 255
-mean = torch.tensor({list(model.mean)}).view(1, -1, 1, 1)
-std = torch.tensor({list(model.std)}).view(1, -1, 1, 1)
+x = torch.tensor(list(pixels), dtype=torch.float32).view(1, {", ".join(map(str, opened.image))}) / 255
+mean = torch.tensor({list(opened.mean)}).view(1, -1, 1, 1)
+std = torch.tensor({list(opened.std)}).view(1, -1, 1, 1)
 with torch.no_grad():
     scores = net.eval()((x - mean) / std)[0]
 shown = torch.tensor({[round(score, 6) for score in scores]})
 assert torch.allclose(scores, shown, rtol=1e-4, atol=1e-4), (scores, shown)
-classes = {list(model.classes)}
+classes = {list(opened.classes)}
 print(classes[int(scores.argmax())], torch.softmax(scores, 0).max().item())
 '''
 

@@ -118,8 +118,7 @@ class Seen:
 
 def see(opened: Opened, given: Given) -> Seen:
     """The image that ``given`` names, as the net of the run takes it. Raises UsageError for a test image too many."""
-    model = opened.model
-    channels, height, width = model.image
+    channels, height, width = opened.image
     prepared = None
     if given.test is not None:
         pixels = opened.test_image(given.test)
@@ -131,7 +130,7 @@ def see(opened: Opened, given: Given) -> Seen:
     if given.invert:
         pixels = 255 - pixels
     pixels = pixels.copy()  # one that is ours and contiguous
-    return Seen(pixels, Normalize(model.mean, model.std)(torch.from_numpy(pixels)[None])[0], prepared)
+    return Seen(pixels, Normalize(opened.mean, opened.std)(torch.from_numpy(pixels)[None])[0], prepared)
 
 
 @router.post("/look")
@@ -139,14 +138,14 @@ def look(given: Given, request: Request) -> Response:
     """The image, its preparation, the probabilities and every layer's maps, as float32 (see convscope.lab.binary)."""
     opened = _shelf(request).open(given.run)
     seen = see(opened, given)
-    with opened.lock:
-        traced = trace(opened.model.net, seen.tensor)
+    with opened.alone() as model:
+        traced = trace(model.net, seen.tensor)
+        known = set(layers.explained(traced))
     arrays: dict[str, NDArray[np.floating | np.integer]] = {"image": seen.pixels, "given": traced.image}
     if seen.prepared is not None:
         stages = seen.prepared
         arrays |= {"raw": stages.raw, "cropped": stages.cropped, "fitted": stages.fitted, "centred": stages.centred}
     heads, budget = [], MOST_FLOATS
-    known = set(layers.explained(traced))
     for name, call in traced.calls.items():
         if call.output is None or not call.output.size:
             continue
@@ -158,7 +157,7 @@ def look(given: Given, request: Request) -> Response:
     scores = torch.from_numpy(traced.output.astype(np.float64))
     label = None if given.test is None else int(opened.images.labels[given.test])
     head = {
-        "classes": opened.model.classes, "scores": scores.tolist(), "probabilities": torch.softmax(scores, 0).tolist(),
+        "classes": opened.classes, "scores": scores.tolist(), "probabilities": torch.softmax(scores, 0).tolist(),
         "label": label, "layers": heads,
         "ink": seen.prepared.ink if seen.prepared else None, "mass": seen.prepared.mass if seen.prepared else None,
         "corner": seen.prepared.corner if seen.prepared else None,
@@ -172,9 +171,9 @@ def pixel(place: Place, request: Request) -> Response:
     """Why one element of a layer is what it is: its ledger and its receptive field on the image."""
     opened = _shelf(request).open(place.run)
     seen = see(opened, place)
-    with opened.lock:
-        traced = trace(opened.model.net, seen.tensor)
-        return Reply(tell(opened, seen.pixels, traced, place.layer, tuple(place.index)))
+    with opened.alone() as model:
+        traced = trace(model.net, seen.tensor)
+        return Reply(tell(model, seen.pixels, traced, place.layer, tuple(place.index)))
 
 
 @router.post("/script")
@@ -182,21 +181,19 @@ def as_pytorch(given: Given, request: Request) -> Response:
     """A program that needs only torch: it loads the weights, computes the scores of this image and asserts them."""
     opened = _shelf(request).open(given.run)
     seen = see(opened, given)
-    with opened.lock:
-        output = trace(opened.model.net, seen.tensor).output
+    with opened.alone() as model:
+        output = trace(model.net, seen.tensor).output
     return Reply({"script": script(opened, seen.pixels, output.tolist())})
 
 
-def tell(opened: Opened, pixels: Pixels, traced: Trace, layer: str, index: tuple[int, ...]) -> Told:
+def tell(model: Model, pixels: Pixels, traced: Trace, layer: str, index: tuple[int, ...]) -> Told:
     """The ledger of ``layer[index]``, cut to its largest terms where it is very long, and what it sees."""
-    height, width = opened.model.image[1:]
+    height, width = model.image[1:]
     if layer == IMAGE:
         row, column = index[1:] if len(index) == 3 else (0, 0)
-        return Told(
-            *_cut(normalised(opened.model, pixels, traced, index)), Sight(row, row, column, column, height, width, [])
-        )
+        return Told(*_cut(normalised(model, pixels, traced, index)), Sight(row, row, column, column, height, width, []))
     ledger = layers.ledger(traced, layer, index)
-    seen = receptive_field(opened.model.net, opened.model.image, layer, index)
+    seen = receptive_field(model.net, model.image, layer, index)
     inside = seen.mask[seen.top : seen.bottom + 1, seen.left : seen.right + 1]
     rows, columns = np.nonzero(~inside)
     holes = ((rows + seen.top) * width + columns + seen.left).tolist()
@@ -235,15 +232,15 @@ def why(question: Why, request: Request) -> Response:
     """Which pixels speak for a class: gradient × input, occlusion and Grad-CAM, as float32."""
 
     opened = _shelf(request).open(question.run)
-    classes = opened.model.classes
+    classes = opened.classes
     if question.target is not None and question.target >= len(classes):
         raise UsageError(f"there is no class {question.target}", f"they are counted from 0 to {len(classes) - 1}")
     seen = see(opened, question)
     target = question.target
-    with opened.lock:
+    with opened.alone() as model:
         if target is None:
-            target = int(trace(opened.model.net, seen.tensor).output.argmax())
-        found = saliency(opened.model.net, seen.tensor, target)
+            target = int(trace(model.net, seen.tensor).output.argmax())
+        found = saliency(model.net, seen.tensor, target)
     arrays: dict[str, NDArray[np.floating | np.integer]] = {
         "gradient_input": found.gradient_input, "occlusion": found.occlusion
     }  # fmt: skip

@@ -65,8 +65,7 @@ def curves(name: Name, request: Request) -> Response:
 def images(name: Name, request: Request) -> Response:
     """Classes of the run and the label of every test image, in order."""
     opened = _shelf(request).open(name)
-    model = opened.model
-    return Reply({"classes": model.classes, "labels": opened.images.labels, "image": model.image, "net": model.spec})
+    return Reply({"classes": opened.classes, "labels": opened.images.labels, "image": opened.image, "net": opened.spec})
 
 
 @router.get("/{name}/images/{index}.png")
@@ -84,7 +83,7 @@ def verdict(name: Name, request: Request) -> Response:
     worst = [
         Mistake(i, int(labels[i]), int(p[i].argmax()), float(p[i].max())) for i in most_wrong(logits, labels, WORST)
     ]
-    return Reply(Verdict(name, evaluate(logits, labels, opened.model.classes, opened.recipe.loss), worst))
+    return Reply(Verdict(name, evaluate(logits, labels, opened.classes, opened.recipe.loss), worst))
 
 
 @router.get("/{name}/cell")
