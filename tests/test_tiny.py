@@ -29,9 +29,10 @@ def test_data_train_explain_page(tmp_path):
     assert len(ledger.terms) == 10 * 5 * 5
     assert abs(ledger.difference) <= 1e-6 * sum(abs(term.product) for term in ledger.terms)
 
-    app = create_app(Access(), Shelf(tmp_path / "runs"))
+    access = Access()
+    app = create_app(access, Shelf(tmp_path / "runs"))
     with ThreadPoolExecutor(1) as other:  # the browser tests leave an event loop running in this thread
-        page = other.submit(lambda: asyncio.run(get(app, "/"))).result()
+        page = other.submit(lambda: asyncio.run(get(app, f"/{access.token}/"))).result()
     assert page.status_code == 200
     assert "convscope lab</title>" in page.text
 
