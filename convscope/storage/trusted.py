@@ -14,6 +14,7 @@ import secrets
 import stat
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 SIGNATURE = 32  # bytes at the head of a signed file
 MOST = 64 * 2**20  # bytes of a file that is read
@@ -30,16 +31,29 @@ def is_private(folder: Path) -> bool:
     return stat.S_ISDIR(about.st_mode) and _is_ours(about)
 
 
-def read_own(path: Path) -> bytes | None:
-    """The content of a plain file of this user's that nobody else can write to; None for everything else."""
+def open_own(path: Path) -> BinaryIO | None:
+    """A plain file of this user's that nobody else can write to, opened for reading; None for everything else."""
     # Neither a link is followed nor a pipe waited for.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        with os.fdopen(os.open(path, flags), "rb") as file:
-            about = os.fstat(file.fileno())
-            if not (stat.S_ISREG(about.st_mode) and _is_ours(about)) or about.st_size > MOST:
-                return None
-            return file.read(MOST)
+        file = os.fdopen(os.open(path, flags), "rb")
+    except UNUSABLE:
+        return None
+    about = os.fstat(file.fileno())
+    if stat.S_ISREG(about.st_mode) and _is_ours(about):
+        return file
+    file.close()
+    return None
+
+
+def read_own(path: Path) -> bytes | None:
+    """The content of a file as :func:`open_own` takes it, of up to 64 MiB; None for everything else."""
+    file = open_own(path)
+    if file is None:
+        return None
+    try:
+        with file:
+            return file.read(MOST) if os.fstat(file.fileno()).st_size <= MOST else None
     except UNUSABLE:
         return None
 

@@ -1,4 +1,6 @@
+import mmap
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -266,6 +268,18 @@ def spoil_entry(change):
     return lambda entry, _: (entry / "entry.json").write_text(change((entry / "entry.json").read_text()))
 
 
+def in_place(path, make):
+    path.unlink(missing_ok=True)
+    make(path)
+
+
+def moved_away(pixels):
+    other = pixels.with_suffix(".away")
+    with other.open("wb") as file:
+        np.save(file, np.zeros((6, 1, 6, 6), np.uint8))
+    return other
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -279,6 +293,18 @@ def spoil_entry(change):
         lambda _, pixels: np.save(pixels, np.zeros((6, 1, 6, 6), np.float32)),
         lambda _, pixels: np.save(pixels, np.full((6, 1, 6, 6), None), allow_pickle=True),
         lambda _, pixels: pixels.unlink(),
+        lambda _, pixels: pixels.write_bytes(b""),
+        lambda _, pixels: pixels.write_bytes(pixels.read_bytes() + b"x"),
+        lambda _, pixels: np.save(pixels, np.asfortranarray(np.zeros((6, 1, 6, 6), np.uint8))),
+        lambda entry, _: (entry / "entry.json").write_bytes(b"\xff\xfe"),
+        spoil_entry(lambda text: "[" * 100_000),
+        spoil_entry(lambda text: text.replace('"bad": {', '"bad": {"x": "y"')),
+        lambda entry, _: in_place(entry / "entry.json", os.mkfifo),
+        lambda _, pixels: in_place(pixels, os.mkfifo),
+        lambda _, pixels: in_place(pixels, lambda path: path.symlink_to("/dev/zero")),
+        lambda entry, _: in_place(entry / "entry.json", lambda path: path.symlink_to("/dev/zero")),
+        lambda _, pixels: in_place(pixels, lambda path: path.symlink_to(moved_away(pixels))),
+        lambda _, pixels: pixels.chmod(0o666),
     ],
 )
 def test_a_spoilt_cache_is_made_anew(root, decoded, cache, spoil):
@@ -290,6 +316,32 @@ def test_a_spoilt_cache_is_made_anew(root, decoded, cache, spoil):
     assert len(decoded) == 12
     assert read_folder(root).train.fingerprint == fingerprint
     assert len(decoded) == 12
+
+
+def test_a_file_in_the_place_of_an_entry_is_done_without(root, decoded, cache):
+    fingerprint = read_folder(root).train.fingerprint
+    (entry,) = (cache / "folders").iterdir()
+    shutil.rmtree(entry)
+    entry.write_text("in the way")
+    assert read_folder(root).train.fingerprint == fingerprint
+
+
+def test_many_pixels_are_mapped_and_few_are_read(root, monkeypatch, decoded):
+    fingerprint = read_folder(root).train.fingerprint
+    assert not is_mapped(read_folder(root).train.images)
+    monkeypatch.setattr(pixel_cache, "SMALL", 0)
+    mapped = read_folder(root).train
+    assert is_mapped(mapped.images)
+    assert (mapped.fingerprint, mapped.images.flags.writeable) == (fingerprint, True)
+    assert len(decoded) == 6
+
+
+def is_mapped(array):
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return True
+        array = array.base
+    return isinstance(array, mmap.mmap)
 
 
 def test_what_killed_processes_left_goes_and_what_others_write_stays(root, cache, grey):

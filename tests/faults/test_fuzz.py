@@ -112,9 +112,12 @@ def pictures():
     rng = np.random.default_rng(0)
     image = Image.fromarray(rng.integers(0, 256, (9, 7, 3), dtype=np.uint8))
     for form, mode, options in [("PNG", "RGB", {}), ("PNG", "P", {}), ("PNG", "LA", {}), ("JPEG", "RGB", {}),
-                                ("BMP", "RGB", {}), ("GIF", "P", {}), ("WEBP", "RGB", {"lossless": True})]:  # fmt: skip
+                                ("BMP", "RGB", {}), ("GIF", "P", {}), ("WEBP", "RGB", {"lossless": True}),
+                                ("TIFF", "RGB", {}), ("TIFF", "L", {"compression": "tiff_lzw"}),
+                                ("TIFF", "I;16", {"compression": "tiff_deflate"}), ("PPM", "RGB", {}),
+                                ("AVIF", "RGB", {})]:  # fmt: skip
         buffer = io.BytesIO()
-        image.convert(mode).save(buffer, form, **options)
+        image.convert("I" if mode == "I;16" else mode).convert(mode).save(buffer, form, **options)
         yield buffer.getvalue()
 
 

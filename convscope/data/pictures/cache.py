@@ -1,14 +1,15 @@
 """The decoded pixels of an image folder, kept in the user's cache, so that only the first run decodes.
 
 An entry is ``<cache>/folders/<folder and options>/`` with ``<key>-grey.npy`` or ``<key>-colour.npy`` and, written last,
-``entry.json``. The key covers path, bytes and time of change of every file. Pixels are mapped into memory, not read.
+``entry.json``. The key covers path, bytes and time of change of every file. Many pixels are mapped, not read.
 When a file changes, the entry is made anew in its place: a folder never has two. It may be deleted at any time, and
 processes that decode the same folder at once do not disturb each other.
 """
 
 import contextlib
 import hashlib
-import json
+import math
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,10 +24,12 @@ from ...errors import DataError, TrainingError
 from ...storage.files import write_atomic, write_atomic_with
 from ...storage.memory import require_address_space
 from ...storage.places import cache_dir
-from ...storage.strict_json import dumps
+from ...storage.strict_json import dumps, loads
+from ...storage.trusted import open_own, read_own
 from .bulk import Decoding, choose_shape, survey
 
 VERSION = 1  # of what decoding does: with another one, no entry made before is used
+SMALL = 64_000_000  # bytes of pixels that are read, not mapped
 STALE = 3600  # seconds after which a temporary file is what a killed process left
 
 
@@ -132,19 +135,42 @@ def _npy_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
 
 
 def _load(place: Path, key: str, count: int) -> Pixels | None:
-    """The entry at ``place`` if it is whole and has this key."""
+    """The entry at ``place`` if it is whole, this user's own, and has this key; else it is to be made again."""
     try:
-        entry = json.loads((place / "entry.json").read_text(encoding="utf-8"))
-        if entry["key"] != key or entry["pixels"] not in (f"{key}-grey.npy", f"{key}-colour.npy"):
+        text = read_own(place / "entry.json")
+        entry = loads((text or b"{}").decode())
+        if entry.get("key") != key or entry["pixels"] not in (f"{key}-grey.npy", f"{key}-colour.npy"):
             return None
-        path = place / entry["pixels"]
         bad = {int(index): str(why) for index, why in entry["bad"].items()}
         notes = tuple(str(note) for note in entry["notes"])
-        require_address_space(path.stat().st_size, "the copy of decoded images")
+        images = _map(place / entry["pixels"], count)
+    except DataError:  # no room for it
+        raise
+    except Exception:  # whatever stands there, no cache is worth a failed run
+        return None
+    return None if images is None else Pixels(images, bad, notes)
+
+
+def _map(path: Path, count: int) -> NDArray[np.uint8] | None:
+    """The pixels of ``count`` images in an ``.npy`` that is exactly as long as it must be; small ones are read.
+
+    Where a mapped file is cut while it is in use, the system kills the process (SIGBUS): nobody but the user can do
+    that, and what is small enough to be read at once is safe from it.
+    """
+    file = open_own(path)
+    if file is None:
+        return None
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        if np.lib.format.read_magic(file) != (1, 0):
+            return None
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        start = file.tell()
+        right = dtype == np.uint8 and not fortran and len(shape) == 4 and shape[0] == count
+        if not right or min(shape) < 1 or start + math.prod(shape) != size:
+            return None
+        if size <= SMALL:
+            return np.frombuffer(bytearray(file.read()), dtype=np.uint8).reshape(shape)
+        require_address_space(size, "the copy of decoded images")
         # "c": pages come from the file as they are used; a change, should anybody make one, stays in memory.
-        images = np.asarray(np.load(path, mmap_mode="c", allow_pickle=False))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    if images.dtype != np.uint8 or images.ndim != 4 or len(images) != count:
-        return None
-    return Pixels(images, bad, notes)
+        return np.asarray(np.memmap(file, np.uint8, "c", start, shape))

@@ -1,12 +1,14 @@
 """One image file → uint8 pixels of the wanted shape: the same for training and for prediction.
 
-Files are data from outside: only the five formats below are tried, what a file claims is bounded before its pixels
+Files are data from outside: only the formats below are tried, what a file claims is bounded before its pixels
 are decoded, and whatever the decoder stumbles over becomes a DataError that names the file.
 """
 
 import contextlib
+import math
 import os
 import stat
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,16 +17,23 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from ...errors import DataError
 from ...storage.memory import size_text
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
-FORMAT_NAMES = "PNG, JPEG, BMP, GIF or WebP"
-SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp"))
+# The likeliest first. Pillow may have been built without AVIF; HEIC it never reads.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP", "TIFF", *(("AVIF",) if features.check("avif") else ()))
+FORMAT_NAMES = f"PNG, JPEG, BMP, GIF, PPM, WebP{', TIFF or AVIF' if 'AVIF' in FORMATS else ' or TIFF'}"
+_ENDINGS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"), "PPM": (".ppm", ".pgm", ".pbm", ".pnm"), "TIFF": (".tif", ".tiff"),
+}  # fmt: skip
+SUFFIXES = frozenset(ending for form in FORMATS for ending in _ENDINGS.get(form, (f".{form.lower()}",)))
 MAX_PIXELS = 64_000_000  # in one image: more is taken for a decompression bomb
+MAX_SIDE = 200_000  # pixels: the tables with which an image is scaled down take 32 bytes for each
+LARGE = 16_000_000  # pixels; of images beyond, one is decoded at a time, whatever the number of threads
 MAX_BYTES = 512_000_000  # in one file
+TILE_WIDTH, TILE_LENGTH = 322, 323  # tags of TIFF
 GREY_MODES = frozenset(("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"))
 ALPHA_MODES = frozenset(("LA", "La", "PA", "RGBA", "RGBa"))
 
@@ -43,7 +52,7 @@ def read_image(source: Path | BinaryIO, shape: tuple[int, int, int]) -> NDArray[
 
     Of an animation, the first frame; upright by its EXIF orientation; transparency over white; 16 bits scaled to 8;
     colour turned to grey (ITU-R 601) or grey repeated, as C asks; fitted by :func:`fit`. Raises DataError for what is
-    no PNG, JPEG, BMP, GIF or WebP, damaged, of more than 64 million pixels or of more than 512 MB.
+    none of :data:`FORMATS`, damaged, of more than 64 million pixels, longer than 200,000 or of more than 512 MB.
     """
     try:
         with quiet_decoder():
@@ -127,20 +136,53 @@ def _opened(source: Path | BinaryIO) -> Iterator[Image.Image]:
             if status.st_size > MAX_BYTES:
                 raise DataError(f"{name} is too large for an image: {size_text(status.st_size)}", _BOUNDS)
         with Image.open(source, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise DataError(f"{name} is too large: {image.width:,} × {image.height:,} pixels", _BOUNDS)
-            yield image
+            _require_bounds(image, name)
+            with _one_by_one if image.width * image.height > LARGE else contextlib.nullcontext():
+                yield image
     except (DataError, MemoryError):
         raise
     except FileNotFoundError:
         raise DataError(f"{name} does not exist", "look at its spelling") from None
     except UnidentifiedImageError:
-        raise DataError(f"{name} is no image that can be read", "images are PNG, JPEG, BMP, GIF or WebP") from None
+        raise DataError(f"{name} is {_kind(source)}", f"images are {FORMAT_NAMES} files") from None
     except Image.DecompressionBombError:
         raise DataError(f"{name} is too large: more than {MAX_PIXELS:,} pixels", _BOUNDS) from None
     except Exception as error:  # decoders raise nearly anything for damaged files
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise DataError(f"{name} cannot be decoded: {reason}", "repair the file or remove it") from None
+
+
+_one_by_one = threading.Lock()
+
+
+def _require_bounds(image: Image.Image, name: str) -> None:
+    """Raise DataError for an image whose header claims more than is decoded here."""
+    width, height = image.size
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise DataError(f"{name} is too large: {width:,} × {height:,} pixels", _BOUNDS)
+    if image.mode == "F":
+        raise DataError(f"{name} holds floating-point numbers, whose scale nobody knows", "save it with 8 or 16 bits")
+    if image.format == "TIFF":  # its tiles are allocated whole, however small the image
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        tile = [tags.get(TILE_WIDTH, 1), tags.get(TILE_LENGTH, 1)]
+        if not all(isinstance(side, int) and 0 < side <= MAX_SIDE for side in tile) or math.prod(tile) > MAX_PIXELS:
+            raise DataError(f"{name} is too large: its tiles have {tile[0]} × {tile[1]} pixels", _BOUNDS)
+
+
+def _kind(source: Path | BinaryIO) -> str:
+    """What a file is that no decoder knows, as far as its first bytes tell."""
+    try:
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+            file.seek(0)
+            head = file.read(12)
+    except (OSError, ValueError):
+        head = b""
+    if head[4:8] == b"ftyp":
+        brand = head[8:12].decode("ascii", "replace").strip()
+        form = "HEIC" if brand[:3] in ("hei", "hev", "mif") else ascii(brand)
+        return f"a file of the kind {form}, which cannot be read here"
+    return "no image that can be read"
 
 
 def _name(source: Path | BinaryIO) -> str:
@@ -149,7 +191,8 @@ def _name(source: Path | BinaryIO) -> str:
 
 
 _BOUNDS = (
-    f"an image may have up to {MAX_PIXELS // 10**6} million pixels in {size_text(MAX_BYTES)}: make it smaller first"
+    f"an image may have up to {MAX_PIXELS // 10**6} million pixels, {MAX_SIDE:,} in a row, in {size_text(MAX_BYTES)}: "
+    "make it smaller first"
 )
 
 
