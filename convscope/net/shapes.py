@@ -135,7 +135,8 @@ class _Layout:
     def node(self, written: Op, inputs: Inputs, at: Path, note: str = "") -> str:
         """One node; its name is its kind with a running number, as the net's modules bear it."""
         self.counts[written.kind] += 1
-        name = f"{written.kind}{self.counts[written.kind]}"
+        apart = "_" if written.kind[-1].isdigit() else ""  # relu6_1: the 61st relu is another
+        name = f"{written.kind}{apart}{self.counts[written.kind]}"
         text = f" {written.sign} ".join(inputs) if isinstance(written, Join) else written.text()
         shapes = tuple(self.shapes[source] for source in inputs)
         op = written.here(shapes, self.classes)

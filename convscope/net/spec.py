@@ -6,7 +6,8 @@ A layer is a word, its numbers and its options; layers are separated by ``|``:
     depthwise K[xK] [multiplier=1] …               as conv, every channel for itself
     pool K[xK] [stride=S[xS]] [padding=P[xP]] [ceil_mode=yes|no]      avgpool likewise
     adaptiveavgpool H[xW]    globalavg    flatten
-    relu    tanh    sigmoid    batchnorm    dropout P
+    pad BEFORE[xB] [AFTER[xA]]                     zeros around the image
+    relu    relu6    tanh    sigmoid    batchnorm    dropout P
     linear [OUT] [bias=yes|no]                     no OUT: as many as there are classes
 
 Brackets make branches and repetitions, and may stand inside each other:

@@ -16,7 +16,7 @@ from convscope.explain.backprop.small_net import explain_net, small_net, torch_g
 from convscope.explain.trained.explanation import explain
 from convscope.explain.trained.receptive import receptive_field
 from convscope.net.build import build, seeded
-from convscope.net.ops import AdaptiveAvgPool, AvgPool, BatchNorm, Conv, Depthwise, Pool
+from convscope.net.ops import AdaptiveAvgPool, AvgPool, BatchNorm, Conv, Depthwise, Pad, Pool
 from convscope.net.spec import parse
 from convscope.net.tree import size, text
 from convscope.net.zoo import resolve
@@ -29,6 +29,7 @@ moving = st.one_of(
     st.builds(Pool, st.just((3, 2)), st.just((2, 2)), st.just((1, 0)), st.booleans()),
     st.builds(AvgPool, st.just((3, 2)), st.just((2, 2)), st.just((1, 1)), st.booleans()),
     st.builds(AdaptiveAvgPool, st.just((3, 2))),
+    st.builds(Pad, st.just((0, 1)), st.just((1, 2))),
 )
 
 

@@ -255,3 +255,28 @@ def test_what_is_not_there():
         found.pixel_gradient((0, 28, 0))
     with pytest.raises(UsageError, match="class 10 is none of the net's"):
         found.pixel_gradient((0, 0, 0), target=10)
+
+
+class Padded(nn.Module):
+    """Zeros put around an image by hand, as nets that come from TensorFlow do, and a border of another kind."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(2, 3, 3, stride=2), nn.Linear(75, 2)
+
+    def forward(self, x):
+        x = F.relu6(self.conv(F.pad(x, (0, 1, 0, 1))))
+        x = F.pad(x, (1, 0, 1, 0), mode="replicate")
+        return self.fc(x.flatten(1))
+
+
+def test_zeros_put_around_an_image_have_ledgers_and_other_borders_are_boxes():
+    with seeded(0):
+        image = 9 * torch.rand(2, 8, 8)
+        found = explain(Padded(), image)
+    inside, zero = (found.ledger("pad1", index).terms[0].x for index in ((1, 7, 7), (1, 8, 2)))
+    assert (inside.text, inside.value, inside.padding) == ("image[1,7,7]", float(image[1, 7, 7]), False)
+    assert (zero.text, zero.value, zero.padding) == ("image[1,8,2]", 0.0, True)
+    assert found.ledger("relu61", (0, 1, 1)).operation == "relu6"
+    with pytest.raises(UsageError, match="pad2 is a pad, of which only the shapes are known"):
+        found.ledger("pad2", (0, 0, 0))

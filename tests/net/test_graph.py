@@ -145,7 +145,7 @@ def test_joins_without_what_came_in_and_repetitions():
         ("[ flatten ]x2 | linear", "flatten", "'flatten' flattens the image inside a bracket", "put flatten before"),
         ("[ flatten / flatten ]& | pool 2", "pool", "'pool' needs an image", "before flatten"),
         ("[ conv 3 3 paddng=1 ]+", "paddng=1", "'conv' has no option 'paddng'", "write: conv OUT"),
-        ("[ rleu ]+", "rleu", "no layer is called 'rleu'", "did you mean 'relu'?"),
+        ("[ rleu ]+", "rleu", "no layer is called 'rleu'", "did you mean 'relu'"),
     ],
 )  # fmt: skip
 def test_errors_in_brackets_point_at_the_word(spec, word, message, help_text):

@@ -3,7 +3,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convscope.errors import UsageError
-from convscope.net.ops import AvgPool, BatchNorm, Conv, Dropout, Flatten, GlobalAvg, Linear, Pool, Relu, Sigmoid, Tanh
+from convscope.net.ops import (
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAvg,
+    Linear,
+    Pad,
+    Pool,
+    Relu,
+    Sigmoid,
+    Tanh,
+)
+from convscope.net.shapes import table
 from convscope.net.spec import SpecError, parse
 from convscope.net.tree import text
 from convscope.net.zoo import ZOO, net_name, resolve
@@ -106,3 +120,18 @@ def test_an_empty_spec_and_an_unknown_name_are_refused():
 def test_every_named_net_can_be_read():
     for entry in ZOO.values():
         assert text(parse(entry.spec)) == entry.spec
+
+
+def test_zeros_around_an_image_are_written_before_and_after():
+    assert parse("pad 1 | pad 0 1 | pad 0x1 2x3 | linear")[:3] == (
+        Pad((1, 1), (1, 1)), Pad((0, 0), (1, 1)), Pad((0, 1), (2, 3)),
+    )  # fmt: skip
+    with pytest.raises(SpecError, match="needs how many zeros stand before the image"):
+        parse("pad | linear")
+    with pytest.raises(SpecError, match="does not take '3' here"):
+        parse("pad 1 2 3 | linear")
+
+
+def test_a_name_that_ends_with_a_digit_keeps_its_running_number_apart():
+    names = [row.name for row in table(parse("conv 2 1 | relu6 | relu6 | relu | linear"), (1, 4, 4), 2)]
+    assert names == ["conv1", "relu6_1", "relu6_2", "relu1", "flatten1", "linear1"]

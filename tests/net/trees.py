@@ -14,8 +14,10 @@ from convscope.net.ops import (
     Flatten,
     GlobalAvg,
     Linear,
+    Pad,
     Pool,
     Relu,
+    Relu6,
     Sigmoid,
     Tanh,
 )
@@ -39,9 +41,11 @@ convs = st.one_of(
     st.builds(Conv, small, pair, st.just((1, 1)), st.just("same"), pair, st.just(1), st.booleans(), modes),
     st.builds(Depthwise, pair, st.integers(1, 2), pair, pads, pair, st.booleans(), modes),
 )
-activations = st.sampled_from([Relu(), Tanh(), Sigmoid()])
+activations = st.sampled_from([Relu(), Relu6(), Tanh(), Sigmoid()])
 anywhere = st.one_of(activations, st.just(BatchNorm()), st.floats(0, 0.99).map(lambda p: Dropout(round(p, 6))))
-image_layers = st.one_of(convs, pools(), anywhere, st.just(GlobalAvg()), st.builds(AdaptiveAvgPool, pair))
+image_layers = st.one_of(
+    convs, pools(), anywhere, st.just(GlobalAvg()), st.builds(AdaptiveAvgPool, pair), st.builds(Pad, pads, pads)
+)
 
 
 def nested(layer, most=4):

@@ -11,12 +11,13 @@ from functools import singledispatch
 import numpy as np
 from torch import nn
 
-from ...net.ops import Relu, Sigmoid, Tanh
-from .operators import RELU, SIGMOID, TANH, Operator
+from ...net.ops import Relu, Relu6, Sigmoid, Tanh
+from .operators import RELU, RELU6, SIGMOID, TANH, Operator
 
 # Of torch.nn.functional: the module that does the same, and the names of its arguments behind the input.
 FUNCTIONAL: dict[str, tuple[type[nn.Module], str]] = {
     "relu": (nn.ReLU, ""),
+    "relu6": (nn.ReLU6, ""),
     "tanh": (nn.Tanh, ""),
     "sigmoid": (nn.Sigmoid, ""),
 }
@@ -45,6 +46,11 @@ def function(layer: object) -> Function | None:
 @function.register
 def _(layer: Relu | nn.ReLU) -> Function:
     return Function("relu", RELU)
+
+
+@function.register
+def _(layer: Relu6 | nn.ReLU6) -> Function:
+    return Function("relu6", RELU6)
 
 
 @function.register

@@ -23,6 +23,7 @@ from ...net.ops import (
     GlobalAvg,
     Linear,
     Op,
+    Pad,
     Pool,
     Shapes,
     window_size,
@@ -161,6 +162,15 @@ def _(op: GlobalAvg, shapes: Shapes) -> Operator:
         lambda a: a.mean((1, 2), keepdims=True),
         (Partial("1/n", lambda out, a: np.full_like(a, 1 / (a.shape[1] * a.shape[2]))),),
     )
+
+
+@operator.register
+def _(op: Pad, shapes: Shapes) -> Operator:
+    """The image within zeros; the way back takes out its part."""
+    sides = tuple(zip(op.before, op.after, strict=True))
+    inner = tuple(slice(before, before + n) for before, n in zip(op.before, shapes[0][1:], strict=True))
+    partial = Partial("1", lambda out, a: None, lambda u, local, a: u[:, *inner], "upstream without its border")
+    return Operator("pad", "{a} within zeros", lambda a: np.pad(a, ((0, 0), *sides)), (partial,))
 
 
 @operator.register

@@ -146,6 +146,14 @@ RELU = Operator("relu", "relu({a})", lambda a: np.maximum(a, 0),
             (Partial("({a} > 0)", lambda out, a: np.where(a > 0, 1.0, 0.0)),),
             remark=lambda a: "at the kink relu(0) PyTorch takes the derivative 0" * bool((a == 0).any()))  # fmt: skip
 
+RELU6 = Operator(
+    "relu6",
+    "relu6({a})",
+    lambda a: np.clip(a, 0, 6),
+    (Partial("(0 < {a} < 6)", lambda out, a: np.where((a > 0) & (a < 6), 1.0, 0.0)),),
+    remark=lambda a: "at the kinks 0 and 6 PyTorch takes the derivative 0" * bool(((a == 0) | (a == 6)).any()),
+)
+
 # 1/(1 + e^−a) = e^min(a,0) / (1 + e^−|a|), which neither overflows nor cancels.
 SIGMOID = Operator(
     "sigmoid",

@@ -164,6 +164,8 @@ def _maker(call: Call) -> _Maker | None:
         return add if isinstance(m, Add) else cat
     if isinstance(m, nn.AdaptiveAvgPool2d) and x.ndim == 3:
         return _adaptive_average
+    if isinstance(m, nn.ZeroPad2d) and x.ndim == 3:
+        return _padded
     return None
 
 
@@ -192,6 +194,17 @@ def _unchanged(call: Call, x: Array, y: Array, index: Index) -> Ledger:
     place = tuple(int(i) for i in np.unravel_index(flat, x.shape))
     term = Term(0, Factor(call.reads, place, float(x[place])))
     return Ledger(call.name, index, (term,), float(y[index]), operation="identity")
+
+
+def _padded(call: Call, x: Array, y: Array, index: Index) -> Ledger:
+    """The same value, or one of the zeros around."""
+    m, (channel, row, column) = call.module, index
+    assert isinstance(m, nn.ZeroPad2d)
+    left, _, top, _ = m.padding
+    place = (channel, row - top, column - left)
+    inside = all(0 <= i < n for i, n in zip(place, x.shape, strict=True))
+    factor = Factor(call.reads, place, float(x[place]) if inside else 0.0, padding=not inside)
+    return Ledger(call.name, index, (Term(0, factor),), float(y[index]), operation="identity")
 
 
 def _batchnorm(call: Call, x: Array, y: Array, index: Index) -> Ledger:

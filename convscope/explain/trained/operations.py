@@ -45,6 +45,8 @@ def functional(kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.M
             return nn.AvgPool2d(**_named(args, kwargs, "kernel_size stride padding ceil_mode count_include_pad"))
         case "conv2d":
             return _conv(**_named(args, kwargs, "weight bias stride padding dilation groups"))
+        case "pad":
+            return _pad(**_named(args, kwargs, "pad mode value"))
         case "linear":
             return _linear(**_named(args, kwargs, "weight bias"))
         case "add" if not kwargs and len(args) == 2:
@@ -66,6 +68,12 @@ def _conv(weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: 
     channels, size = weight.shape[1] * groups, tuple(weight.shape[2:])
     layer = nn.Conv2d(channels, len(weight), size, stride, padding, dilation, groups, bias is not None, device="meta")  # type: ignore[arg-type]  # two numbers
     return _with(layer, weight, bias)
+
+
+def _pad(pad: tuple[int, ...], mode: str = "constant", value: float | None = None) -> nn.Module | None:
+    """Zeros around an image; whatever else can be padded is not known."""
+    known = mode == "constant" and not value and len(pad) == 4
+    return nn.ZeroPad2d((pad[0], pad[1], pad[2], pad[3])) if known else None
 
 
 def _linear(weight: Tensor, bias: Tensor | None = None) -> nn.Module:

@@ -1,7 +1,7 @@
 """The kinds of layers, one file each. Nothing here imports torch before a module is made."""
 
 from ..words import Pair
-from .activation import ACTIVATIONS, Activation, Relu, Sigmoid, Tanh
+from .activation import ACTIVATIONS, Activation, Relu, Relu6, Sigmoid, Tanh
 from .base import Call, Op, Problem, Shape, Shapes, shape_text
 from .conv import Conv, Depthwise, Projection
 from .dropout import Dropout
@@ -9,6 +9,7 @@ from .flatten import Flatten
 from .join import JOINS, Add, Concat, Join
 from .linear import Linear
 from .norm import BatchNorm
+from .pad import Pad
 from .pool import AdaptiveAvgPool, AvgPool, GlobalAvg, Pool
 from .window import same_padding, window_formula, window_size
 
@@ -19,6 +20,7 @@ KINDS: tuple[type[Op], ...] = (
     AvgPool,
     AdaptiveAvgPool,
     GlobalAvg,
+    Pad,
     *ACTIVATIONS,
     BatchNorm,
     Dropout,
@@ -47,11 +49,13 @@ __all__ = [
     "Join",
     "Linear",
     "Op",
+    "Pad",
     "Pair",
     "Pool",
     "Problem",
     "Projection",
     "Relu",
+    "Relu6",
     "Shape",
     "Shapes",
     "Sigmoid",

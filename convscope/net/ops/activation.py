@@ -25,6 +25,15 @@ class Relu(Activation):
 
 
 @dataclass(frozen=True)
+class Relu6(Activation):
+    """min(max(x, 0), 6), which keeps numbers within what few bits hold (Howard et al. 2017)."""
+
+    kind = "relu6"
+    usage = "relu6"
+    torch_name = "ReLU6"
+
+
+@dataclass(frozen=True)
 class Tanh(Activation):
     """(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)."""
 
@@ -42,4 +51,4 @@ class Sigmoid(Activation):
     torch_name = "Sigmoid"
 
 
-ACTIVATIONS: tuple[type[Activation], ...] = (Relu, Tanh, Sigmoid)
+ACTIVATIONS: tuple[type[Activation], ...] = (Relu, Relu6, Tanh, Sigmoid)
