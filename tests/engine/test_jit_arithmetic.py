@@ -1,6 +1,7 @@
 """The CPU engine does PyTorch's arithmetic: random nets, batches, losses and optimizers against autograd in float64."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,6 +19,19 @@ from convscope.engine.jit.machine import host
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
 CLASSES = 5
 ISAS = host.available()
+
+
+ACTIVATIONS = [
+    nn.ReLU,
+    nn.Tanh,
+    nn.Sigmoid,
+    nn.LeakyReLU,
+    partial(nn.LeakyReLU, 0.5),
+    nn.ReLU6,
+    nn.SiLU,
+    nn.GELU,
+    partial(nn.GELU, "tanh"),
+]
 
 
 def window(draw, size, most=3):
@@ -55,7 +69,7 @@ def nets(draw):
                 k, s, p = zip(window(draw, height), window(draw, width), strict=True)
                 layers.append((nn.MaxPool2d if kind == "max" else nn.AvgPool2d)(k, s, p))
         if draw(st.booleans()):
-            layers.append(draw(st.sampled_from([nn.ReLU, nn.Tanh, nn.Sigmoid]))())
+            layers.append(draw(st.sampled_from(ACTIVATIONS))())
         height, width = size(layers, image)
     if draw(st.integers(0, 3)) == 0:
         layers.append(nn.AdaptiveAvgPool2d(1))
@@ -64,11 +78,11 @@ def nets(draw):
     features = channels * height * width
     if draw(st.booleans()):
         hidden = draw(st.integers(1, 40))
-        layers += [nn.Linear(features, hidden, bias=draw(st.booleans())), draw(st.sampled_from([nn.ReLU, nn.Tanh]))()]
+        layers += [nn.Linear(features, hidden, bias=draw(st.booleans())), draw(st.sampled_from(ACTIVATIONS))()]
         features = hidden
     layers.append(nn.Linear(features, CLASSES, bias=draw(st.booleans())))
     if draw(st.integers(0, 5)) == 0:
-        layers.append(nn.Sigmoid())
+        layers.append(draw(st.sampled_from([nn.Sigmoid, nn.SiLU]))())
     return nn.Sequential(*layers), image
 
 
@@ -130,6 +144,20 @@ def gradients_by_a_step(problem: Problem, threads: int, isa: str, index: Tensor)
     loss = engine.steps(index, len(index), [0.0])  # momentum 1 and rate 0: the state is the gradient, unrounded
     state = engine.state()
     return float(loss[0]), [state[f"momentum.{name}"] for name, _ in net.named_parameters()]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: repr(a()))
+def test_activations_are_pytorchs(activation, isa):
+    """For x from −16 to 16 by eighths: every image is one grey pixel, and the net does nothing else."""
+    net = nn.Sequential(nn.Conv2d(1, 1, 1), activation(), nn.Flatten())
+    with torch.no_grad():
+        net[0].weight.fill_(1.0)
+        net[0].bias.zero_()
+    images = torch.arange(256, dtype=torch.uint8).view(256, 1, 1, 1)
+    scores = JitPredictor(net, (1, 1, 1), (128 / 255,), (8 / 255,), isa=isa).logits(images)
+    x = images.double() / 8 - 16
+    torch.testing.assert_close(scores.double(), activation()(x).view(256, 1), rtol=2e-6, atol=5e-7)
 
 
 @settings(max_examples=220)

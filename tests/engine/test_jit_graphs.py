@@ -14,7 +14,7 @@ from convscope.errors import UsageError
 from convscope.net.graph import GraphNet
 from convscope.net.joins import Add, Concat
 
-from .test_jit_arithmetic import CLASSES, distance, gradients_by_a_step, problem_of, reference
+from .test_jit_arithmetic import ACTIVATIONS, CLASSES, distance, gradients_by_a_step, problem_of, reference
 
 
 class Branches:
@@ -54,7 +54,7 @@ def graphs(draw):
                 out = draw(st.sampled_from([width, draw(st.integers(1, 5))]))
                 last = net.add(nn.Conv2d(width, out, kernel, padding=kernel // 2, bias=draw(st.booleans())), last)
             case "act":
-                last = net.add(draw(st.sampled_from([nn.ReLU, nn.Tanh, nn.Sigmoid]))(), last)
+                last = net.add(draw(st.sampled_from(ACTIVATIONS))(), last)
             case "add":
                 others = draw(st.lists(st.sampled_from(net.alike(last)), min_size=1, max_size=2))
                 last = net.add(Add(draw(st.sampled_from([None, 0.5]))), last, *others)

@@ -109,7 +109,7 @@ def cases(draw):
         assume(min(sizes) >= 2 * pool)
         layers.append(nn.Conv2d(channels, out, kernel, padding=padding, bias=draw(st.booleans())))
         layers += [nn.MaxPool2d(pool)] if pool > 1 else []
-        layers.append(draw(st.sampled_from([nn.ReLU, nn.Tanh]))())
+        layers.append(draw(st.sampled_from([nn.ReLU, nn.Tanh, nn.LeakyReLU, nn.ReLU6, nn.GELU]))())
         channels, (height, width) = out, (n // pool for n in sizes)
     layers += [nn.Flatten(), nn.Linear(channels * height * width, CLASSES)]
     return nn.Sequential(*layers), image, draw(st.integers(1, 20))

@@ -73,6 +73,18 @@ def sigmoid(f: Function, x: Value) -> Value:
     return 1.0 / (exp(f, 0.0 - x) + 1.0)
 
 
+def normal(f: Function, x: Value) -> tuple[Value, Value]:
+    """Φ(x), the share of a normal distribution below x, and its density φ(x).
+
+    M. Abramowitz, I. Stegun, Handbook of Mathematical Functions, 7.1.26 (error of Φ below 1e-7), for −|x|.
+    """
+    size = f.intrinsic("fabs", x.type, x) * 0.70710678118654752
+    t = 1.0 / (size * 0.3275911 + 1.0)
+    power = exp(f, 0.0 - size * size)
+    tail = horner(f, t, (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)) * t * power * 0.5
+    return f.select(f.compare("ogt", x, 0.0), 1.0 - tail, tail), power * 0.39894228040143268
+
+
 def lane_sums(f: Function, vectors: Sequence[Value]) -> Value:
     """The vector whose lane i is the sum over all lanes of ``vectors[i]`` (at most as many as there are lanes).
 

@@ -1,30 +1,39 @@
-"""Element by element: y = a(x), and its slope written in terms of y, which is all that the backward pass needs to keep.
+"""Element by element: y = a(x). A new one is a class here, and a line in the table at the end.
 
-relu      y = max(x, 0)            a'(x) = 1 where y > 0, else 0
-tanh      y = tanh x               a'(x) = 1 − y²
-sigmoid   y = 1 / (1 + e⁻ˣ)        a'(x) = y (1 − y)
+    relu        max(x, 0)                a' = 1 where y > 0, else 0
+    leaky relu  max(x, s·x)              a' = 1 where y > 0, else s      (0 ≤ s ≤ 1)
+    relu6       min(max(x, 0), 6)        a' = 1 where 0 < y < 6, else 0
+    tanh        tanh x                   a' = 1 − y²
+    sigmoid     σ(x) = 1 / (1 + e⁻ˣ)     a' = y (1 − y)
+    silu        x·σ(x)                   a' = σ(x) (1 + x (1 − σ(x)))
+    gelu        x·Φ(x)                   a' = Φ(x) + x·φ(x), Φ the normal distribution and φ its density
+    gelu, tanh  x/2 · (1 + tanh u)       a' = (1 + tanh u)/2 + x/2 · (1 − tanh² u) · u',  u = √(2/π) (x + 0.044715 x³)
 
-No pass over memory is spent on them: the node before applies ``apply`` to what it stores, and the node after
-multiplies the input gradient that it stores by ``slope``. Only a net that applies two in a row needs a node for it.
+Those whose slope follows from y cost no pass over memory: the node before applies them to what it stores, and the node
+after multiplies the input gradient that it stores by the slope. The others keep x: elementwise.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import pi, sqrt
+from typing import ClassVar
 
 from torch import nn
 from typing_extensions import override
 
 from ..ir import elementary
 from ..ir.function import Function
-from ..ir.kernel import Kernel
 from ..ir.values import Value
-from .layer import Activation, Form, Identity, Read, objection, read
-from .way import Site, Way
+from .layer import Activation
 
 
+@dataclass(frozen=True)
 class Relu(Activation):
     """max(x, 0)."""
 
-    decides = True
+    kinks = (0.0,)
+    flat_below = True
+    keeps_order = True
 
     @override
     def apply(self, f: Function, x: Value) -> Value:
@@ -35,10 +44,44 @@ class Relu(Activation):
         return f.select(f.compare("ogt", y, 0.0), gradient, f.constant(0.0, y.type))
 
 
+@dataclass(frozen=True)
+class LeakyRelu(Activation):
+    """max(x, s·x)."""
+
+    slope: float
+    kinks = (0.0,)
+    keeps_order = True
+
+    @override
+    def apply(self, f: Function, x: Value) -> Value:
+        return f.select(f.compare("olt", x, 0.0), x * self.slope, x)
+
+    @override
+    def times_slope(self, f: Function, gradient: Value, y: Value) -> Value:
+        return f.select(f.compare("ogt", y, 0.0), gradient, gradient * self.slope)
+
+
+@dataclass(frozen=True)
+class Relu6(Activation):
+    """min(max(x, 0), 6)."""
+
+    kinks = (0.0, 6.0)
+    flat_below = True
+    keeps_order = True
+
+    @override
+    def apply(self, f: Function, x: Value) -> Value:
+        return elementary.clamp(f, x, 0.0, 6.0)
+
+    @override
+    def times_slope(self, f: Function, gradient: Value, y: Value) -> Value:
+        inside = f.compare("ogt", y, 0.0) & f.compare("olt", y, 6.0)
+        return f.select(inside, gradient, f.constant(0.0, y.type))
+
+
+@dataclass(frozen=True)
 class Tanh(Activation):
     """The hyperbolic tangent."""
-
-    keeps_order = False
 
     @override
     def apply(self, f: Function, x: Value) -> Value:
@@ -49,10 +92,9 @@ class Tanh(Activation):
         return gradient * (1.0 - y * y)
 
 
+@dataclass(frozen=True)
 class Sigmoid(Activation):
     """1 / (1 + e⁻ˣ)."""
-
-    keeps_order = False
 
     @override
     def apply(self, f: Function, x: Value) -> Value:
@@ -63,45 +105,78 @@ class Sigmoid(Activation):
         return gradient * (y * (1.0 - y))
 
 
-class Pass(Way):
-    """A node that does nothing but apply its activation."""
+@dataclass(frozen=True)
+class Silu(Activation):
+    """x·σ(x)."""
 
-    @classmethod
+    by_output = False
+
     @override
-    def cost(cls, site: Site) -> float:
-        return 0.0
+    def apply(self, f: Function, x: Value) -> Value:
+        return x * elementary.sigmoid(f, x)
 
-    def forward(self) -> Iterator[Kernel]:
-        """y = a(x)."""
-        f = self.site.kernel("forward")
-        x, y = f.array(self.site.x[0]), f.array(self.site.y)
-        with f.each(self.site.x[0]) as at:
-            y[at] = self.site.node.act.apply(f, x[at])
-        yield f
-
-    def backward(self) -> Iterator[Kernel]:
-        """dx = dy, which has been multiplied by the slope of this node's own activation."""
-        dx = self.site.dx[0]
-        if dx:
-            f = self.site.kernel("input_gradient")
-            x, dy, out = f.array(self.site.x[0]), f.array(self.dy), f.array(dx.array)
-            with f.each(self.site.x[0]) as at:
-                dx.put(f, dy[at], x.load(at), *out.terms(at))
-            yield f
+    @override
+    def times_slope(self, f: Function, gradient: Value, y: Value) -> Value:
+        s = elementary.sigmoid(f, y)
+        return gradient * (s * (1.0 + y * (1.0 - s)))
 
 
-ACTIVATIONS: dict[type[nn.Module], Activation] = {nn.ReLU: Relu(), nn.Tanh: Tanh(), nn.Sigmoid: Sigmoid()}
+@dataclass(frozen=True)
+class Gelu(Activation):
+    """x·Φ(x)."""
+
+    by_output = False
+
+    @override
+    def apply(self, f: Function, x: Value) -> Value:
+        return x * elementary.normal(f, x)[0]
+
+    @override
+    def times_slope(self, f: Function, gradient: Value, y: Value) -> Value:
+        below, density = elementary.normal(f, y)
+        return gradient * f.fma(y, density, below)
 
 
-@objection.register(nn.ReLU)
-@objection.register(nn.Tanh)
-@objection.register(nn.Sigmoid)
-def _(_module: nn.Module) -> str:
-    return ""
+@dataclass(frozen=True)
+class GeluTanh(Activation):
+    """x/2 · (1 + tanh u)."""
+
+    by_output = False
+    scale: ClassVar[float] = sqrt(2 / pi)
+    cube: ClassVar[float] = 0.044715
+
+    def _tanh(self, f: Function, x: Value) -> Value:
+        return elementary.tanh(f, x * (1.0 + x * x * self.cube) * self.scale)
+
+    @override
+    def apply(self, f: Function, x: Value) -> Value:
+        return x * 0.5 * (1.0 + self._tanh(f, x))
+
+    @override
+    def times_slope(self, f: Function, gradient: Value, y: Value) -> Value:
+        t = self._tanh(f, y)
+        inner = (1.0 + y * y * (3 * self.cube)) * self.scale
+        return gradient * ((1.0 + t) * 0.5 + y * 0.5 * (1.0 - t * t) * inner)
 
 
-@read.register(nn.ReLU)
-@read.register(nn.Tanh)
-@read.register(nn.Sigmoid)
-def _(module: nn.Module, inputs: tuple[Form, ...], _parameter: int) -> Read:
-    return Read(Identity(), inputs[0].shape, ACTIVATIONS[type(module)])
+def _leaky(module: nn.Module) -> Activation | str:
+    assert isinstance(module, nn.LeakyReLU)
+    fits = 0 <= module.negative_slope <= 1
+    return LeakyRelu(module.negative_slope) if fits else f"its negative slope is {module.negative_slope:g}"
+
+
+def _gelu(module: nn.Module) -> Activation | str:
+    assert isinstance(module, nn.GELU)
+    return GeluTanh() if module.approximate == "tanh" else Gelu()
+
+
+# What a module does, or why it cannot be done here.
+ACTIVATIONS: dict[type[nn.Module], Callable[[nn.Module], Activation | str]] = {
+    nn.ReLU: lambda _: Relu(),
+    nn.LeakyReLU: _leaky,
+    nn.ReLU6: lambda _: Relu6(),
+    nn.Tanh: lambda _: Tanh(),
+    nn.Sigmoid: lambda _: Sigmoid(),
+    nn.SiLU: lambda _: Silu(),
+    nn.GELU: _gelu,
+}

@@ -2,9 +2,9 @@
 
 from math import inf
 
-from .activation import Pass
 from .conv import Conv
 from .direct import Direct
+from .elementwise import Curve, Pass
 from .join import Add, Concat, Copies, Sum
 from .layer import Identity, Op
 from .linear import Linear
@@ -19,6 +19,7 @@ WAYS: dict[type[Op], tuple[type[Way], ...]] = {
     Conv: (TilesOfOne, Thin, Tiled, LinearOfOne, Rows, Linear, Direct),
     Pool: (Windows,),
     Identity: (Pass,),
+    Curve: (Pass,),
     Add: (Sum,),
     Concat: (Copies,),
 }

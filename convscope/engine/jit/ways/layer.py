@@ -63,20 +63,29 @@ class MisfitError(Exception):
 class Activation:
     """What is done with every number that a node stores: y = a(x)."""
 
-    decides: ClassVar[bool] = False  # its slope jumps at zero
-    keeps_order: ClassVar[bool] = True  # the largest of some numbers may be taken before it
+    kinks: ClassVar[tuple[float, ...]] = ()  # where its slope jumps
+    flat_below: ClassVar[bool] = False  # the slope is 0 below the first of them
+    keeps_order: ClassVar[bool] = False  # the largest of some numbers may be taken before it
+    by_output: ClassVar[bool] = True  # its slope is a function of y
+
+    @property
+    def decides(self) -> bool:
+        """Whether its gradient depends on which of two numbers is larger."""
+        return bool(self.kinks)
 
     def apply(self, f: Function, x: Value) -> Value:
         """a(x); not-a-number stays so."""
         raise NotImplementedError
 
     def times_slope(self, f: Function, gradient: Value, y: Value) -> Value:
-        """gradient · a'(x), given y = a(x)."""
+        """gradient · a'(x), given y = a(x); given x, where that is not ``by_output``."""
         raise NotImplementedError
 
 
 class Nothing(Activation):
     """y = x."""
+
+    keeps_order = True
 
     @override
     def apply(self, f: Function, x: Value) -> Value:

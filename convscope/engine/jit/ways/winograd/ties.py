@@ -82,18 +82,17 @@ class _Decided:
         return [self.f.load(self.lanes.vector, window, k * self.row + m * self.lanes.bytes) for k, m in self.places]
 
     def _ties(self, window: list[Value], near: Value) -> Value:
-        """Lane by lane: whether one of the comparisons in ``largest``, or that of the ReLU, is close."""
+        """Lane by lane: whether one of the comparisons in ``largest``, or a kink of the activation, is close."""
         f, best, gaps = self.f, window[0], []
         for other in window[1:]:
             gaps.append(other - best)
             best = f.select(f.compare("ogt", other, best), other, best)
-        if self.act.decides:
-            gaps.append(best)
+        gaps += [best - kink if kink else best for kink in self.act.kinks]
         closest, *others = (f.intrinsic("fabs", gap.type, gap) for gap in gaps)
         for gap in others:
             closest = f.select(f.compare("olt", gap, closest), gap, closest)
         ties = f.compare("olt", closest, near)
-        return ties & f.compare("ogt", best, 0.0 - near) if self.act.decides else ties
+        return ties & f.compare("ogt", best, 0.0 - near) if self.act.flat_below else ties
 
     def _any(self, lanes: Value) -> Value:
         return self.f.compare("ne", self.f.bits(lanes, f"i{self.lanes.width}"), 0)
