@@ -1,11 +1,16 @@
 """The eager engine: PyTorch, any layer, any device. The reference that the other engine is compared with."""
 
+from contextlib import nullcontext
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.modules.dropout import _DropoutNd
 
 from ..data.batches import Normalize
 from ..errors import UsageError
+from ..net.build import Seeded
 from ..net.loss import loss_of
 from .base import EVALUATION_BATCH, Problem
 
@@ -28,22 +33,14 @@ class EagerEngine:
         self.normalize = Normalize(problem.mean, problem.std, device)
         self.optimizer = _optimizer(problem, self.net)
         self.random = any(isinstance(module, _DropoutNd) for module in self.net.modules())
-        self.generator_state = torch.Generator().manual_seed(problem.seed).get_state()
-        self.cuda_state = (
-            torch.Generator(device).manual_seed(problem.seed).get_state() if device.type == "cuda" else None
-        )
+        self.generators = {kind: torch.Generator(kind).manual_seed(problem.seed) for kind in {"cpu", device.type}}
 
     def steps(self, index: Tensor, batch_size: int, lrs: list[float]) -> Tensor:
         """See :class:`~convscope.engine.base.Engine`."""
         self.net.train()
-        losses = []
-        cuda = [self.device] if self.device.type == "cuda" else []
-        # Dropout draws from torch's global generator; the caller's random state is put back afterwards.
-        with torch.random.fork_rng(devices=cuda, enabled=self.random), torch.backends.cudnn.flags(deterministic=True):
-            self._restore_random()
-            for batch, lr in zip(index.to(self.device).split(batch_size), lrs, strict=True):
-                losses.append(self._step(batch, lr))
-            self._keep_random()
+        drawn = Dropped(self.generators[self.device.type]) if self.random else nullcontext()
+        with torch.enable_grad(), drawn, torch.backends.cudnn.flags(deterministic=True):
+            losses = [self._step(*taken) for taken in zip(index.to(self.device).split(batch_size), lrs, strict=True)]
         return torch.stack(losses)
 
     def _step(self, batch: Tensor, lr: float) -> Tensor:
@@ -78,9 +75,7 @@ class EagerEngine:
             if "step" in slots:
                 result["step"] = slots["step"].detach().cpu().to(torch.int64)
         if self.random:
-            result["rng.cpu"] = self.generator_state
-            if self.cuda_state is not None:
-                result["rng.cuda"] = self.cuda_state
+            result |= {f"rng.{kind}": generator.get_state() for kind, generator in self.generators.items()}
         return result
 
     def load_state(self, state: dict[str, Tensor]) -> None:
@@ -92,11 +87,9 @@ class EagerEngine:
             if key == "step":
                 for parameter in known.values():
                     self.optimizer.state[parameter]["step"] = value.float().to(self.device).clone()  # one each
-            elif key == "rng.cpu":
-                self.generator_state = value
-            elif key == "rng.cuda":
-                if self.cuda_state is not None:  # else the run began on another device
-                    self.cuda_state = value
+            elif slot == "rng":
+                if name in self.generators:  # else the run began on another device
+                    self.generators[name].set_state(value)
             elif name in known and value.shape == known[name].shape:
                 slot = "momentum_buffer" if slot == "momentum" else slot
                 buffer = torch.empty_like(known[name], requires_grad=False)  # keeps the memory format
@@ -104,17 +97,25 @@ class EagerEngine:
             else:
                 raise UsageError(f"the optimizer state {key!r} of shape {tuple(value.shape)} does not fit the net")
 
-    def _restore_random(self) -> None:
-        if self.random:
-            torch.set_rng_state(self.generator_state)
-            if self.cuda_state is not None:
-                torch.cuda.set_rng_state(self.cuda_state, self.device)
 
-    def _keep_random(self) -> None:
-        if self.random:
-            self.generator_state = torch.get_rng_state()
-            if self.cuda_state is not None:
-                self.cuda_state = torch.cuda.get_rng_state(self.device)
+class Dropped(Seeded):
+    """Dropout draws from ``generator``: torch's own draws from a global one, which other threads may use."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (F.dropout, F.dropout2d):
+            return self._dropout(func is F.dropout2d, *args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+    def _dropout(
+        self, channels: bool, x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+    ) -> Tensor:
+        """x (N, C, ...) times noise that is 0 with probability p, else 1/(1−p); one noise for a whole channel."""
+        if not training or p == 0:
+            return x
+        noise = x.new_empty(x.shape[:2] + (1,) * (x.ndim - 2)) if channels else torch.empty_like(x)
+        noise = noise.bernoulli_(1 - p, generator=self.generator)
+        noise = noise.div_(1 - p) if p < 1 else noise
+        return x.mul_(noise) if inplace else x * noise
 
 
 def _optimizer(problem: Problem, net: nn.Module) -> torch.optim.Optimizer:

@@ -128,8 +128,7 @@ def _empty_net(spec: str, image: tuple[int, int, int], classes: int, tensors: di
 
     It is built without memory first ("meta"), so that a hostile spec cannot allocate more than the file holds.
     """
-    with torch.device("meta"):
-        net = build(parse(spec), image, classes)
+    net = build(parse(spec), image, classes, device="meta")
     wanted = net.state_dict()
     if wanted.keys() != tensors.keys():
         raise ValueError(f"weights {sorted(wanted.keys() ^ tensors.keys())[:4]} are missing or too many")

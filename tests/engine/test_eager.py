@@ -97,6 +97,24 @@ def test_state_goes_on_to_the_same_bits_with_dropout_and_batchnorm(choices):
         assert torch.equal(value, second.state()[name]), name
 
 
+@pytest.mark.parametrize("kind", [nn.Dropout, nn.Dropout2d])
+def test_dropout_draws_what_torch_draws_and_from_no_global_generator(kind):
+    def engine():
+        given = problem("conv 4 3 | relu | dropout 0.4 | pool 2 | linear", seed=3)
+        given.net.dropout1 = kind(0.4)
+        return EagerEngine(given, CPU)
+
+    reference, own = engine(), engine()
+    index, before = torch.arange(32), torch.get_rng_state()
+    losses = own.steps(index, 16, [0.1, 0.1])
+    assert torch.equal(torch.get_rng_state(), before)
+    reference.random = False  # torch's own dropout, from its global generator
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        assert torch.equal(losses, reference.steps(index, 16, [0.1, 0.1]))
+        assert torch.equal(torch.get_rng_state(), own.state()["rng.cpu"])
+
+
 def test_a_state_of_another_net_is_refused():
     engine = EagerEngine(problem(), CPU)
     with pytest.raises(UsageError, match=r"state 'momentum\.conv9\.weight' of shape \(2,\) does not fit"):
