@@ -13,6 +13,7 @@ from torch import nn
 
 from . import job
 from .data.sources import data_name, open_recipe
+from .engine.plain import plain_torch
 from .net.model import Model
 from .recipe import DEFAULT_EPOCHS, EngineName, LossName, OptimizerName, Recipe, ScheduleName
 from .report.curves import draw_curves
@@ -68,6 +69,7 @@ class Run:
         return self.folder.losses()
 
     @cached_property
+    @plain_torch()
     def model(self) -> Model:
         """The net with what is needed to use it: image size, normalisation, classes."""
         return self.folder.model()
@@ -82,10 +84,12 @@ class Run:
         """The class names in the order of the net's outputs."""
         return self.model.classes
 
+    @plain_torch()
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Probabilities float64 (N, K) for uint8 images (N, C, H, W) or (N, H, W); columns are ``classes``."""
         return predict(self.model, images)
 
+    @plain_torch()
     def predictor(self, threads: int = 1) -> JitPredictor:
         """Machine code for this very net, for those who predict much or often: ``.logits(images)`` takes uint8 tensors
         (M, C, H, W) and returns raw scores (M, K). Raises UsageError where the net has a layer that is not covered.
@@ -94,6 +98,7 @@ class Run:
 
         return JitPredictor(self.net, self.model.image, self.model.mean, self.model.std, threads)
 
+    @plain_torch()
     def evaluate(
         self,
         other: Any = None,
@@ -117,6 +122,7 @@ class Run:
         return draw_curves([self.folder])
 
 
+@plain_torch()
 def train(
     data: Any = "digits",
     *,
@@ -163,6 +169,7 @@ def train(
     return _drain(job.start(recipe, open_recipe(recipe, offline, data), Path(out)))
 
 
+@plain_torch()
 def resume(run: str | Path, *, data: Any = None, epochs: int | None = None, offline: bool = False) -> Run:
     """Go on with an interrupted run, or extend a finished one to ``epochs``.
 

@@ -1,7 +1,11 @@
 """Model files: weights in safetensors, with metadata that make the file self-describing. Nothing is executed."""
 
 import json
-from collections.abc import Mapping
+import os
+import threading
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,9 +42,44 @@ class Model:
         """Raw scores float32 (N, K) for uint8 images (N, C, H, W), in evaluation mode, without gradients."""
         device = next(self.net.parameters()).device
         normalize = Normalize(self.mean, self.std, device)
-        self.net.eval()
-        with torch.inference_mode():
-            return torch.cat([self.net(normalize(part)) for part in images.split(500)]).cpu()
+        parts = []
+        for part in images.split(500):
+            with evaluation(self.net), torch.inference_mode():
+                parts.append(self.net(normalize(part)))
+        return torch.cat(parts).cpu()
+
+
+_LOCKS: "weakref.WeakKeyDictionary[nn.Module, threading.RLock]" = weakref.WeakKeyDictionary()
+_CHOOSING = threading.Lock()
+
+
+@contextmanager
+def evaluation(net: nn.Module) -> Iterator[None]:
+    """The net in evaluation mode inside the block; every module's own mode is put back afterwards.
+
+    One thread at a time: the mode, hooks and exchanged weights belong to the net, and so to all who use it.
+    """
+    with _CHOOSING:
+        lock = _LOCKS.setdefault(net, threading.RLock())
+    with lock:
+        modes = [(module, module.training) for module in net.modules()]
+        net.eval()
+        try:
+            yield
+        finally:
+            for module, training in modes:
+                module.training = training
+
+
+def _after_fork() -> None:
+    """In a forked child nobody gives back what another thread held."""
+    global _CHOOSING
+    _CHOOSING = threading.Lock()
+    _LOCKS.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:

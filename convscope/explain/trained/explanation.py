@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...data.batches import Normalize
+from ...engine.plain import plain_torch
 from ...errors import UsageError
 from ...net.model import Model
 from ..ledger import Ledger
@@ -137,6 +138,7 @@ class Explanation:
         )
 
 
+@plain_torch()
 def explain(model: Any, image: Any, classes: tuple[str, ...] | None = None) -> Explanation:
     """Explain what ``model`` makes of ``image``.
 

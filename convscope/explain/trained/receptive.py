@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...engine.plain import plain_torch
 from ...errors import UsageError
-from .trace import Call, Recorder, evaluation
+from ...net.model import evaluation
+from .trace import Call, Recorder
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class ReceptiveField:
     mask: NDArray[np.bool_]
 
 
+@plain_torch()
 def receptive_field(net: nn.Module, shape: tuple[int, int, int], layer: str, index: tuple[int, ...]) -> ReceptiveField:
     """The receptive field of ``layer[index]`` in an image (C, H, W) of ``shape``. ``layer`` is named as in a trace."""
     random = torch.Generator().manual_seed(0)
@@ -40,11 +43,11 @@ def receptive_field(net: nn.Module, shape: tuple[int, int, int], layer: str, ind
         if call.name == layer:
             found["output"] = output[0] if output.shape[0] == 1 else output
 
-    weights = {name: _positive(name, p, random) for name, p in net.named_parameters()}
-    weights |= {name: _neutral(name, b) for name, b in net.named_buffers()}
     image = torch.rand((1, *shape), generator=random, dtype=torch.float64) / 100 + 0.1
     image.requires_grad_()
-    with evaluation(net), torch.enable_grad():
+    with evaluation(net):
+        weights = {name: _positive(name, p, random) for name, p in net.named_parameters()}
+        weights |= {name: _neutral(name, b) for name, b in net.named_buffers()}
         given = image.clone()
         with Recorder(net, given, seen, _mean_for_max):
             torch.func.functional_call(net, weights, (given,))

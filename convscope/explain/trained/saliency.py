@@ -17,10 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ...engine.plain import plain_torch
 from ...errors import UsageError
+from ...net.model import evaluation
 from ...net.wiring import IMAGE
 from .operations import scores
-from .trace import Array, Trace, evaluation, trace
+from .trace import Array, Trace, trace
 
 Map = NDArray[np.float64]
 BATCH = 256
@@ -43,6 +45,7 @@ class Saliency:
     layer: str | None
 
 
+@plain_torch()
 def saliency(net: nn.Module, image: torch.Tensor, target: int, square: int | None = None) -> Saliency:
     """Explain ``target``'s score for ``image`` float (C, H, W) as the net takes it (normalised: the mean pixel is 0).
 
@@ -59,16 +62,17 @@ def saliency(net: nn.Module, image: torch.Tensor, target: int, square: int | Non
     return Saliency(target, traced.value, shares, hidden, side, cam, layer)
 
 
+@plain_torch()
 def occlusion(net: nn.Module, image: torch.Tensor, target: int, side: int) -> Map:
     """(H, W): the mean fall of the score over all squares of ``side`` that cover the pixel. Squares move by side/4."""
     height, width = image.shape[1:]
     step = max(1, side // 4)
     tops, lefts = (sorted({*range(0, n - side + 1, step), max(0, n - side)}) for n in (height, width))
     places = [(top, left) for top in tops for left in lefts]
-    first = next(net.parameters(), torch.empty(0))
-    whole = image.detach().to(first.device, first.dtype)
     fall, covered = np.zeros((height, width)), np.zeros((height, width))
     with evaluation(net), torch.no_grad():
+        first = next(net.parameters(), torch.empty(0))
+        whole = image.detach().to(first.device, first.dtype)
         score = float(_scores(net, whole[None].clone())[0, target])
         for start in range(0, len(places), BATCH):
             part = places[start : start + BATCH]

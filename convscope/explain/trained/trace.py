@@ -5,8 +5,8 @@ Modules without children are watched by hooks; what a net computes between them 
 what is shown. What is not known is a box: its name and its shapes are there, and nothing fails.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ...engine.plain import plain_torch
 from ...errors import UsageError
 from ...net.joins import Add, Concat
+from ...net.model import evaluation
 from ...net.wiring import IMAGE
 from ..concepts.shapes import fits, refusal
 from .operations import functional, scores, tensors
@@ -107,6 +109,7 @@ class Recorder(TorchFunctionMode):
         self.values: dict[str, Array] = {IMAGE: array(image)}
         self.names: set[str] = {IMAGE}
         self.inside = 0
+        self.thread = threading.get_ident()  # others may use the same net meanwhile: their calls are not this pass's
         self.inputs: list[tuple[str | None, Array | None, tuple[Operand, ...]]] = []
 
     def __enter__(self) -> "Recorder":
@@ -150,6 +153,8 @@ class Recorder(TorchFunctionMode):
             self.inputs.append((*self._take((inputs, keywords)), operands))
 
         def after(module: nn.Module, _: Any, output: Any) -> None:
+            if threading.get_ident() != self.thread:
+                return
             source, copy, operands = self.inputs.pop()
             label = (name or type(module).__name__.lower()) + (f"#{times[0] + 1}" if times[0] else "")
             times[0] += 1
@@ -194,6 +199,7 @@ class Recorder(TorchFunctionMode):
         return f"{kind}{number}"
 
 
+@plain_torch()
 def trace(net: nn.Module, image: Tensor, target: int | None = None, of: Literal["loss", "score"] = "loss") -> Trace:
     """Send ``image`` float (C, H, W), as the net takes it, through ``net`` in evaluation mode.
 
@@ -212,10 +218,10 @@ def trace(net: nn.Module, image: Tensor, target: int | None = None, of: Literal[
 
             output.register_hook(keep)
 
-    stored = dict(net.named_parameters())
-    first = next(iter(stored.values()), torch.empty(0))
     with evaluation(net), torch.set_grad_enabled(target is not None):
-        leaf = image.detach().to(first.device, first.dtype)[None].requires_grad_(target is not None)
+        stored = dict(net.named_parameters())
+        first = next(iter(stored.values()), torch.empty(0))
+        leaf = image.detach().clone().to(first.device, first.dtype)[None].requires_grad_(target is not None)
         given = leaf.clone()  # a net may begin with an in-place operation, which no leaf of the graph permits
         try:
             with Recorder(net, given, seen):
@@ -250,15 +256,3 @@ def array(tensor: Tensor, batch: bool = True) -> Array:
         copied = copied.float()
     single = batch and copied.ndim > 0 and copied.shape[0] == 1
     return (copied[0] if single else copied).numpy()
-
-
-@contextlib.contextmanager
-def evaluation(net: nn.Module) -> Iterator[None]:
-    """The net in evaluation mode inside the block; every module's own mode is put back afterwards."""
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ...data.batches import Normalize
-from ...explain.trained.trace import evaluation, trace
+from ...explain.trained.trace import trace
 from ...job import Started
 from ...net.loss import loss_of
+from ...net.model import evaluation
 from ...training.scores import probabilities
 from ..binary import pack
 
