@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from torch import nn
 
 from . import job
+from .data.readers.handed import prepared
 from .data.sources import data_name, open_recipe
 from .engine.plain import plain_torch
 from .net.model import Model
@@ -25,6 +25,7 @@ from .training.loop import Epoch, Progress
 from .training.scores import Evaluation
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -85,14 +86,24 @@ class Run:
         return self.model.classes
 
     @plain_torch()
-    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Probabilities float64 (N, K) for uint8 images (N, C, H, W) or (N, H, W); columns are ``classes``."""
+    def predict(self, images: Any) -> NDArray[np.float64]:
+        """Probabilities float64 (N, K) for N images; columns are ``classes``.
+
+        ``images``: an array or tensor (N, H, W), (N, C, H, W) or (N, H, W, C) of uint8 or floats in 0..1, one such
+        image, a Pillow image, the path of a file or folder, a map-style dataset, or a list of these, of any sizes.
+        Each is prepared as the training images were (``run.model.preparation``). Raises UsageError, DataError.
+        """
         return predict(self.model, images)
+
+    def prepare(self, images: Any) -> NDArray[np.uint8]:
+        """The images, handed over as for :meth:`predict`, as the net takes them: uint8 (N, C, H, W)."""
+        return prepared(images, self.model.preparation)
 
     @plain_torch()
     def predictor(self, threads: int = 1) -> JitPredictor:
         """Machine code for this very net, for those who predict much or often: ``.logits(images)`` takes uint8 tensors
-        (M, C, H, W) and returns raw scores (M, K). Raises UsageError where the net has a layer that is not covered.
+        (M, C, H, W) as :meth:`prepare` makes them, and returns raw scores (M, K). Raises UsageError where the net has a
+        layer that is not covered.
         """
         from .engine.jit import JitPredictor  # llvmlite is slow to import
 

@@ -167,7 +167,7 @@ def _build(recipe: Recipe, data: Dataset) -> _Parts:
     layers = resolve_net(recipe.net)
     rows = table(layers, data.train.shape, len(data.classes))
     net = build(layers, data.train.shape, len(data.classes), recipe.seed)
-    model = Model(net, spec_text(layers), data.train.shape, data.mean, data.std, data.classes)
+    model = Model(net, spec_text(layers), data.train.shape, data.mean, data.std, data.classes, data.prepared)
     device = resolve(recipe.device)
     threads = recipe.threads or cores()
     problem = Problem(

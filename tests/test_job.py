@@ -160,16 +160,15 @@ def test_the_api(tmp_path):
     p = run.predict(data.test.images[:5])
     assert p.shape == (5, 3)
     assert p.sum(1) == pytest.approx(1)
-    with pytest.raises(UsageError, match="the images are int64"):
-        run.predict([[[1, 2], [3, 4]]])
+    assert run.predict([[[1, 2], [3, 4]]]).shape == (1, 3)
     assert isinstance(run.net, torch.nn.Module)
     logits = run.predictor().logits(torch.from_numpy(data.test.images[:5]))
     assert probabilities(logits).numpy() == pytest.approx(p, abs=1e-5)
     assert len(run.plot().axes) == 2
     again = convscope.load(run.path)
     assert equal(again.net.state_dict(), run.net.state_dict())
-    with pytest.raises(UsageError, match="the net takes uint8 of"):
-        run.predict(data.test.images[:, :, :4])
+    with pytest.raises(UsageError, match="images of shape \\(8,\\) cannot be used"):
+        run.predict(data.test.images[0, 0, 0])
     with pytest.raises(DataError, match="there is no run 'nowhere'"):
         convscope.load("nowhere")
     assert convscope.train is convscope.train  # the module of the loop must not take the function's place
@@ -214,7 +213,14 @@ def test_damaged_files_are_named(tmp_path, name, content, message):
     [
         ("net", "conv 4 3 | relu | pool 2 | linear", "weights"),
         ("net", "linear 1000000 | linear 1000000 | linear", "absurdly large"),
-        ("input", "[1, 12, 12]", "but the net needs"),
+        ("input", "[1, 12, 12]", "but the net takes"),
+        ("preparation", '{"version": 2}', "written by another version"),
+        ("preparation", '{"version": 1, "image": [1, 8, 8], "steps": "guess"}', "expected fit or ink"),
+        ("preparation", '{"version": 1, "image": [1, 8, 8], "steps": "ink"}', "must be true or false"),
+        ("preparation", '{"version": 1, "image": [1, 8, 8], "steps": "fit", "deep": [9, 9]}', "expected two values"),
+        ("preparation", '{"version": 1, "image": [1, 8], "steps": "fit"}', "should hold 3 whole numbers"),
+        ("preparation", '{"version": 1, "image": [2, 8, 8], "steps": "fit"}', "is no image size"),
+        ("preparation", "[]", "written by another version"),
         ("input", "[7, 8, 8]", "is no image size"),
         ("classes", '["a", 3]', "classes must be a list of names"),
         ("mean", "[NaN]", "NaN is no number of JSON"),

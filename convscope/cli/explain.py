@@ -8,6 +8,7 @@ import typer
 from ..errors import DataError, UsageError, near
 from . import columns, terminal
 from .concepts import text as concept_text
+from .predict import NO_INVERT, as_it_is
 from .train import AsJson, DataDir, Moved, Offline
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def explain(
     saliency: Annotated[bool, typer.Option("--saliency", help="Why this class: three maps of the image.")] = False,
     sort: Annotated[bool, typer.Option("--sort", help="The largest terms first.")] = False,
     whole: Annotated[bool, typer.Option("--all", help="Print every term.")] = False,
-    no_invert: Annotated[bool, typer.Option("--no-invert", help="Never exchange dark and light.")] = False,
+    no_invert: Annotated[bool, typer.Option("--no-invert", help=NO_INVERT)] = False,
     plot: Annotated[
         Path | None,
         typer.Option(
@@ -78,7 +79,7 @@ def explain(
     folder = runs.find(run)
     model = folder.model()
     pixels, truth = _pixels(folder, model, image or same or "", no_invert, moved, data_dir, offline)
-    found = explained(model, pixels)
+    found = explained(model, pixels, prepared=True)
     goal = found.predicted if truth is None else truth
     if target is not None:
         goal = _class(target, model.classes)
@@ -177,7 +178,6 @@ def _pixels(
     """uint8 (C, H, W) and the true class, where it is known."""
     from ..data.pictures.decode import read_image
     from ..runs.own_data import own_data
-    from ..runs.predict import is_dark_on_light
 
     part, _, word = image.partition(":")
     if part in ("test", "train") and word:
@@ -192,11 +192,7 @@ def _pixels(
     path = Path(image)
     if not path.exists():
         raise DataError(f"there is no file {image}", "name an image file, or test:N for an image of the run's data")
-    pixels = read_image(path, model.image)
-    if not no_invert and is_dark_on_light(pixels, model):
-        terminal.note("the image is dark on light and was inverted (--no-invert: never)")
-        pixels = 255 - pixels
-    return pixels, None
+    return read_image(path, as_it_is(model.preparation) if no_invert else model.preparation), None
 
 
 def _draw(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,7 +15,10 @@ from . import terminal
 from .train import AsJson, RunArgument, SkipBad
 
 if TYPE_CHECKING:
+    from ..data.preparation import Preparation
     from ..runs.predict import Prediction
+
+NO_INVERT = "Take pictures as they are, where the net's preparation looks for ink on paper."
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def predict(
     run: RunArgument,
     images: Annotated[list[Path], typer.Argument(help="Image files, folders of images, or patterns: 'scans/*.png'.")],
-    no_invert: Annotated[bool, typer.Option("--no-invert", help="Never exchange dark and light.")] = False,
+    no_invert: Annotated[bool, typer.Option("--no-invert", help=NO_INVERT)] = False,
     skip_bad: SkipBad = False,
     form: Annotated[Literal["auto", "table", "csv", "jsonl"],
                     typer.Option("--format", help="auto: a table on a terminal, else CSV.")] = "auto",
@@ -40,12 +44,8 @@ def predict(
     files, notes = image_files(images)
     for line in notes:
         terminal.note(line)
-    predictions = list(core.predict_files(model, files, invert=not no_invert, skip_bad=skip_bad))
-    inverted = sum(p.inverted for p in predictions)
-    if inverted:
-        terminal.note(
-            f"{inverted} of {len(predictions)} images are dark on light and were inverted (--no-invert: never)"
-        )
+    preparation = as_it_is(model.preparation) if no_invert else model.preparation
+    predictions = list(core.predict_files(model, files, preparation, skip_bad))
     if len(predictions) < len(files):
         terminal.note(f"{terminal.count(len(files) - len(predictions), 'unreadable image')} left out")
     if as_json:
@@ -68,6 +68,13 @@ def predict(
             print(line)
     else:
         _print_csv(predictions)
+
+
+def as_it_is(preparation: Preparation) -> Preparation:
+    """The preparation with which a picture's dark and light stay as they are (--no-invert)."""
+    if preparation.ink is None:
+        terminal.note("--no-invert is not needed: this net's preparation never exchanges dark and light")
+    return replace(preparation, ink=None)
 
 
 def _row(p: Prediction) -> dict[str, str | float]:

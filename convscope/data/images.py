@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .preparation import Preparation
 
 HASH_BYTES = 16
 
@@ -93,6 +94,7 @@ class Splits:
     """What a reader found: ``test`` and ``val`` are None where the source has no such part.
 
     ``skipped`` counts the bad images that were left out; ``notes`` are sentences that the user should see.
+    ``preparation`` is what was done to every picture, None where they are as the source has them.
     """
 
     train: ImageSet
@@ -100,6 +102,7 @@ class Splits:
     val: ImageSet | None = None
     skipped: int = 0
     notes: tuple[str, ...] = ()
+    preparation: Preparation | None = None
 
     def held_out(self, place: str) -> "Splits":
         """The same where there is a test set; else the validation set, called ``place``, takes its place, and a note
@@ -127,6 +130,12 @@ class Dataset:
     skipped: int = 0
     notes: tuple[str, ...] = ()
     place: str = ""
+    preparation: Preparation | None = None
+
+    @property
+    def prepared(self) -> Preparation:
+        """What is done to every picture before the net: as given, else the plain fit to the images' shape."""
+        return self.preparation or Preparation(self.train.shape)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..errors import ConvscopeError, DataError, UsageError
 from .pictures.decode import SUFFIXES as IMAGES
 from .pictures.decode import read_header, read_image
+from .preparation import Preparation
 
 Array = NDArray[np.float64]
 MAX_ELEMENTS = 2**24  # of one array: 64 MiB of float32; what is explained is small
@@ -133,7 +134,7 @@ def _image(path: Path, what: str) -> Array:
     header = read_header(path)
     if header.height * header.width > MAX_ELEMENTS // 3:
         raise DataError(f"{what}: {path} has {header.height:,} × {header.width:,} pixels, too many to explain")
-    return read_image(path, (1 if header.grey else 3, header.height, header.width)) / 255.0
+    return read_image(path, Preparation((1 if header.grey else 3, header.height, header.width))) / 255.0
 
 
 def _checked(array: Array, what: str, error: type[ConvscopeError]) -> Array:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..errors import DataError, UsageError
 from ..recipe import Recipe
 from ..storage.memory import require_memory
 from ..storage.places import is_offline, search_dirs, user_path
 from .images import Dataset, ImageSet, Splits, statistics
-from .pictures.decode import adapt
+from .ink import Steps
+from .preparation import Preparation
 from .readers.arrays import from_arrays
 from .readers.digits import read_digits
 from .readers.fetch import FILES, PUBLISHED, fetch, find_idx
@@ -27,6 +27,7 @@ from .split import stratified_split
 
 NAMES = ("digits", *PUBLISHED)
 MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of its 60,000 training images, as published and used everywhere
+INK = {"digits": Steps(margin=True), "mnist": Steps()}  # data that are ink on paper; the former are not centred
 TEST_FRACTION = 0.2
 ARRAYS = "arrays"  # the name of data that were given as such
 LARGEST_SIDE = 1024
@@ -50,7 +51,7 @@ def open_source(
     dataset; an ImageSet. A relative path is looked for here, then in ``data_dir`` and ``$CONVSCOPE_DATA``.
 
     ``offline`` bars the network. ``image_size`` brings every image to that height and width by
-    :func:`~convscope.data.pictures.decode.fit`. ``skip_bad`` leaves unreadable images of a folder out. Data without a
+    :func:`~convscope.data.preparation.fit`. ``skip_bad`` leaves unreadable images of a folder out. Data without a
     test set get one: a fifth of every class, drawn by ``seed``. ``val_fraction`` of the training images become the
     validation set, unless the data bring one. Mean and deviation are those of the training images that are then left;
     for ``mnist`` at 28×28 always the published ones.
@@ -65,8 +66,7 @@ def open_source(
         raise DataError(f"there is no folder {data_dir}", "--data-dir names the folder in which data are looked for")
     name = data_name(data)
     parts = read_parts(data, data_dir, is_offline(offline), image_size, skip_bad)
-    if image_size is not None:
-        parts = _resized(parts, image_size, name)
+    parts = _decided(parts, str(data) if isinstance(data, str | Path) else "", image_size, name)
     _check(parts, name)
     train, test, val, notes = parts.train, parts.test, parts.val, list(parts.notes)
     if test is None:
@@ -80,7 +80,7 @@ def open_source(
     mean, std = (MNIST_MEAN, MNIST_STD) if published else statistics(train.images)
     named = isinstance(data, str | Path) and str(data) not in NAMES
     place = str(locate(data, data_dir).resolve()) if named else ""
-    return Dataset(name, train, test, mean, std, val, parts.skipped, tuple(notes), place)
+    return Dataset(name, train, test, mean, std, val, parts.skipped, tuple(notes), place, parts.preparation)
 
 
 def open_recipe(recipe: Recipe, offline: bool = False, data: Any = None, skip_bad: bool = False) -> Dataset:
@@ -108,8 +108,30 @@ def data_name(data: Any) -> str:
     return ARRAYS if isinstance(data, tuple | ImageSet) else type(data).__name__.lower()
 
 
-def read_parts(data: Any, data_dir: Path | None, offline: bool, image_size: int | None, skip_bad: bool) -> Splits:
-    """The sets as they come with ``data``, before any is drawn or checked. See :func:`open_source`."""
+def read_parts(
+    data: Any,
+    data_dir: Path | None,
+    offline: bool,
+    image_size: int | None,
+    skip_bad: bool,
+    preparation: Preparation | None = None,
+) -> Splits:
+    """The sets as they come with ``data``, before any is drawn or checked. See :func:`open_source`.
+
+    With ``preparation``, which is a trained net's, every picture is prepared so, from its file where it has one.
+    """
+    parts = _read_parts(data, data_dir, offline, image_size, skip_bad, preparation)
+    return parts if preparation is None else _prepared(parts, preparation, data_name(data))
+
+
+def _read_parts(
+    data: Any,
+    data_dir: Path | None,
+    offline: bool,
+    image_size: int | None,
+    skip_bad: bool,
+    preparation: Preparation | None,
+) -> Splits:
     if not isinstance(data, str | Path):
         return read_objects(data, image_size)
     if str(data) in NAMES:
@@ -118,10 +140,10 @@ def read_parts(data: Any, data_dir: Path | None, offline: bool, image_size: int 
     if path.is_file():
         if path.suffix.lower() != ".npz":
             raise DataError(f"{path} is no data set", "give a folder of images, a folder of IDX files, or an .npz")
-        return read_npz(path, image_size)
+        return read_npz(path, preparation.image[1] if preparation else image_size)
     idx = {file: found for file in FILES if (found := find_idx([path], file))}
     if not idx:
-        return read_folder(path, image_size, skip_bad)
+        return read_folder(path, image_size, skip_bad, preparation)
     missing = [file for file in FILES if file not in idx]
     if missing:
         raise DataError(f"{path} has {next(iter(idx.values())).name}, but no {' and no '.join(missing)}[.gz]", _FOUR)
@@ -220,27 +242,32 @@ def _part(images: ImageSet, fraction: float, seed: int, name: str) -> tuple[Imag
     return images.take(rest), images.take(held)
 
 
-def _resized(parts: Splits, side: int, name: str) -> Splits:
-    """Every set with images of ``side`` × ``side``, fitted as image files are."""
+def _decided(parts: Splits, source: str, image_size: int | None, name: str) -> Splits:
+    """The sets with the preparation that a net which is trained on them stores, applied where they need it.
 
-    def fitted(images: ImageSet) -> ImageSet:
-        return adapted(images, (images.shape[0], side, side), name)
-
-    test = None if parts.test is None else fitted(parts.test)
-    val = None if parts.val is None else fitted(parts.val)
-    return replace(parts, train=fitted(parts.train), test=test, val=val)
-
-
-def adapted(images: ImageSet, shape: tuple[int, int, int], name: str) -> ImageSet:
-    """The same images as (C, H, W) = ``shape``: fitted, and turned to grey or repeated to colour, as files are.
-
-    Raises DataError, naming ``name``, where they do not fit into memory.
+    ``digits`` and ``mnist`` are ink on paper, and all their images are in that form already.
     """
-    if images.shape == shape:
-        return images
-    require_memory(len(images) * math.prod(shape), name)
-    pixels = np.empty((len(images), *shape), dtype=np.uint8)
-    for target, image in zip(pixels, images.images, strict=True):
-        plane = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-        target[:] = adapt(Image.fromarray(np.ascontiguousarray(plane)), shape)
-    return replace(images, images=pixels)
+    channels, height, width = parts.train.shape
+    shape = (channels, height, width) if image_size is None else (channels, image_size, image_size)
+    chosen = replace(parts.preparation or Preparation(shape), image=shape)
+    if image_size is not None:
+        parts = _prepared(parts, chosen, name)
+    return replace(parts, preparation=replace(chosen, ink=INK.get(source)))
+
+
+def _prepared(parts: Splits, preparation: Preparation, name: str) -> Splits:
+    """Every set with its images prepared; those that a reader prepared so already stay as they are."""
+    if parts.preparation == preparation:
+        return parts
+    test = None if parts.test is None else prepared(parts.test, preparation, name)
+    val = None if parts.val is None else prepared(parts.val, preparation, name)
+    train = prepared(parts.train, preparation, name)
+    return replace(parts, train=train, test=test, val=val, preparation=preparation)
+
+
+def prepared(images: ImageSet, preparation: Preparation, name: str) -> ImageSet:
+    """The same images, prepared. Raises DataError, naming ``name``, where they do not fit into memory."""
+    if images.shape != preparation.image:
+        require_memory(len(images) * math.prod(preparation.image), name)
+    pixels = preparation.apply_all(images.images)
+    return images if pixels is images.images else replace(images, images=pixels)

@@ -22,7 +22,6 @@ from torch import Tensor
 from ..data.images import ImageSet
 from ..data.sources import NAMES
 from ..errors import ConvscopeError, DataError, UsageError, near
-from ..explain.trained.drawing import centre_of_mass
 from ..net.model import Model
 from ..recipe import Recipe
 from ..runs.folder import RunFolder, every, find
@@ -30,7 +29,6 @@ from ..runs.own_data import own_data
 from ..storage.places import search_dirs, user_path
 
 MOST_OPEN = 4
-CENTRED = 0.75  # pixels that a centre of mass may lie beside the middle: rounding alone makes up to 0.5
 
 
 @dataclass(frozen=True)
@@ -68,20 +66,6 @@ class TestImages:
         """The images. Raises DataError where the data are gone or are not those of the run."""
         return own_data(self.folder, self.moved, offline=True).data.test
 
-    @cached_property
-    def centred_by_mass(self) -> bool:
-        """Whether the run's images have their centre of mass in the middle, as MNIST's have and scikit-learn's do not.
-
-        Judged by the median over the first test images; where these are gone, as MNIST's.
-        """
-        try:
-            images = self.images.images[:500].max(1)
-        except ConvscopeError:
-            return True
-        middle = (np.array(images.shape[1:]) - 1) / 2
-        masses = [np.array(mass) for image in images if (mass := centre_of_mass(image)) is not None]
-        return not masses or float(np.median([np.abs(mass - middle).max() for mass in masses])) < CENTRED
-
 
 class Opened:
     """A run whose weights are loaded. One net serves all requests, and some hang hooks on it: see :meth:`alone`."""
@@ -89,7 +73,7 @@ class Opened:
     def __init__(self, model: Model, tested: TestImages) -> None:
         self._model, self.tested = model, tested
         self.spec, self.image, self.classes = model.spec, model.image, model.classes
-        self.mean, self.std = model.mean, model.std
+        self.mean, self.std, self.preparation = model.mean, model.std, model.preparation
         self._logits: Tensor | None = None
         self._lock = Lock()
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from .. import __version__
 from ..data.batches import Normalize
+from ..data.preparation import Preparation
 from ..errors import ConvscopeError, DataError
 from ..storage.files import write_atomic
 from ..storage.strict_json import loads
@@ -29,7 +30,11 @@ MOST_TENSORS = 10_000  # a net has up to 200 layers of up to 5 tensors; a saved 
 
 @dataclass(frozen=True)
 class Model:
-    """A net and all that is needed to use it: the image it takes (C, H, W), its normalisation and its classes."""
+    """A net and all that is needed to use it: the image it takes (C, H, W), its normalisation and its classes.
+
+    ``stored`` is what is done to a picture before, None where nothing says so (in files of older versions): the plain
+    fit to that image.
+    """
 
     net: nn.Sequential
     spec: str
@@ -37,6 +42,12 @@ class Model:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     classes: tuple[str, ...]
+    stored: Preparation | None = None
+
+    @property
+    def preparation(self) -> Preparation:
+        """What is done to every picture before the net sees it."""
+        return self.stored or Preparation(self.image)
 
     def logits(self, images: Tensor) -> Tensor:
         """Raw scores float32 (N, K) for uint8 images (N, C, H, W), in evaluation mode, without gradients."""
@@ -126,6 +137,7 @@ def save_model(path: Path, model: Model, weights: Mapping[str, Tensor]) -> None:
         "mean": json.dumps(model.mean),
         "std": json.dumps(model.std),
         "classes": json.dumps(model.classes, ensure_ascii=False),
+        "preparation": model.preparation.to_json(),
     }
     save_tensors(path, weights, metadata)
 
@@ -146,11 +158,14 @@ def load_model(path: Path) -> Model:
         if not (image[0] in (1, 3) and all(1 <= size <= 65_535 for size in image)):
             raise ValueError(f"input {image} is no image size")
         mean, std = _numbers(metadata, "mean", float, image[0]), _numbers(metadata, "std", float, image[0])
+        preparation = Preparation.from_json(metadata["preparation"]) if "preparation" in metadata else None
+        if preparation and preparation.image != image:
+            raise ValueError(f"its images are prepared to {preparation.image}, but the net takes {image}")
         net = _empty_net(metadata["net"], (image[0], image[1], image[2]), len(classes), tensors)
     except (KeyError, ValueError, TypeError, ConvscopeError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{path} is damaged: {reason}", "train again, or copy the file again") from None
-    return Model(net, metadata["net"], (image[0], image[1], image[2]), mean, std, tuple(classes))
+    return Model(net, metadata["net"], (image[0], image[1], image[2]), mean, std, tuple(classes), preparation)
 
 
 def _numbers(metadata: dict[str, str], key: str, kind: type, count: int) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..data.images import ImageSet
-from ..data.sources import NAMES, adapted, data_name, read_parts
+from ..data.sources import NAMES, data_name, read_parts
 from ..errors import DataError
 from ..net.loss import losses_of
 from ..net.model import Model
@@ -114,11 +114,10 @@ def other_test_set(
     """
     recipe = folder.recipe()
     place = data_dir or (Path(recipe.data_dir) if recipe.data_dir else None)
-    size = model.image[1] if model.image[1] == model.image[2] else None
-    parts = read_parts(data, place, offline, size, skip_bad or recipe.skip_bad)
+    parts = read_parts(data, place, offline, None, skip_bad or recipe.skip_bad, model.preparation)
     images = parts.train if parts.test is None else parts.test
     name = str(data) if isinstance(data, str | Path) else data_name(data)
-    images = _by_class(adapted(images, model.image, name), model, name)
+    images = _by_class(images, model, name)
     what = "images" if parts.test is None else "test images"
     notes = [f"tested on the {len(images):,} {what} of {name}"]
     if parts.skipped:

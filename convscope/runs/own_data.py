@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..data.images import Dataset, ImageSet, sets_of, statistics
-from ..data.sources import ARRAYS, NAMES, adapted, locate, open_recipe
+from ..data.preparation import Preparation
+from ..data.sources import ARRAYS, NAMES, locate, open_recipe, prepared
 from ..errors import DataError
 from ..recipe import Recipe
 from ..storage.memory import require_memory
@@ -110,7 +111,8 @@ def _match(run: str, began: RunImages, data: Dataset, shape: tuple[int, ...]) ->
     if data.train.shape[1:] != shape[1:]:
         (_, height, width), (_, h, w) = data.train.shape, shape
         raise _changed(run, [f"the images are now {height}×{width} pixels, then they were {h}×{w}"])
-    sets = [adapted(images, (shape[0], *images.shape[1:]), data.name) for images in sets_of(data).values()]
+    fitted = Preparation((shape[0], *data.train.shape[1:]))
+    sets = [prepared(images, fitted, data.name) for images in sets_of(data).values()]
     matching = Matching(began, sets)
     problems = matching.problems(data.classes)
     if problems:

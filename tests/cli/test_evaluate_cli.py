@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from ..helpers import NET, run_cli, run_json, stripes
@@ -103,22 +104,43 @@ def test_predict_refuses_what_is_no_image_unless_told_to_skip_it(trained, here, 
     assert run_cli(capsys, "predict", trained, "absent.png")[0] == 3
 
 
-def test_a_digit_drawn_dark_on_light_is_inverted(here, capsys):
+def test_a_digit_drawn_dark_on_light_is_taken_as_ink(here, capsys):
     run = run_json(capsys, "train", "digits", "--epochs", "8", "--lr", "0.05")["run"]
     from convscope.data.readers.digits import read_digits
 
     test = read_digits()[1]
-    Path("light").mkdir()
     for i in range(40):
-        Image.fromarray(255 - test.images[i, 0]).save(f"light/{i:02}.png")
+        folder = Path("light") / str(test.labels[i])
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(255 - test.images[i, 0]).save(folder / f"{i:02}.png")
     right = {}
     for flag in ([], ["--no-invert"]):
         code, out, err = run_cli(capsys, "predict", run, "light", *flag)
-        assert code == 0
-        assert ("40 of 40 images are dark on light and were inverted" in err) == (not flag)
-        rows = csv.DictReader(io.StringIO(out))
-        right[bool(flag)] = sum(row["class"] == str(test.labels[i]) for i, row in enumerate(rows))
+        assert (code, err) == (0, "")
+        right[bool(flag)] = sum(
+            Path(row["file"]).parent.name == row["class"] for row in csv.DictReader(io.StringIO(out))
+        )
     assert right[False] >= 36 > right[True]
+    assert run_json(capsys, "evaluate", run, "light")["accuracy"] == pytest.approx(right[False] / 40)
+
+
+def test_a_net_that_was_not_trained_for_ink_never_exchanges_dark_and_light(here, capsys):
+    """Night and day: a net whose training pictures are mostly dark sees a bright one as it is, by every command."""
+    rng = np.random.default_rng(0)
+    for name, count, low, high in (("night", 30, 5, 60), ("day", 10, 150, 200)):
+        (Path("sky") / name).mkdir(parents=True)
+        for i in range(count):
+            grey = np.clip(rng.integers(low, high) + rng.normal(0, 10, (12, 12)), 0, 255).astype(np.uint8)
+            Image.fromarray(grey).save(f"sky/{name}/{i:02}.png")
+    run = run_json(capsys, "train", "sky", "--net", "conv 4 3|relu|globalavg|linear", "--epochs", "30", "-b", "8",
+                   "--lr", "0.05")["run"]  # fmt: skip
+    assert run_json(capsys, "evaluate", run, "sky/../sky")["accuracy"] == 1
+    code, out, err = run_cli(capsys, "predict", run, "sky/day")
+    assert (code, err) == (0, "")
+    assert {row["class"] for row in csv.DictReader(io.StringIO(out))} == {"day"}
+    _, again, err = run_cli(capsys, "predict", run, "sky/day", "--no-invert")
+    assert again == out
+    assert "--no-invert is not needed" in err
 
 
 def test_compare_and_runs(trained, capsys):

@@ -4,6 +4,7 @@ import pytest
 
 from convscope.data.pictures.bulk import Decoding, choose_shape, in_parallel, survey
 from convscope.data.pictures.decode import Header
+from convscope.data.preparation import Preparation
 from convscope.data.readers.folder import read_folder
 
 
@@ -49,8 +50,8 @@ def test_bad_files_are_listed_and_the_others_decoded(make_folder, grey):
     headers, bad = survey(paths)
     assert sorted(headers) == [1, 3]
     assert sorted(bad) == [0, 2]
-    decoding = Decoding(paths, (1, 6, 6), bad)
-    assert decoding.in_memory("a")[:, 0, 0, 0].tolist() == [0, 5, 0, 7]
+    decoding = Decoding(paths, Preparation((1, 6, 6)), bad)
+    assert decoding.in_memory("a", thin=True)[:, 0, 0, 0].tolist() == [0, 5, 0, 7]
     assert sorted(decoding.bad) == [0, 2]
 
 

@@ -11,11 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from convscope.data.pictures.decode import TILE_LENGTH, TILE_WIDTH, decode, fit, quiet_decoder, read_header, read_image
+from convscope.data.pictures import decode as decoder
+from convscope.data.pictures.decode import TILE_LENGTH, TILE_WIDTH, quiet_decoder, read_header
+from convscope.data.preparation import Preparation, fit
 from convscope.errors import DataError
 
 RAMP = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 COLOUR = np.stack([RAMP, 255 - RAMP, RAMP // 2], axis=2)
+
+
+def read_image(source, shape):
+    return decoder.read_image(source, Preparation(shape))
 
 
 def saved(image, form="PNG", **options):
@@ -229,17 +235,17 @@ def test_large_images_are_decoded_one_at_a_time(monkeypatch):
     monkeypatch.setattr("convscope.data.pictures.decode.LARGE", 10)
     inside, most = [], []
 
-    def slowly(image, shape):
+    def slowly(image, preparation):
         inside.append(1)
         most.append(len(inside))
         time.sleep(0.01)
         inside.pop()
-        return np.zeros(shape, np.uint8)
+        return np.zeros(preparation.image, np.uint8)
 
-    monkeypatch.setattr("convscope.data.pictures.decode.adapt", slowly)
+    monkeypatch.setattr("convscope.data.pictures.decode.prepare_image", slowly)
     files = [saved(Image.fromarray(RAMP)) for _ in range(8)]
     with ThreadPoolExecutor(4) as pool, quiet_decoder():
-        list(pool.map(lambda file: decode(file, (1, 6, 8)), files))
+        list(pool.map(lambda file: decoder.decode(file, Preparation((1, 6, 8))), files))
     assert max(most) == 1
 
 
@@ -257,7 +263,7 @@ def test_any_damage_gives_pixels_or_the_projects_error(data):
     file = io.BytesIO(bytes(content[: data.draw(st.integers(0, len(content)))]))
     with quiet_decoder():
         try:
-            pixels = decode(file, (3, 6, 8))
+            pixels = decoder.decode(file, Preparation((3, 6, 8)))
         except DataError:
             return
     assert pixels.shape == (3, 6, 8)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
@@ -224,8 +225,10 @@ def test_explain_takes_runs_models_and_modules():
     again = convscope.explain(net, found.given[None])
     assert np.array_equal(again.scores, found.scores)
     assert again.classes[-1] == "9"
-    with pytest.raises(UsageError, match="the net takes uint8 of"):
-        explain(model, pixels[:20])
+    assert np.array_equal(convscope.explain(model, Image.fromarray(pixels)).scores, found.scores)
+    assert explain(model, pixels[:20]).given.shape == (1, 28, 28)
+    with pytest.raises(UsageError, match="there are 2 images"):
+        explain(model, np.stack([pixels] * 2))
     with pytest.raises(UsageError, match="expected"):
         explain(net, torch.rand(2, 1, 28, 28))
     with pytest.raises(UsageError, match="neither a run nor"):

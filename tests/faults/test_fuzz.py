@@ -20,6 +20,7 @@ from PIL import Image
 from convscope import job
 from convscope.data.literal import read_array
 from convscope.data.pictures.decode import read_header, read_image
+from convscope.data.preparation import Preparation
 from convscope.data.readers.idx import read_idx
 from convscope.data.readers.npz import read_npz
 from convscope.data.sources import open_source
@@ -125,7 +126,7 @@ def pictures():
 @given(damaged(*pictures()))
 def test_images(data):
     survives("images", read_header, io.BytesIO(data))
-    pixels = survives("images", read_image, io.BytesIO(data), (3, 8, 8))
+    pixels = survives("images", read_image, io.BytesIO(data), Preparation((3, 8, 8)))
     assert pixels is None or (pixels.shape == (3, 8, 8) and pixels.dtype == np.uint8)
 
 

@@ -3,6 +3,7 @@
 Threads serve: Pillow lets go of the interpreter while it decodes, and no process must be started.
 """
 
+import contextlib
 import math
 import os
 import sys
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...storage.memory import require_memory
-from .decode import Header, decode, quiet_decoder, read_header
+from ..preparation import DEEPEST, Preparation, depth
+from .decode import Header, count_values, decode, quiet_decoder, read_header
 
 BLOCK = 256  # files in one task, or fewer where their pixels take more than BLOCK_BYTES
 BLOCK_BYTES = 4_000_000
@@ -66,6 +68,35 @@ def choose_shape(headers: Iterable[Header], image_size: int | None) -> tuple[Sha
     return (channels, side, side), (f"images of {kinds} are fitted into {side}×{side}{hint}",)
 
 
+def choose_depth(paths: Sequence[Path], headers: dict[int, Header]) -> tuple[int, int] | None:
+    """Which values of 16-bit images become 0 and 255, by the values of all of them; None where none has 16 bits.
+
+    The range is the data's, not the format's: a camera of 12 bits, or a scanner's narrow range, uses a small part of
+    16 bits. Among images of 8 bits, whose black and white are 0 and 255, the range begins at 0 and ends with all bits
+    of the largest value. Unreadable images are passed over.
+    """
+    deep = [index for index, header in headers.items() if header.deep]
+    if not deep:
+        return None
+    counts = np.zeros(DEEPEST + 1, dtype=np.int64)
+
+    def count(start: int) -> NDArray[np.int64]:
+        found = np.zeros(DEEPEST + 1, dtype=np.int64)
+        for index in deep[start : start + BLOCK]:
+            with contextlib.suppress(DataError):
+                values = count_values(paths[index])
+                found += 0 if values is None else values
+        return found
+
+    with quiet_decoder():
+        for found in in_parallel(count, range(0, len(deep), BLOCK), "reading 16-bit images", len(deep)):
+            counts += found
+    if not counts.any():
+        return None
+    low, high = depth(counts)
+    return (low, high) if len(deep) == len(headers) else (0, max(255, 2 ** high.bit_length() - 1))
+
+
 class Decoding:
     """The decoding of ``paths`` to uint8 (N, C, H, W), as ordered blocks of up to 4 MB.
 
@@ -73,10 +104,10 @@ class Decoding:
     says whether any pixel so far had red, green and blue that differ.
     """
 
-    def __init__(self, paths: Sequence[Path], shape: Shape, bad: dict[int, str]) -> None:
-        self.paths, self.bad, self.coloured = paths, dict(bad), False
-        self.shape = (len(paths), *shape)
-        self.step = max(1, min(BLOCK, BLOCK_BYTES // math.prod(shape)))
+    def __init__(self, paths: Sequence[Path], preparation: Preparation, bad: dict[int, str]) -> None:
+        self.paths, self.preparation, self.bad, self.coloured = paths, preparation, dict(bad), False
+        self.shape = (len(paths), *preparation.image)
+        self.step = max(1, min(BLOCK, BLOCK_BYTES // math.prod(preparation.image)))
 
     @property
     def nbytes(self) -> int:
@@ -90,13 +121,16 @@ class Decoding:
                 self._block, range(0, len(self.paths), self.step), "decoding images", len(self.paths)
             )
 
-    def in_memory(self, what: str) -> NDArray[np.uint8]:
-        """All blocks as one array. Raises DataError, naming ``what``, where it does not fit into memory."""
+    def in_memory(self, what: str, thin: bool) -> NDArray[np.uint8]:
+        """All blocks as one array; grey in colour is made grey where it may be ``thin``.
+
+        Raises DataError, naming ``what``, where it does not fit into memory.
+        """
         require_memory(self.nbytes, what)
         images = np.empty(self.shape, dtype=np.uint8)
         for number, block in enumerate(self.blocks()):
             images[number * self.step : number * self.step + len(block)] = block
-        return images if self.coloured else np.ascontiguousarray(images[:, :1])
+        return np.ascontiguousarray(images[:, :1]) if thin and not self.coloured else images
 
     def _block(self, start: int) -> NDArray[np.uint8]:
         _, channels, height, width = self.shape
@@ -105,7 +139,7 @@ class Decoding:
         for index, path in enumerate(paths):
             if start + index not in self.bad:
                 try:
-                    block[index] = decode(path, (channels, height, width))
+                    block[index] = decode(path, self.preparation)
                 except DataError as error:
                     self.bad[start + index] = error.message
         if channels == 3 and not self.coloured:

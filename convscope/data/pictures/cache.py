@@ -12,7 +12,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -26,9 +26,10 @@ from ...storage.memory import require_address_space
 from ...storage.places import cache_dir
 from ...storage.strict_json import dumps, loads
 from ...storage.trusted import open_own, read_own
-from .bulk import Decoding, choose_shape, survey
+from ..preparation import Preparation
+from .bulk import Decoding, choose_depth, choose_shape, survey
 
-VERSION = 1  # of what decoding does: with another one, no entry made before is used
+VERSION = 2  # of what decoding does: with another one, no entry made before is used
 SMALL = 64_000_000  # bytes of pixels that are read, not mapped
 STALE = 3600  # seconds after which a temporary file is what a killed process left
 
@@ -43,34 +44,63 @@ class File(NamedTuple):
 
 @dataclass(frozen=True)
 class Pixels:
-    """``images`` uint8 (N, C, H, W), one a file, all zero for a ``bad`` one (index → what is wrong with it)."""
+    """``images`` uint8 (N, C, H, W), one a file, all zero for a ``bad`` one (index → what is wrong with it), and how
+    they were prepared."""
 
     images: NDArray[np.uint8]
+    preparation: Preparation
     bad: dict[int, str]
     notes: tuple[str, ...] = ()
 
 
-def read_pixels(root: Path, files: Sequence[File], image_size: int | None = None) -> Pixels:
+def read_pixels(
+    root: Path,
+    files: Sequence[File],
+    image_size: int | None = None,
+    preparation: Preparation | None = None,
+    training: int | None = None,
+) -> Pixels:
     """The pixels of ``files`` below ``root``: mapped from the cache where nothing changed, else decoded into it.
 
-    Height and width are those of :func:`~convscope.data.pictures.bulk.choose_shape`. Channels: one where every image is
-    grey, by its mode or because its red, green and blue are equal in every pixel of every image; else three. Where the
-    cache cannot be written, the array is made in memory. Raises DataError where no image is readable, or where the
-    pixels fit neither.
+    They are prepared as ``preparation`` says; where none is given, it is chosen. Height and width are then those of
+    :func:`~convscope.data.pictures.bulk.choose_shape`, the range of 16 bits is that of the first ``training`` files
+    (None: of all). Channels: one where every image is grey, by its mode or because its red, green and blue are equal
+    in every pixel of every image; else three. Where the cache cannot be written, the array is made in memory. Raises
+    DataError where no image is readable, or where the pixels fit neither.
     """
-    options = f"{VERSION}\0{PIL.__version__}\0{root.resolve()}\0{image_size}"
-    place = cache_dir() / "folders" / _digest(f"{root.resolve()}\0{image_size}")
+    given = "" if preparation is None else preparation.to_json()
+    options = f"{VERSION}\0{PIL.__version__}\0{root.resolve()}\0{image_size}\0{given}\0{training}"
+    place = cache_dir() / "folders" / _digest(f"{root.resolve()}\0{image_size}\0{given}")
     key = _digest(options, *(f"{file.path}\0{file.size}\0{file.changed}" for file in files))
     found = _load(place, key, len(files))
     if found:
         return found
     try:
-        return _decode(root, files, image_size, place, key)
+        work = _plan(root, files, image_size, preparation, len(files) if training is None else training)
+        return _decode(root, work, place, key)
     except MemoryError:
         raise DataError(f"there is not enough memory to decode the images in {root}", "close other programs") from None
 
 
-def _decode(root: Path, files: Sequence[File], image_size: int | None, place: Path, key: str) -> Pixels:
+@dataclass(frozen=True)
+class _Work:
+    """What is to be decoded; ``thin`` says that grey in colour becomes grey."""
+
+    decoding: Decoding
+    thin: bool
+    notes: tuple[str, ...]
+
+    @property
+    def preparation(self) -> Preparation:
+        """As the images are stored."""
+        chosen = self.decoding.preparation
+        grey = self.thin and not self.decoding.coloured
+        return replace(chosen, image=(1, *chosen.image[1:])) if grey else chosen
+
+
+def _plan(
+    root: Path, files: Sequence[File], image_size: int | None, preparation: Preparation | None, training: int
+) -> _Work:
     paths = [root / file.path for file in files]
     headers, unreadable = survey(paths)
     if not headers:
@@ -78,12 +108,22 @@ def _decode(root: Path, files: Sequence[File], image_size: int | None, place: Pa
             f"{root}: none of its {len(files):,} images can be read, such as:\n  {unreadable[0]}",
             "images are PNG, JPEG, BMP, GIF or WebP files",
         )
+    if preparation is not None:
+        return _Work(Decoding(paths, preparation, unreadable), False, ())
     shape, notes = choose_shape(headers.values(), image_size)
-    decoding = Decoding(paths, shape, unreadable)
-    require_address_space(decoding.nbytes, str(root))
+    deep = choose_depth(paths, {index: header for index, header in headers.items() if index < training})
+    return _Work(Decoding(paths, Preparation(shape, deep=deep), unreadable), True, notes)
+
+
+def _decode(root: Path, work: _Work, place: Path, key: str) -> Pixels:
+    require_address_space(work.decoding.nbytes, str(root))
     with contextlib.suppress(OSError, TrainingError):  # no room or no rights: the cache is a help, not a need
-        _store(place, key, decoding, notes)
-    return _load(place, key, len(files)) or Pixels(decoding.in_memory(str(root)), decoding.bad, notes)
+        _store(place, key, work)
+    found = _load(place, key, work.decoding.shape[0])
+    if found:
+        return found
+    images = work.decoding.in_memory(str(root), work.thin)
+    return Pixels(images, work.preparation, work.decoding.bad, work.notes)
 
 
 def _digest(*texts: str) -> str:
@@ -91,8 +131,9 @@ def _digest(*texts: str) -> str:
     return hashlib.sha256(joined).hexdigest()[:32]
 
 
-def _store(place: Path, key: str, decoding: Decoding, notes: tuple[str, ...]) -> None:
+def _store(place: Path, key: str, work: _Work) -> None:
     """Decode into the cache: first the pixels, then the entry that makes them count."""
+    decoding = work.decoding
     place.mkdir(parents=True, exist_ok=True)
     grey, colour = place / f"{key}-grey.npy", place / f"{key}-colour.npy"
     count, channels, height, width = decoding.shape
@@ -110,11 +151,12 @@ def _store(place: Path, key: str, decoding: Decoding, notes: tuple[str, ...]) ->
     pixels = grey if channels == 1 else colour
     try:
         write_atomic_with(pixels, write)
-        if channels == 3 and not decoding.coloured:
+        if work.thin and channels == 3 and not decoding.coloured:
             pixels = grey
             write_atomic_with(pixels, write_first_channel)
         bad = {str(index): why for index, why in sorted(decoding.bad.items())}
-        entry = {"key": key, "pixels": pixels.name, "bad": bad, "notes": notes}
+        entry = {"key": key, "pixels": pixels.name, "bad": bad, "notes": work.notes,
+                 "preparation": work.preparation.to_json()}  # fmt: skip
         write_atomic(place / "entry.json", dumps(entry))
     finally:
         _clean(place, keep=pixels)
@@ -143,12 +185,13 @@ def _load(place: Path, key: str, count: int) -> Pixels | None:
             return None
         bad = {int(index): str(why) for index, why in entry["bad"].items()}
         notes = tuple(str(note) for note in entry["notes"])
+        preparation = Preparation.from_json(entry["preparation"])
         images = _map(place / entry["pixels"], count)
     except DataError:  # no room for it
         raise
     except Exception:  # whatever stands there, no cache is worth a failed run
         return None
-    return None if images is None else Pixels(images, bad, notes)
+    return None if images is None or images.shape[1:] != preparation.image else Pixels(images, preparation, bad, notes)
 
 
 def _map(path: Path, count: int) -> NDArray[np.uint8] | None:

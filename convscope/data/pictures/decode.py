@@ -1,4 +1,4 @@
-"""One image file → uint8 pixels of the wanted shape: the same for training and for prediction.
+"""One image file → uint8 pixels, prepared as a net wants them.
 
 Files are data from outside: only the formats below are tried, what a file claims is bounded before its pixels
 are decoded, and whatever the decoder stumbles over becomes a DataError that names the file.
@@ -21,6 +21,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from ...errors import DataError
 from ...storage.memory import size_text
+from ..preparation import DEEPEST, GREY_MODES, Preparation, is_deep
 
 # The likeliest first. Pillow may have been built without AVIF; HEIC it never reads.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP", "TIFF", *(("AVIF",) if features.check("avif") else ()))
@@ -34,29 +35,30 @@ MAX_SIDE = 200_000  # pixels: the tables with which an image is scaled down take
 LARGE = 16_000_000  # pixels; of images beyond, one is decoded at a time, whatever the number of threads
 MAX_BYTES = 512_000_000  # in one file
 TILE_WIDTH, TILE_LENGTH = 322, 323  # tags of TIFF
-GREY_MODES = frozenset(("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"))
-ALPHA_MODES = frozenset(("LA", "La", "PA", "RGBA", "RGBa"))
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What an image file says of itself: ``height`` and ``width`` as seen upright, and whether its mode is grey."""
+    """What an image file says of itself.
+
+    ``height`` and ``width`` are as seen upright; ``grey`` is its mode's, ``deep`` says that a pixel has 16 bits.
+    """
 
     height: int
     width: int
     grey: bool
+    deep: bool = False
 
 
-def read_image(source: Path | BinaryIO, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """The image in a file (or an open one) as uint8 (C, H, W) = ``shape``, adapted as training images are.
+def read_image(source: Path | BinaryIO, preparation: Preparation) -> NDArray[np.uint8]:
+    """The image in a file (or an open one) as uint8 (C, H, W), prepared.
 
-    Of an animation, the first frame; upright by its EXIF orientation; transparency over white; 16 bits scaled to 8;
-    colour turned to grey (ITU-R 601) or grey repeated, as C asks; fitted by :func:`fit`. Raises DataError for what is
-    none of :data:`FORMATS`, damaged, of more than 64 million pixels, longer than 200,000 or of more than 512 MB.
+    Of an animation, the first frame; upright by its EXIF orientation. Raises DataError for what is none of
+    :data:`FORMATS`, damaged, of more than 64 million pixels, longer than 200,000 or of more than 512 MB.
     """
     try:
         with quiet_decoder():
-            return decode(source, shape)
+            return decode(source, preparation)
     except MemoryError:
         raise DataError(f"there is not enough memory to decode {_name(source)}", "close other programs") from None
 
@@ -70,50 +72,38 @@ def read_header(source: Path | BinaryIO) -> Header:
         width, height = image.size
         if image.info.get("exif") and image.getexif().get(0x0112, 1) >= 5:  # turned by a quarter
             width, height = height, width
-        return Header(height, width, image.mode in GREY_MODES)
+        return Header(height, width, image.mode in GREY_MODES, is_deep(image))
 
 
-def decode(source: Path | BinaryIO, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def decode(source: Path | BinaryIO, preparation: Preparation) -> NDArray[np.uint8]:
     """As :func:`read_image`, for callers that are within :func:`quiet_decoder` (which no thread may enter alone).
 
     A lack of memory is no fault of the image: MemoryError is let through.
     """
     with _opened(source) as image:
-        side = 2 * max(shape[1:])
-        image.draft(None, (side, side))  # a large JPEG is decoded at a half, a quarter or an eighth, not below 2 × side
-        image.load()
-        if image.info.get("exif"):
-            with contextlib.suppress(Exception):  # a damaged note beside sound pixels: take them as they lie
-                ImageOps.exif_transpose(image, in_place=True)
-        return adapt(image, shape)
+        return prepare_image(image, preparation)
 
 
-def adapt(image: Image.Image, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """A Pillow image of any mode and size → uint8 (C, H, W) = ``shape``."""
-    channels, height, width = shape
-    pixels = np.asarray(fit(_opaque(image), height, width).convert("L" if channels == 1 else "RGB"))
-    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+def prepare_image(image: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
+    """An image that Pillow opened, of any mode, as uint8 (C, H, W): upright, prepared."""
+    image.draft(None, (preparation.finest, preparation.finest))  # a large JPEG is decoded at 1/2, 1/4 or 1/8, not below
+    image.load()
+    if image.info.get("exif"):
+        with contextlib.suppress(Exception):  # a damaged note beside sound pixels: take them as they lie
+            ImageOps.exif_transpose(image, in_place=True)
+    return preparation.apply(image)
 
 
-def fit(image: Image.Image, height: int, width: int) -> Image.Image:
-    """A grey or RGB image scaled (bicubic) to fit into ``height`` × ``width`` with its proportions kept.
+def count_values(source: Path) -> NDArray[np.int64] | None:
+    """The number of pixels of every value 0..65535 in a 16-bit image: (65536,); None for an image of fewer bits.
 
-    What remains free on two sides is filled with the median of the image's border, so that a digit on black stays
-    on black and one on white on white. Nothing is ever cut off.
+    For callers within :func:`quiet_decoder`. Raises DataError as :func:`read_image` does.
     """
-    if image.size == (width, height):
-        return image
-    scale = min(width / image.width, height / image.height)
-    w, h = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    inner = image.resize((w, h), Image.Resampling.BICUBIC)
-    if (w, h) == (width, height):
-        return inner
-    pixels = np.asarray(inner).reshape(h, w, -1)
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    fill = tuple(int(value) for value in np.median(border, axis=0))
-    frame = Image.new(image.mode, (width, height), fill if len(fill) > 1 else fill[0])
-    frame.paste(inner, ((width - w) // 2, (height - h) // 2))
-    return frame
+    with _opened(source) as image:
+        if not is_deep(image):
+            return None
+        values = np.clip(np.asarray(image, dtype=np.int32), 0, DEEPEST)
+        return np.bincount(values.ravel(), minlength=DEEPEST + 1)
 
 
 @contextlib.contextmanager
@@ -194,16 +184,3 @@ _BOUNDS = (
     f"an image may have up to {MAX_PIXELS // 10**6} million pixels, {MAX_SIDE:,} in a row, in {size_text(MAX_BYTES)}: "
     "make it smaller first"
 )
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    """Any mode → L or RGB, with transparency over white."""
-    if image.mode.startswith("I"):  # 16 bits: 0..65535 → 0..255
-        grey = np.clip(np.asarray(image, dtype=np.int32), 0, 65535)
-        return Image.fromarray(((grey + 128) // 257).astype(np.uint8))
-    if image.mode in ALPHA_MODES or "transparency" in image.info:
-        grey_mode = image.mode in GREY_MODES
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        return image.convert("RGB").getchannel(0) if grey_mode else image.convert("RGB")
-    return image.convert("L" if image.mode in GREY_MODES else "RGB")

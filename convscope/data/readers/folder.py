@@ -8,28 +8,34 @@ from ...errors import DataError
 from ...storage.memory import require_memory
 from ..images import ImageSet, Splits
 from ..pictures.cache import Pixels, read_pixels
+from ..preparation import Preparation
 from .layout import Tree, lay_out
 from .parts import shown
 from .walk import walk
 
 
-def read_folder(root: Path, image_size: int | None = None, skip_bad: bool = False) -> Splits:
+def read_folder(
+    root: Path, image_size: int | None = None, skip_bad: bool = False, preparation: Preparation | None = None
+) -> Splits:
     """The images of a folder, decoded, with the split that it brings (``test`` is None where it has none)."""
-    return read_tree(lay_out(walk(root)), image_size, skip_bad)
+    return read_tree(lay_out(walk(root)), image_size, skip_bad, preparation)
 
 
-def read_tree(tree: Tree, image_size: int | None = None, skip_bad: bool = False) -> Splits:
+def read_tree(
+    tree: Tree, image_size: int | None = None, skip_bad: bool = False, preparation: Preparation | None = None
+) -> Splits:
     """The images of ``tree``, decoded.
 
     Class numbers follow the training set's classes in natural order; the other parts are matched by name.
-    Shape, colour and cache are those of :func:`~convscope.data.pictures.cache.read_pixels`. Raises DataError for a
+    Preparation and cache are those of :func:`~convscope.data.pictures.cache.read_pixels`. Raises DataError for a
     class that only a held-out part has, and for unreadable images, by name, unless ``skip_bad``, which leaves them
     out and counts them.
     """
     classes = tuple(tree.parts["train"])
     _check(tree, classes)
     files = [file for part in tree.parts.values() for group in part.values() for file in group]
-    result = read_pixels(tree.root, files, image_size)
+    training = sum(map(len, tree.parts["train"].values()))
+    result = read_pixels(tree.root, files, image_size, preparation, training)
     if result.bad and not skip_bad:
         raise _bad_images(list(result.bad.values()), len(files))
     sets = read_classes(tree, classes, result)
@@ -39,7 +45,7 @@ def read_tree(tree: Tree, image_size: int | None = None, skip_bad: bool = False)
 def as_splits(tree: Tree, sets: dict[str, ImageSet], pixels: Pixels) -> Splits:
     """The sets of ``tree`` with what is to be said of them; a ``val/`` without a ``test/`` is what is held out."""
     notes = (*pixels.notes, *tree.notes)
-    splits = Splits(sets["train"], sets.get("test"), sets.get("val"), len(pixels.bad), notes)
+    splits = Splits(sets["train"], sets.get("test"), sets.get("val"), len(pixels.bad), notes, pixels.preparation)
     return splits.held_out(tree.places.get("val", ""))
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from ...errors import DataError
 from ...storage.memory import require_memory
 from ..images import ImageSet, Splits, by_name
-from ..pictures.decode import GREY_MODES, adapt
+from ..preparation import GREY_MODES, adapt
 from .arrays import as_images, from_arrays, from_pairs
 from .labels import is_one_hot
 from .parts import part_named

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...data.batches import Normalize
+from ...data.readers.handed import prepared_one
 from ...engine.plain import plain_torch
 from ...errors import UsageError
 from ...net.model import Model
@@ -139,29 +140,27 @@ class Explanation:
 
 
 @plain_torch()
-def explain(model: Any, image: Any, classes: tuple[str, ...] | None = None) -> Explanation:
+def explain(model: Any, image: Any, classes: tuple[str, ...] | None = None, *, prepared: bool = False) -> Explanation:
     """Explain what ``model`` makes of ``image``.
 
-    ``model``: a run or its Model, which take uint8 pixels (C, H, W) or (H, W) and normalise them; or any
-    torch.nn.Module, which gets the numbers as they are. A batch axis of 1 is taken off. ``classes`` name a module's
-    outputs; they are numbered otherwise. Raises UsageError for an image of another kind, LayerError where the net
-    refuses it.
+    ``model``: a run or its Model, which take a picture as ``run.predict`` does, prepare and normalise it (one that is
+    ``prepared`` already, uint8 (C, H, W), stays as it is); or any torch.nn.Module, which gets the numbers as they are.
+    A batch axis of 1 is taken off. ``classes`` name a module's outputs; they are numbered otherwise. Raises UsageError
+    for an image of another kind, LayerError where the net refuses it.
     """
     if not isinstance(model, nn.Module) and hasattr(model, "model"):
         model = model.model
+    if isinstance(model, Model):
+        pixels = image if prepared else prepared_one(image, model.preparation)
+        given = Normalize(model.mean, model.std)(torch.from_numpy(np.array(pixels))[None])[0]
+        return Explanation(model.net, given, trace(model.net, given), model.classes)
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"{type(model).__name__} is neither a run nor a torch.nn.Module", "give convscope.load(...)")
     tensor = image.detach() if isinstance(image, Tensor) else torch.from_numpy(np.array(image, order="C"))
     if tensor.ndim == 4 and len(tensor) == 1:
         tensor = tensor[0]
     if tensor.ndim == 2:
         tensor = tensor[None]
-    if isinstance(model, Model):
-        if tensor.dtype != torch.uint8 or tuple(tensor.shape) != model.image:
-            raise UsageError(f"the image is {tensor.dtype} of shape {tuple(tensor.shape)}, but the net takes uint8 of "
-                             f"{model.image}", "scale pixels to 0..255 and bring the image to that size")  # fmt: skip
-        given = Normalize(model.mean, model.std)(tensor[None])[0]
-        return Explanation(model.net, given, trace(model.net, given), model.classes)
-    if not isinstance(model, nn.Module):
-        raise UsageError(f"{type(model).__name__} is neither a run nor a torch.nn.Module", "give convscope.load(...)")
     if tensor.ndim != 3:
         raise UsageError(f"the image has shape {tuple(tensor.shape)}, expected (C, H, W)", "one image at a time")
     traced = trace(model, tensor.float())

@@ -13,7 +13,7 @@ import { stages } from "./inside/stages.js";
 import { trail } from "./inside/trail.js";
 
 // test −1 is the drawing; path is the trail of elements, empty for the score of the likeliest class.
-export const defaults = { run: "", test: 0, ink: "", pen: 10, crop: true, box: true, centre: "auto", invert: false, path: [], over: "none", target: -1 };
+export const defaults = { run: "", test: 0, ink: "", pen: 10, crop: "auto", box: "auto", centre: "auto", invert: false, path: [], over: "none", target: -1 };
 
 const OVERLAYS = ["none", "gradient_input", "occlusion", "grad_cam"];
 
@@ -52,8 +52,8 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
   }
 
   function given(now, strokes = read(now.ink)) {
-    const { run: name, pen, crop, box, invert } = now;
-    const centre = { yes: true, no: false }[now.centre] ?? null;
+    const { run: name, pen, invert } = now;
+    const [crop, box, centre] = [now.crop, now.box, now.centre].map((said) => ({ yes: true, no: false })[said] ?? null);
     return { run: name, pen, crop, box, centre, invert, ...(now.test >= 0 ? { test: now.test } : { strokes }) };
   }
 

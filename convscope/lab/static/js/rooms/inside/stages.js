@@ -10,7 +10,7 @@ const STEPS = [["raw", null], ["cropped", "crop"], ["fitted", "box"], ["centred"
 export function stages(t, { set }) {
   const pictures = STEPS.map(([name]) => map({ label: t(`inside.${name}`), testid: `stage-${name}`, width: 92 }));
   const switches = Object.fromEntries([...STEPS.map(([, step]) => step).filter(Boolean), "invert"].map((step) =>
-    [step, toggle(t(`inside.${step}`), { testid: `step-${step}`, onchange: (on) => set({ [step]: step === "centre" ? (on ? "yes" : "no") : on }) })]));
+    [step, toggle(t(`inside.${step}`), { testid: `step-${step}`, onchange: (on) => set({ [step]: step === "invert" ? on : on ? "yes" : "no" }) })]));
   const tiles = STEPS.map(([name, step], i) => h("li", {}, pictures[i].element, h("span", { class: "caption" }, t(`inside.${name}`)), step && switches[step].element));
   const list = h("ol", { class: "stages", "aria-label": t("inside.stages") }, tiles);
   const mass = h("p", { class: "hint", "data-testid": "mass" });
@@ -18,7 +18,7 @@ export function stages(t, { set }) {
   const element = h("div", { class: "prepare" });
 
   function draw(state, head, arrays) {
-    for (const [step, field] of Object.entries(switches)) field.set(step === "centre" ? head.centre : state[step]);
+    for (const [step, field] of Object.entries(switches)) field.set(step === "invert" ? state.invert : head.steps?.[step]);
     const drawn = "raw" in arrays;
     show(element, drawn ? [list, mass] : whole.element, switches.invert.element);
     if (!drawn) return whole.draw(picture(arrays.image));
