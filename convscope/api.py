@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,8 @@ class Run:
     @property
     def summary(self) -> dict[str, Any]:
         """The content of summary.json; empty while the run is not finished."""
-        return self.folder.summary() or {}
+        summary = self.folder.summary()
+        return {} if summary is None else asdict(summary)
 
     @property
     def accuracy(self) -> float:

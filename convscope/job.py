@@ -8,26 +8,20 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import torch
 
 from .data.batches import steps_per_epoch
 from .data.images import Dataset
 from .data.sources import data_name
-from .engine.base import Engine, Problem
-from .engine.choose import choose
-from .engine.devices import cores, resolve
-from .errors import DataError, Interrupted, NotFinite, UsageError
-from .net.build import build
+from .engine.base import Engine
+from .errors import DataError, Interrupted, NotFinite
 from .net.model import Model, save_model
-from .net.shapes import Row, table
-from .net.tree import text as spec_text
+from .net.shapes import Row
 from .net.zoo import net_name
-from .net.zoo import resolve as resolve_net
 from .recipe import Recipe
 from .report.curves import draw_curves
 from .report.style import save_figure
@@ -37,10 +31,15 @@ from .runs.folder import RunFolder, create
 from .runs.images import RunImages
 from .runs.own_data import OwnData, compare
 from .runs.resume import go_on
+from .runs.summary import Summary
 from .runs.writer import RunWriter
 from .storage.lock import locked
-from .training.loop import Epoch, Pace, Record, State, Tick, train
+from .training.finding import Facts, finding
+from .training.loop import Epoch, Record, Tick, train
+from .training.pace import Pace
+from .training.prepared import Prepared, prepare
 from .training.scores import score
+from .training.state import State
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Finished:
     """A run has ended; ``summary`` is the content of summary.json."""
 
     folder: RunFolder
-    summary: dict[str, Any]
+    summary: Summary
 
 
 Event = Started | Record | Finished
@@ -80,13 +79,14 @@ def start(recipe: Recipe, data: Dataset, out: Path = Path("runs"), pace: Pace | 
     Nothing is written before recipe, data and net are known to fit. Raises Interrupted (the work is saved) on
     Ctrl-C, TrainingError where the loss is not finite or the disk fails.
     """
-    check(recipe, data)
-    parts = _build(recipe, data)
+    prepared = prepare(recipe, data)
     folder = create(out, f"{net_name(recipe.net)}-{data_name(recipe.data)}")
     with locked(folder.path):
         writer = RunWriter(folder, data.val is not None)
-        writer.begin(recipe, describe(data, parts.engine.name, parts.device, parts.threads), RunImages.of(data))
-        yield from _work(parts.started(folder, recipe, data), parts, writer, State(), pace)
+        writer.begin(
+            recipe, describe(data, prepared.engine.name, prepared.device, prepared.threads), RunImages.of(data)
+        )
+        yield from _work(_started(prepared, folder, recipe, data), prepared.engine, writer, State(), pace)
 
 
 def resume(
@@ -102,22 +102,22 @@ def resume(
     """
     with locked(folder.path):
         recipe, before, point = folder.recipe(), folder.environment(), folder.resume_point()
+        keeps_images = folder.images() is not None
         own = data if isinstance(data, OwnData) else compare(folder, data)
         data = own.data
-        check(recipe, data)
-        parts = _build(as_before(recipe, before), data)
+        prepared = prepare(as_before(recipe, before), data)
         state = State()
         if point is not None:
             file = folder.path / "resume.safetensors"
-            point.check(file, recipe, parts.engine.net, len(data.train))
-            point.load_into(parts.engine, file)
+            point.check(file, recipe, prepared.engine.net, len(data.train))
+            point.load_into(prepared.engine, file)
             state = point.state
         epoch_steps = steps_per_epoch(len(data.train), recipe.batch_size)
         new, notes = go_on(recipe, state, folder.summary() is not None, epochs, epoch_steps, folder.path)
         notes += own.notes
         if point is None:
             notes += ("it was stopped before its first save, so it begins again",)
-        now = describe(data, parts.engine.name, parts.device, parts.threads)
+        now = describe(data, prepared.engine.name, prepared.device, prepared.threads)
         environment, limits = go_on_here(before, now, state.step)
         if data.place and isinstance(environment.get("data"), dict):  # where it is looked for next time
             environment = {**environment, "data": {**environment["data"], "place": data.place}}
@@ -129,67 +129,38 @@ def resume(
             log_rows=state.epoch * (epoch_steps // interval) + state.epoch_step // interval,
             epoch_rows=state.epoch,
         )
-        if folder.images() is None:
+        if not keeps_images:
             writer.keep_images(RunImages.of(data))
-        yield from _work(parts.started(folder, new, data, notes + limits, state.step), parts, writer, state, pace)
+        began = _started(prepared, folder, new, data, notes + limits, state.step)
+        yield from _work(began, prepared.engine, writer, state, pace)
 
 
-def check(recipe: Recipe, data: Dataset) -> None:
-    """Refuse choices that do not go with the data. Raises UsageError."""
-    if recipe.patience is not None and data.val is None:
-        raise UsageError("--patience needs a validation split, and there is none",
-                         "add --val-fraction 0.1, or bring folders for all three: train/, val/ and test/")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """What a recipe and its data become before the first update."""
-
-    rows: list[Row]
-    model: Model
-    engine: Engine
-    threads: int
-    notes: tuple[str, ...]
-
-    @property
-    def device(self) -> str:
-        return str(next(self.engine.net.parameters()).device)
-
-    def started(
-        self, folder: RunFolder, recipe: Recipe, data: Dataset, notes: tuple[str, ...] = (), resumed_at: int = 0
-    ) -> Started:
-        epoch_steps = steps_per_epoch(len(data.train), recipe.batch_size)
-        return Started(folder, recipe, data, self.model, self.rows, self.engine.name, self.device, self.threads,
-                       epoch_steps, self.notes + notes, resumed_at)  # fmt: skip
-
-
-def _build(recipe: Recipe, data: Dataset) -> _Parts:
-    layers = resolve_net(recipe.net)
-    rows = table(layers, data.train.shape, len(data.classes))
-    net = build(layers, data.train.shape, len(data.classes), recipe.seed)
-    model = Model(net, spec_text(layers), data.train.shape, data.mean, data.std, data.classes, data.prepared)
-    device = resolve(recipe.device)
-    threads = recipe.threads or cores()
-    problem = Problem(
-        net,
-        torch.from_numpy(data.train.images),
-        torch.from_numpy(data.train.labels),
-        data.mean,
-        data.std,
-        loss=recipe.loss,
-        optimizer=recipe.optimizer,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-        seed=recipe.seed,
+def _started(
+    prepared: Prepared,
+    folder: RunFolder,
+    recipe: Recipe,
+    data: Dataset,
+    notes: tuple[str, ...] = (),
+    resumed_at: int = 0,
+) -> Started:
+    return Started(
+        folder=folder,
+        recipe=recipe,
+        data=data,
+        model=prepared.model,
+        rows=prepared.rows,
+        engine=prepared.engine.name,
+        device=prepared.device,
+        threads=prepared.threads,
+        epoch_steps=steps_per_epoch(len(data.train), recipe.batch_size),
+        notes=prepared.notes + notes,
+        resumed_at=resumed_at,
     )
-    engine, notes = choose(recipe.engine, problem, device, threads, recipe.batch_size)
-    return _Parts(rows, model, engine, threads, notes)
 
 
-def _work(began: Started, parts: _Parts, writer: RunWriter, state: State, pace: Pace | None) -> Iterator[Event]:
+def _work(began: Started, engine: Engine, writer: RunWriter, state: State, pace: Pace | None) -> Iterator[Event]:
     """Train, write what comes, save the state from time to time, and finish."""
-    recipe, data, engine, folder = began.recipe, began.data, parts.engine, began.folder
+    recipe, data, folder = began.recipe, began.data, began.folder
     yield began
 
     watch = Watch(data)
@@ -205,7 +176,7 @@ def _work(began: Started, parts: _Parts, writer: RunWriter, state: State, pace: 
         if watch.due():
             check_data()
         writer.save(ResumePoint(state, engine.net.state_dict(), engine.state()))
-        save_model(folder.path / "model.safetensors", parts.model, state.best_weights or engine.net.state_dict())
+        save_model(folder.path / "model.safetensors", began.model, state.best.weights or engine.net.state_dict())
 
     saved = time.monotonic()
     with _interruption() as interrupted:
@@ -229,39 +200,52 @@ def _work(began: Started, parts: _Parts, writer: RunWriter, state: State, pace: 
             save()
             raise
         check_data()
-        if state.best_weights:
-            engine.net.load_state_dict(state.best_weights)
+        if state.best.weights:
+            engine.net.load_state_dict(state.best.weights)
             logits = engine.logits(torch.from_numpy(data.test.images))
             result = score(logits, torch.from_numpy(data.test.labels), recipe.loss)
-            state.test_loss, state.test_accuracy = result.loss, result.accuracy
-        save_model(folder.path / "model.safetensors", parts.model, engine.net.state_dict())
+            state.last.test_loss, state.last.test_accuracy = result.loss, result.accuracy
+        save_model(folder.path / "model.safetensors", began.model, engine.net.state_dict())
         save_figure(draw_curves([folder]), folder.path / "curves.png")
         summary = _summary(began, engine, state)
         writer.finish(summary)
     yield Finished(folder, summary)
 
 
-def _summary(began: Started, engine: Engine, state: State) -> dict[str, Any]:
-    recipe = began.recipe
-    return {
-        "run": str(began.folder.path),
-        "data": recipe.data,
-        "net": recipe.net,
-        "engine": began.engine,
-        "device": began.device,
-        "threads": began.threads,
-        "seed": recipe.seed,
-        "epochs": state.epoch,
-        "steps": state.step,
-        "train_loss": state.train_loss,
-        "test_loss": state.test_loss,
-        "test_accuracy": state.test_accuracy,
-        "train_seconds": state.train_seconds,
-        "test_seconds": state.test_seconds,
-        "compile_seconds": engine.compile_seconds,
-        "images_per_second": state.images / max(state.train_seconds, 1e-9),
-        "stopped_by": state.stopped_by,
-    }
+def _summary(began: Started, engine: Engine, state: State) -> Summary:
+    recipe, seconds = began.recipe, state.seconds
+    assert state.stopped_by is not None, "a run has ended by then"
+    found = finding(_facts(began, engine, state))
+    return Summary(
+        run=str(began.folder.path),
+        data=recipe.data,
+        net=recipe.net,
+        engine=began.engine,
+        device=began.device,
+        threads=began.threads,
+        seed=recipe.seed,
+        epochs=state.epoch,
+        steps=state.step,
+        train_loss=state.last.train_loss,
+        test_loss=state.last.test_loss,
+        test_accuracy=state.last.test_accuracy,
+        train_seconds=seconds.train,
+        test_seconds=seconds.test,
+        compile_seconds=engine.compile_seconds,
+        images_per_second=state.images / max(seconds.train, 1e-9),
+        stopped_by=state.stopped_by,
+        warning=str(found) if found else None,
+    )
+
+
+def _facts(began: Started, engine: Engine, state: State) -> Facts:
+    """What the test says of the run. Which classes the net names is looked at only where its accuracy is low."""
+    test, last = began.data.test, state.last
+    facts = Facts.of(began.recipe, len(test.classes), test.labels, last.test_accuracy, last.train_loss, state.step)
+    if not facts.no_better_than_one_class:
+        return facts
+    named = engine.logits(torch.from_numpy(test.images)).argmax(1).unique()
+    return replace(facts, only=test.classes[int(named[0])] if len(named) == 1 else None)
 
 
 @contextmanager

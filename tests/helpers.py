@@ -22,6 +22,7 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}  # of 
 SUMMARY = [
     "run", "data", "net", "engine", "device", "threads", "seed", "epochs", "steps", "train_loss", "test_loss",
     "test_accuracy", "train_seconds", "test_seconds", "compile_seconds", "images_per_second", "stopped_by",
+    "warning",
 ]  # fmt: skip
 CLASSES = ("low", "mid", "top")
 

@@ -55,8 +55,8 @@ def test_a_run_is_a_folder_with_everything_in_it(tmp_path):
         "model.safetensors", "resume.safetensors", "summary.json",
     }  # fmt: skip
     assert folder.recipe() == recipe()
-    assert list(folder.summary()) == SUMMARY
-    assert folder.summary()["stopped_by"] == "epochs"
+    assert list(vars(folder.summary())) == SUMMARY
+    assert folder.summary().stopped_by == "epochs"
     assert (folder.path / "log.csv").read_text().splitlines()[0] == "epoch,step,loss"
     header = "epoch,train_loss,test_loss,test_accuracy,lr,seconds,images_per_second"
     assert (folder.path / "epochs.csv").read_text().splitlines()[0] == header
@@ -131,8 +131,8 @@ def test_the_best_weights_by_validation_are_kept(tmp_path):
     epochs = folder.epochs()
     best = min(epochs, key=lambda epoch: epoch.val_loss)
     assert best is not epochs[-1]
-    assert folder.summary()["test_accuracy"] == best.test_accuracy
-    assert equal(weights(folder), folder.resume_point().state.best_weights)
+    assert folder.summary().test_accuracy == best.test_accuracy
+    assert equal(weights(folder), folder.resume_point().state.best.weights)
     assert (folder.path / "epochs.csv").read_text().splitlines()[0].endswith(",val_loss,val_accuracy")
 
 

@@ -9,7 +9,8 @@ from convscope.errors import TrainingError
 from convscope.net.build import build
 from convscope.net.spec import parse
 from convscope.recipe import Recipe
-from convscope.training.loop import Epoch, Evaluating, Progress, State, Tick, train
+from convscope.training.loop import Epoch, Evaluating, Progress, Tick, train
+from convscope.training.state import State
 
 from .helpers import small_data
 
@@ -57,7 +58,7 @@ def test_the_means_are_means_over_updates_and_over_images():
 def test_a_test_in_parts_is_the_test(monkeypatch):
     monkeypatch.setattr("convscope.training.loop.EVALUATION_BATCH", 8)
     whole, _, _ = run(Recipe(net=SPEC, epochs=2, batch_size=16))
-    monkeypatch.setattr("convscope.training.loop.CALL_SECONDS", 0.0)
+    monkeypatch.setattr("convscope.training.pace.CALL_SECONDS", 0.0)
     parts, _, _ = run(Recipe(net=SPEC, epochs=2, batch_size=16))
     assert [r.epoch for r in parts if isinstance(r, Evaluating)] == [1, 1, 1, 2, 2, 2]  # 30 images: four parts
     for one, other in zip(*([r for r in rs if isinstance(r, Epoch)] for rs in (whole, parts)), strict=True):
@@ -95,14 +96,14 @@ def test_it_stops_when_patience_is_over_and_keeps_the_best():
     epochs = [r for r in records if isinstance(r, Epoch)]
     assert state.stopped_by == "patience"
     best = min(epochs, key=lambda r: r.val_loss)
-    assert (state.best_epoch, len(epochs)) == (best.epoch, best.epoch + 3)
-    assert set(state.best_weights) == {"conv1.weight", "conv1.bias", "linear1.weight", "linear1.bias"}
+    assert (state.best.epoch, len(epochs)) == (best.epoch, best.epoch + 3)
+    assert set(state.best.weights) == {"conv1.weight", "conv1.bias", "linear1.weight", "linear1.bias"}
 
 
 def test_it_stops_when_the_seconds_are_over():
     _, state, _ = run(Recipe(net=SPEC, epochs=100_000, batch_size=8, max_seconds=0.05))
     assert state.stopped_by == "max_seconds"
-    assert state.train_seconds + state.test_seconds >= 0.05
+    assert state.seconds.train + state.seconds.test >= 0.05
 
 
 def test_a_loss_that_is_not_finite_names_update_layer_and_rate_and_keeps_good_weights():
@@ -130,7 +131,7 @@ def test_going_on_from_any_record_ends_with_the_same_bits():
             next(loop)
         rest, state, worker = run_on(recipe, data, state, worker)
         assert all(torch.equal(a, b) for a, b in zip(worker.net.parameters(), reference.net.parameters(), strict=True))
-        assert (state.step, state.images, state.train_loss) == (whole.step, whole.images, whole.train_loss)
+        assert (state.step, state.images, state.last) == (whole.step, whole.images, whole.last)
         # Which updates share a call depends on the clock, so ticks may differ; what is logged may not.
         logged = [(r.epoch, r.step, r.loss) for r in rest if isinstance(r, Progress)]
         expected = [(r.epoch, r.step, r.loss) for r in records if isinstance(r, Progress)]

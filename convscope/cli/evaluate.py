@@ -38,7 +38,7 @@ def evaluate(
     """Test a run: accuracy with its interval, every class, confusion matrix, worst mistakes, predictions.csv."""
     from ..report.evaluation import save_pictures
     from ..runs import folder as runs
-    from ..runs.evaluation import images_to_test, test_model
+    from ..runs.evaluation import images_to_test, test_model, warning
     from ..storage.files import make_folder, write_csv
 
     if data is not None and (new or moved is not None):
@@ -58,9 +58,12 @@ def evaluate(
     make_folder(target)
     write_csv(target / "predictions.csv", tested.table())
     save_pictures(tested, target, folder.name, worst)
+    found = warning(folder, tested, test.own)
+    if found:
+        terminal.note(str(found))
     if as_json:
-        counts = {"trained_on": test.trained_on}
-        terminal.emit_json({"run": str(folder.path), "folder": target, **asdict(tested.evaluation), **counts})
+        more = {"trained_on": test.trained_on, "warning": str(found) if found else None}
+        terminal.emit_json({"run": str(folder.path), "folder": target, **asdict(tested.evaluation), **more})
         return
     _print_evaluation(tested.evaluation)
     for name in ("confusion.png", "worst.png", "predictions.csv"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,7 +66,7 @@ def _entry(folder: RunFolder) -> dict[str, Any]:
     try:
         summary = folder.summary()
         if summary is not None:
-            return {**summary, "run": str(folder.path), "state": "finished"}
+            return {**asdict(summary), "run": str(folder.path), "state": "finished"}
         recipe = folder.recipe()
         return {"run": str(folder.path), "data": recipe.data, "net": recipe.net, "state": "unfinished"}
     except ConvscopeError:

@@ -164,6 +164,8 @@ def _draw(events: Iterator[Event], quiet: bool, as_json: bool) -> None:
                     finished = event
                 case _:
                     pass
+    if finished.summary.warning and not quiet:
+        terminal.note(finished.summary.warning)
     if as_json:
         terminal.emit_json(finished.summary)
     elif quiet:
@@ -214,22 +216,16 @@ def _print_epoch(event: Epoch) -> None:
     _row(str(event.epoch), "all", terminal.loss(event.train_loss), f"{100 * event.test_accuracy:.2f} %", last)
 
 
-STOPS = {
-    "epochs": "all epochs are done",
-    "target_loss": "the target loss is reached",
-    "patience": "the validation loss has not fallen for --patience epochs",
-    "max_seconds": "--max-seconds are over",
-}
-
-
 def _print_end(event: Finished, started: Started) -> None:
+    from ..training.stop import SENTENCES
+
     summary = event.summary
     path = event.folder.path
     lines = [
         "",
-        f"test accuracy {100 * summary['test_accuracy']:.2f} % after {terminal.count(summary['steps'], 'update')} in "
-        f"{summary['train_seconds']:.1f} s of training ({summary['images_per_second']:,.0f} images/s); "
-        f"{STOPS[summary['stopped_by']]}",
+        f"test accuracy {100 * (summary.test_accuracy or 0):.2f} % after {terminal.count(summary.steps, 'update')} in "
+        f"{summary.train_seconds:.1f} s of training ({summary.images_per_second:,.0f} images/s); "
+        f"{SENTENCES[summary.stopped_by]}",
         "",
         f"plot    {path / 'curves.png'}",
         f"run     {path}",

@@ -163,10 +163,10 @@ class Shelf:
                 recipe, summary = folder.recipe(), folder.summary()
             except ConvscopeError:
                 continue
-            accuracy = (summary or {}).get("test_accuracy")
-            done = (summary or {}).get("epochs")
+            accuracy = None if summary is None else summary.test_accuracy
+            done = None if summary is None else summary.epochs
             rows.append(Listed(
-                name, recipe.data, recipe.net, recipe.epochs, accuracy if isinstance(accuracy, float) else None,
+                name, recipe.data, recipe.net, recipe.epochs, accuracy,
                 summary is not None, (folder.path / "model.safetensors").is_file(),
                 (folder.path / "resume.safetensors").is_file() and done != recipe.epochs,
             ))  # fmt: skip

@@ -16,6 +16,7 @@ from ..net.loss import losses_of
 from ..net.model import Model
 from ..recipe import LossName
 from ..storage.places import user_path
+from ..training.finding import Facts, Finding, finding
 from ..training.scores import Evaluation, evaluate, most_wrong, probabilities
 from .folder import RunFolder
 from .own_data import OwnData, own_data, place_of
@@ -25,13 +26,15 @@ from .own_data import OwnData, own_data, place_of
 class TestSet:
     """Images to test a run on; ``name`` is that of the folder for the results, ``notes`` are for the user.
 
-    ``trained_on`` counts those that were left out because the run had been trained on their pixels.
+    ``trained_on`` counts those that were left out because the run had been trained on their pixels, ``own`` says
+    whether they belong to the run's own data.
     """
 
     images: ImageSet
     name: str
     notes: tuple[str, ...] = ()
     trained_on: int = 0
+    own: bool = True
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,21 @@ def test_model(model: Model, loss: LossName, images: ImageSet) -> Tested:
     logits = model.logits(torch.from_numpy(images.images))
     result = evaluate(logits, torch.from_numpy(images.labels), model.classes, loss)
     return Tested(model, loss, images, logits, result)
+
+
+def warning(folder: RunFolder, tested: Tested, own: bool) -> Finding | None:
+    """Why the result is no success; None where nothing speaks against it. ``own`` is that of the test set."""
+    summary, result = folder.summary(), tested.evaluation
+    facts = Facts.of(
+        folder.recipe(),
+        len(tested.model.classes),
+        tested.images.labels,
+        result.accuracy,
+        summary.train_loss if summary else None,
+        summary.steps if summary else 0,
+    )
+    named = np.flatnonzero(result.confusion.sum(0))
+    return finding(replace(facts, only=tested.model.classes[named[0]] if len(named) == 1 else None, own=own))
 
 
 def own_test_set(folder: RunFolder, own: OwnData) -> TestSet:
@@ -130,7 +148,7 @@ def other_test_set(
     elif known:
         notes.append(f"{known:,} of {len(images):,} images were trained on and are left out")
         images = images.take(np.flatnonzero(~seen))
-    return TestSet(images, f"evaluation-{data_name(data)}", tuple(notes), known)
+    return TestSet(images, f"evaluation-{data_name(data)}", tuple(notes), known, own=False)
 
 
 def images_to_test(

@@ -23,24 +23,18 @@ from typing import Any
 
 from ..errors import DataError, UsageError, near
 from ..net.model import Model, load_model
-from ..recipe import Recipe, fits
+from ..recipe import Recipe
 from ..storage.files import disk_error, own_file
 from ..storage.strict_json import loads
 from ..training.loop import Epoch, Progress
 from .checkpoint import ResumePoint
 from .images import FILE as IMAGES
 from .images import RunImages
+from .summary import Summary
 
 LOG_COLUMNS = ["epoch", "step", "loss"]
 EPOCH_COLUMNS = ["epoch", "train_loss", "test_loss", "test_accuracy", "lr", "seconds", "images_per_second"]
 VAL_COLUMNS = ["val_loss", "val_accuracy"]
-# The keys of summary.json in their order. A loss or accuracy is None where it was not finite.
-SUMMARY: dict[str, Any] = {
-    "run": str, "data": str, "net": str, "engine": str, "device": str, "threads": int, "seed": int, "epochs": int,
-    "steps": int, "train_loss": float | None, "test_loss": float | None, "test_accuracy": float | None,
-    "train_seconds": float, "test_seconds": float, "compile_seconds": float, "images_per_second": float,
-    "stopped_by": str,
-}  # fmt: skip
 NAME_A_RUN = "name a folder that convscope train made"
 WHOLE = ("epoch", "step")  # columns of numbers from 1
 LARGEST = {".csv": 64 * 2**20, ".json": 4 * 2**20}  # bytes of a text file that is read: more is not ours
@@ -69,16 +63,14 @@ class RunFolder:
         """Versions, machine and data of the run."""
         return self._json("environment.json")
 
-    def summary(self) -> dict[str, Any] | None:
+    def summary(self) -> Summary | None:
         """What the run came to, or None while it is not finished."""
         if not os.path.lexists(self.path / "summary.json"):
             return None
-        value = self._json("summary.json")
-        for key, kind in SUMMARY.items():
-            if key not in value or not fits(value[key], kind):
-                what = f"its {key} is {str(value[key])[:60]!r}" if key in value else f"it lacks {key}"
-                raise DataError(f"{self.path / 'summary.json'} is damaged: {what}")
-        return value
+        try:
+            return Summary.of(self._json("summary.json"))
+        except ValueError as error:
+            raise DataError(f"{self.path / 'summary.json'} is damaged: {error}") from None
 
     def model(self) -> Model:
         """The net with the run's weights: the best by validation where there was one, else the last."""

@@ -5,14 +5,9 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..recipe import Recipe, flag
-from ..training.loop import State
 from ..training.schedule import learning_rate
-
-ENDED = {
-    "target_loss": "has reached its target loss",
-    "patience": "has stopped for want of a lower validation loss",
-    "max_seconds": "has used up its --max-seconds",
-}
+from ..training.state import State
+from ..training.stop import SENTENCES
 
 
 def go_on(
@@ -24,12 +19,12 @@ def go_on(
     it is None in the new recipe, and that is how a run killed right after its extension knows. Raises UsageError
     where there is nothing to do.
     """
-    if state.stopped_by and getattr(recipe, state.stopped_by) is None:
+    if state.stopped_by == "epochs" or (state.stopped_by and getattr(recipe, state.stopped_by) is None):
         state.stopped_by = None
     stop = state.stopped_by
     if epochs is None:
         if finished and (stop or state.epoch >= recipe.epochs):
-            ended = ENDED[stop] if stop else f"has already done its {recipe.epochs} epochs"
+            ended = f"has ended: {SENTENCES[stop]}" if stop else f"has already done its {recipe.epochs} epochs"
             raise UsageError(f"{path} {ended}", f"give it more: convscope resume {path} --epochs {2 * recipe.epochs}")
         return recipe, ()
     least = max(1, state.epoch + (finished or state.epoch_step > 0))

@@ -12,6 +12,7 @@ from .checkpoint import ResumePoint
 from .folder import EPOCH_COLUMNS, LOG_COLUMNS, VAL_COLUMNS, RunFolder
 from .images import FILE as IMAGES
 from .images import RunImages
+from .summary import Summary
 
 
 class RunWriter:
@@ -73,9 +74,9 @@ class RunWriter:
         """Remove the saved state, so that the run begins again when it is resumed."""
         remove(self.path / "resume.safetensors")
 
-    def finish(self, summary: dict[str, Any]) -> None:
+    def finish(self, summary: Summary) -> None:
         """Write summary.json."""
-        write_atomic(self.path / "summary.json", dumps(summary, indent=2) + "\n")
+        write_atomic(self.path / "summary.json", summary.to_json())
 
 
 def _first_rows(folder: Path, name: str, columns: list[str], count: int) -> str:

@@ -5,10 +5,9 @@ whole, so it can be saved at any of them and training continued from there to th
 for no further record.
 """
 
-import math
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,11 +17,11 @@ from ..data.images import Dataset, ImageSet
 from ..engine.base import EVALUATION_BATCH, Engine
 from ..recipe import Recipe
 from .diagnosis import Snapshot, is_finite, not_finite
+from .pace import Pace, Pacer
 from .schedule import learning_rate
 from .scores import Score, score
-
-# One call of the engine takes about this long, so that Ctrl-C, progress and stops are answered in time.
-CALL_SECONDS = 0.1
+from .state import Mean, Result, State
+from .stop import stop
 
 
 @dataclass(frozen=True)
@@ -73,40 +72,16 @@ class Evaluating:
 Record = Tick | Progress | Epoch | Evaluating
 
 
-@dataclass
-class Pace:
-    """How many updates the engine may take in one call; who drives the loop may change it between two records."""
+@dataclass(frozen=True)
+class _Call:
+    """What the engine is asked for at once: the images of some updates, in order, and the rate of each update.
 
-    most: int = 2**31
+    ``logs`` says whether the last of them ends a log interval.
+    """
 
-
-@dataclass
-class State:
-    """Where a run stands. Everything but ``best_weights`` is numbers and text, and goes into JSON."""
-
-    epoch: int = 0  # epochs completed
-    epoch_step: int = 0  # updates taken in the epoch under way
-    step: int = 0
-    images: int = 0  # seen in all
-    interval_loss: float = 0.0  # Σ loss over the updates since the last Progress
-    interval_steps: int = 0
-    epoch_loss: float = 0.0  # Σ loss · images over the epoch under way
-    epoch_images: int = 0
-    epoch_seconds: float = 0.0
-    train_seconds: float = 0.0
-    test_seconds: float = 0.0
-    train_loss: float | None = None
-    test_loss: float | None = None
-    test_accuracy: float | None = None
-    best_val_loss: float | None = None
-    best_epoch: int | None = None
-    epochs_since_best: int = 0
-    stopped_by: str | None = None
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-
-    def numbers(self) -> dict[str, int | float | str | None]:
-        """All but the weights, for JSON."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "best_weights"}
+    index: Tensor
+    rates: list[float]
+    logs: bool
 
 
 def train(engine: Engine, recipe: Recipe, data: Dataset, state: State, pace: Pace | None = None) -> Iterator[Record]:
@@ -116,64 +91,71 @@ def train(engine: Engine, recipe: Recipe, data: Dataset, state: State, pace: Pac
     tested and the record is the last, but the epoch does not count as completed. Raises NotFinite where the loss or
     the weights are not finite; the net then holds the last good weights.
     """
-    pace = pace or Pace()
-    count, batch_size = len(data.train), recipe.batch_size
-    epoch_steps = steps_per_epoch(count, batch_size)
-    interval = min(recipe.log_interval, epoch_steps)
-    call_steps = 1
-    while state.epoch_step > 0 or (state.epoch < recipe.epochs and state.stopped_by is None):
-        order = torch.from_numpy(epoch_order(count, recipe.seed, state.epoch + 1))
-        while state.epoch_step < epoch_steps and state.stopped_by is None:
-            to_log = interval - state.epoch_step % interval
-            steps = min(call_steps, to_log, epoch_steps - state.epoch_step, pace.most)
-            start = state.epoch_step * batch_size
-            index = order[start : start + steps * batch_size]
-            lrs = [_rate(recipe, state.step + i, epoch_steps) for i in range(steps)]
-            loss, seconds = _take_steps(engine, recipe, data, state, index, lrs)
-            call_steps = max(1, min(2 * call_steps, int(steps * CALL_SECONDS / max(seconds, 1e-6))))
-            logged = None
-            if steps == to_log:
-                logged = Progress(state.epoch + 1, state.epoch_step, state.interval_loss / state.interval_steps)
-                state.interval_loss, state.interval_steps = 0.0, 0
-                if recipe.target_loss is not None and logged.loss <= recipe.target_loss:
-                    state.stopped_by = "target_loss"
-            if recipe.max_seconds is not None and state.train_seconds + state.test_seconds >= recipe.max_seconds:
-                state.stopped_by = state.stopped_by or "max_seconds"
+    pacer, pace, epoch_steps = Pacer(), pace or Pace(), steps_per_epoch(len(data.train), recipe.batch_size)
+    if state.epoch_step == 0:
+        state.stopped_by = state.stopped_by or stop(recipe, state)
+    while state.epoch_step > 0 or state.stopped_by is None:
+        for call in _calls(recipe, len(data.train), state, pacer, pace):
+            losses = _take_steps(engine, recipe, data, state, call, pacer)
+            logged = _logged(state) if call.logs else None
+            state.stopped_by = stop(recipe, state, logged.loss if logged else None)
             if logged:
                 yield logged
-            yield Tick(state.epoch + 1, state.epoch_step, epoch_steps, state.step, loss)
-        yield (yield from _end_of_epoch(engine, recipe, data, state, epoch_steps))
-        if state.epoch_step > 0:  # cut short
+            yield Tick(state.epoch + 1, state.epoch_step, epoch_steps, state.step, float(losses.double().mean()))
+        record = yield from _end_of_epoch(engine, recipe, data, state)
+        cut_short = state.epoch_step > 0
+        state.stopped_by = state.stopped_by or stop(recipe, state)
+        yield record
+        if cut_short:
             break
-    state.stopped_by = state.stopped_by or "epochs"
+
+
+def _calls(recipe: Recipe, count: int, state: State, pacer: Pacer, pace: Pace) -> Iterator[_Call]:
+    """The rest of the epoch in which ``state`` stands, as calls of the engine; ``state`` follows between two of them.
+
+    No call goes beyond the end of a log interval.
+    """
+    order = torch.from_numpy(epoch_order(count, recipe.seed, state.epoch + 1))
+    epoch_steps = steps_per_epoch(count, recipe.batch_size)
+    interval = min(recipe.log_interval, epoch_steps)
+    while state.epoch_step < epoch_steps and state.stopped_by is None:
+        to_log = interval - state.epoch_step % interval
+        steps = min(pacer.size, to_log, epoch_steps - state.epoch_step, pace.most)
+        start = state.epoch_step * recipe.batch_size
+        rates = [_rate(recipe, state.step + i, epoch_steps) for i in range(steps)]
+        yield _Call(order[start : start + steps * recipe.batch_size], rates, steps == to_log)
 
 
 def _rate(recipe: Recipe, step: int, epoch_steps: int) -> float:
     return learning_rate(recipe.schedule, recipe.lr, step, epoch_steps * recipe.epochs)
 
 
-def _take_steps(
-    engine: Engine, recipe: Recipe, data: Dataset, state: State, index: Tensor, lrs: list[float]
-) -> tuple[float, float]:
-    """Let the engine work and account for it; the mean loss of the steps and the seconds that they took."""
+def _take_steps(engine: Engine, recipe: Recipe, data: Dataset, state: State, call: _Call, pacer: Pacer) -> Tensor:
+    """Let the engine work and account for it; the loss of each update."""
     good, where = Snapshot.of(engine), (state.epoch + 1, state.step)
     began = time.perf_counter()
-    losses = engine.steps(index, recipe.batch_size, lrs).cpu()
+    losses = engine.steps(call.index, recipe.batch_size, call.rates).cpu()
     seconds = time.perf_counter() - began
     if not is_finite(engine, losses):
-        raise not_finite(engine, recipe, data, where, good, index, lrs)
+        raise not_finite(engine, recipe, data, where, good, call.index, call.rates)
+    steps, images = len(call.rates), len(call.index)
+    pacer.took(steps, seconds)
     for i, loss in enumerate(losses.tolist()):
-        images = min(recipe.batch_size, len(index) - i * recipe.batch_size)
-        state.interval_loss += loss
-        state.epoch_loss += loss * images
-    state.interval_steps += len(lrs)
-    state.epoch_images += len(index)
-    state.images += len(index)
-    state.epoch_step += len(lrs)
-    state.step += len(lrs)
-    state.epoch_seconds += seconds
-    state.train_seconds += seconds
-    return float(losses.double().mean()), seconds
+        state.interval.add(loss)
+        state.mean.add(loss, min(recipe.batch_size, images - i * recipe.batch_size))
+    state.images += images
+    state.epoch_step += steps
+    state.step += steps
+    state.seconds.epoch += seconds
+    state.seconds.train += seconds
+    return losses
+
+
+def _logged(state: State) -> Progress:
+    """The mean loss of the interval that has just ended; the next begins."""
+    record = Progress(state.epoch + 1, state.epoch_step, state.interval.value)
+    state.interval = Mean()
+    return record
 
 
 def _score(
@@ -182,57 +164,43 @@ def _score(
     """The score on all of ``images``, in pieces of about CALL_SECONDS, and the seconds that it took."""
     pixels, labels = torch.from_numpy(images.images), torch.from_numpy(images.labels)
     logits: list[Tensor] = []
-    start, size, total = 0, EVALUATION_BATCH, 0.0
+    pacer, start, total = Pacer(EVALUATION_BATCH), 0, 0.0
     while start < len(pixels):
         if start:
             yield Evaluating(epoch)
         began = time.perf_counter()
-        logits.append(engine.logits(pixels[start : start + size]))
+        logits.append(engine.logits(pixels[start : start + pacer.size]))
         seconds = time.perf_counter() - began
-        start, total = start + size, total + seconds
-        pieces = min(2 * size, int(size * CALL_SECONDS / max(seconds, 1e-6))) // EVALUATION_BATCH
-        size = max(1, pieces) * EVALUATION_BATCH
+        start, total = start + pacer.size, total + seconds
+        pacer.took(pacer.size, seconds)
     return score(torch.cat(logits), labels, recipe.loss), total
 
 
-def _end_of_epoch(
-    engine: Engine, recipe: Recipe, data: Dataset, state: State, epoch_steps: int
-) -> Generator[Evaluating, None, Epoch]:
+def _end_of_epoch(engine: Engine, recipe: Recipe, data: Dataset, state: State) -> Generator[Evaluating, None, Epoch]:
     """Test, validate, remember the best, and begin the next epoch in ``state``.
 
-    An epoch that a stop cut short is reported too, but does not count as completed. A validation loss that is not
-    finite is never the best.
+    An epoch that a stop cut short is reported too, but does not count as completed.
     """
-    test, seconds = yield from _score(engine, data.test, recipe, state.epoch + 1)
+    epoch, epoch_steps = state.epoch + 1, steps_per_epoch(len(data.train), recipe.batch_size)
+    test, seconds = yield from _score(engine, data.test, recipe, epoch)
     val = None
     if data.val is not None:
-        val, more = yield from _score(engine, data.val, recipe, state.epoch + 1)
+        val, more = yield from _score(engine, data.val, recipe, epoch)
         seconds += more
-    state.test_seconds += seconds
-
+        state.best.offer(val.loss, epoch, engine.net)
+    state.seconds.test += seconds
     record = Epoch(
-        epoch=state.epoch + 1,
-        train_loss=state.epoch_loss / state.epoch_images,
+        epoch=epoch,
+        train_loss=state.mean.value,
         test_loss=test.loss,
         test_accuracy=test.accuracy,
         lr=_rate(recipe, state.step - 1, epoch_steps),
-        seconds=state.epoch_seconds,
-        images_per_second=state.epoch_images / max(state.epoch_seconds, 1e-9),
+        seconds=state.seconds.epoch,
+        images_per_second=state.mean.count / max(state.seconds.epoch, 1e-9),
         val_loss=val.loss if val else None,
         val_accuracy=val.accuracy if val else None,
     )
-    state.train_loss, state.test_loss, state.test_accuracy = record.train_loss, test.loss, test.accuracy
-    if val is not None:
-        if math.isfinite(val.loss) and (state.best_val_loss is None or val.loss < state.best_val_loss):
-            state.best_val_loss, state.best_epoch, state.epochs_since_best = val.loss, record.epoch, 0
-            state.best_weights = {name: tensor.detach().clone() for name, tensor in engine.net.state_dict().items()}
-        else:
-            state.epochs_since_best += 1
-        if recipe.patience is not None and state.epochs_since_best >= recipe.patience:
-            state.stopped_by = state.stopped_by or "patience"
+    state.last = Result(record.train_loss, test.loss, test.accuracy)
     if state.epoch_step == epoch_steps:
-        state.epoch += 1
-        state.epoch_step, state.epoch_images = 0, 0
-        state.epoch_loss, state.epoch_seconds = 0.0, 0.0
-        state.interval_loss, state.interval_steps = 0.0, 0  # the few updates after the last full interval
+        state.begin_epoch()
     return record

@@ -222,3 +222,23 @@ def test_a_model_file_alone_predicts(trained, here, capsys):
     code, _, err = run_cli(capsys, "evaluate", "alone.safetensors")
     assert code == 3
     assert "it has no recipe.json" in err
+
+
+def test_a_result_that_is_no_success_is_said_to_be_none(here, capsys):
+    code, out, err = run_cli(capsys, "train", "stripes.npz", "--net", NET, "--epochs", "3", "--lr", "5")
+    assert code == 0
+    words = " ".join(err.split())
+    assert "no better than naming the commonest class" in words or "images is taken for class" in words
+    assert "the learning rate is likely too large; try --lr 0.5" in words
+    run = out.split("run     ")[-1].split()[0]
+    _, _, err = run_cli(capsys, "evaluate", run)
+    assert "try --lr 0.5" in " ".join(err.split())
+    assert "try --lr 0.5" in run_json(capsys, "evaluate", run)["warning"]
+    assert "try --lr 0.5" in json.loads(Path(run, "summary.json").read_text())["warning"]
+
+
+def test_a_healthy_result_is_left_in_peace(trained, capsys):
+    code, _, err = run_cli(capsys, "evaluate", trained)
+    assert (code, err) == (0, "")
+    assert run_json(capsys, "evaluate", trained)["warning"] is None
+    assert json.loads(Path(trained, "summary.json").read_text())["warning"] is None

@@ -45,7 +45,7 @@ def attempt(task):
     for folder in folders:
         check(folder, replace(choices, epochs=folder.recipe().epochs) if extend else choices)
         summary = folder.summary()
-        if summary is not None and summary["epochs"] == (extend or choices.epochs):  # killed when all was done
+        if summary is not None and summary.epochs == (extend or choices.epochs):  # killed when all was done
             return {"end": "finished", "seen": [], "injected": None}
     disk = Disk(Fault(*task["fault"]) if task["fault"] else None)
     arm(disk)
@@ -78,7 +78,7 @@ def outcome(folder):
     digest = hashlib.sha256()
     point = folder.resume_point()
     assert isinstance(point, ResumePoint)
-    groups = {"net": point.net, "engine": point.engine, "best": point.state.best_weights,
+    groups = {"net": point.net, "engine": point.engine, "best": point.state.best.weights,
               "model": folder.model().net.state_dict()}  # fmt: skip
     for group, tensors in groups.items():
         for name in sorted(tensors):
@@ -86,7 +86,7 @@ def outcome(folder):
             digest.update(tensors[name].contiguous().numpy().tobytes())
     digest.update((folder.path / "model.safetensors").read_bytes())
     records = [vars(row) for row in (*folder.losses(), *folder.epochs())]
-    for numbers in [point.state.numbers(), folder.summary(), *records]:
+    for numbers in [point.state.numbers(), vars(folder.summary()), *records]:
         kept = {key: value for key, value in numbers.items() if key not in (*TIMES, "run")}
         digest.update(json.dumps(kept, sort_keys=True).encode())
     assert not list(folder.path.glob(".*.tmp")), "temporary files are left"

@@ -19,7 +19,7 @@ from convscope.runs import folder as runs
 from convscope.runs.environment import BITS
 from convscope.storage.files import append, write_atomic
 from convscope.storage.lock import locked
-from convscope.training import loop
+from convscope.training import pace
 from convscope.training.loop import Epoch, Tick
 
 from ..helpers import run_cli, write_npz
@@ -132,7 +132,7 @@ def test_ctrl_c_while_the_epoch_is_tested_counts(tmp_path):
 
 
 def test_leftovers_and_torn_rows_go_at_resumption(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "CALL_SECONDS", 0.0)  # one update a call
+    monkeypatch.setattr(pace, "CALL_SECONDS", 0.0)  # one update a call
     interrupt(job.start(recipe({"epochs": 2}), dataset(), tmp_path / "cut"), after(5))
     folder = next(runs.every(tmp_path / "cut"))
     (folder.path / ".resume.safetensors.x1.tmp").write_bytes(b"half")
@@ -171,8 +171,8 @@ def test_extension_says_what_the_schedule_does(tmp_path):
 
 def test_extension_lifts_what_stopped_the_run_also_when_killed_right_after(tmp_path):
     folder = train(tmp_path, hopeless(), epochs=99, patience=1, lr=0.05)
-    assert folder.summary()["stopped_by"] == "patience"
-    with pytest.raises(UsageError, match="has stopped for want of a lower validation loss") as caught:
+    assert folder.summary().stopped_by == "patience"
+    with pytest.raises(UsageError, match="has ended: the validation loss has not fallen") as caught:
         list(job.resume(folder, hopeless()))
     assert "--epochs 198" in caught.value.help
     done = folder.resume_point().state.epoch
@@ -183,7 +183,7 @@ def test_extension_lifts_what_stopped_the_run_also_when_killed_right_after(tmp_p
     assert "--patience, which had stopped it, no longer holds" in started(events).notes
     events.close()  # killed before it saved anything
     list(job.resume(folder, hopeless()))
-    assert folder.summary()["epochs"] == done + 2
+    assert folder.summary().epochs == done + 2
 
 
 # -- what cannot be promised
@@ -247,7 +247,7 @@ def test_weights_that_are_not_finite_count_though_the_loss_is(tmp_path):
 @pytest.mark.parametrize("calls", [0.0, 10.0])  # one update a call; as many as can be
 def test_the_update_that_is_named_is_the_first_bad_one_however_many_share_a_call(tmp_path, monkeypatch, calls):
     """A running variance that is infinite does not show in the losses of the updates that follow."""
-    monkeypatch.setattr(loop, "CALL_SECONDS", calls)
+    monkeypatch.setattr(pace, "CALL_SECONDS", calls)
 
     class Spoiling(eager.EagerEngine):
         def _step(self, batch, lr):
@@ -279,7 +279,7 @@ def test_data_changed_under_a_running_run_are_found(tmp_path, monkeypatch, what,
     assert caught.value.message == "the train images or labels were changed while the run was training on them"
     folder = next(runs.every(tmp_path / "cut"))
     assert folder.summary() is None
-    with pytest.raises(DataError, match="the train images or labels are not those that custom-stripes-1 began with"):
+    with pytest.raises(DataError, match="the data are not those that custom-stripes-1 began with: 1 "):
         list(job.resume(folder, replace(data, train=replace(data.train))))
     list(job.resume(folder, dataset()))  # put back: nothing of the mixture is left
     assert outcome(folder) == outcome(train(tmp_path / "whole", epochs=3))
@@ -289,7 +289,7 @@ def test_other_labels_are_refused_on_resumption(tmp_path):
     folder = train(tmp_path, epochs=1)
     data = dataset()
     swapped = replace(data, val=replace(data.val, labels=np.roll(data.val.labels, 1)))
-    with pytest.raises(DataError, match="the val images or labels are not those"):
+    with pytest.raises(DataError, match="6 images went from class 'low' to 'top'"):
         list(job.resume(folder, swapped, 2))
 
 

@@ -12,7 +12,7 @@ from convscope import job
 from convscope.engine import eager
 from convscope.errors import Interrupted
 from convscope.runs import folder as runs
-from convscope.training import loop
+from convscope.training import loop, pace
 from convscope.training.loop import Evaluating, Tick
 
 from .attempt import dataset, hopeless, outcome, recipe
@@ -79,7 +79,7 @@ def test_interrupted_after_any_updates(engine, monkeypatch):
             for module in (loop, eager):
                 patch.setattr(module, "EVALUATION_BATCH", 12)  # the 30 test images: three parts
             whole = complete(Path(folder) / "whole", the_choices)
-            patch.setattr(loop, "CALL_SECONDS", 0.0)  # one update a call: other calls must not mean other bits
+            patch.setattr(pace, "CALL_SECONDS", 0.0)  # one update a call: other calls must not mean other bits
             out = Path(folder) / "cut"
             events = job.start(recipe(the_choices), dataset(), out)
             for stop in stops:
@@ -115,7 +115,7 @@ def test_extending_a_run_that_stopped_within_an_epoch_forgets_that_it_stopped(tm
     base = {"epochs": 30, "engine": "eager", "log_interval": 2, "lr": 0.05}
     whole = complete(tmp_path / "whole", base, hopeless())
     short = complete(tmp_path / "short", base | stop, hopeless())
-    assert short.summary()["stopped_by"] == next(iter(stop))
+    assert short.summary().stopped_by == next(iter(stop))
     list(job.resume(short, hopeless(), 30))
     assert outcome(short) == outcome(whole)
     assert short.recipe() == whole.recipe()

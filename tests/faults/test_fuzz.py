@@ -34,6 +34,7 @@ from convscope.recipe import Recipe
 from convscope.runs import folder as runs
 from convscope.runs.checkpoint import ResumePoint
 from convscope.runs.folder import EPOCH_COLUMNS
+from convscope.runs.images import RunImages
 from convscope.storage.lock import LOCK, OWNER
 
 from ..helpers import run_cli, stripes, write_npz
@@ -177,12 +178,12 @@ def nested(value, path, new):
     return {**value, path[0]: nested(value.get(path[0]), path[1:], new)}
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "resume.safetensors"])
+@pytest.mark.parametrize("name", ["model.safetensors", "resume.safetensors", "images.safetensors"])
 def test_weights(run, tmp_path, name):
     data = (run.path / name).read_bytes()
     length = struct.unpack("<Q", data[:8])[0]
     header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
-    read = load_model if name.startswith("model") else check_point
+    read = {"model": load_model, "resume": check_point, "images": RunImages.read}[name.split(".")[0]]
     keys = [(key,) for key in header] + [(key, field) for key in header for field in header[key]]
     state = json.loads(header["__metadata__"].get("state", '{"no": "state"}'))
     path = tmp_path / name
@@ -334,7 +335,7 @@ def test_commands_end_with_a_code_and_no_traceback(run, tmp_path, capsys, monkey
 
 
 @pytest.mark.parametrize("make", [lambda path, target: path.symlink_to(target), lambda path, _: os.mkfifo(path)])
-@pytest.mark.parametrize("name", [*FILES, "model.safetensors", "resume.safetensors"])
+@pytest.mark.parametrize("name", [*FILES, "model.safetensors", "resume.safetensors", "images.safetensors"])
 def test_links_and_pipes_in_a_run_folder_are_not_followed(run, tmp_path, name, make):
     secret = tmp_path / "secret"
     shutil.copy(run.path / name, secret)
@@ -344,7 +345,7 @@ def test_links_and_pipes_in_a_run_folder_are_not_followed(run, tmp_path, name, m
     make(folder.path / name, secret)
     readers = {"recipe.json": folder.recipe, "environment.json": folder.environment, "log.csv": folder.losses,
                "epochs.csv": folder.epochs, "summary.json": folder.summary, "model.safetensors": folder.model,
-               "resume.safetensors": folder.resume_point}  # fmt: skip
+               "resume.safetensors": folder.resume_point, "images.safetensors": folder.images}  # fmt: skip
     with pytest.raises(DataError, match="is a link or no plain file"):
         readers[name]()
     if name != "model.safetensors":  # which is written anew, in the link's place
@@ -367,7 +368,7 @@ def test_a_lock_writes_through_no_link_and_waits_for_no_pipe(run, tmp_path, name
             list(job.resume(folder, dataset(), 2))
     else:
         list(job.resume(folder, dataset(), 2))
-        assert folder.summary()["epochs"] == 2
+        assert folder.summary().epochs == 2
     assert precious.read_text() == "keep me\n"
 
 
@@ -385,7 +386,7 @@ def test_a_lock_writes_through_no_link_and_waits_for_no_pipe(run, tmp_path, name
 def test_a_summary_of_other_types_is_damaged_and_so_listed(run, tmp_path, capsys, key, value, message):
     folder = runs.RunFolder(tmp_path / "run")
     shutil.copytree(run.path, folder.path)
-    (folder.path / "summary.json").write_text(json.dumps(run.summary() | {key: value}))
+    (folder.path / "summary.json").write_text(json.dumps(vars(run.summary()) | {key: value}))
     with pytest.raises(DataError, match=r"summary\.json is damaged: ") as caught:
         folder.summary()
     assert message in caught.value.message
@@ -396,7 +397,7 @@ def test_a_summary_of_other_types_is_damaged_and_so_listed(run, tmp_path, capsys
 def test_names_from_files_do_not_steer_the_terminal(run, tmp_path, capsys):
     folder = runs.RunFolder(tmp_path / "run")
     shutil.copytree(run.path, folder.path)
-    (folder.path / "summary.json").write_text(json.dumps(run.summary() | {"data": "\x1b[2Jgone\a"}))
+    (folder.path / "summary.json").write_text(json.dumps(vars(run.summary()) | {"data": "\x1b[2Jgone\a"}))
     code, out, _ = run_cli(capsys, "runs", "--out", tmp_path)
     assert (code, out.splitlines()[1].split()[:2]) == (0, ["run", "\ufffd[2Jgone\ufffd"])
     code, _, err = run_cli(capsys, "resume", "\x1b[2Jgone")

@@ -53,7 +53,7 @@ def test_many_runs(thousand, capsys):
     assert all(name in out for name in names)
     made = quick("a new run's folder", runs.create, thousand, "custom-stripes")
     assert made.name == f"custom-stripes-{RUNS + 1}"
-    assert quick("finding a run", runs.find, "custom-stripes-500", thousand).summary()["stopped_by"] == "epochs"
+    assert quick("finding a run", runs.find, "custom-stripes-500", thousand).summary().stopped_by == "epochs"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a limit on the address space")

@@ -16,6 +16,8 @@ from convscope.net.model import Model
 from convscope.net.spec import parse
 from convscope.recipe import Recipe
 from convscope.training import loop
+from convscope.training.pace import Pace
+from convscope.training.state import State
 
 from ..helpers import small_data
 
@@ -67,11 +69,11 @@ def records(epochs, pace=None):
     net = build(parse("flatten | linear"), (1, 8, 8), 3)
     images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
     engine = EagerEngine(Problem(net, images, labels, data.mean, data.std), torch.device("cpu"))
-    return list(loop.train(engine, Recipe(epochs=epochs, batch_size=8), data, loop.State(), pace))
+    return list(loop.train(engine, Recipe(epochs=epochs, batch_size=8), data, State(), pace))
 
 
 def test_pace_decides_how_many_updates_a_call_takes():
-    ticks = [record for record in records(2, loop.Pace(1)) if isinstance(record, loop.Tick)]
+    ticks = [record for record in records(2, Pace(1)) if isinstance(record, loop.Tick)]
     assert [tick.step for tick in ticks] == list(range(1, 17))
 
 
@@ -93,7 +95,7 @@ def test_control():
     assert not control.must_wait()
     assert control.probe == 3
     control.obey({"do": "go"})
-    assert control.pace.most == loop.Pace.most
+    assert control.pace.most == Pace.most
     assert control.steps == 0
 
 

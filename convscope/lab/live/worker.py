@@ -23,6 +23,7 @@ from ...runs import folder as runs
 from ...runs.own_data import own_data
 from ...storage.strict_json import dumps
 from ...training import loop
+from ...training.pace import Pace
 from ..binary import pack
 from .messages import read
 from .probe import Probe
@@ -37,7 +38,7 @@ class Control:
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
-        self.pace = loop.Pace()
+        self.pace = Pace()
         self.paused = self.stopping = False
         self.steps = 0
         self.probe = 0
@@ -66,7 +67,7 @@ class Control:
                 case "stop" if not self.stopping:
                     self.stopping = True
                     _thread.interrupt_main()  # as Ctrl-C does: the job saves and ends
-            self.pace.most = 1 if self.paused else loop.Pace.most
+            self.pace.most = 1 if self.paused else Pace.most
             self.changed.notify_all()
 
     def must_wait(self) -> bool:
@@ -109,7 +110,7 @@ def main() -> None:
         report("failed", message="there is not enough memory to train this", help="use a smaller net or --batch-size")
 
 
-def events(task: dict[str, Any], pace: loop.Pace) -> Iterator[job.Event]:
+def events(task: dict[str, Any], pace: Pace) -> Iterator[job.Event]:
     """The events of a new run ({"recipe", "out"}) or of one that is resumed ({"resume", "epochs"}, perhaps "data").
 
     Both say "offline"; "data" is where the run's data are now, None where they are where they were.
@@ -159,7 +160,7 @@ def follow(stream: Iterator[job.Event], control: Control, report: Reporter) -> N
             case loop.Epoch():
                 report("epoch", epoch=event)
             case job.Finished():
-                report("probe", probe.take(event.summary["steps"], control.probe), step=event.summary["steps"])
+                report("probe", probe.take(event.summary.steps, control.probe), step=event.summary.steps)
                 report("finished", summary=event.summary, points=points)
             case _:
                 pass

@@ -1,0 +1,69 @@
+"""A recipe and its data → the net, the model and the engine, ready for the first update. No file is touched."""
+
+from dataclasses import dataclass
+
+import torch
+
+from ..data.images import Dataset
+from ..engine.base import Engine, Problem
+from ..engine.choose import choose
+from ..engine.devices import cores, resolve
+from ..errors import UsageError
+from ..net.build import build
+from ..net.model import Model
+from ..net.shapes import Row, table
+from ..net.tree import text as spec_text
+from ..net.zoo import resolve as resolve_net
+from ..recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What :func:`~convscope.training.loop.train` works on. ``rows`` are the net's layers with their shapes.
+
+    ``model`` holds the very net that ``engine`` trains; ``notes`` say what the user should know of the engine.
+    """
+
+    rows: list[Row]
+    model: Model
+    engine: Engine
+    threads: int
+    notes: tuple[str, ...]
+
+    @property
+    def device(self) -> str:
+        """The device of the net's parameters, such as cpu or cuda:0."""
+        return str(next(self.engine.net.parameters()).device)
+
+
+def prepare(recipe: Recipe, data: Dataset) -> Prepared:
+    """Build the net of ``recipe`` for ``data`` with its first weights, and choose the engine.
+
+    Raises UsageError where the net does not fit the images, or a choice does not go with the data or the machine.
+    """
+    if recipe.patience is not None and data.val is None:
+        raise UsageError(
+            "--patience needs a validation split, and there is none",
+            "add --val-fraction 0.1, or bring folders for all three: train/, val/ and test/",
+        )
+    layers = resolve_net(recipe.net)
+    rows = table(layers, data.train.shape, len(data.classes))
+    net = build(layers, data.train.shape, len(data.classes), recipe.seed)
+    model = Model(net, spec_text(layers), data.train.shape, data.mean, data.std, data.classes, data.prepared)
+    device = resolve(recipe.device)
+    threads = recipe.threads or cores()
+    problem = Problem(
+        net,
+        torch.from_numpy(data.train.images),
+        torch.from_numpy(data.train.labels),
+        data.mean,
+        data.std,
+        loss=recipe.loss,
+        optimizer=recipe.optimizer,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+        seed=recipe.seed,
+    )
+    engine, notes = choose(recipe.engine, problem, device, threads, recipe.batch_size)
+    return Prepared(rows, model, engine, threads, notes)
