@@ -79,11 +79,11 @@ class Words:
         values = [self.number(word, part, what, least) for part in parts]
         return values[0], values[-1]
 
-    def probability(self, what: str) -> float:
-        """The next number, 0 ≤ p < 1."""
-        word = self.take(what)
+    def fraction(self, what: str, example: str) -> float:
+        """The next number, ``what``, 0 ≤ p < 1."""
+        word = self.take(f"a {what}, such as {example}")
         if not re.fullmatch(r"0?\.[0-9]{1,17}|0", word.text):
-            raise self.fail(word, f"the probability must lie in 0 ≤ p < 1, not {word.text[:40]!r}")
+            raise self.fail(word, f"the {what} must lie in 0 ≤ p < 1, not {word.text[:40]!r}")
         return float(word.text)
 
     def option(self, name: str) -> tuple[Word, str] | None:
@@ -138,5 +138,5 @@ def option_text(name: str, pair: Pair, default: Pair) -> list[str]:
 
 
 def decimal_text(value: float) -> str:
-    """A number without a power of ten, as :meth:`Words.probability` reads it back."""
+    """A number without a power of ten, as :meth:`Words.fraction` reads it back."""
     return f"{Decimal(repr(value)).normalize():f}"

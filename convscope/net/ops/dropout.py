@@ -18,7 +18,7 @@ class Dropout(Op):
 
     @classmethod
     def read(cls, words: Words) -> Self:
-        return cls(words.probability("a probability, such as 0.5"))
+        return cls(words.fraction("probability", "0.5"))
 
     def text(self) -> str:
         return f"{self.kind} {decimal_text(self.p)}"
