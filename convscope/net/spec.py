@@ -2,40 +2,37 @@
 
 A layer is a word, its numbers and its options; layers are separated by ``|``:
 
-    conv OUT K[xK] [stride=S[xS]] [padding=P[xP]|same] [padding_mode=M] [dilation=D[xD]] [groups=G] [bias=yes|no]
-    depthwise K[xK] [multiplier=1] …               as conv, every channel for itself
-    pool K[xK] [stride=S[xS]] [padding=P[xP]] [ceil_mode=yes|no]      avgpool likewise
-    adaptiveavgpool H[xW]    globalavg    flatten
-    pad BEFORE[xB] [AFTER[xA]]                     zeros around the image
-    relu    relu6    tanh    sigmoid    batchnorm    dropout P
-    linear [OUT] [bias=yes|no]                     no OUT: as many as there are classes
+    conv 10 5 stride=2 | pool 2 | relu | batchnorm | dropout 0.5 | linear
 
-Brackets make branches and repetitions, and may stand inside each other:
+What a layer is called, its numbers and its options are said by its kind, one file each in :mod:`convscope.net.ops`.
+Pairs such as 3x5 are height x width. Input channels and features are worked out, a linear layer without a number has as
+many outputs as there are classes, and a ``flatten`` is put before the first one where it is missing.
 
-    [ … ]+          adds what came in: a skip connection. A 1×1 convolution is put in where the shapes differ
-    [ … / … ]+      adds the branches, which all start from what came in
-    [ … ]&          puts the channels of what came in and those of the branch behind each other
-    [ … / … ]&      puts the channels of the branches behind each other
-    [ … ]x3         the same layers three times; ``]+x3`` is a skip connection three times
-
-Pairs are height x width. Input channels and features are worked out, and a ``flatten`` is put before the first
-``linear`` where it is missing. Errors are :class:`SpecError`, which points at the word.
+Brackets make branches and repetitions (:data:`BRACKETS`), and may stand inside each other. Errors are
+:class:`SpecError`, which points at the word. ``convscope nets --layers`` lists all that may be written.
 """
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 
-from ..errors import near
 from .ops import JOINS, WORDS, Flatten, Linear, Op
 from .tree import Branches, Item, Net, Repeat, size
 from .words import SpecError, Word, Words
 
+BRACKETS = {
+    "[ … ]+": "Adds what came in: a skip connection. A 1×1 convolution is put in where the shapes differ.",
+    "[ … / … ]+": "Adds the branches, which all start from what came in.",
+    "[ … ]&": "Puts the branch's channels behind those of what came in.",
+    "[ … / … ]&": "Puts the branches' channels behind each other.",
+    "[ … ]x3": "The same layers three times, each time with weights of their own; ]+x3 is a skip connection each time.",
+}
 MAX_LAYERS = 200  # after repetition
 MAX_DEPTH = 20  # of brackets
 
 TOKEN = re.compile(r"\||/|\[|\][^\s|/\[\]]*|[^\s|/\[\]]+")
 CLOSING = re.compile(r"\]([+&]?)(?:x([0-9]{1,4}))?")
-SIGNS = "]+ adds what came in, ]& puts it in front of the channels, ]x3 repeats"
+SIGNS = "]+ adds what came in, ]& puts it before the channels, ]x3 repeats"
 
 
 def parse(text: str) -> Net:
@@ -46,6 +43,13 @@ def parse(text: str) -> Net:
         what = "closes nothing" if parser.next.text[0] == "]" else "stands between the branches of a bracket"
         raise parser.error(parser.next, f"{parser.next.text[:40]!r} {what}", "write [ … ]+ or [ … / … ]&")
     return net
+
+
+def _known(word: str) -> str:
+    """Kinds with a name like ``word``, and where all of them are listed."""
+    close = get_close_matches(word, WORDS, n=3, cutoff=0.5)
+    meant = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+    return f"{meant}all kinds of layers: convscope nets --layers"
 
 
 @dataclass
@@ -91,7 +95,7 @@ class _Parser:
             self.at += 1
         head = words[0]
         if head.text not in WORDS:
-            raise self.error(head, f"no layer is called {head.text[:40]!r}", near(head.text[:40], WORDS))
+            raise self.error(head, f"no layer is called {head.text[:40]!r}", _known(head.text[:40]))
         kind = WORDS[head.text]
         reader = Words.of(self.text, words, kind.usage)
         op = kind.read(reader)

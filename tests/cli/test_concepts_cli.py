@@ -226,3 +226,13 @@ def test_bad_input(capsys, arguments, code, message):
     assert (found, out) == (code, "")
     assert message in err
     assert "Traceback" not in err
+
+
+def test_nets_lists_the_kinds_of_layers_and_brackets(capsys):
+    code, out, _ = run_cli(capsys, "nets", "--layers")
+    assert code == 0
+    assert "pool K[xK] [stride=K] [padding=0] [ceil_mode=no]" in out
+    assert "MaxPool2d; stride is the window's size unless given." in out
+    told = run_json(capsys, "nets", "--layers")["layers"]
+    assert told["[ … ]+"].startswith("Adds what came in: a skip connection")
+    assert all(told.values())

@@ -136,7 +136,7 @@ def test_joins_without_what_came_in_and_repetitions():
         ("[ ]+ | linear", "]+", "a layer is missing here", "write layers with | between them"),
         ("[ relu / ]+ | linear", "]+", "a layer is missing here", "write layers with | between them"),
         ("[ / relu ]+ | linear", "/", "a layer is missing here", "write layers with | between them"),
-        ("[ relu / relu ]x2 | linear", "]x2", "branches need a sign that joins them", "]& puts it"),
+        ("[ relu / relu ]x2 | linear", "]x2", "branches need a sign that joins them", "]& puts it before"),
         ("[ relu ]x0 | linear", "]x0", "a bracket is repeated 1 to 200 times, not 0", "]x3 repeats"),
         ("[ relu ]x201 | linear", "]x201", "a bracket is repeated 1 to 200 times, not 201", "]x3 repeats"),
         ("[ relu ]+ relu", "relu", "a | is missing before 'relu'", "write | between layers"),

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from ...errors import UsageError
-from ...net.ops import shape_text
+from ...net.ops import WORDS, shape_text
 from ...net.shapes import drawn, table
+from ...net.spec import BRACKETS
 from ...net.zoo import ZOO, resolve
 from .. import terminal
 
@@ -20,8 +21,14 @@ def register(app: typer.Typer) -> None:
     app.command()(shapes)
 
 
-def nets(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> None:
-    """List the named nets with their specs."""
+def nets(
+    layers: Annotated[bool, typer.Option("--layers", help="List the kinds of layers of specs instead.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """List the named nets with their specs, or the kinds of layers of which specs are made."""
+    if layers:
+        _layers(as_json)
+        return
     if as_json:
         terminal.emit_json({"nets": ZOO})
         return
@@ -29,6 +36,21 @@ def nets(as_json: Annotated[bool, typer.Option("--json", help="One JSON object o
         [name, shape_text(entry.image), f"{entry.about}\n{_short(name, entry.spec)}\n"] for name, entry in ZOO.items()
     ]
     terminal.out().print(terminal.table(["net", "image", "what it is"], rows, left=["net", "image", "what it is"]))
+
+
+def _layers(as_json: bool) -> None:
+    """What a spec may be made of: the kinds of layers, and brackets."""
+    told = {op.usage: _first_line(op) for op in WORDS.values()} | BRACKETS
+    if as_json:
+        terminal.emit_json({"layers": told})
+        return
+    columns = ["written", "what it does"]
+    terminal.out().print(terminal.table(columns, [[usage, about] for usage, about in told.items()], left=columns))
+
+
+def _first_line(kind: type) -> str:
+    """The beginning of a class's docstring as plain text."""
+    return (kind.__doc__ or "").partition("\n")[0].replace("`", "")
 
 
 def parse_image(text: str) -> tuple[int, int, int]:

@@ -9,7 +9,10 @@ from .base import Call, Op, Shape, Shapes, changed
 
 @dataclass(frozen=True)
 class Linear(Op):
-    """Linear; ``out`` None means as many outputs as there are classes (``of_classes`` says that it was)."""
+    """A weighted sum of all features for each output; without OUT there are as many as classes.
+
+    ``of_classes`` says that ``out`` was not written but is the number of classes.
+    """
 
     out: int | None = None
     bias: bool = True
