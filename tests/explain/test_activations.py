@@ -13,13 +13,16 @@ from convscope.explain.backprop.small_net import explain_net
 from convscope.explain.trained.explanation import explain
 from convscope.net.build import build
 from convscope.net.ops.activation import ACTIVATIONS
-from convscope.net.spec import parse
+from convscope.net.spec import SpecError, parse
 from convscope.net.tree import text
 
 SPECS = {
     "relu": ("relu", lambda x: functional.relu(x)),
+    "relu6": ("relu6", lambda x: functional.relu6(x)),
     "tanh": ("tanh", lambda x: torch.tanh(x)),
     "sigmoid": ("sigmoid", lambda x: torch.sigmoid(x)),
+    "leakyrelu": ("leakyrelu", lambda x: functional.leaky_relu(x)),
+    "leakyrelu 0.1": ("leakyrelu", lambda x: functional.leaky_relu(x, 0.1)),
 }
 numbers = st.floats(-30, 30).map(lambda x: x + 0.0)
 
@@ -91,3 +94,10 @@ def test_every_function_of_torch_that_is_known_stands_for_a_module_with_a_functi
     for module, _ in FUNCTIONAL.values():
         assert function(module()) is not None
     assert function(nn.Softmax(1)) is None
+
+
+def test_the_kink_of_leakyrelu_is_said():
+    walk, _ = explain_net("linear 1 bias=no | leakyrelu 0.1", "0", "1")
+    assert walk.nodes[3].remark == "at the kink leakyrelu(0) PyTorch takes the derivative 0.1"
+    with pytest.raises(SpecError, match="the negative slope must lie in 0 ≤ p < 1, not '2'"):
+        parse("leakyrelu 2")

@@ -11,8 +11,8 @@ from functools import singledispatch
 import numpy as np
 from torch import nn
 
-from ...net.ops import Relu, Relu6, Sigmoid, Tanh
-from .operators import RELU, RELU6, SIGMOID, TANH, Operator
+from ...net.ops.activation import LeakyRelu, Relu, Relu6, Sigmoid, Tanh
+from .operators import RELU, RELU6, SIGMOID, TANH, Operator, Partial
 
 # Of torch.nn.functional: the module that does the same, and the names of its arguments behind the input.
 FUNCTIONAL: dict[str, tuple[type[nn.Module], str]] = {
@@ -20,6 +20,7 @@ FUNCTIONAL: dict[str, tuple[type[nn.Module], str]] = {
     "relu6": (nn.ReLU6, ""),
     "tanh": (nn.Tanh, ""),
     "sigmoid": (nn.Sigmoid, ""),
+    "leaky_relu": (nn.LeakyReLU, "negative_slope"),
 }
 
 
@@ -61,3 +62,16 @@ def _(layer: Tanh | nn.Tanh) -> Function:
 @function.register
 def _(layer: Sigmoid | nn.Sigmoid) -> Function:
     return Function("sigmoid", SIGMOID)
+
+
+@function.register
+def _(layer: LeakyRelu | nn.LeakyReLU) -> Function:
+    slope = layer.negative_slope
+    operator = Operator(
+        f"leakyrelu({slope:g})",
+        f"leakyrelu({{a}}, {slope:g})",
+        lambda a: np.where(a > 0, a, slope * a),
+        (Partial(f"({{a}} > 0) + {slope:g}·({{a}} ≤ 0)", lambda out, a: np.where(a > 0, 1.0, slope)),),
+        remark=lambda a: f"at the kink leakyrelu(0) PyTorch takes the derivative {slope:g}" * bool((a == 0).any()),
+    )
+    return Function(operator.name, operator)

@@ -1,8 +1,9 @@
 """Functions of single elements. Each kind is a class; the last line lists them for the language."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
+from ..words import Words, decimal_text
 from .base import Call, Op, Shapes
 
 
@@ -51,4 +52,23 @@ class Sigmoid(Activation):
     torch_name = "Sigmoid"
 
 
-ACTIVATIONS: tuple[type[Activation], ...] = (Relu, Relu6, Tanh, Sigmoid)
+@dataclass(frozen=True)
+class LeakyRelu(Activation):
+    """x where x > 0, ``negative_slope`` · x elsewhere (Maas et al. 2013)."""
+
+    negative_slope: float = 0.01
+    kind = "leakyrelu"
+    usage = "leakyrelu [SLOPE]"
+
+    @classmethod
+    def read(cls, words: Words) -> Self:
+        return cls(words.fraction("negative slope", "0.1")) if words.numbers else cls()
+
+    def text(self) -> str:
+        return self.kind if self == LeakyRelu() else f"{self.kind} {decimal_text(self.negative_slope)}"
+
+    def call(self, shapes: Shapes) -> Call:
+        return Call("LeakyReLU", (self.negative_slope,))
+
+
+ACTIVATIONS: tuple[type[Activation], ...] = (Relu, Relu6, Tanh, Sigmoid, LeakyRelu)
