@@ -1,3 +1,6 @@
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -171,3 +174,18 @@ def test_the_loss_of_probabilities_is_not_cross_entropy():
         < 0.001
         < F.cross_entropy(logits.softmax(1), torch.tensor([0]))
     )
+
+
+def test_dropout_is_looked_for_however_deep_it_is_nested():
+    for layer in (nn.Dropout(0.5), nn.Dropout2d(0.5)):
+        net = nn.Sequential(nn.Sequential(nn.Conv2d(1, 8, 3), nn.Sequential(layer)), nn.Flatten(), nn.Linear(288, 3))
+        start = copy.deepcopy(net.state_dict())
+        ends = []
+        for seed in (1, 1, 2):
+            net.load_state_dict(start)
+            engine = EagerEngine(replace(problem(seed=seed), net=net), CPU)
+            torch.manual_seed(seed + 10)  # the caller's own stream has no say
+            engine.steps(torch.arange(16), 16, [0.1])
+            ends.append(net[2].weight.detach().clone())
+        assert torch.equal(ends[0], ends[1])
+        assert not torch.equal(ends[0], ends[2])

@@ -23,6 +23,9 @@ SPECS = {
     "sigmoid": ("sigmoid", lambda x: torch.sigmoid(x)),
     "leakyrelu": ("leakyrelu", lambda x: functional.leaky_relu(x)),
     "leakyrelu 0.1": ("leakyrelu", lambda x: functional.leaky_relu(x, 0.1)),
+    "silu": ("silu", lambda x: functional.silu(x)),
+    "gelu": ("gelu", lambda x: functional.gelu(x)),
+    "gelu approximate=tanh": ("gelu", lambda x: functional.gelu(x, approximate="tanh")),
 }
 numbers = st.floats(-30, 30).map(lambda x: x + 0.0)
 

@@ -11,16 +11,17 @@ from convscope.net.ops import (
     Conv,
     Depthwise,
     Dropout,
+    Dropout2d,
     Flatten,
     GlobalAvg,
     Linear,
     Pad,
     Pool,
     Relu,
-    Relu6,
     Sigmoid,
     Tanh,
 )
+from convscope.net.ops.activation import Gelu, LeakyRelu, Relu6, Silu
 from convscope.net.tree import Branches, Repeat
 
 small = st.integers(1, 4)
@@ -41,8 +42,9 @@ convs = st.one_of(
     st.builds(Conv, small, pair, st.just((1, 1)), st.just("same"), pair, st.just(1), st.booleans(), modes),
     st.builds(Depthwise, pair, st.integers(1, 2), pair, pads, pair, st.booleans(), modes),
 )
-activations = st.sampled_from([Relu(), Relu6(), Tanh(), Sigmoid()])
-anywhere = st.one_of(activations, st.just(BatchNorm()), st.floats(0, 0.99).map(lambda p: Dropout(round(p, 6))))
+activations = st.sampled_from([Relu(), Tanh(), Sigmoid(), LeakyRelu(0.1), Relu6(), Silu(), Gelu(), Gelu("tanh")])
+dropouts = st.builds(lambda kind, p: kind(round(p, 6)), st.sampled_from([Dropout, Dropout2d]), st.floats(0, 0.99))
+anywhere = st.one_of(activations, st.just(BatchNorm()), dropouts)
 image_layers = st.one_of(
     convs, pools(), anywhere, st.just(GlobalAvg()), st.builds(AdaptiveAvgPool, pair), st.builds(Pad, pads, pads)
 )

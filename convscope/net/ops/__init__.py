@@ -4,7 +4,7 @@ from ..words import Pair
 from .activation import ACTIVATIONS, Activation, Relu, Relu6, Sigmoid, Tanh
 from .base import Call, Op, Problem, Shape, Shapes, shape_text
 from .conv import Conv, Depthwise, Projection
-from .dropout import Dropout
+from .dropout import Dropout, Dropout2d
 from .flatten import Flatten
 from .join import JOINS, Add, Concat, Join
 from .linear import Linear
@@ -24,6 +24,7 @@ KINDS: tuple[type[Op], ...] = (
     *ACTIVATIONS,
     BatchNorm,
     Dropout,
+    Dropout2d,
     Flatten,
     Linear,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Conv",
     "Depthwise",
     "Dropout",
+    "Dropout2d",
     "Flatten",
     "GlobalAvg",
     "Join",

@@ -1,10 +1,10 @@
 """Functions of single elements. Each kind is a class; the last line lists them for the language."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from ..words import Words, decimal_text
-from .base import Call, Op, Shapes
+from .base import Call, Op, Shapes, changed
 
 
 class Activation(Op):
@@ -71,4 +71,32 @@ class LeakyRelu(Activation):
         return Call("LeakyReLU", (self.negative_slope,))
 
 
-ACTIVATIONS: tuple[type[Activation], ...] = (Relu, Relu6, Tanh, Sigmoid, LeakyRelu)
+@dataclass(frozen=True)
+class Silu(Activation):
+    """x · sigmoid(x), also called swish (Elfwing et al. 2017)."""
+
+    kind = "silu"
+    usage = "silu"
+    torch_name = "SiLU"
+
+
+@dataclass(frozen=True)
+class Gelu(Activation):
+    """x · Φ(x), the normal distribution's share below x, or its approximation by a tanh (Hendrycks and Gimpel 2016)."""
+
+    approximate: Literal["none", "tanh"] = "none"
+    kind = "gelu"
+    usage = "gelu [approximate=none|tanh]"
+
+    @classmethod
+    def read(cls, words: Words) -> Self:
+        return cls("tanh" if words.option_choice("approximate", ("none", "tanh")) == "tanh" else "none")
+
+    def text(self) -> str:
+        return self.kind if self.approximate == "none" else f"{self.kind} approximate={self.approximate}"
+
+    def call(self, shapes: Shapes) -> Call:
+        return Call("GELU", (), changed(approximate=(self.approximate, "none")))
+
+
+ACTIVATIONS: tuple[type[Activation], ...] = (Relu, Relu6, Tanh, Sigmoid, LeakyRelu, Silu, Gelu)

@@ -9,7 +9,7 @@ from .base import Call, Op, Shapes
 
 @dataclass(frozen=True)
 class Dropout(Op):
-    """Sets elements to zero with probability ``p`` while training."""
+    """Sets elements to zero with probability p while training."""
 
     p: float
     kind = "dropout"
@@ -25,3 +25,13 @@ class Dropout(Op):
 
     def call(self, shapes: Shapes) -> Call:
         return Call(self.torch_name, (self.p,))
+
+
+@dataclass(frozen=True)
+class Dropout2d(Dropout):
+    """Sets whole channels to zero with probability p while training (Tompson et al. 2015)."""
+
+    kind = "dropout2d"
+    usage = "dropout2d P"
+    takes_images = True
+    torch_name = "Dropout2d"
