@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DataError, UsageError, near
+from ..net.wiring import brackets
 from . import columns, terminal
 from .concepts import text as concept_text
 from .predict import NO_INVERT, as_it_is
@@ -13,7 +14,7 @@ from .train import AsJson, DataDir, Moved, Offline
 
 if TYPE_CHECKING:
     from ..explain.ledger import Ledger
-    from ..explain.trained.explanation import Explanation
+    from ..explain.trained.explanation import Explanation, LayerRow
     from ..explain.trained.receptive import ReceptiveField
     from ..explain.trained.saliency import Saliency
     from ..net.model import Model
@@ -131,13 +132,18 @@ def _show(found: "Explanation", truth: int | None, run: str) -> None:
     rows = [[found.classes[k], f"{found.scores[k]:.4f}", f"{100 * found.probabilities[k]:.4f} %"] for k in order]
     columns.show(["class", "score", "probability"], rows, right=["score", "probability"])
     print()
-    cells = [
-        [row.name, row.kind, "×".join(map(str, row.shape)), "" if row.low is None else f"{row.low:.4f}",
-         "" if row.high is None else f"{row.high:.4f}", "" if row.zeros is None else f"{100 * row.zeros:.0f} %",
-         row.source or ""] for row in found.rows
-    ]  # fmt: skip
+    marks = brackets([row.name for row in found.rows], [row.inputs for row in found.rows])[1:]
+    cells = [_cells(row, mark) for row, mark in zip(found.rows, marks, strict=True)]
     names = ["layer", "kind", "output", "lowest", "highest", "zeros", "reads"]
     columns.show(names, cells, right=["lowest", "highest", "zeros"])
+
+
+def _cells(row: "LayerRow", mark: str) -> list[str]:
+    """One layer of the table; ``mark`` draws where branches begin and end."""
+    low, high = ("" if number is None else f"{number:.4f}" for number in (row.low, row.high))
+    zeros = "" if row.zeros is None else f"{100 * row.zeros:.0f} %"
+    name = f"{mark} {row.name}" if mark else row.name
+    return [name, row.kind, "×".join(map(str, row.shape)), low, high, zeros, ", ".join(row.inputs)]
 
 
 def _show_field(field: "ReceptiveField") -> None:

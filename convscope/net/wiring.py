@@ -1,6 +1,7 @@
 """How nodes hang together, whatever they are: who takes from whom, and how that is drawn beside a table."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 IMAGE = "image"  # the name of a net's own input
 Inputs = tuple[str, ...]
@@ -12,26 +13,47 @@ def elsewhere(names: Sequence[str], inputs: Sequence[Inputs]) -> dict[str, Input
     return {name: given for name, given, last in zip(names, inputs, before, strict=False) if given != (last,)}
 
 
+@dataclass(frozen=True)
+class Jump:
+    """``target`` reads ``source``, which is not the row before it. Rows count from the image's, 0.
+
+    Jumps of one ``level`` do not cross each other; shorter ones have lower levels, from 1 on.
+    """
+
+    source: int
+    target: int
+    level: int
+
+
+def jumps(names: Sequence[str], inputs: Sequence[Inputs]) -> list[Jump]:
+    """All connections over other rows."""
+    row = {name: number for number, name in enumerate((IMAGE, *names))}
+    pairs = {(row[source], row[name]) for name, given in zip(names, inputs, strict=True) for source in given
+             if source in row and row[source] < row[name] - 1}  # fmt: skip
+    found: list[Jump] = []
+    for source, target in sorted(pairs, key=lambda pair: (pair[1] - pair[0], pair)):
+        below = [jump.level for jump in found if jump.source < target and source < jump.target]
+        found.append(Jump(source, target, 1 + max(below, default=0)))
+    return found
+
+
 def brackets(names: Sequence[str], inputs: Sequence[Inputs]) -> list[str]:
     """One text a row, the image's first: lines from what is read later than by the next row to who reads it.
 
     ╭ starts at what is read, ├ reads it, ╰ is the last to do so. All texts are equally wide; empty for a chain.
     """
-    row = {name: number for number, name in enumerate((IMAGE, *names))}
     readers: dict[int, list[int]] = {}
-    for name, given in zip(names, inputs, strict=True):
-        for source in given:
-            if source in row and row[source] < row[name] - 1:
-                readers.setdefault(row[source], []).append(row[name])
+    for jump in jumps(names, inputs):
+        readers.setdefault(jump.source, []).append(jump.target)
     columns: list[list[str]] = []
     for start, rows in sorted(readers.items()):
         free = (column for column in columns if not any(mark.strip() for mark in column[start:]))
         column = next(free, None)
         if column is None:
-            column = [" "] * len(row)
+            column = [" "] * (len(names) + 1)
             columns.append(column)
         column[start] = "╭"
         for at in range(start + 1, max(rows)):
             column[at] = "├" if at in rows else "│"
         column[max(rows)] = "╰"
-    return ["".join(marks) for marks in zip(*columns[::-1], strict=True)] if columns else [""] * len(row)
+    return ["".join(marks) for marks in zip(*columns[::-1], strict=True)] if columns else [""] * (len(names) + 1)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..explain.trained.explanation import Explanation
     from ..explain.trained.receptive import ReceptiveField
     from ..explain.trained.saliency import Saliency
+    from ..explain.trained.trace import Call
 
 IN_A_ROW, MOST_MAPS, MOST_ROWS = 20, 40, 14
 SHORT = 16  # numbers of a vector that are written into its cells
@@ -51,7 +52,10 @@ def draw_maps(found: Explanation, title: str) -> Figure:
         shape = "×".join(map(str, call.output.shape))
         more = f", the first {MOST_MAPS} drawn" if call.output.ndim == 3 and len(call.output) > MOST_MAPS else ""
         low, high = float(call.output.min()), float(call.output.max())
-        axes.set_title(f"{call.name}   {shape}{more}   {low:.3g} … {high:.3g}", loc="left", fontsize=9, color=INK)
+        reads = f"   reads {', '.join(call.inputs)}" if len(call.inputs) > 1 else ""
+        axes.set_title(
+            f"{call.name}   {shape}{reads}{more}   {low:.3g} … {high:.3g}", loc="left", fontsize=9, color=INK
+        )
         axes.set_axis_off()
         bar = figure.colorbar(shown, ax=axes, fraction=0.012, pad=0.01, ticks=[-limit, 0, limit], panchor=False)
         bar.ax.set_yticklabels([f"{-limit:.2g}", "0", f"{limit:.2g}"], fontsize=7)
@@ -73,9 +77,8 @@ def draw_activation(found: Explanation, ledger: Ledger, field: ReceptiveField) -
         veil = np.ones((*field.mask.shape, 4)) * [1, 1, 1, 0.55]
         veil[field.mask, 3] = 0
         image.imshow(veil)
-    cells = [term.x for term in ledger.terms if term.x.tensor == call.reads]
-    source = call.input
-    assert source is not None
+    reads, source = _read(call, ledger)
+    cells = [term.x for term in ledger.terms if term.x.tensor == reads]
     assert call.output is not None
     if source.ndim == 3 and len(cells[0].index) == 3:
         channel = max(ledger.subtotals, key=lambda part: abs(part.total)).channel if ledger.subtotals else 0
@@ -85,9 +88,9 @@ def draw_activation(found: Explanation, ledger: Ledger, field: ReceptiveField) -
         _outline(window, min(rows), max(rows), min(columns), max(columns))
         sums = {part.channel: part.total for part in ledger.subtotals}
         adds = f", adds {sums[channel]:.4g} to the sum" if len(sums) > 1 else ""
-        window.set_title(f"{call.reads}, channel {channel}: the window{adds}", loc="left", fontsize=9, color=INK)
+        window.set_title(f"{reads}, channel {channel}: the window{adds}", loc="left", fontsize=9, color=INK)
     else:
-        _vector(window, source.ravel(), f"{call.reads}: {source.size} numbers")
+        _vector(window, source.ravel(), f"{reads}: {source.size} numbers")
     if call.output.ndim == 3:
         c, row, column = ledger.index
         draw_plain(output, call.output[c], float(np.abs(call.output).max()))
@@ -97,6 +100,15 @@ def draw_activation(found: Explanation, ledger: Ledger, field: ReceptiveField) -
         _vector(output, call.output.ravel(), f"{call.name}: {call.output.size} numbers", ledger.index[-1])
     figure.suptitle(f"{ledger.text} = {number(ledger.reported)}", x=0.01, ha="left", fontsize=11, color=INK)
     return figure
+
+
+def _read(call: Call, ledger: Ledger) -> tuple[str, Array]:
+    """The tensor that a ledger's terms come from; where branches meet, the one of the largest term."""
+    if call.operands:
+        largest = max(ledger.terms, key=lambda term: abs(term.product)).x.tensor
+        return next((o.source, o.values) for o in call.operands if o.source == largest)
+    assert call.input is not None
+    return call.reads, call.input
 
 
 def draw_saliency(found: Explanation, why: Saliency) -> Figure:

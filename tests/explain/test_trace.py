@@ -69,7 +69,7 @@ class Odd(nn.Module):
     def __init__(self):
         super().__init__()
         self.stem = nn.Conv2d(3, 4, 3, padding=1)
-        self.act, self.norm = nn.GELU(), nn.GroupNorm(2, 4)
+        self.act, self.norm = nn.ELU(), nn.GroupNorm(2, 4)
         self.lstm = nn.LSTM(4, 4, batch_first=True)
         self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
         self.head = nn.Linear(4, 2)
@@ -92,7 +92,7 @@ def test_unknown_modules_are_boxes():
     assert rows["transpose2"].source == "lstm"
     assert repr(found).startswith("Explanation: class ")
     assert rows["stem#2"].source == "add1"
-    with pytest.raises(UsageError, match="act is a GELU, of which only the shapes are known"):
+    with pytest.raises(UsageError, match="act is a ELU, of which only the shapes are known"):
         found.ledger("act", (0, 0, 0))
     assert found.ledger("stem#2", (0, 0, 0)).reported == float(found.trace.calls["stem#2"].output[0, 0, 0])
     dumps(found.rows)

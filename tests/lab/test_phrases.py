@@ -29,6 +29,8 @@ def shapes(lab, net="note", image=(1, 28, 28), classes=10, feed=""):
     said = []
     if failure := answer["failure"]:
         said += [failure["problem"], failure["help"]]
+    said += [line["note"] for line in answer["lines"] if line["note"]]
+    said += [line["formula"] for line in answer["lines"] if re.search("[a-z]{3}", line["formula"])]
     if answer["fed"] and (diagnosis := answer["fed"]["diagnosis"]):
         said += [diagnosis["problem"], diagnosis["mend"]]
     return [sentence for sentence in said if sentence]
@@ -45,6 +47,12 @@ def shapes(lab, net="note", image=(1, 28, 28), classes=10, feed=""):
     {"net": "conv 4 3 dilation=9 | linear", "image": (1, 9, 9)}, {"net": "conv 4 3 | relu", "image": (1, 9, 9)},
     {"net": "conv 4 3 | relu | globalavg"}, {"net": "linear 5"},
     {"net": "conv 900000 3 | linear", "image": (3, 9999, 9999)},
+    {"net": "[ conv 3 3 ]+ | linear"}, {"net": "[ relu / pool 2 ]& | linear"}, {"net": "[ relu / flatten ]+ | linear"},
+    {"net": "conv 3 3 padding=9 padding_mode=reflect | linear", "image": (1, 9, 9)},
+    {"net": "conv 3 3 padding=10 padding_mode=circular | linear", "image": (1, 9, 9)},
+    {"net": "[ conv 4 3 stride=2 padding=1 ]+ | linear"},
+    {"net": "pool 3 stride=3 padding=1 ceil_mode=yes | linear", "image": (1, 9, 9)},
+    {"net": "[ relu ]& | adaptiveavgpool 2x3 | linear"},
     {"net": "pool 2x3 | linear", "image": (1, 28, 2)}, {"net": "linear", "feed": "3, 2, 28"},
 ], ids=str)  # fmt: skip
 def test_room_6_says_nothing_unknown(lab, question):

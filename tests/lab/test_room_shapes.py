@@ -17,7 +17,11 @@ from convscope.net.zoo import ZOO, resolve
 
 LAYERS = ["conv 4 3", "conv 6 5x3 stride=2 padding=1", "conv 8 3 groups=2 dilation=2 bias=no", "conv 3 3 padding=same",
           "pool 2", "pool 3 stride=2 padding=1", "avgpool 2", "relu", "tanh", "sigmoid", "batchnorm", "dropout 0.25",
-          "globalavg", "flatten", "linear 7 bias=no", "linear"]  # fmt: skip
+          "globalavg", "flatten", "linear 7 bias=no", "linear", "leakyrelu 0.1", "gelu approximate=tanh",
+          "dropout2d 0.1",
+          "depthwise 3 multiplier=2", "adaptiveavgpool 2x3", "pool 2 ceil_mode=yes", "[ relu ]+", "[ tanh / relu6 ]&x2",
+          "conv 4 3 padding=1 padding_mode=reflect", "[ conv 4 3 stride=2 padding=1 ]+",
+          "[ conv 2 3 / silu ]&"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -34,20 +38,23 @@ def test_any_chain_is_answered_and_its_script_asserts_what_is_shown(layers, c, h
     try:
         answer = chain(question)
     except UsageError:
-        with pytest.raises(UsageError, match="the image is flattened before it"):
+        with pytest.raises(UsageError, match=r"the image is flattened before it|flattens the image inside a bracket"):
             chain(question)
         return
     exec(answer.script, {"print": lambda *a: None})
     if answer.failure is None:
         net = build(parse(answer.net), (c, h, w), 5).eval()
-        x = torch.zeros(1, c, h, w)
-        for line, layer in zip(answer.lines, net, strict=True):
-            x = layer(x)
-            assert tuple(x.shape[1:]) == line.output
-            assert sum(p.numel() for p in layer.parameters()) == line.parameters
-        assert tuple(x.shape) == (1, 5)
+        made = {}
+        for name, layer in net.named_children():
+            layer.register_forward_hook(lambda layer, inputs, output, name=name: made.__setitem__(name, output))
+        assert net(torch.zeros(1, c, h, w)).shape == (1, 5)
+        assert [line.name for line in answer.lines] == list(made)
+        for line in answer.lines:
+            assert tuple(made[line.name].shape[1:]) == line.output
+            assert sum(p.numel() for p in net.get_submodule(line.name).parameters()) == line.parameters
     else:
-        assert answer.layers[answer.failure.index] == answer.failure.text
+        block = answer.layers[answer.failure.index]
+        assert block == answer.failure.text or (block[0] == "]" and answer.failure.name[:-1] in ("add", "concat"))
         for mend in answer.failure.mends:
             reached = _reach(mend)
             assert reached is None if mend.whole else reached > len(answer.lines)
@@ -172,3 +179,58 @@ def test_a_net_that_cannot_be_read(room):
     assert room.at("problem").text_content() == ""
     assert all("400" in trouble for trouble in room.trouble)  # Chromium reports every refused request
     room.trouble.clear()
+
+
+RESIDUAL = "conv 4 3 padding=1 | [ conv 8 3 stride=2 padding=1 | relu ]+x2 | linear"
+
+
+def test_branches_are_lines_with_marks_and_blocks(lab):
+    answer = lab.ask("/api/shapes", {"net": RESIDUAL, "image": [1, 8, 8], "classes": 3})
+    assert answer["layers"] == [
+        "conv 4 3 padding=1", "[", "conv 8 3 stride=2 padding=1", "relu", "]+x2", "flatten", "linear",
+    ]  # fmt: skip
+    told = [(line["name"], line["inputs"], line["block"], line["marks"]) for line in answer["lines"]]
+    assert told == [
+        ("conv1", ["image"], 0, " ╭"),
+        ("conv2", ["conv1"], 2, " │"),
+        ("relu1", ["conv2"], 3, "╭│"),
+        ("projection1", ["conv1"], None, "│╰"),
+        ("add1", ["relu1", "projection1"], 4, "╰╭"),
+        ("conv3", ["add1"], 2, " │"),
+        ("relu2", ["conv3"], 3, "╭│"),
+        ("projection2", ["add1"], None, "│╰"),
+        ("add2", ["relu2", "projection2"], 4, "╰ "),
+        ("flatten1", ["add2"], 5, "  "),
+        ("linear1", ["flatten1"], 6, "  "),
+    ]
+    assert answer["lines"][3]["note"] == "put in, since conv1 is 4×8×8 and what it is added to 8×4×4"
+    exec(answer["script"], {"print": lambda *a: None})
+
+
+def test_a_failure_in_a_bracket_points_at_its_block(lab):
+    answer = lab.ask("/api/shapes", {"net": "relu | [ conv 4 9 ]+ | linear", "image": [1, 8, 8], "classes": 3})
+    assert (answer["failure"]["index"], answer["layers"][2]) == (2, "conv 4 9")
+    answer = lab.ask("/api/shapes", {"net": "relu | [ conv 1 3 ]+ | linear", "image": [1, 8, 8], "classes": 3})
+    assert (answer["failure"]["name"], answer["layers"][answer["failure"]["index"]]) == ("add1", "]+")
+    assert answer["failure"]["mends"][0]["net"] == "relu | [ conv 1 3 padding=same ]+ | flatten | linear"
+
+
+@pytest.mark.browser
+def test_a_residual_net_is_drawn_and_its_brackets_are_edited(room):
+    room.open("/shapes")
+    room.at("example-4").click()
+    room.settle()
+    assert room.page.locator(".volumes .skip").count() == 5
+    assert room.page.locator(".lanes .start").count() == room.page.locator(".lanes .end").count() == 5
+    room.at("net").fill("conv 4 3 padding=1 | [ relu ]+x2 | linear")
+    room.settle()
+    assert room.at("block-3").input_value() == "]+x2"
+    assert room.at("block-1").count() == 1  # what is repeated is edited where it stands first
+    room.at("block-3").fill("]&")
+    room.at("block-3").press("Enter")
+    room.settle()
+    assert room.at("net").input_value() == "conv 4 3 padding=1 | [ relu ]& | flatten | linear"
+    room.at("block-1").press("Alt+Delete")
+    room.settle()
+    assert room.at("net").input_value() == "conv 4 3 padding=1 | relu | flatten | linear"
+    assert room.page.locator(".lanes").count() == 0

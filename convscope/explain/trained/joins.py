@@ -27,11 +27,11 @@ def joins(call: Call) -> bool:
 
 def add(call: Call, x: Array, y: Array, index: Index) -> Ledger:  # noqa: ARG001 - every maker of ledgers takes x
     """out[i] = a[i] + b[i] + …."""
-    terms = [Term(n, Factor(o.source, index, float(o.values[index]))) for n, o in enumerate(call.operands)]
+    terms = [Term(0, Factor(o.source, index, float(o.values[index]))) for o in call.operands]
     assert isinstance(call.module, Add)
     if call.module.constant is not None:
-        terms.append(Term(1, Factor(f"{call.module.constant:g}", (), float(np.float32(call.module.constant)))))
-    return Ledger(call.name, index, tuple(terms), float(y[index]), by="term")
+        terms.append(Term(0, Factor(f"{call.module.constant:g}", (), float(np.float32(call.module.constant)))))
+    return Ledger(call.name, index, tuple(terms), float(y[index]))
 
 
 def cat(call: Call, x: Array, y: Array, index: Index) -> Ledger:  # noqa: ARG001

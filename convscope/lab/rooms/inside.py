@@ -22,9 +22,9 @@ from ...explain.trained import layers
 from ...explain.trained.drawing import rasterise
 from ...explain.trained.receptive import receptive_field
 from ...explain.trained.saliency import saliency
-from ...explain.trained.trace import Trace, trace
+from ...explain.trained.trace import Call, Trace, trace
 from ...net.model import Model
-from ...net.wiring import IMAGE
+from ...net.wiring import IMAGE, brackets
 from ...storage.strict_json import plain
 from ..binary import floats
 from ..programs.inside_script import script
@@ -72,11 +72,16 @@ class Why(Given):
 
 @dataclass(frozen=True)
 class LayerHead:
-    """A layer of the answer: its output's whole shape, of which the first ``shown`` channels are sent."""
+    """A layer of the answer: its output's whole shape, of which the first ``shown`` channels are sent.
+
+    ``marks`` draws where branches begin and end, as :func:`convscope.net.wiring.brackets` has it.
+    """
 
     name: str
     kind: str
     source: str | None
+    inputs: tuple[str, ...]
+    marks: str
     shape: tuple[int, ...]
     shown: int
     low: float
@@ -165,14 +170,14 @@ def look(given: Given, request: Request) -> Response:
         stages = seen.prepared
         arrays |= {"raw": stages.raw, "cropped": stages.cropped, "fitted": stages.fitted, "centred": stages.centred}
     heads, budget = [], MOST_FLOATS
-    for name, call in traced.calls.items():
-        if call.output is None or not call.output.size:
-            continue
+    calls = {name: call for name, call in traced.calls.items() if call.output is not None and call.output.size}
+    marks = brackets(list(calls), [call.inputs for call in calls.values()])[1:]
+    for (name, call), mark in zip(calls.items(), marks, strict=True):
+        assert call.output is not None
         values = call.output[: max(1, budget // max(1, call.output[0].size))]
         budget -= values.size
         arrays[f"map.{name}"] = values
-        heads.append(LayerHead(name, call.kind, call.source, call.output.shape, len(values),
-                               float(call.output.min()), float(call.output.max()), name in known))  # fmt: skip
+        heads.append(_head(call, call.output, len(values), name in known, mark))
     scores = torch.from_numpy(traced.output.astype(np.float64))
     label = None if given.test is None else int(opened.images.labels[given.test])
     head = {
@@ -183,6 +188,21 @@ def look(given: Given, request: Request) -> Response:
         "steps": steps(opened, given) if seen.prepared else None,
     }  # fmt: skip
     return floats(head, arrays)
+
+
+def _head(call: Call, output: NDArray[np.floating], shown: int, ledger: bool, marks: str) -> LayerHead:
+    return LayerHead(
+        name=call.name,
+        kind=call.kind,
+        source=call.source,
+        inputs=call.inputs,
+        marks=marks,
+        shape=output.shape,
+        shown=shown,
+        low=float(output.min()),
+        high=float(output.max()),
+        ledger=ledger,
+    )
 
 
 @router.post("/pixel")

@@ -85,7 +85,7 @@ class AdaptiveAvgPool(Op):
         return (shapes[0][0], *self.size)
 
     def formula(self, shapes: Shapes) -> str:
-        return f"mean over {shape_text(self.size)} cells of {shape_text(shapes[0][1:])}"
+        return f"{shape_text(self.size)} cells of {shape_text(shapes[0][1:])}, each a mean"
 
     def call(self, shapes: Shapes) -> Call:
         return Call("AdaptiveAvgPool2d", (self.size,))

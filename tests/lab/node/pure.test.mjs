@@ -101,6 +101,19 @@ test("a chain of layers", async () => {
   assert.deepEqual(move(chain, 0, 1), ["relu", "conv 1 3", "linear"]);
 });
 
+test("blocks with brackets", async () => {
+  const { isBracket, move, remove, replace, spec } = await load("rooms/shapes/chain.js");
+  const blocks = ["relu", "[", "tanh", "/", "[", "conv 1 3", "relu", "]+x2", "]&", "linear"];
+  const text = "relu | [ tanh / [ conv 1 3 | relu ]+x2 ]& | linear";
+  assert.equal(spec(blocks), text);
+  assert.deepEqual(replace(["x"], 0, text), blocks);
+  assert.deepEqual(blocks.filter(isBracket), ["[", "/", "[", "]+x2", "]&"]);
+  assert.equal(spec(remove(blocks, 7)), "relu | [ tanh / conv 1 3 | relu ]& | linear");
+  assert.equal(spec(remove(blocks, 3)), "relu | tanh | [ conv 1 3 | relu ]+x2 | linear");
+  assert.equal(spec(remove(blocks, 5)), "relu | [ tanh / [ relu ]+x2 ]& | linear");
+  assert.equal(spec(move(blocks, 1, -1)), "[ relu | tanh / [ conv 1 3 | relu ]+x2 ]& | linear");
+});
+
 test("lines of equal height, and where a path has got to", async () => {
   const { contour, levels, reached } = await load("rooms/descent/contour.js");
   const xs = [-2, -1, 0, 1, 2];

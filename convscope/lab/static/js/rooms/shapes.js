@@ -2,10 +2,11 @@
 
 import { line, STALE } from "../core/api.js";
 import { h, rich, sentence, show } from "../core/dom.js";
-import { count, formula, shape } from "../core/format.js";
+import { count, shape } from "../core/format.js";
 import { number, select, text } from "../parts/fields.js";
+import { insert, spec as written } from "./shapes/chain.js";
+import { narrow, table } from "./shapes/table.js";
 import { volumes } from "./shapes/volumes.js";
-import { insert, move, remove, replace } from "./shapes/chain.js";
 
 export const defaults = { net: "note", image: [1, 28, 28], classes: 10, feed: "" };
 
@@ -25,7 +26,7 @@ export function mount({ controls, figure, ledger, script, t, say, set, state }) 
     h("div", { class: "line" }, net.element), h("div", { class: "line" }, feed.element, h("p", { class: "hint" }, rich(t("shapes.feed_hint")))));
 
   const examples = h("p", { class: "examples" }, t("shapes.try"), " ",
-    [["note", [1, 28, 28], "64, 28, 28, 1"], ["note", [1, 28, 28], "64, 1, 32, 32"], ["conv 10 3 | linear", [5, 100, 100], "1, 6, 100, 100"], ["note", [1, 8, 8], ""]].map(
+    [["note", [1, 28, 28], "64, 28, 28, 1"], ["note", [1, 28, 28], "64, 1, 32, 32"], ["conv 10 3 | linear", [5, 100, 100], "1, 6, 100, 100"], ["note", [1, 8, 8], ""], ["resnet8", [3, 32, 32], ""]].map(
       ([spec, image, tensor], i) => h("button", { class: "quiet", "data-testid": `example-${i}`, onclick: () => set({ net: spec, image, feed: tensor }) }, t("shapes.examples")[i])));
   controls.append(examples);
 
@@ -42,7 +43,7 @@ export function mount({ controls, figure, ledger, script, t, say, set, state }) 
     const answer = await ask("/api/shapes", now);
     if (answer === STALE) return;
     show(figure, volumes(now.image, answer, t), answer.failure && refusal(answer.failure), answer.fed && verdict(answer.fed));
-    show(ledger, table(answer), blocks(answer));
+    show(ledger, table(answer, t, (layers) => set({ net: written(layers) })), blocks(answer));
     script(answer.script);
     say(spoken(answer));
   }
@@ -78,63 +79,14 @@ export function mount({ controls, figure, ledger, script, t, say, set, state }) 
           h("button", { "data-testid": `mend-${i}`, "data-key": `mend-${i}`, class: whole ? "" : "part", title: whole ? null : t("shapes.partly"), onclick: () => set(patch) }, t.said(what).text))));
   }
 
-  function table(answer) {
-    const fed = answer.fed;
-    const heads = ["name", "layer", "output", ...(fed ? ["fed"] : []), "formula", "parameters", "multiply_adds"];
-    const rows = answer.lines.map((row, i) =>
-      h("tr", { "data-testid": `row-${i}`, class: fed?.failed === row.name ? "bad" : null },
-        h("th", { scope: "row" }, row.name), h("td", {}, editor(answer.layers, i, row.name)),
-        h("td", { class: "n", "data-value": row.output.join() }, shape(row.output)),
-        fed && h("td", { class: "n", "data-testid": `fed-${row.name}` }, fed.outputs[row.name] ? `(${fed.outputs[row.name].join(", ")})` : fed.failed === row.name ? "✗" : "—"),
-        h("td", { class: "formula" }, formula(t.said(row.formula).text)),
-        h("td", { class: "n", "data-value": row.parameters }, count(row.parameters)),
-        h("td", { class: "n", "data-value": row.multiply_adds }, count(row.multiply_adds))));
-    const failure = answer.failure;
-    if (failure) {
-      for (let i = failure.index; i < answer.layers.length; i += 1) {
-        rows.push(h("tr", { class: i === failure.index ? "bad" : "after", "data-testid": `row-${i}` },
-          h("th", { scope: "row" }, i === failure.index ? failure.name : ""), h("td", {}, editor(answer.layers, i, `${i + 1}`)),
-          h("td", { class: "n" }, i === failure.index ? "✗" : "—"), sentence("td", { colspan: 3 }, i === failure.index ? narrow(t.said(failure.problem)) : { text: "" })));
-      }
-    }
-    rows.push(h("tr", { class: "total" }, h("th", { scope: "row" }, t("shapes.total")), h("td", { colspan: fed ? 4 : 3 }),
-      h("td", { class: "n", "data-testid": "parameters", "data-value": answer.parameters }, count(answer.parameters)),
-      h("td", { class: "n", "data-testid": "multiply-adds", "data-value": answer.multiply_adds }, count(answer.multiply_adds))));
-    return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("shapes.table") },
-      h("table", { class: "shapes" }, h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col", class: ["output", "fed", "parameters", "multiply_adds"].includes(key) ? "n" : null }, t(`shapes.${key}`))))), h("tbody", {}, rows)));
-  }
-
-  // One block: its text, and Alt with the arrows to move it, Alt+Delete to take it out; buttons do the same.
-  function editor(layers, i, name) {
-    const change = (next) => set({ net: next.join(" | ") });
-    const input = h("input", { value: layers[i], class: "code block", spellcheck: "false", "data-key": `block-${i}`, "data-testid": `block-${i}`,
-      "aria-label": t("shapes.block", { name }), size: Math.max(8, layers[i].length + 1),
-      onchange: () => change(replace(layers, i, input.value)),
-      onkeydown: (event) => {
-        if (!event.altKey) return;
-        const act = { ArrowUp: () => move(layers, i, -1), ArrowDown: () => move(layers, i, 1), Delete: () => remove(layers, i) }[event.key];
-        if (!act) return;
-        event.preventDefault();
-        change(act());
-      } });
-    const button = (sign, label, next) => h("button", { class: "tiny", tabindex: "-1", "aria-label": `${label}: ${name}`, title: label, onclick: () => change(next) }, sign);
-    return h("span", { class: "editor" }, input,
-      button("↑", t("shapes.up"), move(layers, i, -1)), button("↓", t("shapes.down"), move(layers, i, 1)), button("×", t("shapes.out"), remove(layers, i)));
-  }
-
   function blocks({ layers }) {
     const at = layers.findLastIndex((layer) => layer === "flatten" || layer.startsWith("linear"));
     const first = layers.findIndex((layer) => layer === "flatten" || layer.startsWith("linear"));
     return h("p", { class: "adders" }, t("shapes.add"), " ", NEW.map((layer) => {
       const where = layer.startsWith("linear") ? at : first;
-      return h("button", { class: "quiet", "data-key": `add-${layer}`, "data-testid": `add-${layer.split(" ")[0]}`, onclick: () => set({ net: insert(layers, where < 0 ? layers.length : where, layer).join(" | ") }) }, h("code", {}, layer));
+      return h("button", { class: "quiet", "data-key": `add-${layer}`, "data-testid": `add-${layer.split(" ")[0]}`, onclick: () => set({ net: written(insert(layers, where < 0 ? layers.length : where, layer)) }) }, h("code", {}, layer));
     }), h("span", { class: "hint" }, t("shapes.keys")));
   }
 
   return { update };
-}
-
-// A sentence with the narrow dot of products.
-function narrow({ text, lang }) {
-  return { text: formula(text), lang };
 }

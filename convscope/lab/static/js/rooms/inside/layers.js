@@ -4,6 +4,7 @@ import { plane } from "../../core/binary.js";
 import { limitOf } from "../../core/colour.js";
 import { h, show } from "../../core/dom.js";
 import { num, shape } from "../../core/format.js";
+import { lanes } from "../../parts/lanes.js";
 import { map } from "../../parts/map.js";
 import { forget, inSight } from "../../parts/sight.js";
 
@@ -21,7 +22,7 @@ export function layers(t, { onpick }) {
     show(element, [...rows.values()].map((row) => row.element));
   }
 
-  function layer({ name, kind, shape: size, shown, ledger }) {
+  function layer({ name, kind, inputs, marks, shape: size, shown, ledger }) {
     const image = size.length === 3;
     const output = h("output", { class: "readout", "data-testid": `readout-${name}` });
     const at = (c, r, k) => (image ? [c, r, k] : [r * ROW + k]);
@@ -45,8 +46,9 @@ export function layers(t, { onpick }) {
     const list = h("div", { class: `maps${image ? "" : " vector"}`, role: "group", "aria-label": t("inside.maps", { name, n: count }) }, maps.map((one) => one.element));
     list.addEventListener("keydown", (event) => hop(event, maps), true);
     const note = image && shown < size[0] ? t("inside.first", { n: shown, all: size[0] }) : "";
-    const section = h("section", { class: "layer", "data-testid": `layer-${name}` },
-      h("header", {}, h("h3", {}, h("code", {}, name)), h("span", { class: "hint" }, `${kind} · ${shape(size)} `, note), output), list);
+    const from = inputs.length > 1 ? t("inside.reads", { what: inputs.join(", ") }) : "";
+    const section = h("section", { class: marks ? "layer laned" : "layer", "data-testid": `layer-${name}` }, lanes(marks),
+      h("header", {}, h("h3", {}, h("code", {}, name)), h("span", { class: "hint" }, `${kind} · ${shape(size)} `, from, note), output), list);
     const row = { element: section, maps, columns, image, output, range: "", value: () => null };
     return row;
   }
@@ -65,7 +67,7 @@ export function layers(t, { onpick }) {
   }
 
   function draw(heads, arrays) {
-    const next = JSON.stringify(heads.map(({ name, shape: size, shown }) => [name, size, shown]));
+    const next = JSON.stringify(heads.map(({ name, marks, shape: size, shown }) => [name, marks, size, shown]));
     if (next !== signature) build(heads);
     signature = next;
     for (const head of heads) {
