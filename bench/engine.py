@@ -41,7 +41,7 @@ def random_problem(net: str, image: Shape, count: int) -> Problem:
 def training_gflop(net: nn.Sequential, image: Shape) -> float:
     """GFLOP of one image's training step: forward, weight gradients, and input gradients after the first layer."""
     total, first = 0, True
-    for node in graph(net, image):
+    for node in graph(net, image, training=True):
         if isinstance(node.op, Conv):
             total += conv_multiply_adds(node) * (2 if first else 3)
             first = False

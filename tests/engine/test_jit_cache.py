@@ -238,7 +238,7 @@ def test_programs_for_arm_compile(spec, alone):
     net = build(resolve(spec), (1, 12, 12), 3)
     learning = None if alone else Learning("cross-entropy", Rule("adam", 0.0, False, (0.9, 0.999), 0.0))
     lanes = host.alone() if alone else host.lanes(32, 144)
-    program = Program(graph(net, (1, 12, 12)), lanes, [0.01], [-0.3], learning, host.pause)
+    program = Program(graph(net, (1, 12, 12), not alone), lanes, [0.01], [-0.3], learning, host.pause)
     target = llvm.Target.from_triple("aarch64-unknown-linux-gnu").create_target_machine(cpu=host.cpu, opt=2)
     code = compile_object(program.text, target)
     assert code[:4] == b"\x7fELF"

@@ -39,15 +39,30 @@ class Branches:
         return [other for other, made in self.made.items() if made.shape[2:] == self.made[name].shape[2:]]
 
 
+def normalisation(draw, kind, channels):
+    """Batch normalisation with some options, and with parameters and running statistics that are not the first ones."""
+    affine, eps = draw(st.booleans()), draw(st.sampled_from([1e-5, 1e-2]))
+    norm = kind(channels, eps, draw(st.sampled_from([0.1, 0.5])), affine)
+    with torch.no_grad():
+        for parameter in norm.parameters():
+            parameter.uniform_(0.5, 1.5)
+        norm.running_mean.uniform_(-0.5, 0.5)
+        norm.running_var.uniform_(0.5, 1.5)
+    return norm
+
+
 @st.composite
-def graphs(draw):
+def graphs(draw, extra=()):
     """Convolutions, pools and activations whose results are added or joined again later, and the image they are for."""
     channels = draw(st.sampled_from([1, 3]))
     image = (channels, draw(st.integers(3, 10)), draw(st.integers(3, 11)))
     net = Branches(image)
     last = net.add(nn.Conv2d(channels, draw(st.integers(2, 5)), 3, padding=1), "image")
     for _ in range(draw(st.integers(2, 6))):
-        match draw(st.sampled_from(["conv", "act", "add", "add", "concat", "pool"])):
+        match draw(st.sampled_from(["conv", "act", "add", "add", "concat", "pool", *extra])):
+            case "batchnorm":
+                width = net.made[last].shape[1]
+                last = net.add(normalisation(draw, nn.BatchNorm2d, width), last)
             case "conv":
                 kernel = draw(st.sampled_from([1, 3]))
                 width = net.made[last].shape[1]

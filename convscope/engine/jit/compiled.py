@@ -17,12 +17,15 @@ from torch import Tensor, nn
 from ...errors import UsageError
 from .block import Learning
 from .covers import why_not
-from .graph import graph
-from .ir.arrays import Lanes, Shape
+from .graph import graph, statistics
+from .ir.arrays import Lanes, Shape, padded
 from .machine import slots
 from .machine.host import COMPILING, Code, Machine, machine
 from .machine.runtime import Helpers, Job, Native, aligned, native
-from .program import Program, padded
+from .program import Program
+from .ways.conv import Conv
+from .ways.norm import BatchNorm
+from .ways.scale import Scale, take_up
 
 Floats = NDArray[np.float32]
 PIECE = 4096  # images in one foreign call of ``logits``, so that Ctrl-C is answered and others have their turn
@@ -46,10 +49,20 @@ class Loaded:
         code = Code(program.text, host, folder)
         self.program, self.code = program, code
         self.job = Job(threads, code)
-        self.arenas = aligned(threads * program.plan.size, np.uint8)
-        self.job.array(slots.ARENAS, self.arenas)
-        self.predict: Native = native(code.address("predict"))
+        self.blocks = -1
+        self.hold(0)
+        self.predict: Native | None = native(code.address("predict")) if program.predicts else None
         self.train: Native | None = native(code.address("train")) if program.learning else None
+
+    def hold(self, blocks: int) -> None:
+        """Have memory for a thread's share of so many blocks, where the program keeps more than one at a time."""
+        plan = self.program.plan
+        if self.blocks < 0 or (plan.each and blocks > self.blocks):
+            self.blocks = blocks
+            stride = plan.size + blocks * plan.each
+            self.arenas = aligned(self.job.threads * stride, np.uint8)
+            self.job.array(slots.ARENAS, self.arenas)
+            self.job.number(slots.STRIDE, stride)
 
 
 class Compiled:
@@ -65,13 +78,14 @@ class Compiled:
         _check_statistics(image[0], mean, std)
         self.net, self.image, self.threads = net, image, threads
         self.host = machine(isa)
-        self.nodes = graph(net, image)
+        self.nodes = graph(net, image, learning is not None)
         self.largest = max(prod(shape) for node in self.nodes for shape in (*node.shapes, node.output))
         self.classes = self.nodes[-1].output[0]
         if self.nodes[-1].output[1:] != (1, 1):
             raise UsageError("the CPU engine cannot run this net: it ends with an image, not with scores",
                              "end the net with flatten or linear")  # fmt: skip
         self.learning, self.folder = learning, cache_dir
+        self.mean, self.std, self.isa = mean, std, isa
         deviations = np.asarray(std, np.float64)
         self.scale: list[float] = (1 / (255 * deviations)).astype(np.float32).tolist()
         self.shift: list[float] = (-np.asarray(mean, np.float64) / deviations).astype(np.float32).tolist()
@@ -82,13 +96,18 @@ class Compiled:
         self.compile_seconds = 0.0
         self.exported = False  # the bench calls kernels one by one
         self.loaded: dict[Lanes, Loaded] = {}
-        count = sum(p.numel() for p in net.parameters())
-        self.parameters: Floats = aligned(padded(count)).view(np.float32)
+        count, buffers = sum(p.numel() for p in net.parameters()), sum(statistics(module) for module in net)
+        # Behind the parameters of a net that is only used stand the factors and shifts of its normalisations.
+        self.parameters: Floats = aligned(padded(count) + (0 if learning else buffers)).view(np.float32)
         self.flat = torch.from_numpy(self.parameters)
+        self.running: Floats = aligned(buffers).view(np.float32)
 
     def program(self, batch: int) -> Loaded:
         """The program for batches of ``batch`` images; compiled or read from the cache when it is first asked for."""
-        return self._load(self.host.lanes(-(-batch // self.threads), self.largest), self.threads)
+        lanes = self.host.lanes(-(-batch // self.threads), self.largest)
+        ready = self._load(lanes, self.threads)
+        ready.hold(-(-batch // (lanes.count * self.threads)))
+        return ready
 
     def alone(self) -> Loaded:
         """The program for one image, which is not worth waking a thread for."""
@@ -106,6 +125,7 @@ class Compiled:
                 )
                 ready = Loaded(program, self.host, threads, self.folder)
                 ready.job.array(slots.PARAMETERS, self.parameters)
+                ready.job.array(slots.RUNNING, self.running)
                 self.loaded[lanes] = ready  # last: others use it as soon as it is here
                 self.compile_seconds += time.perf_counter() - start
             return self.loaded[lanes]
@@ -137,9 +157,38 @@ class Compiled:
         return found
 
     def read(self) -> None:
-        """Take up the net's parameters, whoever changed them."""
+        """Take up the net's parameters and running statistics, whoever changed them."""
         for data, place in self.views():
             place.copy_(data)
+        for buffer, place in self._running():
+            place.copy_(buffer)
+        for node in self.nodes:
+            scale, weights = node.op, None
+            if isinstance(node.op, Conv):
+                scale, weights = node.op.scale or node.op, self.flat[node.op.weight :][: node.op.weights]
+            if isinstance(scale, Scale):
+                take_up(self.flat, scale, self.net.get_submodule(scale.name), weights)
+
+    def write(self, steps: int) -> None:
+        """Give the net its parameters and running statistics after ``steps`` steps."""
+        # Not inside torch.no_grad(), which an interrupt could leave switched on: the views ask for no gradient.
+        for data, place in self.views():
+            data.copy_(place)
+        for buffer, place in self._running():
+            buffer.copy_(place)
+        for module in self.net:
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and module.num_batches_tracked is not None:
+                module.num_batches_tracked += steps
+
+    def _running(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Running means and variances, each with its place in the flat copy."""
+        for op in (node.op for node in self.nodes):
+            if isinstance(op, BatchNorm):
+                module = self.net.get_submodule(op.name)
+                for n, buffer in enumerate((module.running_mean, module.running_var)):
+                    start = op.running + n * padded(op.channels)
+                    assert isinstance(buffer, Tensor)
+                    yield buffer, torch.from_numpy(self.running[start : start + op.channels])
 
     def logits(self, images: Tensor, ready: Loaded) -> Tensor:
         """Scores (M, K) of uint8 images (M, C, H, W)."""
@@ -151,6 +200,7 @@ class Compiled:
         if not count:
             return result
         images = images.cpu().contiguous()
+        assert ready.predict
         for start in range(0, count, PIECE):
             part, scores = images[start : start + PIECE].numpy(), result[start : start + PIECE].numpy()
             with self.lock:

@@ -46,11 +46,11 @@ def _objection(module: nn.Module) -> str:
     reason = objection(module)
     if reason:
         return reason
-    for parameter in module.parameters():
+    for parameter in (*module.parameters(), *(b for b in module.buffers() if b.is_floating_point())):
         if str(parameter.dtype) != "torch.float32" or parameter.device.type != "cpu":
             return f"its parameters are {parameter.dtype} on {parameter.device}, not float32 on the CPU"
-        if not parameter.requires_grad:
-            return "its parameters are frozen"
+    if not all(parameter.requires_grad for parameter in module.parameters()):
+        return "its parameters are frozen"
     return ""
 
 
@@ -58,7 +58,7 @@ def why_slower(net: nn.Sequential, image: Shape, batch_size: int) -> str | None:
     """Why PyTorch trains a net that is covered faster; None where it does not. Raises UsageError like ``graph``."""
     work = sum(
         prod(node.output) * prod(node.op.window) * node.op.fan_in * prod(node.op.kernel)
-        for node in graph(net, image)
+        for node in graph(net, image, training=True)
         if isinstance(node.op, Conv)
     )
     if batch_size < FEW and work > (LARGE_ALONE if batch_size == 1 else LARGE_FEW):

@@ -1,5 +1,6 @@
 """JitEngine: the Engine whose steps are machine code written for its net."""
 
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from .compiled import Compiled, Floats
 from .machine import slots
 from .machine.runtime import aligned
 from .optimizers import Rule
+from .ways.norm import BatchNorm
 
 
 class JitEngine:
@@ -46,6 +48,7 @@ class JitEngine:
         self._images, self._labels = images.cpu().contiguous(), labels.cpu().contiguous()
         self._states: Floats = aligned(max(1, len(self.rule.states)) * len(self._core.parameters)).view(np.float32)
         self._step = 0
+        self._used: Compiled | None = None
         self._batch = min(batch_size, len(images))
         self._core.program(self._batch)
 
@@ -63,8 +66,16 @@ class JitEngine:
             raise UsageError(f"{count} images do not make {steps} batches of {batch_size}")
         if int(index.min()) < 0 or int(index.max()) >= len(self._images):
             raise UsageError(f"index must lie in 0..{len(self._images) - 1}")
+        self._check_counts(count - (steps - 1) * batch_size)
         with self._core.change():
             return self._steps(index, batch_size, lrs)
+
+    def _check_counts(self, least: int) -> None:
+        """Whether the smallest batch has more than one number for each mean and variance."""
+        for op, shape in ((node.op, node.output) for node in self._core.nodes):
+            if isinstance(op, BatchNorm) and least * prod(shape[1:]) < 2:
+                raise UsageError(f"{op.name} takes the variance of a channel over a batch of one image, one number",
+                                 "choose another batch size, so that the last batch holds more images")  # fmt: skip
 
     def _steps(self, index: Tensor, batch_size: int, lrs: list[float]) -> Tensor:
         count, steps = len(index), len(lrs)
@@ -88,18 +99,29 @@ class JitEngine:
             self._core.helpers.run(ready.train, job)
         finally:
             if self._core.helpers.settle(0):  # else the call was broken off, and its weights are half written
-                self._step += int(job.slots[slots.DONE])
-                # Not inside torch.no_grad(), which an interrupt could leave switched on: the views ask for no gradient.
-                for data, place in self._core.views():
-                    data.copy_(place)
+                done = int(job.slots[slots.DONE])
+                self._step += done
+                self._core.write(done)
         return losses
 
     def logits(self, images: Tensor) -> Tensor:
         """Raw scores float32 (M, K) for uint8 images (M, C, H, W)."""
-        with self._core.lock:
-            self._core.read()
-            ready = self._core.program(self._batch)
-        return self._core.logits(images, ready)
+        core = self._scores()
+        with core.lock:
+            core.read()
+            ready = core.program(self._batch)
+        return core.logits(images, ready)
+
+    def _scores(self) -> Compiled:
+        """Programs that predict: where layers compute something else in training, they are others."""
+        if any(node.op.training_only for node in self._core.nodes):
+            if self._used is None:
+                core = self._core
+                self._used = Compiled(
+                    self.net, core.image, core.mean, core.std, core.threads, core.isa, core.folder, None
+                )
+            return self._used
+        return self._core
 
     def state(self) -> dict[str, Tensor]:
         """The optimizer's state by name; see :meth:`Engine.state`."""

@@ -9,6 +9,7 @@ from .ways.conv import Conv
 from .ways.layer import NONE, Identity
 from .ways.node import Node
 from .ways.pool import Pool
+from .ways.scale import Scale
 
 FUSED = 4  # pixels of the largest pooling window whose convolution sums fit a block of registers
 
@@ -28,6 +29,14 @@ def _relu_twice(before: Node, node: Node) -> Node | None:
     return before if type(node.op) is Identity and before.act == node.act == Relu() else None
 
 
+def _scale(before: Node, node: Node) -> Node | None:
+    """A convolution's weights and bias take up factors and shifts."""
+    conv, scale = before.op, node.op
+    if not isinstance(conv, Conv) or not isinstance(scale, Scale) or conv.pool or conv.scale or before.act != NONE:
+        return None
+    return replace(before, op=replace(conv, bias=scale.shift, scale=replace(scale, bias=conv.bias)), act=node.act)
+
+
 def _max_pool(before: Node, node: Node) -> Node | None:
     """A max of a convolution's sums, which the activation does not reorder."""
     conv, pool = before.op, node.op
@@ -39,4 +48,4 @@ def _max_pool(before: Node, node: Node) -> Node | None:
     return replace(before, op=replace(conv, pool=pool.kernel), output=node.output)
 
 
-RULES: tuple[Callable[[Node, Node], Node | None], ...] = (_activation, _relu_twice, _max_pool)
+RULES: tuple[Callable[[Node, Node], Node | None], ...] = (_activation, _relu_twice, _scale, _max_pool)

@@ -14,8 +14,8 @@ from ...net.graph import parts
 from ...net.ops import shape_text
 from ...net.wiring import IMAGE as IMAGE_NAME
 from .fusions import fuse
-from .ir.arrays import Shape
-from .ways.layer import Form, MisfitError, read
+from .ir.arrays import Shape, padded
+from .ways.layer import Form, MisfitError, Where, read
 from .ways.node import IMAGE, Node
 
 Graph = tuple[Node, ...]
@@ -30,16 +30,18 @@ class _Value:
     shared: bool
 
 
-def graph(net: nn.Sequential, image: Shape) -> Graph:
+def graph(net: nn.Sequential, image: Shape, training: bool) -> Graph:
     """The nodes of a net that ``why_not`` has no objection to, for images (C, H, W).
 
-    Parameters are numbered in the order of ``net.parameters()``. Raises UsageError where the net does not fit.
+    Parameters are numbered in the order of ``net.parameters()``. Statistics are numbered from 0 where the net is
+    trained; where it is used, they become parameters, behind the others. Raises UsageError where the net does not fit.
     """
     layers = parts(net)
     readers = Counter(source for part in layers for source in part.inputs)
     made = {IMAGE_NAME: _Value(IMAGE, Form(image), shared=True)}
     nodes: list[Node] = []
     parameter = 0
+    statistic = 0 if training else padded(sum(p.numel() for p in net.parameters()))
     for name, module, sources in ((part.name, part.module, part.inputs) for part in layers):
         inputs = tuple(made[source] for source in sources)
         forms = tuple(value.form for value in inputs)
@@ -48,10 +50,11 @@ def graph(net: nn.Sequential, image: Shape) -> Graph:
             made[name] = _Value(first.node, Form(first.form.shape, True), first.shared or readers[name] > 1)
             continue
         try:
-            found = read(module, forms, parameter)
+            found = read(module, forms, Where(name, parameter, statistic, training))
         except MisfitError as error:
             raise UsageError(f"the net does not fit images of {shape_text(image)}: {name} {error}") from None
         parameter += sum(p.numel() for p in module.parameters())
+        statistic += statistics(module)
         node = Node(found.op, tuple(v.node for v in inputs), tuple(f.shape for f in forms), found.output, found.act)
         before = None if inputs[0].shared or len(inputs) > 1 else nodes[inputs[0].node]
         together = before and fuse(before, node)
@@ -63,6 +66,11 @@ def graph(net: nn.Sequential, image: Shape) -> Graph:
             nodes.append(node)
         made[name] = _Value(place, Form(found.output, all(f.flat for f in forms)), readers[name] > 1)
     return tuple(nodes)
+
+
+def statistics(module: nn.Module) -> int:
+    """Room for a layer's running means and variances, counted in numbers; 0 where it has none."""
+    return 2 * padded(module.num_features) if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) else 0
 
 
 def parameter_count(nodes: Graph) -> int:

@@ -30,6 +30,8 @@ class JitPredictor:
         self._core = Compiled(net, image, mean, std, threads, isa, cache_dir, None)
         self._alone = self._core.alone()
         self._alone.job.array(slots.INDEX, np.zeros(1, np.int64))
+        assert self._alone.predict
+        self._predict = self._alone.predict
         self._take_up = native(self._alone.code.address("refresh"))
         self._shape = torch.Size((1, *image))
         self._rows: list[Tensor] = []  # results that wait to be filled
@@ -59,5 +61,5 @@ class JitPredictor:
             scores = self._rows.pop()
             job.slots[slots.IMAGES], job.slots[slots.LOGITS] = images.data_ptr(), scores.data_ptr()
             job.slots[slots.COUNT] = 1
-            self._alone.predict(job.address, 0)
+            self._predict(job.address, 0)
         return scores

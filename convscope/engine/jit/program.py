@@ -9,14 +9,15 @@ and one call of ``train`` takes many steps. What the runtime hands over stands i
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from math import prod
 
 from . import optimizers
 from .block import Block, Learning
 from .graph import Graph, parameter_count
-from .ir.arrays import Lanes
+from .ir.arrays import Lanes, padded
 from .ir.function import Function, Module
-from .ir.kernel import Header, Kernel
+from .ir.kernel import Header, Kernel, Reduction
 from .ir.values import F32, I32, I64, PTR, Value
 from .machine import slots
 from .machine.barrier import write_barrier
@@ -24,12 +25,13 @@ from .optimizers import Rule
 from .plan import lines, plan
 from .ways.way import Cut
 
-Phases = list[list[Kernel]]
 
+@dataclass
+class Phase:
+    """What a thread does with each of its blocks, and then, once all threads have met, with none."""
 
-def padded(count: int) -> int:
-    """``count`` rounded up to whole cache lines of float32."""
-    return -(-count // 16) * 16
+    kernels: list[Kernel]
+    met: list[Reduction]
 
 
 def header(count: int, lanes: Lanes, training: bool) -> Header:
@@ -59,8 +61,11 @@ class Program:
         backward = list(self.block.backward(learning)) if learning else []
         finish = self.block.finish() if learning else []
         phases = split([*forward, *backward])
-        self.plan = plan(self.header.size, self.header.gradients, [*weights, *finish], phases)
-        self._predict(weights, split(forward)[0])
+        once = [*weights, *finish, *(kernel for phase in phases for kernel in phase.met)]
+        self.plan = plan(self.header.size, self.header.gradients, once, [phase.kernels for phase in phases])
+        self.predicts = len(split(forward)) == 1 and not any(node.op.training_only for node in nodes)
+        if self.predicts:
+            self._predict(weights, split(forward)[0].kernels)
         if learning:
             self._train(weights, phases, finish, learning.rule)
         self.text = self.module.text()
@@ -84,7 +89,8 @@ class Program:
         return f
 
     def _arena(self, f: Function) -> Value:
-        return f.address(f.load(PTR, f["job"], 8 * slots.ARENAS), (f["thread"], self.plan.size))
+        arenas, stride = f.load(PTR, f["job"], 8 * slots.ARENAS), f.load(I64, f["job"], 8 * slots.STRIDE)
+        return f.address(arenas, f["thread"] * stride)
 
     def _share(self, f: Function, blocks: Value, threads: Value) -> tuple[Value, Value]:
         """The blocks that this thread computes: first and last plus one."""
@@ -95,7 +101,7 @@ class Program:
         f = self.module.function("refresh", [("job", PTR), ("thread", I64)], public=True)
         a, p = self._arena(f), f.load(PTR, f["job"], 8 * slots.PARAMETERS)
         for kernel in weights:
-            f.call(kernel, a, p, p)
+            f.call(kernel, a, p, p, a)
 
     def _predict(self, weights: Sequence[Kernel], forward: Sequence[Kernel]) -> None:
         """Logits (M, K) of the images at index (M,). One image finds the weights ready, more images make them so."""
@@ -109,17 +115,17 @@ class Program:
         blocks = (count + (lanes.count - 1)) // lanes.count
         first, last = self._share(f, blocks, threads)
         for kernel in weights if lanes.count > 1 else ():
-            f.call(kernel, a, p, p)
+            f.call(kernel, a, p, p, a)
         with f.loop(last, first) as block:
             start = f.integer(block) * lanes.count
             f.call(prepare, f["job"], a, start, count, f.constant(0.0, F32))
             for kernel in forward:
-                f.call(kernel, a, p, p)
+                f.call(kernel, a, p, p, a)
             with f.loop(f.minimum(count - start, lanes.count)) as lane, f.loop(z.channels) as k:
                 score = f.load(F32, a, z.room.offset, *z.at(k, 0, 0), (lane, 4))
                 f.store(score, out, (start + lane, 4 * z.channels), (k, 4))
 
-    def _train(self, before: Sequence[Kernel], phases: Phases, after: Sequence[Kernel], rule: Rule) -> None:
+    def _train(self, before: Sequence[Kernel], phases: Sequence[Phase], after: Sequence[Kernel], rule: Rule) -> None:
         """``STEPS`` steps of batches of ``BATCH`` images; the last one may hold fewer."""
         prepare, update = self._prepare("select_labelled", labels=True), self._update(rule)
         barrier = write_barrier(self.module, self.pause)
@@ -129,6 +135,8 @@ class Program:
         threads, count, batch, steps = (f.load(I64, job, 8 * slot) for slot in given)
         p, a = f.load(PTR, job, 8 * slots.PARAMETERS), self._arena(f)
         g = f.address(a, self.header.gradients)
+        arenas, running = f.load(PTR, job, 8 * slots.ARENAS), f.load(PTR, job, 8 * slots.RUNNING)
+        stride = f.load(I64, job, 8 * slots.STRIDE)
         zero = f.constant(0.0, lanes.vector)
         f.call(barrier, job)
         f.leave_when(f.compare("ne", f.shared(job, 8 * slots.ABANDONED), 0))
@@ -142,13 +150,20 @@ class Program:
                 f.store(zero, a, self.header.loss, (v, lanes.bytes))
             first, last = self._share(f, (end - begin + (lanes.count - 1)) // lanes.count, threads)
             for kernel in before:
-                f.call(kernel, a, p, g)
-            with f.loop(last, first) as number:
-                f.call(prepare, job, a, begin + f.integer(number) * lanes.count, end, weight)
-                for kernel in phases[0]:
-                    f.call(kernel, a, p, g)
+                f.call(kernel, a, p, g, a)
+            for phase in phases:
+                with f.loop(last, first) as number:
+                    f.call(prepare, job, a, begin + f.integer(number) * lanes.count, end, weight)
+                    own = f.integer(number) - first if self.plan.each else 0
+                    b = f.address(a, self.plan.size, (own, self.plan.each)) if self.plan.each else a
+                    for kernel in phase.kernels:
+                        f.call(kernel, a, p, g, b)
+                if phase.met:
+                    f.call(barrier, job)
+                for reduction in phase.met:
+                    f.call(reduction, a, p, g, a, arenas, stride, threads, f["thread"], running)
             for kernel in after:
-                f.call(kernel, a, p, g)
+                f.call(kernel, a, p, g, a)
             f.call(barrier, job)
             f.call(update, job, f["thread"], f.integer(step))
             f.call(barrier, job)
@@ -158,6 +173,7 @@ class Program:
         f = self.module.function("update", [("job", PTR), ("thread", I64), ("step", I64)])
         job, lanes = f["job"], self.lanes
         threads, arenas = f.load(I64, job, 8 * slots.THREADS), f.load(PTR, job, 8 * slots.ARENAS)
+        stride = f.load(I64, job, 8 * slots.STRIDE)
         p, states = f.load(PTR, job, 8 * slots.PARAMETERS), f.load(PTR, job, 8 * slots.STATES)
         rates_at = f.address(f.load(PTR, job, 8 * slots.RATES), (f["step"], 8))
         rates = [f.splat(f.load(F32, rates_at, 4 * n), lanes.width) for n in range(2)]
@@ -168,7 +184,7 @@ class Program:
             g = f.var(zero)
             with f.loop(threads) as t:
                 g.value = g.value + f.load(
-                    lanes.vector, arenas, self.header.gradients, (t, self.plan.size), (i, lanes.bytes)
+                    lanes.vector, arenas, self.header.gradients, f.integer(t) * stride, (i, lanes.bytes)
                 )
             places = [f.address(p, (i, lanes.bytes))]
             places += [f.address(states, n * room, (i, lanes.bytes)) for n in range(len(rule.states))]
@@ -179,18 +195,19 @@ class Program:
         with f.when(f.compare("eq", f["thread"], 0)):
             loss = f.var(f.constant(0.0, F32))
             with f.loop(threads) as t, f.loop(lanes.count) as lane:
-                loss.value = loss.value + f.load(F32, arenas, self.header.loss, (t, self.plan.size), (lane, 4))
+                loss.value = loss.value + f.load(F32, arenas, self.header.loss, f.integer(t) * stride, (lane, 4))
             f.store(loss.value, f.load(PTR, job, 8 * slots.LOSSES), (f["step"], 4))
             f.store(f["step"] + 1, job, 8 * slots.DONE)
         return f
 
 
-def split(kernels: Iterable[Kernel | Cut]) -> Phases:
+def split(kernels: Iterable[Kernel | Cut]) -> list[Phase]:
     """The phases between the cuts."""
-    phases: Phases = [[]]
+    phases = [Phase([], [])]
     for kernel in kernels:
         if isinstance(kernel, Cut):
-            phases.append([])
+            phases[-1].met.extend(kernel.kernels)
+            phases.append(Phase([], []))
         else:
-            phases[-1].append(kernel)
+            phases[-1].kernels.append(kernel)
     return phases

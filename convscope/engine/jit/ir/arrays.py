@@ -129,6 +129,11 @@ class Array:
         return [self.origin, (c, self.channel), (y, self.row), (x, self.pixel)]
 
 
+def padded(count: int) -> int:
+    """``count`` rounded up to whole cache lines of float32."""
+    return -(-count // 16) * 16
+
+
 def chunks(count: int, limit: int) -> Iterator[tuple[int, int, int]]:
     """Cut 0..count-1 into equal parts of at most ``limit``: (start, stop, size) of the even parts, then of the rest."""
     size = -(-count // -(-count // max(limit, 1)))

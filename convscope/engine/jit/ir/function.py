@@ -145,6 +145,11 @@ class Function:
                 base = self.emit(f"getelementptr i8, ptr {base.name}, i64 {part}", PTR)
         return base
 
+    def within(self, arena: Value, room: Room, *terms: Term) -> Value:
+        """An address in ``room`` of another thread's memory, which begins at ``arena``."""
+        self.rooms[room.number] = room
+        return self.address(self.emit(f"getelementptr i8, ptr {arena.name}, i64 {room.place(0)}", PTR), *terms)
+
     def load(self, kind: str, base: Value | Room, *terms: Term, align: int = 0) -> Value:
         """The ``kind`` at an address. Vectors lie at multiples of their size unless ``align`` says otherwise."""
         place = self.address(base, *terms)

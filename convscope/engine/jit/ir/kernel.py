@@ -1,15 +1,18 @@
 """A kernel: a function over one block of images, and the words for the arrays that it works on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .arrays import Array, Index, Lanes, Room
 from .function import Function, Module
-from .values import PTR, Term, Value
+from .values import I64, PTR, Term, Value
 
 At = tuple[Index, Index, Index, Index]  # channel, row, column, vector of images
-PARAMETERS = (("a", PTR), ("p", PTR), ("g", PTR))
+# The thread's arena, parameters, gradients, and what each block keeps from one phase to the next.
+PARAMETERS = (("a", PTR), ("p", PTR), ("g", PTR), ("b", PTR))
+# What else is given where all threads have met: all arenas, so many bytes from one to the next, and the net's buffers.
+MET = (("arenas", PTR), ("stride", I64), ("threads", I64), ("thread", I64), ("running", PTR))
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,10 @@ class Kernel(Function):
     ``word`` and ``node`` say what it does, and for which node of the graph.
     """
 
-    def __init__(self, module: Module, word: str, node: int | None, lanes: Lanes, header: Header) -> None:
+    def __init__(self, module: Module, word: str, node: int | None, lanes: Lanes, header: Header,
+                 further: Sequence[tuple[str, str]] = ()) -> None:  # fmt: skip
         name = word if node is None else f"{word}{node}"
-        super().__init__(module, name, PARAMETERS, module.exported)
+        super().__init__(module, name, (*PARAMETERS, *further), module.exported)
         module.functions.append(self)
         self.word, self.node, self.lanes, self.header = word, node, lanes, header
 
@@ -66,6 +70,19 @@ class Kernel(Function):
         with (self.loop(array.channels) as c, self.loop(array.height) as y, self.loop(array.width) as x,
               self.loop(self.lanes.vectors) as v):  # fmt: skip
             yield c, y, x, v
+
+
+class Reduction(Kernel):
+    """What every thread does once all of them have met: it sees what the others have computed."""
+
+    def __init__(self, module: Module, word: str, node: int, lanes: Lanes, header: Header) -> None:
+        super().__init__(module, word, node, lanes, header, MET)
+        self.threads, self.thread, self.running = self["threads"], self["thread"], self["running"]
+
+    def elsewhere(self, thread: Index, room: Room, *terms: Term) -> Value:
+        """An address in the room of another thread."""
+        arena = self.address(self["arenas"], self.integer(thread) * self["stride"])
+        return self.within(arena, room, *terms)
 
 
 class Here:

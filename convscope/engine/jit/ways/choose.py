@@ -8,10 +8,12 @@ from .elementwise import Curve, Pass
 from .join import Add, Concat, Copies, Sum
 from .layer import Identity, Op
 from .linear import Linear
+from .norm import BatchNorm, Normalised
 from .one_image.linear import LinearOfOne
 from .one_image.rows import Rows
 from .one_image.tiles import TilesOfOne
 from .pool import Pool, Windows
+from .scale import Scale, Scaled
 from .way import Site, Way
 from .winograd.tiled import Thin, Tiled
 
@@ -20,6 +22,8 @@ WAYS: dict[type[Op], tuple[type[Way], ...]] = {
     Pool: (Windows,),
     Identity: (Pass,),
     Curve: (Pass,),
+    BatchNorm: (Normalised,),
+    Scale: (Scaled,),
     Add: (Sum,),
     Concat: (Copies,),
 }

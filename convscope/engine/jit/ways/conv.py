@@ -16,7 +16,7 @@ from torch import nn
 from ....net.ops import same_padding
 from ..ir.arrays import NO_BORDER, Border, Index, Pair, Room
 from ..ir.values import Term
-from .layer import Form, MisfitError, Op, Read, fitting, image_of, objection, pair, read
+from .layer import Form, MisfitError, Op, Read, Where, fitting, image_of, objection, pair, read
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Conv(Op):
     dilation: Pair = (1, 1)
     groups: int = 1
     pool: Pair | None = None  # the window of a max pool that is part of this node
+    scale: Op | None = None  # a normalisation whose factors the weights and whose shifts the bias have taken up
 
     @property
     def decides(self) -> bool:
@@ -47,7 +48,12 @@ class Conv(Op):
     @property
     def trained(self) -> int:
         """How many parameters it has."""
-        return self.outputs * (self.fan_in * prod(self.kernel) + (self.bias is not None))
+        return self.weights + self.outputs * (self.bias is not None)
+
+    @property
+    def weights(self) -> int:
+        """How many of them are weights."""
+        return self.outputs * self.fan_in * prod(self.kernel)
 
     @property
     def window(self) -> Pair:
@@ -111,7 +117,7 @@ def _(module: nn.Conv2d) -> str:
 
 
 @read.register
-def _(module: nn.Conv2d, inputs: tuple[Form, ...], parameter: int) -> Read:
+def _(module: nn.Conv2d, inputs: tuple[Form, ...], where: Where) -> Read:
     channels, *size = image_of(inputs)
     if module.in_channels != channels:
         raise MisfitError(f"takes {module.in_channels} channels, but gets {channels}")
@@ -126,8 +132,8 @@ def _(module: nn.Conv2d, inputs: tuple[Form, ...], parameter: int) -> Read:
         (n + b + a - d * (k - 1) - 1) // s + 1
         for n, b, a, d, k, s in zip(size, before, after, dilation, kernel, stride, strict=True)
     ]
-    bias = None if module.bias is None else parameter + module.weight.numel()
-    conv = Conv(parameter, bias, channels, module.out_channels, kernel, stride, (*before, *after), dilation,
+    bias = None if module.bias is None else where.parameter + module.weight.numel()
+    conv = Conv(where.parameter, bias, channels, module.out_channels, kernel, stride, (*before, *after), dilation,
                 module.groups)  # fmt: skip
     return Read(conv, fitting((module.out_channels, *output), inputs[0]))
 
@@ -138,13 +144,13 @@ def _(_module: nn.Linear) -> str:
 
 
 @read.register
-def _(module: nn.Linear, inputs: tuple[Form, ...], parameter: int) -> Read:
+def _(module: nn.Linear, inputs: tuple[Form, ...], where: Where) -> Read:
     (form,) = inputs
     if not form.flat:
         raise MisfitError("needs a flatten before it")
     channels, height, width = form.shape
     if module.in_features != form.count:
         raise MisfitError(f"takes {module.in_features} values, but gets {form.count}")
-    bias = None if module.bias is None else parameter + module.weight.numel()
-    conv = Conv(parameter, bias, channels, module.out_features, (height, width))
+    bias = None if module.bias is None else where.parameter + module.weight.numel()
+    conv = Conv(where.parameter, bias, channels, module.out_features, (height, width))
     return Read(conv, (module.out_features, 1, 1))

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from ..ir.kernel import Kernel
 from .activation import ACTIVATIONS
-from .layer import Activation, Form, Identity, Op, Read, objection, read
+from .layer import Activation, Form, Identity, Op, Read, Where, objection, read
 from .way import Site, Way
 
 
@@ -58,7 +58,7 @@ def _objection(module: nn.Module) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _read(module: nn.Module, inputs: tuple[Form, ...], _parameter: int) -> Read:
+def _read(module: nn.Module, inputs: tuple[Form, ...], _where: Where) -> Read:
     act = ACTIVATIONS[type(module)](module)
     assert isinstance(act, Activation)
     shape = inputs[0].shape

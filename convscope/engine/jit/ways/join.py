@@ -13,7 +13,7 @@ from typing_extensions import override
 from ....net import joins
 from ..ir.arrays import Shape
 from ..ir.kernel import At, Kernel
-from .layer import Form, MisfitError, Op, Read, objection, read
+from .layer import Form, MisfitError, Op, Read, Where, objection, read
 from .way import Site, Way
 
 
@@ -124,7 +124,7 @@ def _(module: joins.Concat) -> str:
 
 
 @read.register
-def _(module: joins.Add, inputs: tuple[Form, ...], _parameter: int) -> Read:
+def _(module: joins.Add, inputs: tuple[Form, ...], _where: Where) -> Read:
     first, *others = inputs
     for other in others:
         alike = other.count == first.count if first.flat else other.shape == first.shape
@@ -134,7 +134,7 @@ def _(module: joins.Add, inputs: tuple[Form, ...], _parameter: int) -> Read:
 
 
 @read.register
-def _(_module: joins.Concat, inputs: tuple[Form, ...], _parameter: int) -> Read:
+def _(_module: joins.Concat, inputs: tuple[Form, ...], _where: Where) -> Read:
     first, *others = inputs
     if any(form.flat != first.flat or (not first.flat and form.shape[1:] != first.shape[1:]) for form in others):
         raise MisfitError(f"joins the channels of {', '.join(form.text for form in inputs)}")

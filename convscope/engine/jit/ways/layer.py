@@ -17,6 +17,8 @@ from ..ir.values import Value
 class Op:
     """What a node of the graph computes."""
 
+    training_only: ClassVar[bool] = False  # a net that is only used computes something else in its place
+
     @property
     def decides(self) -> bool:
         """Whether its gradient depends on which of two numbers is larger."""
@@ -118,12 +120,19 @@ def _(module: nn.Flatten) -> str:
     return "" if (module.start_dim, module.end_dim) == (1, -1) else "it flattens some dimensions only"
 
 
-@singledispatch
-def read(module: nn.Module, inputs: tuple[Form, ...], parameter: int) -> Read:
-    """What ``module`` computes of such ``inputs``; its parameters begin at number ``parameter`` of the net's.
+@dataclass(frozen=True)
+class Where:
+    """A layer where it stands in a net: its name, the number of its first parameter and of its first statistic."""
 
-    Raises MisfitError.
-    """
+    name: str
+    parameter: int
+    statistic: int
+    training: bool
+
+
+@singledispatch
+def read(module: nn.Module, inputs: tuple[Form, ...], where: Where) -> Read:
+    """What ``module`` computes of such ``inputs``. Raises MisfitError."""
     raise NotImplementedError(type(module).__name__)
 
 

@@ -19,7 +19,7 @@ from ..ir.arrays import Index, Pair
 from ..ir.kernel import Kernel
 from ..ir.taps import TapTable, taps
 from ..ir.values import I32, I64, Value, like
-from .layer import Form, Op, Read, fitting, image_of, objection, pair, read
+from .layer import Form, Op, Read, Where, fitting, image_of, objection, pair, read
 from .way import Site, Way
 
 
@@ -136,14 +136,14 @@ def _(module: nn.AvgPool2d) -> str:
 
 
 @read.register
-def _(_module: nn.AdaptiveAvgPool2d, inputs: tuple[Form, ...], _parameter: int) -> Read:
+def _(_module: nn.AdaptiveAvgPool2d, inputs: tuple[Form, ...], _where: Where) -> Read:
     channels, height, width = image_of(inputs)
     return Read(Pool(True, (height, width), (height, width)), (channels, 1, 1))
 
 
 @read.register(nn.MaxPool2d)
 @read.register(nn.AvgPool2d)
-def _(module: nn.MaxPool2d | nn.AvgPool2d, inputs: tuple[Form, ...], _parameter: int) -> Read:
+def _(module: nn.MaxPool2d | nn.AvgPool2d, inputs: tuple[Form, ...], _where: Where) -> Read:
     channels, *size = image_of(inputs)
     average = isinstance(module, nn.AvgPool2d)
     pool = Pool(average, pair(module.kernel_size), pair(module.stride), pair(module.padding))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..ir.arrays import NO_BORDER, Array, Border, Lanes, Room, Shape
 from ..ir.function import Module
-from ..ir.kernel import Header, Kernel
+from ..ir.kernel import Header, Kernel, Reduction
 from ..ir.values import Term, Value
 from .layer import NONE, Activation
 from .node import Node
@@ -50,6 +50,10 @@ class Site:
         """A new kernel for this node."""
         return Kernel(self.module, word, self.number, self.lanes, self.header)
 
+    def reduction(self, word: str) -> Reduction:
+        """What every thread does for this node once all have met."""
+        return Reduction(self.module, word, self.number, self.lanes, self.header)
+
     def array(self, shape: Shape, border: Border = NO_BORDER) -> Array:
         """A new array for as long as it is used."""
         return new_array(self.module, self.lanes, shape, border)
@@ -67,7 +71,7 @@ def new_array(module: Module, lanes: Lanes, shape: Shape, border: Border = NO_BO
 class Cut:
     """Here all threads meet, once each has got so far with all of its blocks; then each runs ``kernels``, once."""
 
-    kernels: tuple[Kernel, ...]
+    kernels: tuple[Reduction, ...]
 
 
 class Way:
