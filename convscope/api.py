@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from . import job
-from .data.readers.handed import prepared
+from .data.handed import prepared
 from .data.sources import data_name, open_recipe
 from .engine.plain import plain_torch
 from .net.model import Model
@@ -161,6 +161,7 @@ def train(
     image_size: int | None = None,
     skip_bad: bool = False,
     data_dir: str | None = None,
+    class_from: str | None = None,
     offline: bool = False,
     out: str | Path = "runs",
 ) -> Run:
@@ -176,7 +177,7 @@ def train(
         lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, optimizer=optimizer, schedule=schedule,
         loss=loss, target_loss=target_loss, patience=patience, max_seconds=max_seconds, val_fraction=val_fraction,
         seed=seed, device=device, engine=engine, threads=threads, log_interval=log_interval, save_seconds=save_seconds,
-        image_size=image_size, skip_bad=skip_bad, data_dir=data_dir,
+        image_size=image_size, skip_bad=skip_bad, data_dir=data_dir, class_from=class_from,
     )  # fmt: skip
     return _drain(job.start(recipe, open_recipe(recipe, offline, data), Path(out)))
 

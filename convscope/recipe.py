@@ -24,7 +24,8 @@ class Recipe:
     """The choices of a run. The defaults are the note's.
 
     Seconds are wall-clock, ``val_fraction`` is the share of the training images that is held out for validation,
-    ``threads`` 0 means all cores, ``image_size`` (pixels) None means the data's own size.
+    ``threads`` 0 means all cores, ``image_size`` (pixels) None means the data's own size, ``class_from`` is the pattern
+    by which the names of a folder's files tell their classes.
     """
 
     data: str = "digits"
@@ -51,6 +52,7 @@ class Recipe:
     image_size: int | None = None
     skip_bad: bool = False
     data_dir: str | None = None
+    class_from: str | None = None
 
     def __post_init__(self) -> None:
         for field, kind in zip(fields(self), get_type_hints(Recipe).values(), strict=True):

@@ -8,7 +8,7 @@ import typer
 
 from ..errors import DataError
 from . import terminal
-from .train import AsJson, DataDir, Offline
+from .train import AsJson, ClassFrom, DataDir, Offline
 
 if TYPE_CHECKING:
     from ..data.check import Place, Report
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
 def check(
     data: Annotated[str, typer.Argument(help="What train takes: digits, mnist, ..., a folder of images, an .npz.")],
     image_size: Annotated[int | None, typer.Option(help="Height and width of a folder's images.")] = None,
+    class_from: ClassFrom = None,
     data_dir: DataDir = None,
     offline: Offline = False,
     as_json: AsJson = False,
@@ -31,7 +32,7 @@ def check(
     """Report counts, sizes, corrupt files, duplicates, leakage, conflicting labels; exit 3 if train would refuse."""
     from ..data.check import check as look
 
-    report = look(data, data_dir, offline, image_size)
+    report = look(data, data_dir, offline, image_size, class_from)
     if as_json:
         terminal.emit_json(report)
     else:

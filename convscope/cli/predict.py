@@ -36,7 +36,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Classify your own images: class, probability and the runner-up of each."""
-    from ..data.readers.files import image_files
+    from ..data.folders.files import image_files
     from ..runs import folder as runs
     from ..runs import predict as core
 

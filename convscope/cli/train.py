@@ -22,6 +22,9 @@ DataDir = Annotated[
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network (CONVSCOPE_OFFLINE=1: the same).")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out and count them.")]
+ClassFrom = Annotated[
+    str | None, typer.Option(help="Read a folder's classes from its file names, as by '{class}.*' from cat.0.png.")
+]
 RunArgument = Annotated[str, typer.Argument(help="A run's folder, or its name.")]
 Moved = Annotated[str | None, typer.Option("--data", help="Where the run's data are now, if not where they were.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run's folder and nothing else.")]
@@ -37,7 +40,7 @@ def register(app: typer.Typer) -> None:
 def train(
     context: typer.Context,
     data: Annotated[str, typer.Argument(help="digits, mnist, fashion-mnist, kmnist, a folder of images, a folder with "
-                                             "IDX files, or an .npz.")] = "digits",
+                                             "IDX files, a table of labels (.csv), or an .npz.")] = "digits",
     net: Annotated[str, typer.Option(help="A named net (convscope nets) or a spec.")] = "note",
     epochs: Annotated[int | None, typer.Option(help="Passes over the images.  [default: 10; digits 60]")] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images of one update.")] = 64,
@@ -59,6 +62,7 @@ def train(
     log_interval: Annotated[int, typer.Option(help="Updates between two lines of the log.")] = 300,
     save_seconds: Annotated[float, typer.Option(help="Save the state this often, and after each epoch.")] = 60.0,
     image_size: Annotated[int | None, typer.Option(help="Height and width of a folder's images.")] = None,
+    class_from: ClassFrom = None,
     skip_bad: SkipBad = False,
     data_dir: DataDir = None,
     offline: Offline = False,
@@ -78,6 +82,7 @@ def train(
         loss=loss, target_loss=target_loss, patience=patience, max_seconds=max_seconds, val_fraction=val_fraction,
         seed=seed, device=device, engine=engine, threads=threads, log_interval=log_interval, save_seconds=save_seconds,
         image_size=image_size, skip_bad=skip_bad, data_dir=None if data_dir is None else str(data_dir),
+        class_from=class_from,
     )  # fmt: skip
     from .. import job
     from ..data.sources import open_recipe

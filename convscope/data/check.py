@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
+from ..storage.places import is_offline
+from .folders.folder import as_splits, read_classes
+from .folders.tree import Tree
 from .images import ImageSet, Splits
 from .pictures.bulk import survey
 from .pictures.cache import read_pixels
-from .readers.folder import as_splits, read_classes
-from .readers.layout import Tree, lay_out
-from .readers.walk import walk
-from .sources import data_name, image_folder, open_source, read_parts
+from .pictures.source import sources
+from .sources import NAMES, data_name, locate, open_source, read_files, read_parts
 
 IMBALANCED = 10.0  # the largest class has that many times the images of the smallest
 PARTS = ("train", "val", "test")
@@ -61,19 +62,23 @@ class Report:
 
 
 def check(
-    data: str | Path, data_dir: Path | None = None, offline: bool = False, image_size: int | None = None
+    data: str | Path,
+    data_dir: Path | None = None,
+    offline: bool = False,
+    image_size: int | None = None,
+    class_from: str | None = None,
 ) -> Report:
     """Look at all of ``data``. Raises DataError where there is nothing to look at: no such data, no image in them."""
-    folder = image_folder(data, data_dir)
     corrupt: list[str] = []
-    if folder is None:
-        parts = read_parts(data, data_dir, offline, image_size, skip_bad=False)
-        sizes, modes = _array_kinds(parts)
+    tree = None if str(data) in NAMES else read_files(locate(data, data_dir), image_size, True, class_from)
+    if isinstance(tree, Tree):
+        parts, corrupt, sizes, modes = _read_tree(tree, image_size)
     else:
-        parts, corrupt, sizes, modes = _read_folder(folder, image_size)
+        parts = tree or read_parts(data, data_dir, is_offline(offline), image_size, skip_bad=False)
+        sizes, modes = _array_kinds(parts)
     problem = help_text = ""
     try:
-        used = open_source(data, data_dir=data_dir, offline=offline, image_size=image_size)
+        used = open_source(data, data_dir=data_dir, offline=offline, image_size=image_size, class_from=class_from)
     except DataError as error:
         problem, help_text = error.message, error.help
     else:
@@ -118,17 +123,16 @@ def _array_kinds(parts: Splits) -> tuple[dict[str, int], dict[str, int]]:
     return dict(sizes.most_common()), dict(modes.most_common())
 
 
-def _read_folder(root: Path, image_size: int | None) -> tuple[Splits, list[str], dict[str, int], dict[str, int]]:
-    """The readable images of a folder, what is wrong with the others, sizes and modes.
+def _read_tree(tree: Tree, image_size: int | None) -> tuple[Splits, list[str], dict[str, int], dict[str, int]]:
+    """The readable images of a folder or table, what is wrong with the others, sizes and modes.
 
     Classes that only a held-out part has are included, though training refuses them.
     """
-    tree = lay_out(walk(root))
     files = [file for part in tree.parts.values() for group in part.values() for file in group]
-    headers, _ = survey([root / file.path for file in files])
+    headers, _ = survey(sources(tree.root, [file.path for file in files]))
     sizes = Counter(f"{header.height}×{header.width}" for header in headers.values())
     modes = Counter("grey" if header.grey else "colour" for header in headers.values())
-    pixels = read_pixels(root, files, image_size)
+    pixels = read_pixels(tree.root, files, image_size)
     sets = read_classes(tree, _all_classes(tree), pixels)
     splits = as_splits(tree, sets, pixels)
     corrupt = [pixels.bad[index] for index in sorted(pixels.bad)]

@@ -13,13 +13,19 @@ from ..errors import DataError, UsageError
 from ..recipe import Recipe
 from ..storage.memory import require_memory
 from ..storage.places import is_offline, search_dirs, user_path
+from .folders import table
+from .folders.archive import list_archive
+from .folders.file_names import lay_out_by_name
+from .folders.folder import read_tree
+from .folders.layout import lay_out
+from .folders.tree import Tree
+from .folders.walk import walk
 from .images import Dataset, ImageSet, Splits, statistics
 from .ink import Steps
 from .preparation import Preparation
 from .readers.arrays import from_arrays
 from .readers.digits import read_digits
 from .readers.fetch import FILES, PUBLISHED, fetch, find_idx
-from .readers.folder import read_folder
 from .readers.idx import read_pair
 from .readers.npz import read_npz
 from .readers.objects import read_objects
@@ -31,6 +37,7 @@ INK = {"digits": Steps(margin=True), "mnist": Steps()}  # data that are ink on p
 TEST_FRACTION = 0.2
 ARRAYS = "arrays"  # the name of data that were given as such
 LARGEST_SIDE = 1024
+FILE_ENDINGS = (".npz", ".zip", *table.SUFFIXES)  # of files that are data
 
 
 def open_source(
@@ -42,19 +49,22 @@ def open_source(
     skip_bad: bool = False,
     val_fraction: float = 0.0,
     seed: int = 0,
+    class_from: str | None = None,
 ) -> Dataset:
     """Open the data that ``data`` names, or is.
 
     ``data``: ``digits``, ``mnist``, ``fashion-mnist`` or ``kmnist``; a folder of images (see
-    :mod:`~convscope.data.readers.folder`) or with the four IDX files; an ``.npz`` (:mod:`~convscope.data.readers.npz`);
-    a pair of arrays (images, labels); two such pairs or two map-style datasets (training set, test set); one map-style
-    dataset; an ImageSet. A relative path is looked for here, then in ``data_dir`` and ``$CONVSCOPE_DATA``.
+    :mod:`~convscope.data.folders.layout`) or with the four IDX files; a table of labels or of pixels
+    (:mod:`~convscope.data.folders.table`); an ``.npz`` (:mod:`~convscope.data.readers.npz`); a pair of arrays (images,
+    labels); two such pairs or two map-style datasets (training set, test set); one map-style dataset; a dict of parts;
+    an ImageSet. A relative path is looked for here, then in ``data_dir`` and ``$CONVSCOPE_DATA``.
 
-    ``offline`` bars the network. ``image_size`` brings every image to that height and width by
-    :func:`~convscope.data.preparation.fit`. ``skip_bad`` leaves unreadable images of a folder out. Data without a
-    test set get one: a fifth of every class, drawn by ``seed``. ``val_fraction`` of the training images become the
-    validation set, unless the data bring one. Mean and deviation are those of the training images that are then left;
-    for ``mnist`` at 28×28 always the published ones.
+    ``class_from`` takes the classes of a folder from the names of its files
+    (:mod:`~convscope.data.folders.file_names`). ``offline`` bars the network. ``image_size`` brings every image to that
+    height and width by :func:`~convscope.data.preparation.fit`. ``skip_bad`` leaves unreadable images of a folder
+    out. Data without a test set get one: a fifth of every class, drawn by ``seed``. ``val_fraction`` of the training
+    images become the validation set, unless the data bring one. Mean and deviation are those of the training images
+    that are then left; for ``mnist`` at 28×28 always the published ones.
 
     Raises DataError for data that are absent, damaged or cannot be learnt from, UsageError for impossible options.
     """
@@ -64,8 +74,10 @@ def open_source(
         raise UsageError(f"image size must lie in 1..{LARGEST_SIDE}, not {image_size}", "64 is usual for small nets")
     if data_dir is not None and not data_dir.is_dir():
         raise DataError(f"there is no folder {data_dir}", "--data-dir names the folder in which data are looked for")
+    if class_from is not None and (not isinstance(data, str | Path) or str(data) in NAMES):
+        raise UsageError("--class-from reads the names of image files, and these data have none", "leave it out")
     name = data_name(data)
-    parts = read_parts(data, data_dir, is_offline(offline), image_size, skip_bad)
+    parts = read_parts(data, data_dir, is_offline(offline), image_size, skip_bad, class_from=class_from)
     parts = _decided(parts, str(data) if isinstance(data, str | Path) else "", image_size, name)
     _check(parts, name)
     train, test, val, notes = parts.train, parts.test, parts.val, list(parts.notes)
@@ -93,6 +105,7 @@ def open_recipe(recipe: Recipe, offline: bool = False, data: Any = None, skip_ba
         skip_bad=skip_bad or recipe.skip_bad,
         val_fraction=recipe.val_fraction,
         seed=recipe.seed,
+        class_from=recipe.class_from,
     )
 
 
@@ -104,8 +117,14 @@ def locate(data: str | Path, data_dir: Path | None) -> Path:
 def data_name(data: Any) -> str:
     """A short name for ``data``, for run folders and tables: ``mnist``, the name of the folder or file, ``arrays``."""
     if isinstance(data, str | Path):
-        return str(data) if str(data) in NAMES else user_path(data).resolve().name.removesuffix(".npz") or "root"
+        return str(data) if str(data) in NAMES else _short(user_path(data).resolve().name)
     return ARRAYS if isinstance(data, tuple | ImageSet) else type(data).__name__.lower()
+
+
+def _short(name: str) -> str:
+    """The name of a folder or file without the ending of a kind of data."""
+    ending = Path(name).suffix
+    return (name.removesuffix(ending) if ending.lower() in FILE_ENDINGS else name) or "root"
 
 
 def read_parts(
@@ -115,12 +134,13 @@ def read_parts(
     image_size: int | None,
     skip_bad: bool,
     preparation: Preparation | None = None,
+    class_from: str | None = None,
 ) -> Splits:
     """The sets as they come with ``data``, before any is drawn or checked. See :func:`open_source`.
 
     With ``preparation``, which is a trained net's, every picture is prepared so, from its file where it has one.
     """
-    parts = _read_parts(data, data_dir, offline, image_size, skip_bad, preparation)
+    parts = _read_parts(data, data_dir, offline, image_size, skip_bad, preparation, class_from)
     return parts if preparation is None else _prepared(parts, preparation, data_name(data))
 
 
@@ -131,31 +151,43 @@ def _read_parts(
     image_size: int | None,
     skip_bad: bool,
     preparation: Preparation | None,
+    class_from: str | None,
 ) -> Splits:
     if not isinstance(data, str | Path):
         return read_objects(data, image_size)
     if str(data) in NAMES:
         return replace(_read_named(str(data), data_dir, offline), notes=_hidden_folder(str(data)))
-    path = _find(user_path(data), data_dir)
+    path = locate(data, data_dir)
+    side = preparation.image[1] if preparation else image_size
+    found = read_files(path, side, skip_bad, class_from)
+    if isinstance(found, Tree):
+        return read_tree(found, image_size, skip_bad, preparation)
+    if found is not None:
+        return found
     if path.is_file():
         if path.suffix.lower() != ".npz":
-            raise DataError(f"{path} is no data set", "give a folder of images, a folder of IDX files, or an .npz")
-        return read_npz(path, preparation.image[1] if preparation else image_size)
-    idx = {file: found for file in FILES if (found := find_idx([path], file))}
-    if not idx:
-        return read_folder(path, image_size, skip_bad, preparation)
+            raise DataError(f"{path} is no data set", _KINDS)
+        return read_npz(path, side)
+    idx = {file: place for file in FILES if (place := find_idx([path], file))}
     missing = [file for file in FILES if file not in idx]
     if missing:
         raise DataError(f"{path} has {next(iter(idx.values())).name}, but no {' and no '.join(missing)}[.gz]", _FOUR)
     return _read_idx([idx[file] for file in FILES])
 
 
-def image_folder(data: Any, data_dir: Path | None) -> Path | None:
-    """The folder of images that ``data`` names; None where it names, or is, something else."""
-    if not isinstance(data, str | Path) or str(data) in NAMES:
+def read_files(path: Path, image_size: int | None, skip_bad: bool, class_from: str | None) -> Tree | Splits | None:
+    """The image files that ``path`` (a folder, a ZIP archive, a table) stands for, as a tree; of a table of pixels,
+    the images themselves; None where it is something else.
+    """
+    if path.suffix.lower() in table.SUFFIXES and path.is_file():  # which has labels
+        return table.read_table(path, image_size, skip_bad)
+    if path.suffix.lower() == ".zip" and path.is_file():
+        listing = list_archive(path)
+    elif path.is_dir() and not any(find_idx([path], file) for file in FILES):
+        listing = walk(path)
+    else:
         return None
-    path = _find(user_path(data), data_dir)
-    return path if path.is_dir() and not any(find_idx([path], file) for file in FILES) else None
+    return lay_out(listing) if class_from is None else lay_out_by_name(listing, class_from)
 
 
 def _read_named(name: str, data_dir: Path | None, offline: bool) -> Splits:
@@ -173,6 +205,7 @@ def _hidden_folder(name: str) -> tuple[str, ...]:
     return (f"{name} means the data of that name that convscope knows; the folder here is ./{name}",)
 
 
+_KINDS = "give a folder or .zip of images, a folder of IDX files, a table of labels (.csv, .tsv), or an .npz"
 _FOUR = f"a folder of IDX files holds {', '.join(FILES)}, each plain or .gz"
 
 
@@ -197,7 +230,7 @@ def _find(path: Path, data_dir: Path | None) -> Path:
             if place.exists():
                 return place
             for entry in place.parent.iterdir():
-                if not entry.name.startswith(".") and (entry.suffix == ".npz" or entry.is_dir()):
+                if not entry.name.startswith(".") and (entry.suffix in FILE_ENDINGS or entry.is_dir()):
                     known.setdefault(entry.name, str(path.parent / entry.name))
     if str(path) == ARRAYS:
         raise DataError(f"{ARRAYS} that were given in Python are not kept", "give them again: resume(run, data=…)")
@@ -205,7 +238,7 @@ def _find(path: Path, data_dir: Path | None) -> Path:
     raise DataError(
         f"there are no data called {str(path)!r}",
         (f"did you mean {' or '.join(map(repr, close))}? " if close else "")
-        + f"known: {', '.join(NAMES)}, or the path of a folder or an .npz",
+        + f"known: {', '.join(NAMES)}, or the path of a folder, a table (.csv) or an .npz",
     )
 
 

@@ -132,7 +132,13 @@ def other_test_set(
     """
     recipe = folder.recipe()
     place = data_dir or (Path(recipe.data_dir) if recipe.data_dir else None)
-    parts = read_parts(data, place, offline, None, skip_bad or recipe.skip_bad, model.preparation)
+    bad = skip_bad or recipe.skip_bad
+    try:
+        parts = read_parts(data, place, offline, None, bad, model.preparation)
+    except DataError:  # no class folders: named, perhaps, as the run's own are
+        if recipe.class_from is None:
+            raise
+        parts = read_parts(data, place, offline, None, bad, model.preparation, recipe.class_from)
     images = parts.train if parts.test is None else parts.test
     name = str(data) if isinstance(data, str | Path) else data_name(data)
     images = _by_class(images, model, name)

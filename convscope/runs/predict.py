@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..data.handed import prepared
 from ..data.pictures.decode import read_image
 from ..data.preparation import Preparation
-from ..data.readers.handed import prepared
 from ..errors import DataError
 from ..net.model import Model
 from ..training.scores import probabilities
@@ -53,7 +53,7 @@ def predict_files(
 
 
 def predict(model: Model, images: Any) -> NDArray[np.float64]:
-    """Probabilities (N, K) for pictures as :func:`~convscope.data.readers.handed.prepared` takes them."""
+    """Probabilities (N, K) for pictures as :func:`~convscope.data.handed.prepared` takes them."""
     return scores_of(model, prepared(images, model.preparation))
 
 

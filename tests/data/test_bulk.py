@@ -2,10 +2,10 @@ import threading
 
 import pytest
 
+from convscope.data.folders.folder import read_folder
 from convscope.data.pictures.bulk import Decoding, choose_shape, in_parallel, survey
 from convscope.data.pictures.decode import Header
 from convscope.data.preparation import Preparation
-from convscope.data.readers.folder import read_folder
 
 
 def test_results_come_in_order_and_few_ahead():

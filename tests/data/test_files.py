@@ -2,9 +2,9 @@
 
 import pytest
 
-from convscope.data.readers.files import image_files
-from convscope.data.readers.layout import lay_out
-from convscope.data.readers.walk import walk
+from convscope.data.folders.files import image_files
+from convscope.data.folders.layout import lay_out
+from convscope.data.folders.walk import walk
 from convscope.errors import DataError
 
 from ..helpers import run_cli

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from convscope.data.folders.folder import read_folder
+from convscope.data.names import natural
 from convscope.data.pictures import cache as pixel_cache
-from convscope.data.readers.folder import read_folder
-from convscope.data.readers.parts import natural
 from convscope.data.sources import open_source
 from convscope.errors import DataError
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
+from convscope.data.handed import prepared, prepared_one
 from convscope.data.images import ImageSet
 from convscope.data.preparation import Preparation
-from convscope.data.readers.handed import prepared, prepared_one
 from convscope.errors import DataError, UsageError
 
 GREY, COLOUR = Preparation((1, 8, 6)), Preparation((3, 8, 6))

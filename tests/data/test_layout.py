@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convscope.data.readers.folder import read_folder
-from convscope.data.readers.layout import lay_out
-from convscope.data.readers.walk import walk
+from convscope.data.folders.folder import read_folder
+from convscope.data.folders.layout import lay_out
+from convscope.data.folders.walk import walk
 from convscope.data.sources import open_source
 from convscope.errors import DataError
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from convscope.data.folders.folder import read_folder
 from convscope.data.ink import Steps
 from convscope.data.pictures.decode import read_image
 from convscope.data.preparation import Preparation, as_image, depth, scaled
 from convscope.data.readers.digits import read_digits
-from convscope.data.readers.folder import read_folder
 from convscope.data.sources import open_source, read_parts
 
 SHAPES = st.tuples(st.sampled_from([1, 3]), st.integers(1, 40), st.integers(1, 40))

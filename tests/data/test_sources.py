@@ -104,9 +104,9 @@ def test_an_absent_data_folder_is_said(tmp_path):
 
 
 def test_a_file_of_another_kind(tmp_path):
-    (tmp_path / "a.csv").write_text("1,2")
-    with pytest.raises(DataError, match=r"a\.csv is no data set"):
-        open_source(tmp_path / "a.csv")
+    (tmp_path / "a.txt").write_text("1,2")
+    with pytest.raises(DataError, match=r"a\.txt is no data set"):
+        open_source(tmp_path / "a.txt")
 
 
 def test_relative_paths_are_looked_for_in_the_data_folders_too(tmp_path, monkeypatch):

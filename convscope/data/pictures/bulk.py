@@ -11,7 +11,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from ...errors import DataError
 from ...storage.memory import require_memory
 from ..preparation import DEEPEST, Preparation, depth
 from .decode import Header, count_values, decode, quiet_decoder, read_header
+from .source import Source
 
 BLOCK = 256  # files in one task, or fewer where their pixels take more than BLOCK_BYTES
 BLOCK_BYTES = 4_000_000
@@ -30,7 +30,7 @@ Shape = tuple[int, int, int]
 Result = TypeVar("Result")
 
 
-def survey(paths: Sequence[Path]) -> tuple[dict[int, Header], dict[int, str]]:
+def survey(paths: Sequence[Source]) -> tuple[dict[int, Header], dict[int, str]]:
     """The headers of image files by index, and for the others what is wrong with them."""
     headers: dict[int, Header] = {}
     bad: dict[int, str] = {}
@@ -68,7 +68,7 @@ def choose_shape(headers: Iterable[Header], image_size: int | None) -> tuple[Sha
     return (channels, side, side), (f"images of {kinds} are fitted into {side}×{side}{hint}",)
 
 
-def choose_depth(paths: Sequence[Path], headers: dict[int, Header]) -> tuple[int, int] | None:
+def choose_depth(paths: Sequence[Source], headers: dict[int, Header]) -> tuple[int, int] | None:
     """Which values of 16-bit images become 0 and 255, by the values of all of them; None where none has 16 bits.
 
     The range is the data's, not the format's: a camera of 12 bits, or a scanner's narrow range, uses a small part of
@@ -104,7 +104,7 @@ class Decoding:
     says whether any pixel so far had red, green and blue that differ.
     """
 
-    def __init__(self, paths: Sequence[Path], preparation: Preparation, bad: dict[int, str]) -> None:
+    def __init__(self, paths: Sequence[Source], preparation: Preparation, bad: dict[int, str]) -> None:
         self.paths, self.preparation, self.bad, self.coloured = paths, preparation, dict(bad), False
         self.shape = (len(paths), *preparation.image)
         self.step = max(1, min(BLOCK, BLOCK_BYTES // math.prod(preparation.image)))

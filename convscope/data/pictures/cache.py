@@ -28,6 +28,7 @@ from ...storage.strict_json import dumps, loads
 from ...storage.trusted import open_own, read_own
 from ..preparation import Preparation
 from .bulk import Decoding, choose_depth, choose_shape, survey
+from .source import sources
 
 VERSION = 2  # of what decoding does: with another one, no entry made before is used
 SMALL = 64_000_000  # bytes of pixels that are read, not mapped
@@ -101,7 +102,7 @@ class _Work:
 def _plan(
     root: Path, files: Sequence[File], image_size: int | None, preparation: Preparation | None, training: int
 ) -> _Work:
-    paths = [root / file.path for file in files]
+    paths = sources(root, [file.path for file in files])
     headers, unreadable = survey(paths)
     if not headers:
         raise DataError(

@@ -10,6 +10,8 @@ import os
 import stat
 import threading
 import warnings
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError, features
 from ...errors import DataError
 from ...storage.memory import size_text
 from ..preparation import DEEPEST, GREY_MODES, Preparation, is_deep
+from .source import MAX_BYTES, Member
 
 # The likeliest first. Pillow may have been built without AVIF; HEIC it never reads.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP", "TIFF", *(("AVIF",) if features.check("avif") else ()))
@@ -33,7 +36,6 @@ SUFFIXES = frozenset(ending for form in FORMATS for ending in _ENDINGS.get(form,
 MAX_PIXELS = 64_000_000  # in one image: more is taken for a decompression bomb
 MAX_SIDE = 200_000  # pixels: the tables with which an image is scaled down take 32 bytes for each
 LARGE = 16_000_000  # pixels; of images beyond, one is decoded at a time, whatever the number of threads
-MAX_BYTES = 512_000_000  # in one file
 TILE_WIDTH, TILE_LENGTH = 322, 323  # tags of TIFF
 
 
@@ -50,7 +52,7 @@ class Header:
     deep: bool = False
 
 
-def read_image(source: Path | BinaryIO, preparation: Preparation) -> NDArray[np.uint8]:
+def read_image(source: Path | Member | BinaryIO, preparation: Preparation) -> NDArray[np.uint8]:
     """The image in a file (or an open one) as uint8 (C, H, W), prepared.
 
     Of an animation, the first frame; upright by its EXIF orientation. Raises DataError for what is none of
@@ -63,7 +65,7 @@ def read_image(source: Path | BinaryIO, preparation: Preparation) -> NDArray[np.
         raise DataError(f"there is not enough memory to decode {_name(source)}", "close other programs") from None
 
 
-def read_header(source: Path | BinaryIO) -> Header:
+def read_header(source: Path | Member | BinaryIO) -> Header:
     """Size and mode of an image file; its pixels stay undecoded. For callers within :func:`quiet_decoder`.
 
     Raises DataError as :func:`read_image` does.
@@ -75,7 +77,7 @@ def read_header(source: Path | BinaryIO) -> Header:
         return Header(height, width, image.mode in GREY_MODES, is_deep(image))
 
 
-def decode(source: Path | BinaryIO, preparation: Preparation) -> NDArray[np.uint8]:
+def decode(source: Path | Member | BinaryIO, preparation: Preparation) -> NDArray[np.uint8]:
     """As :func:`read_image`, for callers that are within :func:`quiet_decoder` (which no thread may enter alone).
 
     A lack of memory is no fault of the image: MemoryError is let through.
@@ -94,7 +96,7 @@ def prepare_image(image: Image.Image, preparation: Preparation) -> NDArray[np.ui
     return preparation.apply(image)
 
 
-def count_values(source: Path) -> NDArray[np.int64] | None:
+def count_values(source: Path | Member) -> NDArray[np.int64] | None:
     """The number of pixels of every value 0..65535 in a 16-bit image: (65536,); None for an image of fewer bits.
 
     For callers within :func:`quiet_decoder`. Raises DataError as :func:`read_image` does.
@@ -115,8 +117,24 @@ def quiet_decoder() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _opened(source: Path | BinaryIO) -> Iterator[Image.Image]:
+def _opened(source: Path | Member | BinaryIO) -> Iterator[Image.Image]:
     """An image whose header is read and within bounds. Whatever goes wrong inside becomes a DataError."""
+    if not isinstance(source, Member):
+        with _opened_file(source) as image:
+            yield image
+        return
+    with _one_by_one if source.size > LARGE else contextlib.nullcontext():
+        try:
+            file = source.open()
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataError(f"{_name(source)} cannot be unpacked: {error}", "pack the archive again") from None
+        file.name = _name(source)  # type: ignore[misc]  # for messages
+        with _opened_file(file) as image:
+            yield image
+
+
+@contextlib.contextmanager
+def _opened_file(source: Path | BinaryIO) -> Iterator[Image.Image]:
     name = _name(source)
     try:
         if isinstance(source, Path):
@@ -142,7 +160,7 @@ def _opened(source: Path | BinaryIO) -> Iterator[Image.Image]:
         raise DataError(f"{name} cannot be decoded: {reason}", "repair the file or remove it") from None
 
 
-_one_by_one = threading.Lock()
+_one_by_one = threading.RLock()
 
 
 def _require_bounds(image: Image.Image, name: str) -> None:
@@ -162,8 +180,7 @@ def _require_bounds(image: Image.Image, name: str) -> None:
 def _kind(source: Path | BinaryIO) -> str:
     """What a file is that no decoder knows, as far as its first bytes tell."""
     try:
-        with contextlib.ExitStack() as stack:
-            file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+        with source.open("rb") if isinstance(source, Path) else contextlib.nullcontext(source) as file:
             file.seek(0)
             head = file.read(12)
     except (OSError, ValueError):
@@ -175,8 +192,8 @@ def _kind(source: Path | BinaryIO) -> str:
     return "no image that can be read"
 
 
-def _name(source: Path | BinaryIO) -> str:
-    name = str(source) if isinstance(source, Path) else str(getattr(source, "name", "the image"))
+def _name(source: Path | Member | BinaryIO) -> str:
+    name = str(source) if isinstance(source, Path | Member) else str(getattr(source, "name", "the image"))
     return name.encode(errors="replace").decode()  # a file's name may be no text
 
 

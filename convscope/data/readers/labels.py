@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from .parts import natural
+from ..names import natural
 
 MOST_CLASSES = 2**20
 

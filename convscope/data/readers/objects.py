@@ -10,10 +10,10 @@ from PIL import Image
 from ...errors import DataError
 from ...storage.memory import require_memory
 from ..images import ImageSet, Splits, by_name
+from ..names import part_named
 from ..preparation import GREY_MODES, adapt
 from .arrays import as_images, from_arrays, from_pairs
 from .labels import is_one_hot
-from .parts import part_named
 
 IMAGE_KEYS = ("image", "img", "picture", "pixels", "pixel_values", "x")  # of a row that is a dict, the likeliest first
 LABEL_KEYS = ("label", "labels", "class", "target", "fine_label", "y")

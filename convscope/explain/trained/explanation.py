@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...data.batches import Normalize
-from ...data.readers.handed import prepared_one
+from ...data.handed import prepared_one
 from ...engine.plain import plain_torch
 from ...errors import UsageError
 from ...net.model import Model

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import DataError
+from ..names import natural
 from ..pictures.decode import FORMAT_NAMES
-from .parts import natural
 from .walk import walk
 
 

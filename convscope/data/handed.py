@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...errors import DataError, UsageError
-from ..images import ImageSet
-from ..pictures.decode import prepare_image, read_image
-from ..preparation import Pixels, Preparation, scaled
-from .arrays import to_uint8
-from .files import image_files
+from ..errors import DataError, UsageError
+from .folders.files import image_files
+from .images import ImageSet
+from .pictures.decode import prepare_image, read_image
+from .preparation import Pixels, Preparation, scaled
+from .readers.arrays import to_uint8
 
 EXPECTED = (
     "give uint8 (0..255) or floats (0..1) of shape (N, H, W), (N, C, H, W) or (N, H, W, C), one such image, "

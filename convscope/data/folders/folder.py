@@ -7,10 +7,11 @@ import numpy as np
 from ...errors import DataError
 from ...storage.memory import require_memory
 from ..images import ImageSet, Splits
+from ..names import shown
 from ..pictures.cache import Pixels, read_pixels
 from ..preparation import Preparation
-from .layout import Tree, lay_out
-from .parts import shown
+from .layout import lay_out
+from .tree import Tree
 from .walk import walk
 
 

@@ -7,33 +7,13 @@ of its own once more (``seg_train/seg_train/CLASS``). A ``val/`` without a ``tes
 test set. What could be meant in two ways is refused.
 """
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import DataError
-from ..pictures.cache import File
-from ..pictures.decode import FORMAT_NAMES
-from .parts import PARTS, find_parts, folders_text, images_text, natural, part_named, shown, siblings
+from ..names import PARTS, part_named, shown
+from .parts import find_parts, folders_text, images_text, siblings
+from .tree import Classes, Tree, natural_order, no_images, unlabelled
 from .walk import Listing, joined
-
-Classes = dict[str, list[File]]
-
-
-@dataclass
-class Tree:
-    """What data of image files hold: part ("train", "val", "test") → class name → its files, below ``root``.
-
-    Parts and classes are in their order of use (classes in natural order: "2" before "10"); ``split`` says whether
-    the data bring their own, else all is "train"; ``places`` says what each part is called there, for messages;
-    ``notes`` are sentences that the user should see. ``source`` is what the user named.
-    """
-
-    root: Path
-    source: Path
-    split: bool = False
-    parts: dict[str, Classes] = field(default_factory=dict)
-    places: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 def lay_out(listing: Listing) -> Tree:
@@ -56,14 +36,6 @@ def lay_out(listing: Listing) -> Tree:
     return tree
 
 
-def no_images(listing: Listing) -> DataError:
-    """There is nothing to read, and what lies there instead is said."""
-    names = [shown(name) for name in listing.folders[""]]
-    where = f" in its folders {', '.join(names[:5])}{' …' * (len(names) > 5)}" if names else ""
-    others = f"; there are {listing.passed.endings()}" if listing.passed.unread else ""
-    return DataError(f"{listing.root} holds no images{where}{others}", f"images are {FORMAT_NAMES} files")
-
-
 def _take_parts(listing: Listing, parts: dict[str, str], tree: Tree) -> list[str]:
     """Fill ``tree`` with the parts; returns what to say of them."""
     notes = []
@@ -77,18 +49,10 @@ def _take_parts(listing: Listing, parts: dict[str, str], tree: Tree) -> list[str
     for part in (part for part in PARTS if part in parts):
         folder = parts[part]
         if part != "train" and listing.files[folder] and not listing.folders[folder]:
-            notes.append(_unlabelled(listing, folder))
+            notes.append(unlabelled(listing, folder, "without class folders"))
         else:
             tree.parts[part], tree.places[part] = _classes(listing, folder), f"{shown(folder)}/"
     return notes
-
-
-def _unlabelled(listing: Listing, folder: str) -> str:
-    count, path = images_text(listing.counts[folder]), shown(str(listing.root / folder))
-    return (
-        f"{shown(folder)}/ holds {count} without class folders, so without labels: nothing is tested on them "
-        f"(for their classes: convscope predict RUN {path})"
-    )
 
 
 def _refuse_misreadings(listing: Listing) -> None:
@@ -127,7 +91,8 @@ def _only_folder(listing: Listing) -> str:
 
 
 def _no_class_folders(listing: Listing, folder: Path) -> DataError:
-    tables = sorted(str(path) for path in listing.root.iterdir() if path.suffix.lower() in (".csv", ".tsv"))
+    beside = listing.root.iterdir() if listing.root.is_dir() else ()
+    tables = sorted(str(path) for path in beside if path.suffix.lower() in (".csv", ".tsv"))
     table = f"; a table lies there: if it holds path,label, give {tables[0]}" if tables else ""
     count = len(listing.passed.links)
     links = f"; links that lead out of it are not followed ({count:,})" if count else ""
@@ -146,4 +111,4 @@ def _classes(listing: Listing, folder: str) -> Classes:
     if not groups:
         raise _no_class_folders(listing, listing.root / folder)
     listing.passed.loose += len(listing.files[folder])
-    return {name: groups[name] for name in sorted(groups, key=natural)}
+    return natural_order(groups)

@@ -1,0 +1,122 @@
+"""A ZIP archive is read in place, as the folder that was packed into it."""
+
+import contextlib
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from convscope.data.sources import open_source
+from convscope.errors import DataError
+
+from ..helpers import run_cli, run_json
+
+
+def png(value, size=6):
+    file = io.BytesIO()
+    Image.fromarray(np.full((size, size), value, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def pack(path, files, method=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+PETS = {f"{name}/{n}.png": png(20 * n + k) for k, name in enumerate(("cat", "dog")) for n in range(5)}
+
+
+@pytest.mark.parametrize("top", ["", "pets/", "archive/pets/"])
+def test_an_archive_is_read_as_the_folder_in_it(tmp_path, top, cache):
+    (tmp_path / "pets").mkdir()
+    for name, content in PETS.items():
+        (tmp_path / "pets" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "pets" / name).write_bytes(content)
+    folder = open_source(tmp_path / "pets")
+    path = pack(tmp_path / "pets.zip", {f"{top}{name}": content for name, content in PETS.items()})
+    before = sorted(tmp_path.rglob("*"))
+    for _ in range(2):  # decoded, then from the cache
+        data = open_source(path)
+        assert (data.name, data.train.fingerprint, data.test.fingerprint) == (
+            "pets", folder.train.fingerprint, folder.test.fingerprint,
+        )  # fmt: skip
+    assert sorted(tmp_path.rglob("*")) == before, "nothing was unpacked"
+
+
+def test_parts_and_what_is_passed_over(tmp_path):
+    files = {f"pets/{part}/{name}": content for part in ("train", "test") for name, content in PETS.items()}
+    files |= {
+        "pets/train/cat/a.heic": b"x", "pets/.DS_Store": b"x", "__MACOSX/pets/._0.png": b"x", "pets/readme.txt": b"x",
+        "pets/train/cat/../../../../etc/evil.png": png(1), "/etc/worse.png": png(2),
+    }  # fmt: skip
+    data = open_source(pack(tmp_path / "pets.zip", files))
+    assert (len(data.train), len(data.test)) == (10, 10)
+    notes = " | ".join(data.notes)
+    for text in ("not read: 1 .heic, 1 .txt", "2 hidden files and folders were left out: .DS_Store, __MACOSX",
+                 "2 links were not followed"):  # fmt: skip
+        assert text in notes, notes
+
+
+def test_an_image_in_an_archive_that_cannot_be_read_is_named(tmp_path):
+    path = pack(tmp_path / "pets.zip", PETS | {"cat/bad.png": b"no image"})
+    with pytest.raises(DataError, match=r"pets\.zip/cat/bad\.png is no image that can be read"):
+        open_source(path)
+    assert open_source(path, skip_bad=True).skipped == 1
+
+
+@pytest.mark.parametrize(("content", "text"), [
+    (b"hello", "is no ZIP archive, or is damaged"), (b"PK\5\6" + bytes(18), "has no class folders"),
+])  # fmt: skip
+def test_what_is_no_archive_of_images(tmp_path, content, text):
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(DataError, match=text):
+        open_source(tmp_path / "a.zip")
+
+
+def test_members_that_lie_are_refused(tmp_path, monkeypatch):
+    path = pack(tmp_path / "lzma.zip", PETS, zipfile.ZIP_LZMA)
+    with pytest.raises(DataError, match=r"none of its 10 images can be read(.|\n)*is compressed in an unusual way"):
+        open_source(path)
+    path = pack(tmp_path / "secret.zip", PETS)
+    content = bytearray(path.read_bytes())
+    for mark, at in ((b"PK\1\2", 8), (b"PK\3\4", 6)):
+        place = content.find(mark)
+        while place >= 0:
+            content[place + at] |= 1
+            place = content.find(mark, place + 4)
+    path.write_bytes(bytes(content))
+    with pytest.raises(DataError, match="is encrypted"):
+        open_source(path)
+    monkeypatch.setattr("convscope.data.pictures.source.MAX_UNPACKED", 50)
+    with pytest.raises(DataError, match="is too large for an image"):
+        open_source(pack(tmp_path / "large.zip", PETS))
+
+
+WHOLE = pack(io.BytesIO(), {name: png(n, 2) for n, name in enumerate(("a/1.png", "a/2.png", "b/1.png", "b/2.png"))})
+
+
+@given(data=st.data())
+def test_any_damage_gives_data_or_the_projects_error(tmp_path_factory, data):
+    content = bytearray(WHOLE.getvalue())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / "damaged.zip"
+    path.write_bytes(bytes(content))
+    with contextlib.suppress(DataError):
+        open_source(path, skip_bad=data.draw(st.booleans()))
+
+
+def test_the_commands_take_an_archive(tmp_path, capsys):
+    path = pack(tmp_path / "pets.zip", PETS)
+    report = run_json(capsys, "check", path)
+    assert (report["data"], report["problem"]) == ("pets", "")
+    assert report["sizes"] == {"6×6": 10}
+    code, out, err = run_cli(capsys, "train", path, "--net", "linear", "--epochs", "1", "-q", "--out", tmp_path / "r")
+    assert (code, out.strip()) == (0, str(tmp_path / "r" / "custom-pets-1")), err
+    assert run_cli(capsys, "evaluate", out.strip())[0] == 0
