@@ -18,7 +18,7 @@ from .data.batches import steps_per_epoch
 from .data.images import Dataset
 from .data.sources import data_name
 from .engine.base import Engine
-from .errors import DataError, Interrupted, NotFinite
+from .errors import ConvscopeError, DataError, Interrupted, NotFinite
 from .net.model import Model, save_model
 from .net.shapes import Row
 from .net.zoo import net_name
@@ -64,10 +64,11 @@ class Started:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run has ended; ``summary`` is the content of summary.json."""
+    """A run has ended; ``summary`` is the content of summary.json, ``notes`` say what went wrong beside it."""
 
     folder: RunFolder
     summary: Summary
+    notes: tuple[str, ...] = ()
 
 
 Event = Started | Record | Finished
@@ -206,10 +207,22 @@ def _work(began: Started, engine: Engine, writer: RunWriter, state: State, pace:
             result = score(logits, torch.from_numpy(data.test.labels), recipe.loss)
             state.last.test_loss, state.last.test_accuracy = result.loss, result.accuracy
         save_model(folder.path / "model.safetensors", began.model, engine.net.state_dict())
-        save_figure(draw_curves([folder]), folder.path / "curves.png")
+        notes = _draw(folder)
         summary = _summary(began, engine, state)
         writer.finish(summary)
-    yield Finished(folder, summary)
+    yield Finished(folder, summary, notes)
+
+
+def _draw(folder: RunFolder) -> tuple[str, ...]:
+    """Draw curves.png. A net that is trained is not lost by its picture: what keeps that from being drawn is a note."""
+    try:
+        save_figure(draw_curves([folder]), folder.path / "curves.png")
+    except ConvscopeError:
+        raise
+    except Exception as error:  # of Matplotlib, its plugins and fonts: anything
+        again = f"convscope compare {folder.path} {folder.path} --plot curves.png"
+        return (f"curves.png could not be drawn ({error}); the run is complete; draw it with: {again}",)
+    return ()
 
 
 def _summary(began: Started, engine: Engine, state: State) -> Summary:

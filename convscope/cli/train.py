@@ -171,6 +171,8 @@ def _draw(events: Iterator[Event], quiet: bool, as_json: bool) -> None:
                     pass
     if finished.summary.warning and not quiet:
         terminal.note(finished.summary.warning)
+    for note in finished.notes:
+        terminal.note(note)
     if as_json:
         terminal.emit_json(finished.summary)
     elif quiet:
@@ -232,7 +234,7 @@ def _print_end(event: Finished, started: Started) -> None:
         f"{summary.train_seconds:.1f} s of training ({summary.images_per_second:,.0f} images/s); "
         f"{SENTENCES[summary.stopped_by]}",
         "",
-        f"plot    {path / 'curves.png'}",
+        *([] if event.notes else [f"plot    {path / 'curves.png'}"]),
         f"run     {path}",
     ]
     following = [

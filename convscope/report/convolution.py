@@ -8,7 +8,7 @@ import numpy as np
 
 from ..explain.ledger_text import number
 from .cells import DIGITS, WINDOW, draw_box, draw_padded, draw_plain, draw_window, headline, title_cells
-from .style import new_figure
+from .style import new_figure, own_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CHANNELS = 4  # drawn below each other
 
 
+@own_style()
 def draw_convolution(found: Convolution, place: tuple[int, ...]) -> Figure:
     """Input with its padding, the window of output element ``place``, the kernel, the products and the output.
 

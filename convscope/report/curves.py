@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from ..runs.folder import RunFolder
 from ..training.loop import Epoch
-from .style import COLOURS, INK, QUIET, new_figure, plain, quiet_axes
+from .style import COLOURS, INK, QUIET, new_figure, own_style, plain, quiet_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+@own_style()
 def draw_curves(folders: Sequence[RunFolder]) -> "Figure":
     """Loss (left) and accuracy in per cent (right) against epoch.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..explain.concepts.descent import Descent, Regression
-from .style import COLOURS, INK, QUIET, new_figure, quiet_axes
+from .style import COLOURS, INK, QUIET, new_figure, own_style, quiet_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +15,7 @@ GRID = 160  # points along each side of the map
 UNITS = {"updates": "updates (logarithmic)", "samples": "samples seen", "seconds": "seconds in updates (logarithmic)"}
 
 
+@own_style()
 def draw_descent(descent: Descent, regression: Regression | None = None) -> "Figure":
     """Loss against updates, samples and seconds; on the left the map with the paths, or the angles for a net."""
     figure = new_figure(12, 8)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .style import FAINT, INK, QUIET, new_figure, plain, save_figure
+from .style import FAINT, INK, QUIET, new_figure, own_style, plain, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,6 +48,7 @@ def save_pictures(tested: "Tested", folder: Path, title: str, worst: int) -> Non
     save_figure(draw_sheet(sheet, f"{title}: {what}"), folder / "worst.png")
 
 
+@own_style()
 def draw_confusion(confusion: NDArray[np.int64], classes: Sequence[str]) -> "Figure":
     """Rows true, columns predicted; mistakes in orange by their share of the row, so that they stand out."""
     k = len(classes)
@@ -81,6 +82,7 @@ def draw_confusion(confusion: NDArray[np.int64], classes: Sequence[str]) -> "Fig
     return figure
 
 
+@own_style()
 def draw_sheet(pictures: Sequence[Picture], title: str) -> "Figure":
     """A contact sheet of pictures of one size, eight a row, each with its lines of text."""
     columns = 8

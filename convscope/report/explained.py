@@ -9,7 +9,7 @@ import numpy as np
 
 from ..explain.ledger_text import number
 from .cells import DIVERGING, WINDOW, Array, draw_box, draw_plain
-from .style import COLOURS, INK, QUIET, new_figure, plain
+from .style import COLOURS, INK, QUIET, new_figure, own_style, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,7 @@ IN_A_ROW, MOST_MAPS, MOST_ROWS = 20, 40, 14
 SHORT = 16  # numbers of a vector that are written into its cells
 
 
+@own_style()
 def draw_maps(found: Explanation, title: str) -> Figure:
     """The image, every layer's maps, and the probabilities. Each layer has its own scale, with white at zero."""
     calls = [
@@ -65,6 +66,7 @@ def draw_maps(found: Explanation, title: str) -> Figure:
     return figure
 
 
+@own_style()
 def draw_activation(found: Explanation, ledger: Ledger, field: ReceptiveField) -> Figure:
     """One activation: its receptive field in the image, the window that it reads (in the channel that adds most), and
     its own map."""
@@ -111,6 +113,7 @@ def _read(call: Call, ledger: Ledger) -> tuple[str, Array]:
     return call.reads, call.input
 
 
+@own_style()
 def draw_saliency(found: Explanation, why: Saliency) -> Figure:
     """Image, gradient × input, occlusion and Grad-CAM side by side; red speaks for the class, blue against it."""
     figure = new_figure(14, 4.2)

@@ -8,12 +8,13 @@ import numpy as np
 
 from ..explain.concepts.losses import value
 from .cells import Array
-from .style import COLOURS, INK, QUIET, new_figure, quiet_axes
+from .style import COLOURS, INK, QUIET, new_figure, own_style, quiet_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@own_style()
 def draw_loss(name: str, prediction: Array, target: Array, index: int) -> Figure:
     """All losses as a function of prediction ``index`` (flat), the others held; a dot where it is, with its slope.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..explain.ledger_text import number
 from .cells import WINDOW, draw_box, draw_padded, draw_plain, draw_window, headline, title_cells
-from .style import COLOURS, new_figure
+from .style import COLOURS, new_figure, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 WINNER = COLOURS[2]
 
 
+@own_style()
 def draw_pooling(found: Pooling, place: tuple[int, ...]) -> Figure:
     """One channel's input with the window of ``place`` and every window's winner, the output, and the gradient."""
     c, row, column = place

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..net.ops import shape_text
 from ..net.wiring import IMAGE, Jump, jumps
-from .style import COLOURS, INK, QUIET, new_figure
+from .style import COLOURS, INK, QUIET, new_figure, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +23,7 @@ STEP = 1.7  # from one block to the next
 LEVEL = 0.16  # from one way over the blocks to the next
 
 
+@own_style()
 def draw_shapes(title: str, image: Shape, rows: list[Row]) -> Figure:
     """The ``image`` (C, H, W) and the output of every layer, from left to right."""
     shown = rows[:MOST]

@@ -1,12 +1,19 @@
 """How every picture looks: one palette, quiet axes, files written whole."""
 
+import contextlib
+import importlib
+import os
+import sys
 import warnings
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..storage.files import write_atomic
+from .fonts import families
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,35 +23,61 @@ if TYPE_CHECKING:
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]
 INK, QUIET, FAINT = "#222222", "#8a8a8a", "#e6e6e6"
 
-# Asked in turn for a character: the names of classes and files may be in any script.
-FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC",
-         "WenQuanYi Zen Hei", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic",
-         "Arial Unicode MS", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans")  # fmt: skip
-
 FORMATS = ("png", "svg", "pdf", "jpg", "webp")
 
 
+def matplotlib() -> ModuleType:
+    """Matplotlib itself. The backend that the environment names may be unknown here, as Jupyter's is to a command
+    that a notebook runs: it is not asked for, as no window is ever opened.
+    """
+    if "matplotlib" in sys.modules:
+        return sys.modules["matplotlib"]
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        module = importlib.import_module("matplotlib")  # for half a second, so only when something is drawn
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    if backend is not None:
+        with contextlib.suppress(ValueError):  # for those who open windows of their own, as they said
+            module.rcParams["backend"] = backend
+    return module
+
+
+@contextlib.contextmanager
+def own_style() -> Iterator[None]:
+    """Whatever Matplotlib settings the user has (LaTeX, margins, fonts), within this, its defaults hold.
+
+    Every function that draws is decorated with it; an artist takes its settings when it is made.
+    """
+    with matplotlib().rc_context():
+        matplotlib().rcdefaults()
+        yield
+
+
+@own_style()
 def new_figure(width: float, height: float) -> "Figure":
     """A figure of width × height inches that no window or global state knows about."""
-    from matplotlib.figure import Figure  # imports for half a second, so only when something is drawn
+    from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
+@own_style()
 def save_figure(figure: "Figure", path: Path) -> None:
     """Write a figure whole or not at all. The name's ending decides the format; UsageError for an unknown one."""
     kind = path.suffix.lstrip(".").lower() or "png"
     if kind not in FORMATS:
         raise UsageError(f"{path.name} is no name for a picture", f"known endings: {', '.join(FORMATS)}")
-    from matplotlib.font_manager import fontManager
     from matplotlib.text import Text
 
-    installed = {font.name for font in fontManager.ttflist}
-    for text in figure.findobj(Text):
-        text.set_fontfamily([name for name in FONTS if name in installed])
+    texts = figure.findobj(Text)
+    fonts = families(text.get_text() for text in texts)
+    for text in texts:
+        text.set_fontfamily(fonts)
     buffer = BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # no font here has it: it is drawn as a box
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # it was said
         figure.savefig(buffer, format=kind, dpi=150)
     write_atomic(path, buffer.getvalue())
 
