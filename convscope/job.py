@@ -14,7 +14,7 @@ from types import FrameType
 
 import torch
 
-from .data.batches import steps_per_epoch
+from .data.batches import Batches
 from .data.images import Dataset
 from .data.sources import data_name
 from .engine.base import Engine
@@ -57,9 +57,14 @@ class Started:
     engine: str
     device: str
     threads: int
-    epoch_steps: int
+    batches: Batches
     notes: tuple[str, ...]
     resumed_at: int = 0
+
+    @property
+    def epoch_steps(self) -> int:
+        """Updates in an epoch."""
+        return self.batches.steps
 
 
 @dataclass(frozen=True)
@@ -110,10 +115,10 @@ def resume(
         state = State()
         if point is not None:
             file = folder.path / "resume.safetensors"
-            point.check(file, recipe, prepared.engine.net, len(data.train))
+            point.check(file, recipe, prepared.engine.net, prepared.batches)
             point.load_into(prepared.engine, file)
             state = point.state
-        epoch_steps = steps_per_epoch(len(data.train), recipe.batch_size)
+        epoch_steps = prepared.batches.steps
         new, notes = go_on(recipe, state, folder.summary() is not None, epochs, epoch_steps, folder.path)
         notes += own.notes
         if point is None:
@@ -153,7 +158,7 @@ def _started(
         engine=prepared.engine.name,
         device=prepared.device,
         threads=prepared.threads,
-        epoch_steps=steps_per_epoch(len(data.train), recipe.batch_size),
+        batches=prepared.batches,
         notes=prepared.notes + notes,
         resumed_at=resumed_at,
     )
@@ -182,7 +187,7 @@ def _work(began: Started, engine: Engine, writer: RunWriter, state: State, pace:
     saved = time.monotonic()
     with _interruption() as interrupted:
         try:
-            for record in train(engine, recipe, data, state, pace):
+            for record in train(engine, recipe, data, state, pace, began.batches):
                 writer.record(record)
                 yield record
                 # The test of an epoch that was cut short is no part of the state: one that goes on must not know it.

@@ -4,6 +4,8 @@ The order is a function of (seed, epoch) alone. So it is the same on every devic
 that resumes in the middle of an epoch needs to remember nothing but where it stood.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,6 +21,37 @@ def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
 def steps_per_epoch(count: int, batch_size: int) -> int:
     """Updates in one epoch: ⌈count / batch_size⌉, the last, smaller batch included."""
     return -(-count // batch_size)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """An epoch of ``count`` images cut into batches of ``size``; the last one holds what is left.
+
+    ``joined``: one image that would be left alone goes into the batch before it.
+    """
+
+    count: int
+    size: int
+    joined: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Updates in an epoch."""
+        return steps_per_epoch(self.count, self.size) - self.joined
+
+    def images(self, steps: int) -> int:
+        """Images in the first ``steps`` batches."""
+        return self.count if steps >= self.steps else steps * self.size
+
+    def call(self, step: int, most: int) -> tuple[int, int]:
+        """How many updates, up to ``most``, can be taken in one call after ``step``, and the size of their batches.
+
+        A batch that is larger than the others has a call of its own.
+        """
+        if not self.joined:
+            return most, self.size
+        last = self.steps - 1
+        return (1, self.size + 1) if step == last else (min(most, last - step), self.size)
 
 
 class Normalize:

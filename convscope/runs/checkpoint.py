@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import __version__
-from ..data.batches import steps_per_epoch
+from ..data.batches import Batches
 from ..engine.base import Engine
 from ..errors import DataError, UsageError
 from ..net.model import load_tensors, save_tensors
@@ -58,10 +58,10 @@ class ResumePoint:
         state.best.weights = groups["best"]
         return cls(state, groups["net"], groups["engine"])
 
-    def check(self, path: Path, recipe: Recipe, net: nn.Module, images: int) -> None:
-        """Raise DataError, naming ``path``, where this cannot be a state of ``recipe`` on ``images`` images."""
+    def check(self, path: Path, recipe: Recipe, net: nn.Module, batches: Batches) -> None:
+        """Raise DataError, naming ``path``, where this cannot be a state of ``recipe`` on these ``batches``."""
         try:
-            _check_position(self.state, recipe, images)
+            _check_position(self.state, recipe, batches)
             _check_tensors("net", self.net, net.state_dict())
             if (self.state.best.epoch is None) != (not self.state.best.weights):
                 raise ValueError("best epoch and best weights do not go together")
@@ -80,13 +80,12 @@ class ResumePoint:
             raise DataError(f"{path} is damaged: {error}", AGAIN) from None
 
 
-def _check_position(state: State, recipe: Recipe, images: int) -> None:
+def _check_position(state: State, recipe: Recipe, batches: Batches) -> None:
     """The counters determine each other."""
-    steps = steps_per_epoch(images, recipe.batch_size)
-    seen = min(state.epoch_step * recipe.batch_size, images)
+    steps, seen = batches.steps, batches.images(state.epoch_step)
     expected = {
         "step": state.epoch * steps + state.epoch_step,
-        "images": state.epoch * images + seen,
+        "images": state.epoch * batches.count + seen,
         "epoch_images": seen,
         "interval_steps": state.epoch_step % min(recipe.log_interval, steps),
     }

@@ -45,17 +45,16 @@ def not_finite(
     data: Dataset,
     where: tuple[int, int],
     good: Snapshot,
-    index: Tensor,
+    batches: Sequence[Tensor],
     lrs: list[float],
 ) -> NotFinite:
-    """Go back to ``good``, repeat the updates that went wrong, and say where the first bad value appeared.
+    """Go back to ``good``, repeat the updates of ``batches``, and say where the first bad value appeared.
 
     ``where`` is the epoch under way and how many updates had been taken before these. The net ends as ``good`` was.
     """
     epoch, done = where
-    batches = index.split(recipe.batch_size)
     good.restore(engine)
-    at, loss_is_bad = _first_bad_update(engine, batches, recipe.batch_size, lrs)
+    at, loss_is_bad = _first_bad_update(engine, batches, lrs)
     place = _first_bad(engine.net, data, batches[at])
     good.restore(engine)
     what = "the loss is" if loss_is_bad else "the weights are"
@@ -65,7 +64,7 @@ def not_finite(
     )
 
 
-def _first_bad_update(engine: Engine, batches: Sequence[Tensor], batch_size: int, lrs: list[float]) -> tuple[int, bool]:
+def _first_bad_update(engine: Engine, batches: Sequence[Tensor], lrs: list[float]) -> tuple[int, bool]:
     """The first update (from 0) that goes wrong, and whether its loss does, which is that of the weights before it;
     ``engine`` is left with the weights that are to blame.
 
@@ -73,7 +72,7 @@ def _first_bad_update(engine: Engine, batches: Sequence[Tensor], batch_size: int
     """
     for at, (batch, lr) in enumerate(zip(batches, lrs, strict=True)):
         before = Snapshot.of(engine)
-        loss = engine.steps(batch, batch_size, [lr]).cpu()
+        loss = engine.steps(batch, len(batches[0]), [lr]).cpu()
         if not bool(torch.isfinite(loss).all()):
             before.restore(engine)
             return at, True

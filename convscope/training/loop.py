@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..data.batches import epoch_order, steps_per_epoch
+from ..data.batches import Batches, epoch_order
 from ..data.images import Dataset, ImageSet
 from ..engine.base import EVALUATION_BATCH, Engine
 from ..recipe import Recipe
@@ -80,29 +80,37 @@ class _Call:
     """
 
     index: Tensor
+    batch_size: int
     rates: list[float]
     logs: bool
 
 
-def train(engine: Engine, recipe: Recipe, data: Dataset, state: State, pace: Pace | None = None) -> Iterator[Record]:
+def train(
+    engine: Engine,
+    recipe: Recipe,
+    data: Dataset,
+    state: State,
+    pace: Pace | None = None,
+    batches: Batches | None = None,
+) -> Iterator[Record]:
     """Train ``engine.net`` until the first stop: epochs, target loss, patience or seconds.
 
     ``state`` is where to start from, and is kept up to date. A stop within an epoch cuts it short: its weights are
     tested and the record is the last, but the epoch does not count as completed. Raises NotFinite where the loss or
     the weights are not finite; the net then holds the last good weights.
     """
-    pacer, pace, epoch_steps = Pacer(), pace or Pace(), steps_per_epoch(len(data.train), recipe.batch_size)
+    pacer, pace, batches = Pacer(), pace or Pace(), batches or Batches(len(data.train), recipe.batch_size)
     if state.epoch_step == 0:
         state.stopped_by = state.stopped_by or stop(recipe, state)
     while state.epoch_step > 0 or state.stopped_by is None:
-        for call in _calls(recipe, len(data.train), state, pacer, pace):
+        for call in _calls(recipe, batches, state, pacer, pace):
             losses = _take_steps(engine, recipe, data, state, call, pacer)
             logged = _logged(state) if call.logs else None
             state.stopped_by = stop(recipe, state, logged.loss if logged else None)
             if logged:
                 yield logged
-            yield Tick(state.epoch + 1, state.epoch_step, epoch_steps, state.step, float(losses.double().mean()))
-        record = yield from _end_of_epoch(engine, recipe, data, state)
+            yield Tick(state.epoch + 1, state.epoch_step, batches.steps, state.step, float(losses.double().mean()))
+        record = yield from _end_of_epoch(engine, recipe, data, state, batches.steps)
         cut_short = state.epoch_step > 0
         state.stopped_by = state.stopped_by or stop(recipe, state)
         yield record
@@ -110,20 +118,20 @@ def train(engine: Engine, recipe: Recipe, data: Dataset, state: State, pace: Pac
             break
 
 
-def _calls(recipe: Recipe, count: int, state: State, pacer: Pacer, pace: Pace) -> Iterator[_Call]:
+def _calls(recipe: Recipe, batches: Batches, state: State, pacer: Pacer, pace: Pace) -> Iterator[_Call]:
     """The rest of the epoch in which ``state`` stands, as calls of the engine; ``state`` follows between two of them.
 
     No call goes beyond the end of a log interval.
     """
-    order = torch.from_numpy(epoch_order(count, recipe.seed, state.epoch + 1))
-    epoch_steps = steps_per_epoch(count, recipe.batch_size)
+    order, epoch_steps = torch.from_numpy(epoch_order(batches.count, recipe.seed, state.epoch + 1)), batches.steps
     interval = min(recipe.log_interval, epoch_steps)
     while state.epoch_step < epoch_steps and state.stopped_by is None:
         to_log = interval - state.epoch_step % interval
-        steps = min(pacer.size, to_log, epoch_steps - state.epoch_step, pace.most)
-        start = state.epoch_step * recipe.batch_size
+        most = min(pacer.size, to_log, epoch_steps - state.epoch_step, pace.most)
+        steps, batch_size = batches.call(state.epoch_step, most)
+        index = order[batches.images(state.epoch_step) : batches.images(state.epoch_step + steps)]
         rates = [_rate(recipe, state.step + i, epoch_steps) for i in range(steps)]
-        yield _Call(order[start : start + steps * recipe.batch_size], rates, steps == to_log)
+        yield _Call(index, batch_size, rates, steps == to_log)
 
 
 def _rate(recipe: Recipe, step: int, epoch_steps: int) -> float:
@@ -134,15 +142,15 @@ def _take_steps(engine: Engine, recipe: Recipe, data: Dataset, state: State, cal
     """Let the engine work and account for it; the loss of each update."""
     good, where = Snapshot.of(engine), (state.epoch + 1, state.step)
     began = time.perf_counter()
-    losses = engine.steps(call.index, recipe.batch_size, call.rates).cpu()
+    losses = engine.steps(call.index, call.batch_size, call.rates).cpu()
     seconds = time.perf_counter() - began
     if not is_finite(engine, losses):
-        raise not_finite(engine, recipe, data, where, good, call.index, call.rates)
+        raise not_finite(engine, recipe, data, where, good, call.index.split(call.batch_size), call.rates)
     steps, images = len(call.rates), len(call.index)
     pacer.took(steps, seconds)
     for i, loss in enumerate(losses.tolist()):
         state.interval.add(loss)
-        state.mean.add(loss, min(recipe.batch_size, images - i * recipe.batch_size))
+        state.mean.add(loss, min(call.batch_size, images - i * call.batch_size))
     state.images += images
     state.epoch_step += steps
     state.step += steps
@@ -176,12 +184,14 @@ def _score(
     return score(torch.cat(logits), labels, recipe.loss), total
 
 
-def _end_of_epoch(engine: Engine, recipe: Recipe, data: Dataset, state: State) -> Generator[Evaluating, None, Epoch]:
+def _end_of_epoch(
+    engine: Engine, recipe: Recipe, data: Dataset, state: State, epoch_steps: int
+) -> Generator[Evaluating, None, Epoch]:
     """Test, validate, remember the best, and begin the next epoch in ``state``.
 
     An epoch that a stop cut short is reported too, but does not count as completed.
     """
-    epoch, epoch_steps = state.epoch + 1, steps_per_epoch(len(data.train), recipe.batch_size)
+    epoch = state.epoch + 1
     test, seconds = yield from _score(engine, data.test, recipe, epoch)
     val = None
     if data.val is not None:

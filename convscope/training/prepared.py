@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..data.batches import Batches
 from ..data.images import Dataset
 from ..engine.base import Engine, Problem
 from ..engine.choose import choose
@@ -15,6 +16,7 @@ from ..net.shapes import Row, table
 from ..net.tree import text as spec_text
 from ..net.zoo import resolve as resolve_net
 from ..recipe import Recipe
+from .lonely import JOINED, batches_of, lonely
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Prepared:
     model: Model
     engine: Engine
     threads: int
+    batches: Batches
     notes: tuple[str, ...]
 
     @property
@@ -48,6 +51,7 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
         )
     layers = resolve_net(recipe.net)
     rows = table(layers, data.train.shape, len(data.classes))
+    batches = batches_of(rows, len(data.train), recipe.batch_size)
     net = build(layers, data.train.shape, len(data.classes), recipe.seed)
     model = Model(net, spec_text(layers), data.train.shape, data.mean, data.std, data.classes, data.prepared)
     device = resolve(recipe.device)
@@ -66,4 +70,6 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
         seed=recipe.seed,
     )
     engine, notes = choose(recipe.engine, problem, device, threads, recipe.batch_size)
-    return Prepared(rows, model, engine, threads, notes)
+    if batches.joined:
+        notes += (JOINED.format(lonely(rows)),)
+    return Prepared(rows, model, engine, threads, batches, notes)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convscope import job
+from convscope.data.batches import Batches
 from convscope.data.literal import read_array
 from convscope.data.pictures.decode import read_header, read_image
 from convscope.data.preparation import Preparation
@@ -159,7 +160,7 @@ def check_point(path):
     """Reading a saved state and comparing it with its recipe: what resume does before it touches anything."""
     point = ResumePoint.read(path)
     net = build(parse(recipe({}).net), (1, 8, 8), 3)
-    point.check(path, recipe({}), net, 60)
+    point.check(path, recipe({}), net, Batches(60, recipe({}).batch_size))
     return point
 
 

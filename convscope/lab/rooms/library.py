@@ -9,8 +9,10 @@ from fastapi import APIRouter, Path, Query, Request
 from numpy.typing import NDArray
 from starlette.responses import Response
 
-from ...data.batches import steps_per_epoch
 from ...errors import DataError
+from ...net.shapes import table
+from ...net.zoo import resolve
+from ...training.lonely import batches_of
 from ...training.scores import Evaluation, evaluate, most_wrong, probabilities
 from ..reply import Reply
 from ..shelf import Shelf, png
@@ -51,11 +53,12 @@ def runs(request: Request) -> Response:
 def curves(name: Name, request: Request) -> Response:
     """Over the updates since the start: the mean loss of every log interval, and what every epoch came to."""
     folder = _shelf(request).folder(name)
-    recipe, data = folder.recipe(), folder.environment().get("data")
-    counts = data.get("images") if isinstance(data, dict) else None
-    if not isinstance(counts, dict) or not isinstance(counts.get("train"), int):
-        raise DataError(f"{folder.path / 'environment.json'} does not say how many images there were")
-    each = steps_per_epoch(counts["train"], recipe.batch_size)
+    recipe, data = folder.recipe(), folder.environment().get("data", {})
+    try:
+        rows = table(resolve(recipe.net), tuple(data["shape"]), len(data["classes"]))
+        each = batches_of(rows, int(data["images"]["train"]), recipe.batch_size).steps
+    except (KeyError, TypeError, ValueError):
+        raise DataError(f"{folder.path / 'environment.json'} does not say what images there were") from None
     losses = [((row.epoch - 1) * each + row.step, row.loss) for row in folder.losses()]
     epochs = [(row.epoch * each, row) for row in folder.epochs()]
     return Reply({"run": name, "epoch_steps": each, "losses": losses, "epochs": epochs})
