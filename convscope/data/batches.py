@@ -54,6 +54,20 @@ class Batches:
         return (1, self.size + 1) if step == last else (min(most, last - step), self.size)
 
 
+EVALUATION_BATCH = 500
+LARGE = 64 * 64  # pixels of an image beyond which fewer go together
+
+
+def images_together(height: int, width: int) -> int:
+    """Images in one forward pass of an evaluation by PyTorch: enough to fill the cores, few enough for its memory.
+
+    EVALUATION_BATCH up to 64×64, beyond that a divisor of it. Who tests in pieces makes them multiples of
+    EVALUATION_BATCH: so every image has the same neighbours, on which the bits of its scores may depend.
+    """
+    most = EVALUATION_BATCH * LARGE // (height * width)
+    return next((size for size in range(min(most, EVALUATION_BATCH), 1, -1) if EVALUATION_BATCH % size == 0), 1)
+
+
 class Normalize:
     """uint8 images (N, C, H, W) → float32 (x/255 − mean) / std, as one multiply-add for each pixel."""
 

@@ -36,11 +36,6 @@ class Problem:
     seed: int = 0
 
 
-# Images in one forward pass of an evaluation by PyTorch: enough to fill the cores, few enough to stay in cache. Who
-# tests in pieces makes them multiples of it: the bits of the scores may depend on the batch.
-EVALUATION_BATCH = 500
-
-
 class Engine(Protocol):
     """Trains ``net`` in place."""
 

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.dropout import _DropoutNd
 
-from ..data.batches import Normalize
+from ..data.batches import Normalize, images_together
 from ..errors import UsageError
 from ..net.build import Seeded
 from ..net.loss import loss_of
-from .base import EVALUATION_BATCH, Problem
+from .base import Problem
 
 
 class EagerEngine:
@@ -58,7 +58,7 @@ class EagerEngine:
         with torch.inference_mode():
             parts = [
                 self.net(self.normalize(part.to(self.device)).contiguous(memory_format=self.format))
-                for part in images.split(EVALUATION_BATCH)
+                for part in images.split(images_together(*images.shape[2:]))
             ]
         return torch.cat(parts).cpu()
 

@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from .. import __version__
-from ..data.batches import Normalize
+from ..data.batches import EVALUATION_BATCH, Normalize, images_together
 from ..data.preparation import Preparation
 from ..errors import ConvscopeError, DataError
 from ..storage.files import write_atomic
@@ -54,9 +54,12 @@ class Model:
         device = next(self.net.parameters()).device
         normalize = Normalize(self.mean, self.std, device)
         parts = []
-        for part in images.split(500):
+        together = images_together(*self.image[1:])
+        # Large images are up to twice as fast with channels last; what small ones come to keeps its bits.
+        order = torch.contiguous_format if together == EVALUATION_BATCH else torch.channels_last
+        for part in images.split(together):
             with evaluation(self.net), torch.inference_mode():
-                parts.append(self.net(normalize(part)))
+                parts.append(self.net(normalize(part).contiguous(memory_format=order)))
         return torch.cat(parts).cpu()
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..data.batches import Batches, epoch_order
+from ..data.batches import EVALUATION_BATCH, Batches, epoch_order
 from ..data.images import Dataset, ImageSet
-from ..engine.base import EVALUATION_BATCH, Engine
+from ..engine.base import Engine
 from ..recipe import Recipe
 from .diagnosis import Snapshot, is_finite, not_finite
 from .pace import Pace, Pacer

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ...data.batches import images_together
 from ...engine.plain import plain_torch
 from ...errors import UsageError
 from ...net.model import evaluation
@@ -74,8 +75,9 @@ def occlusion(net: nn.Module, image: torch.Tensor, target: int, side: int) -> Ma
         first = next(net.parameters(), torch.empty(0))
         whole = image.detach().to(first.device, first.dtype)
         score = float(_scores(net, whole[None].clone())[0, target])
-        for start in range(0, len(places), BATCH):
-            part = places[start : start + BATCH]
+        together = min(BATCH, images_together(height, width))
+        for start in range(0, len(places), together):
+            part = places[start : start + together]
             hidden = whole.repeat(len(part), 1, 1, 1)
             for i, (top, left) in enumerate(part):
                 hidden[i, :, top : top + side, left : left + side] = 0
