@@ -64,7 +64,7 @@ class Engine(Protocol):
         """Everything besides the net's own tensors that the next step depends on, by name.
 
         ``momentum.<parameter>`` for SGD; ``exp_avg.<parameter>``, ``exp_avg_sq.<parameter>`` and ``step`` (int64 ())
-        for Adam; ``rng.cpu`` (and ``rng.cuda``) where the net draws random numbers. The same names in every engine.
+        for Adam; ``update`` (int64 ()), how many there were, where the net has dropout. The same names in every engine.
         Momentum that no step has set yet is absent.
         """
         ...

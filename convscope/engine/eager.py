@@ -1,6 +1,6 @@
 """The eager engine: PyTorch, any layer, any device. The reference that the other engine is compared with."""
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..net.build import Seeded
 from ..net.loss import loss_of
 from .base import Problem
+from .dropout import Kept
 
 
 class EagerEngine:
@@ -33,23 +34,36 @@ class EagerEngine:
         self.normalize = Normalize(problem.mean, problem.std, device)
         self.optimizer = _optimizer(problem, self.net)
         self.random = any(isinstance(module, _DropoutNd) for module in self.net.modules())
+        # Updates so far, which decide what dropout keeps. None in a run that was begun by convscope 0.1: there it is
+        # drawn from generators, whose state is stored.
+        self.update: int | None = 0
         self.generators = {kind: torch.Generator(kind).manual_seed(problem.seed) for kind in {"cpu", device.type}}
 
     def steps(self, index: Tensor, batch_size: int, lrs: list[float]) -> Tensor:
         """See :class:`~convscope.engine.base.Engine`."""
         self.net.train()
-        drawn = Dropped(self.generators[self.device.type]) if self.random else nullcontext()
-        with torch.enable_grad(), drawn, torch.backends.cudnn.flags(deterministic=True):
+        with torch.enable_grad(), torch.backends.cudnn.flags(deterministic=True):
             losses = [self._step(*taken) for taken in zip(index.to(self.device).split(batch_size), lrs, strict=True)]
         return torch.stack(losses)
 
+    def _drawn(self, batch: Tensor) -> AbstractContextManager[object]:
+        """What decides which elements dropout keeps."""
+        if not self.random:
+            return nullcontext()
+        if self.update is None:
+            return Dropped(self.generators[self.device.type])
+        return Kept(self.problem.seed, self.update, batch)
+
     def _step(self, batch: Tensor, lr: float) -> Tensor:
         inputs = self.normalize(self.images[batch]).contiguous(memory_format=self.format)  # (B, C, H, W)
-        loss = loss_of(self.problem.loss, self.net(inputs), self.labels[batch])
+        with self._drawn(batch):
+            loss = loss_of(self.problem.loss, self.net(inputs), self.labels[batch])
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.param_groups[0]["lr"] = lr
         self.optimizer.step()
+        if self.update is not None:
+            self.update += 1
         return loss.detach()  # not .item(): reading it would wait for the device
 
     def logits(self, images: Tensor) -> Tensor:
@@ -74,19 +88,24 @@ class EagerEngine:
                 result[f"momentum.{name}"] = slots["momentum_buffer"].detach().cpu().contiguous().clone()
             if "step" in slots:
                 result["step"] = slots["step"].detach().cpu().to(torch.int64)
-        if self.random:
+        if self.random and self.update is None:
             result |= {f"rng.{kind}": generator.get_state() for kind, generator in self.generators.items()}
+        elif self.random and self.update:
+            result["update"] = torch.tensor(self.update)
         return result
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """See :class:`~convscope.engine.base.Engine`. Raises UsageError where names or shapes do not fit the net."""
         self.optimizer.state.clear()
+        self.update = None if any(key.startswith("rng.") for key in state) else int(state.get("update", 0))
         known = dict(self.net.named_parameters())
         for key, value in state.items():
             slot, _, name = key.partition(".")
             if key == "step":
                 for parameter in known.values():
                     self.optimizer.state[parameter]["step"] = value.float().to(self.device).clone()  # one each
+            elif key == "update":
+                continue
             elif slot == "rng":
                 if name in self.generators:  # else the run began on another device
                     self.generators[name].set_state(value)

@@ -108,9 +108,11 @@ def _check_tensors(group: str, tensors: dict[str, Tensor], wanted: dict[str, Ten
 
 def _check_engine(tensors: dict[str, Tensor], optimizer: OptimizerName, parameters: dict[str, nn.Parameter]) -> None:
     """What :meth:`Engine.state` promises: all slots of every parameter or none; random states are bytes."""
-    slots = {key: tensor for key, tensor in tensors.items() if not key.startswith("rng.")}
+    slots = {key: tensor for key, tensor in tensors.items() if key != "update" and not key.startswith("rng.")}
     for key in tensors.keys() - slots.keys():
-        if tensors[key].dtype != torch.uint8 or tensors[key].ndim != 1:
+        if key == "update":
+            _check_tensors("engine", {key: tensors[key]}, {key: torch.tensor(0)})
+        elif tensors[key].dtype != torch.uint8 or tensors[key].ndim != 1:
             raise ValueError(f"engine/{key[:60]} is no random state")
     if not slots:
         return

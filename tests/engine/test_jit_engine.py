@@ -59,7 +59,7 @@ def hooked(layer):
 
 
 @pytest.mark.parametrize(("layer", "reason"), [
-    (nn.Dropout(0.5), "Dropout is not covered"),
+    (nn.AlphaDropout(0.5), "AlphaDropout is not covered"),
     (nn.InstanceNorm2d(3), "InstanceNorm2d is not covered"),
     (nn.Conv2d(3, 3, 1, padding_mode="reflect"), "it pads with 'reflect'"),
     (nn.LeakyReLU(-0.5), "its negative slope is -0.5"),
@@ -174,8 +174,8 @@ def test_few_large_images_at_a_time_are_left_to_pytorch():
 
 
 def test_a_net_that_is_not_covered_is_refused(cache):
-    net = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(99, 4))
-    with pytest.raises(UsageError, match=r"cannot run this net: 1: Dropout is not covered\n  help: take the eager"):
+    net = nn.Sequential(nn.Flatten(), nn.AlphaDropout(), nn.Linear(99, 4))
+    with pytest.raises(UsageError, match=r"1: AlphaDropout is not covered\n  help: take the eager"):
         JitPredictor(net, (1, 9, 11), (0.1,), (0.3,), cache_dir=cache)
 
 

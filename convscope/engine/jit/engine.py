@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...errors import UsageError
 from ..base import Problem
+from ..dropout import update_key
 from .block import Learning
 from .compiled import Compiled, Floats
 from .machine import slots
@@ -49,6 +50,8 @@ class JitEngine:
         self._states: Floats = aligned(max(1, len(self.rule.states)) * len(self._core.parameters)).view(np.float32)
         self._step = 0
         self._used: Compiled | None = None
+        self._seed = problem.seed
+        self._draws = any(node.op.draws for node in self._core.nodes)
         self._batch = min(batch_size, len(images))
         self._core.program(self._batch)
 
@@ -92,6 +95,8 @@ class JitEngine:
         job.array(slots.LOSSES, losses.numpy())
         job.array(slots.RATES, rates)
         job.array(slots.STATES, self._states)
+        keys = [update_key(self._seed, self._step + i) for i in range(steps)]
+        job.array(slots.KEYS, np.array(keys, np.uint32))
         for slot, value in ((slots.COUNT, count), (slots.BATCH, batch_size), (slots.STEPS, steps)):
             job.number(slot, value)
         assert ready.train
@@ -134,12 +139,14 @@ class JitEngine:
         found = {f"{name}.{parameter}": place.clone() for name, parameter, place in self._state_views()}
         if self.rule.optimizer == "adam":
             found["step"] = torch.tensor(self._step)
+        if self._draws:
+            found["update"] = torch.tensor(self._step)
         return found
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Go on from what ``state`` returned. Raises UsageError where it does not fit; then nothing is changed."""
         views = self._state_views()
-        foreign = state.keys() - {f"{name}.{parameter}" for name, parameter, _ in views} - {"step"}
+        foreign = state.keys() - {f"{name}.{parameter}" for name, parameter, _ in views} - {"step", "update"}
         if foreign:
             raise UsageError(f"the optimizer state {min(foreign)!r} does not fit the net")
         for name, parameter, place in views:  # all are checked before one is touched
@@ -150,7 +157,7 @@ class JitEngine:
             for name, parameter, place in views:
                 given = state.get(f"{name}.{parameter}")
                 place.copy_(torch.zeros(()) if given is None else given)
-            self._step = int(state["step"]) if "step" in state else int(bool(state))
+            self._step = int(state.get("step", state.get("update", bool(state))))
 
     def _state_views(self) -> list[tuple[str, str, Tensor]]:
         """(state's name, parameter's name, the values) of all of the optimizer's state."""

@@ -15,7 +15,7 @@ from ...net.ops import shape_text
 from ...net.wiring import IMAGE as IMAGE_NAME
 from .fusions import fuse
 from .ir.arrays import Shape, padded
-from .ways.layer import Form, MisfitError, Where, read
+from .ways.layer import NONE, Form, Identity, MisfitError, Where, read
 from .ways.node import IMAGE, Node
 
 Graph = tuple[Node, ...]
@@ -40,21 +40,22 @@ def graph(net: nn.Sequential, image: Shape, training: bool) -> Graph:
     readers = Counter(source for part in layers for source in part.inputs)
     made = {IMAGE_NAME: _Value(IMAGE, Form(image), shared=True)}
     nodes: list[Node] = []
-    parameter = 0
+    parameter = draws = 0
     statistic = 0 if training else padded(sum(p.numel() for p in net.parameters()))
     for name, module, sources in ((part.name, part.module, part.inputs) for part in layers):
         inputs = tuple(made[source] for source in sources)
         forms = tuple(value.form for value in inputs)
-        if isinstance(module, nn.Flatten):
-            first = inputs[0]
-            made[name] = _Value(first.node, Form(first.form.shape, True), first.shared or readers[name] > 1)
-            continue
         try:
-            found = read(module, forms, Where(name, parameter, statistic, training))
+            found = read(module, forms, Where(name, parameter, statistic, draws, training))
         except MisfitError as error:
             raise UsageError(f"the net does not fit images of {shape_text(image)}: {name} {error}") from None
         parameter += sum(p.numel() for p in module.parameters())
         statistic += statistics(module)
+        draws += isinstance(module, nn.Dropout | nn.Dropout2d)
+        flat = all(form.flat for form in forms) if found.flat is None else found.flat
+        if type(found.op) is Identity and found.act == NONE:  # nothing is done: what it reads stands for it
+            made[name] = _Value(inputs[0].node, Form(found.output, flat), inputs[0].shared or readers[name] > 1)
+            continue
         node = Node(found.op, tuple(v.node for v in inputs), tuple(f.shape for f in forms), found.output, found.act)
         before = None if inputs[0].shared or len(inputs) > 1 else nodes[inputs[0].node]
         together = before and fuse(before, node)
@@ -64,7 +65,7 @@ def graph(net: nn.Sequential, image: Shape, training: bool) -> Graph:
         else:
             place = len(nodes)
             nodes.append(node)
-        made[name] = _Value(place, Form(found.output, all(f.flat for f in forms)), readers[name] > 1)
+        made[name] = _Value(place, Form(found.output, flat), readers[name] > 1)
     return tuple(nodes)
 
 

@@ -34,11 +34,13 @@ class Phase:
     met: list[Reduction]
 
 
-def header(count: int, lanes: Lanes, training: bool) -> Header:
-    """Where a block's images, labels, weights and losses stand, and the gradients of ``count`` parameters."""
-    places = [0]
-    for size in (8 * lanes.count, 4 * lanes.count, 4 * lanes.count, 4 * lanes.count,
-                 4 * padded(count) if training else 0):  # fmt: skip
+def header(count: int, lanes: Lanes, draws: bool) -> Header:
+    """Where a block's images, labels, weights and losses stand, and the gradients of ``count`` parameters.
+
+    ``draws``: there is something that depends on the images' numbers and on the update.
+    """
+    places, lane = [0], 4 * lanes.count
+    for size in (2 * lane, lane, lane, lane, lane if draws else 0, 4 if draws else 0, 4 * padded(count)):
         places.append(places[-1] + lines(size))
     return Header(*places)
 
@@ -54,7 +56,8 @@ class Program:
                  learning: Learning | None, pause: str, exported: bool = False) -> None:  # fmt: skip
         self.nodes, self.lanes, self.learning, self.pause = nodes, lanes, learning, pause
         self.count = parameter_count(nodes)
-        self.header = header(self.count, lanes, learning is not None)
+        self.draws = any(node.op.draws for node in nodes)
+        self.header = header(self.count if learning else 0, lanes, self.draws)
         self.module = Module(32 * lanes.width, exported)
         self.block = Block(nodes, lanes, self.module, self.header, learning)
         weights, forward = self.block.weights(), list(self.block.forward(scale, shift))
@@ -86,6 +89,8 @@ class Program:
             if labels:
                 label = f.convert("trunc", f.load(I64, f.load(PTR, f["job"], 8 * slots.LABELS), (chosen, 8)), I32)
                 f.store(label, f["a"], self.header.labels, (lane, 4))
+            if labels and self.draws:
+                f.store(f.convert("trunc", chosen, I32), f["a"], self.header.numbers, (lane, 4))
         return f
 
     def _arena(self, f: Function) -> Value:
@@ -148,6 +153,8 @@ class Program:
                 f.store(zero, g, i)
             with f.loop(lanes.vectors) as v:
                 f.store(zero, a, self.header.loss, (v, lanes.bytes))
+            if self.draws:
+                f.store(f.load(I32, f.load(PTR, job, 8 * slots.KEYS), (step, 4)), a, self.header.key)
             first, last = self._share(f, (end - begin + (lanes.count - 1)) // lanes.count, threads)
             for kernel in before:
                 f.call(kernel, a, p, g, a)

@@ -23,6 +23,8 @@ class Header:
     labels: int
     weights: int  # 1 / (images of the batch); 0 in a lane without an image
     loss: int  # the sum of the losses
+    numbers: int  # of the images in their set, for what is drawn
+    key: int  # of the update, for what is drawn
     gradients: int  # of all parameters, summed over the thread's blocks
     size: int
 
@@ -54,6 +56,16 @@ class Kernel(Function):
     def weights(self) -> Value:
         """Where the weights of the lanes stand."""
         return self.address(self["a"], self.header.weights)
+
+    @property
+    def numbers(self) -> Value:
+        """Where the numbers of the images stand, an int32 a lane."""
+        return self.address(self["a"], self.header.numbers)
+
+    @property
+    def key(self) -> Value:
+        """Where the update's key stands, an int32."""
+        return self.address(self["a"], self.header.key)
 
     @property
     def loss(self) -> Value:

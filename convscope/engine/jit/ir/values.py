@@ -103,6 +103,9 @@ class Value:
     def __or__(self, other: "Value | int") -> "Value":
         return self._arithmetic("or", other)
 
+    def __xor__(self, other: "Value | int") -> "Value":
+        return self._arithmetic("xor", other)
+
     def __lshift__(self, other: int) -> "Value":
         return self._arithmetic("shl", other)
 

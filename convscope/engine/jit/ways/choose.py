@@ -3,11 +3,12 @@
 from math import inf
 
 from .conv import Conv
-from .direct import Direct
+from .direct.forward import Direct
+from .direct.linear import Linear
+from .dropout import Dropout, Dropped
 from .elementwise import Curve, Pass
 from .join import Add, Concat, Copies, Sum
 from .layer import Identity, Op
-from .linear import Linear
 from .norm import BatchNorm, Normalised
 from .one_image.linear import LinearOfOne
 from .one_image.rows import Rows
@@ -23,6 +24,7 @@ WAYS: dict[type[Op], tuple[type[Way], ...]] = {
     Identity: (Pass,),
     Curve: (Pass,),
     BatchNorm: (Normalised,),
+    Dropout: (Dropped,),
     Scale: (Scaled,),
     Add: (Sum,),
     Concat: (Copies,),

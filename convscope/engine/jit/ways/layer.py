@@ -18,6 +18,7 @@ class Op:
     """What a node of the graph computes."""
 
     training_only: ClassVar[bool] = False  # a net that is only used computes something else in its place
+    draws: ClassVar[bool] = False  # what it computes depends on the update and on which images they are
 
     @property
     def decides(self) -> bool:
@@ -102,11 +103,12 @@ NONE = Nothing()
 
 
 class Read(NamedTuple):
-    """A module as a node of the graph."""
+    """A module as a node of the graph. ``flat``: whether its result is, where that is not as its inputs are."""
 
     op: Op
     output: Shape
     act: Activation = NONE
+    flat: bool | None = None
 
 
 @singledispatch
@@ -127,6 +129,7 @@ class Where:
     name: str
     parameter: int
     statistic: int
+    draws: int  # dropout layers before it
     training: bool
 
 
@@ -163,3 +166,8 @@ def pair(value: object) -> Pair:
         return value[0], value[1]
     assert isinstance(value, int)
     return value, value
+
+
+@read.register
+def _(_module: nn.Flatten, inputs: tuple[Form, ...], _where: Where) -> Read:
+    return Read(Identity(), inputs[0].shape, flat=True)

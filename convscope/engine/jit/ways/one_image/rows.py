@@ -15,7 +15,7 @@ from ...ir.function import Function
 from ...ir.kernel import Kernel
 from ...ir.values import F32, Value, vector
 from ..conv import Conv
-from ..direct import UNROLLED
+from ..direct.forward import UNROLLED
 from ..way import Site, Way
 
 WIDTH = 8  # at most: small images have short rows

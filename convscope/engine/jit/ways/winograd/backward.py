@@ -9,7 +9,7 @@ from ...ir.elementary import lane_sums
 from ...ir.kernel import Kernel
 from ...ir.values import F32, I32, I64, PTR, Value
 from ..conv import Masks
-from ..direct_back import shares
+from ..direct.backward import shares
 from ..way import Gradient
 from .forward import multiply_channels, store_points, transform_inputs
 from .pairs import Pairs

@@ -21,7 +21,7 @@ from ...ir import registers
 from ...ir.arrays import Array, Index, Room, chunks
 from ...ir.kernel import Kernel
 from ...ir.values import F32
-from ..direct import largest
+from ..direct.forward import largest
 from ..layer import Activation
 from .tiling import At, Row, Tiles, both, values
 from .toom_cook import MOST, multiply, transposed

@@ -13,7 +13,7 @@ from ...ir.arrays import Array, Index, chunks
 from ...ir.kernel import Kernel
 from ...ir.values import F32, Value
 from ..conv import Masks
-from ..direct import Block, largest
+from ..direct.forward import Block, largest
 from ..layer import Activation
 from .forward import multiply_channels, summed, transform_inputs
 from .tiling import Row, Tiles, both

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import inf
 
 from ...ir.kernel import Kernel
-from ..direct import Direct
+from ..direct.forward import Direct
 from ..way import Site
 from . import backward, forward, thin, ties
 from .pairs import Pairs

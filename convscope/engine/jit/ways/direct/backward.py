@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import product
 
-from ..ir import registers
-from ..ir.arrays import Array, Index, Lanes, chunks
-from ..ir.elementary import lane_sums
-from ..ir.kernel import Kernel
-from ..ir.taps import TapTable, taps
-from ..ir.values import F32, I1, I16, Value, vector
-from .conv import Conv, Masks
-from .way import Gradient
+from ...ir import registers
+from ...ir.arrays import Array, Index, Lanes, chunks
+from ...ir.elementary import lane_sums
+from ...ir.kernel import Kernel
+from ...ir.taps import TapTable, taps
+from ...ir.values import F32, I1, I16, Value, vector
+from ..conv import Conv, Masks
+from ..way import Gradient
 
 # -- through a fused max pool ----------------------------------------------------------------------------------------
 

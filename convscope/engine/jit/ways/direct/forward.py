@@ -1,4 +1,4 @@
-"""Convolutions by direct sums, forward and backward. Formulas: conv.py; the backward kernels: direct_back.py.
+"""Convolutions by direct sums, forward and backward. Formulas: conv.py; the backward kernels: backward.py.
 
 Each kernel keeps a *block of sums* in registers (output channels × positions × vectors, or output channels × kernel
 columns), so that one loaded number serves several multiply-adds. A max pool that follows is part of the forward
@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from ..ir import registers
-from ..ir.arrays import Array, Index, Pair, chunks
-from ..ir.function import Function
-from ..ir.kernel import Kernel
-from ..ir.values import F32, I16, Value, width
-from . import direct_back
-from .conv import Conv, Masks
-from .layer import Activation
-from .way import Site, Way
+from ...ir import registers
+from ...ir.arrays import Array, Index, Pair, chunks
+from ...ir.function import Function
+from ...ir.kernel import Kernel
+from ...ir.values import F32, I16, Value, width
+from ..conv import Conv, Masks
+from ..layer import Activation
+from ..way import Site, Way
+from . import backward
 
 UNROLLED = 200  # multiply-adds that a loop body may hold before kernel columns become a loop of their own
 
@@ -57,19 +57,19 @@ class Direct(Way):
         if self.masks and self.site.dx[0]:
             f = self.site.kernel("unpool")
             dy = self._unpooled(self.conv.outputs)
-            direct_back.unpool(f, self.conv, self.dy, self.masks, dy, 0, self.conv.outputs)
+            backward.unpool(f, self.conv, self.dy, self.masks, dy, 0, self.conv.outputs)
             yield f
         yield from self.weight_gradient(dy)
         if self.site.dx[0]:
             f = self.site.kernel("input_gradient")
-            direct_back.input_gradient(f, self.conv, self.site.x[0], dy, self.site.dx[0])
+            backward.input_gradient(f, self.conv, self.site.x[0], dy, self.site.dx[0])
             yield f
 
     def bias_gradient(self) -> Iterator[Kernel]:
         """The sum of dy; the pool, which only places it, does not matter."""
         if self.conv.bias is not None:
             f = self.site.kernel("bias_gradient")
-            direct_back.bias_gradient(f, self.conv, self.dy)
+            backward.bias_gradient(f, self.conv, self.dy)
             yield f
 
     def weight_gradient(self, dy: Array) -> Iterator[Kernel]:
@@ -77,13 +77,13 @@ class Direct(Way):
         f, conv, unpool = self.site.kernel("weight_gradient"), self.conv, self.masks and not self.site.dx[0]
         if unpool:
             dy = self._unpooled(min(conv.outputs, f.lanes.registers + 1))
-        for start, stop, size in direct_back.weight_chunks(f.lanes, conv):
+        for start, stop, size in backward.weight_chunks(f.lanes, conv):
             with f.loop(conv.groups) as g, f.loop(stop, start, size) as o:
                 channel = o if isinstance(g, int) else g * conv.fan_out + o
                 if unpool and self.masks:
-                    direct_back.unpool(f, conv, self.dy, self.masks, dy, channel, size)
+                    backward.unpool(f, conv, self.dy, self.masks, dy, channel, size)
                     channel = 0
-                direct_back.weight_gradient(f, conv, self.site.x[0], dy, g, o, size, channel)
+                backward.weight_gradient(f, conv, self.site.x[0], dy, g, o, size, channel)
         yield f
 
     def _unpooled(self, channels: int) -> Array:

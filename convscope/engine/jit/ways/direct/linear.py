@@ -7,14 +7,14 @@ transposed, x[i, lane] → t[lane, i], and vectors run along i: dw[o, i...] += d
 from collections.abc import Iterator
 from math import inf, prod
 
-from ..ir import registers
-from ..ir.arrays import LINE, Array, Index, Lanes, chunks
-from ..ir.elementary import transpose
-from ..ir.kernel import Kernel
-from ..ir.values import F32, I64, PTR, Value, vector
-from .conv import Conv
-from .direct import Direct
-from .way import Site
+from ...ir import registers
+from ...ir.arrays import LINE, Array, Index, Lanes, chunks
+from ...ir.elementary import transpose
+from ...ir.kernel import Kernel
+from ...ir.values import F32, I64, PTR, Value, vector
+from ..conv import Conv
+from ..way import Site
+from .forward import Direct
 
 
 class Linear(Direct):

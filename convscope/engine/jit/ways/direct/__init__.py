@@ -1,0 +1,1 @@
+"""Convolutions by direct sums: every multiply-add as the formula has it."""
