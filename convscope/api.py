@@ -88,7 +88,8 @@ class Run:
 
     @plain_torch()
     def predict(self, images: Any) -> NDArray[np.float64]:
-        """Probabilities float64 (N, K) for N images; columns are ``classes``.
+        """Probabilities float64 (N, K) for N images; columns are ``classes``. A net that was trained with mse or mae
+        gives no probabilities, but scores: its raw outputs, near 1 for the class.
 
         ``images``: an array or tensor (N, H, W), (N, C, H, W) or (N, H, W, C) of uint8 or floats in 0..1, one such
         image, a Pillow image, the path of a file or folder, a map-style dataset, or a list of these, of any sizes.
@@ -127,7 +128,7 @@ class Run:
         """
         place = Path(data_dir) if data_dir else None
         test = images_to_test(self.folder, self.model, other, moved=data, new=new, data_dir=place, offline=offline)
-        return test_model(self.model, self.recipe.loss, test.images).evaluation
+        return test_model(self.model, test.images).evaluation
 
     def plot(self) -> Figure:
         """Loss and accuracy against epoch, as a matplotlib figure (``.savefig(path)`` writes it)."""

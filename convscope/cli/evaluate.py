@@ -53,7 +53,7 @@ def evaluate(
     )
     for note in test.notes:
         terminal.note(note)
-    tested = test_model(model, folder.recipe().loss, test.images)
+    tested = test_model(model, test.images)
     target = out or folder.path / test.name
     make_folder(target)
     write_csv(target / "predictions.csv", tested.table())
@@ -80,7 +80,9 @@ def _print_evaluation(result: Evaluation) -> None:
         f"accuracy    {percent(result.accuracy)} of {result.images:,} images "
         f"(95 % interval {percent(low)} to {percent(high)})",
         f"loss        {terminal.loss(result.loss)}",
-        f"calibration {percent(result.calibration_error)} mean distance of confidence from accuracy",
+        f"calibration {percent(result.calibration_error)} mean distance of confidence from accuracy"
+        if result.calibration_error is not None
+        else "calibration — (the net was not trained with cross entropy: it gives scores, no probabilities)",
         "", sep="\n", markup=False,
     )  # fmt: skip
     rows = [[c.name, percent(c.precision), percent(c.recall), percent(c.f1), f"{c.support:,}"] for c in result.classes]

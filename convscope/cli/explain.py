@@ -71,6 +71,7 @@ def explain(
 
     from ..explain.trained.explanation import explain as explained
     from ..runs import folder as runs
+    from ..training.scores import confidence_of
 
     torch.set_num_threads(1)  # one image is too little work to share
     if (image is None) == (same is None):
@@ -95,7 +96,8 @@ def explain(
     if as_json:
         terminal.emit_json({
             "run": str(folder.path), "image": image or same, "classes": found.classes, "truth": truth,
-            "predicted": found.predicted, "scores": found.scores, "probabilities": found.probabilities, "target": goal,
+            "predicted": found.predicted, "scores": found.scores, "target": goal,
+            "probabilities": found.probabilities if confidence_of(model.loss) == "probability" else None,
             "layers": found.rows, "ledgers": ledgers, "receptive_field": field, "saliency": why,
         })  # fmt: skip
         return
@@ -123,14 +125,19 @@ def _ledgers(
 
 
 def _show(found: "Explanation", truth: int | None, run: str) -> None:
+    from ..training.scores import confidence_of, confidence_text
+
     known = "" if truth is None else f", which is right: class {found.classes[truth]}"
     if truth is not None and truth != found.predicted:
         known = f", but it is class {found.classes[truth]}"
-    percent = 100 * found.probabilities[found.predicted]
-    print(f"{run} says class {found.classes[found.predicted]} ({percent:.2f} %){known}\n")
+    sure = confidence_text(found.loss, found.confidences[found.predicted], 2)
+    print(f"{run} says class {found.classes[found.predicted]} ({sure}){known}\n")
     order = sorted(range(len(found.classes)), key=lambda k: -found.scores[k])[:10]
-    rows = [[found.classes[k], f"{found.scores[k]:.4f}", f"{100 * found.probabilities[k]:.4f} %"] for k in order]
-    columns.show(["class", "score", "probability"], rows, right=["score", "probability"])
+    names = ["class", "score"] if confidence_of(found.loss) == "score" else ["class", "score", "probability"]
+    rows = [
+        [found.classes[k], f"{found.scores[k]:.4f}", f"{100 * found.confidences[k]:.4f} %"][: len(names)] for k in order
+    ]
+    columns.show(names, rows, right=names[1:])
     print()
     marks = brackets([row.name for row in found.rows], [row.inputs for row in found.rows])[1:]
     cells = [_cells(row, mark) for row, mark in zip(found.rows, marks, strict=True)]

@@ -17,6 +17,7 @@ from .train import AsJson, RunArgument, SkipBad
 if TYPE_CHECKING:
     from ..data.preparation import Preparation
     from ..runs.predict import Prediction
+    from ..training.scores import Confidence
 
 NO_INVERT = "Take pictures as they are, where the net's preparation looks for ink on paper."
 
@@ -39,35 +40,37 @@ def predict(
     from ..data.folders.files import image_files
     from ..runs import folder as runs
     from ..runs import predict as core
+    from ..training.scores import confidence_of
 
     model = runs.find(run).model()
     files, notes = image_files(images)
     for line in notes:
         terminal.note(line)
     preparation = as_it_is(model.preparation) if no_invert else model.preparation
+    word = confidence_of(model.loss)
     predictions = list(core.predict_files(model, files, preparation, skip_bad))
     if len(predictions) < len(files):
         terminal.note(f"{terminal.count(len(files) - len(predictions), 'unreadable image')} left out")
     if as_json:
-        terminal.emit_json({"run": run, "predictions": predictions})
+        terminal.emit_json({"run": run, "predictions": [_whole_row(p, word) for p in predictions]})
     elif form == "table" or (form == "auto" and sys.stdout.isatty()):
         rows = [
             [
                 p.file,
                 p.class_name,
-                f"{100 * p.probability:.2f} %",
+                terminal.confidence(word, p.confidence),
                 p.second_class,
-                f"{100 * p.second_probability:.2f} %",
+                terminal.confidence(word, p.second_confidence),
             ]
             for p in predictions
         ]
-        columns = ["file", "class", "probability", "second", "probability"]
+        columns = ["file", "class", word, "second", word]
         terminal.out().print(terminal.table(columns, rows, left=["file", "class", "second"]))
     elif form == "jsonl":
-        for line in _json_lines(predictions):
+        for line in _json_lines(predictions, word):
             print(line)
     else:
-        _print_csv(predictions)
+        _print_csv(predictions, word)
 
 
 def as_it_is(preparation: Preparation) -> Preparation:
@@ -77,19 +80,36 @@ def as_it_is(preparation: Preparation) -> Preparation:
     return replace(preparation, ink=None)
 
 
-def _row(p: Prediction) -> dict[str, str | float]:
-    return {"file": p.file, "class": p.class_name, "probability": round(p.probability, 6),
-            "second_class": p.second_class, "second_probability": round(p.second_probability, 6)}  # fmt: skip
+def _whole_row(p: Prediction, word: Confidence) -> dict[str, str | float]:
+    """One prediction for --json. ``word`` says whether the net gives probabilities or scores."""
+    return {
+        "file": p.file,
+        "class_name": p.class_name,
+        word: p.confidence,
+        "second_class": p.second_class,
+        f"second_{word}": p.second_confidence,
+    }
 
 
-def _json_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
+def _row(p: Prediction, word: Confidence) -> dict[str, str | float]:
+    """One line of CSV or JSON lines."""
+    return {
+        "file": p.file,
+        "class": p.class_name,
+        word: round(p.confidence, 6),
+        "second_class": p.second_class,
+        f"second_{word}": round(p.second_confidence, 6),
+    }
+
+
+def _json_lines(predictions: Iterable[Prediction], word: Confidence) -> Iterator[str]:
     from ..storage.strict_json import dumps
 
-    return (dumps(_row(p)) for p in predictions)
+    return (dumps(_row(p, word)) for p in predictions)
 
 
-def _print_csv(predictions: Iterable[Prediction]) -> None:
-    columns = ["file", "class", "probability", "second_class", "second_probability"]
+def _print_csv(predictions: Iterable[Prediction], word: Confidence) -> None:
+    columns = ["file", "class", word, "second_class", f"second_{word}"]
     writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_row(p) for p in predictions)
+    writer.writerows(_row(p, word) for p in predictions)

@@ -61,6 +61,11 @@ def loss(value: float) -> str:
     return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.2e}"
 
 
+def confidence(word: str, value: float) -> str:
+    """ "98.87 %" of a probability, "0.9887" of a score."""
+    return f"{100 * value:.2f} %" if word == "probability" else f"{value:.4f}"
+
+
 def emit_json(value: Any) -> None:
     """One strict JSON object on stdout and nothing else."""
     from ..storage.strict_json import dumps  # needs NumPy, which takes longer to import than help may take

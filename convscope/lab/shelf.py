@@ -14,16 +14,15 @@ from threading import Lock
 from urllib.parse import quote
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from ..data.images import ImageSet
 from ..data.sources import NAMES
 from ..errors import ConvscopeError, DataError, UsageError, near
 from ..net.model import Model
 from ..recipe import Recipe
+from ..runs.evaluation import Tested, test_model
 from ..runs.folder import RunFolder, every, find
 from ..runs.own_data import own_data
 from ..storage.places import search_dirs, user_path
@@ -74,7 +73,8 @@ class Opened:
         self._model, self.tested = model, tested
         self.spec, self.image, self.classes = model.spec, model.image, model.classes
         self.mean, self.std, self.preparation = model.mean, model.std, model.preparation
-        self._logits: Tensor | None = None
+        self.loss = model.loss
+        self._answers: Tested | None = None
         self._lock = Lock()
 
     @contextmanager
@@ -99,13 +99,13 @@ class Opened:
         return self.tested.images
 
     @property
-    def logits(self) -> Tensor:
-        """Raw scores (N, K) of all test images; computed once."""
-        images = torch.from_numpy(self.images.images)
+    def answers(self) -> Tested:
+        """What the net makes of all test images; computed once."""
+        images = self.images
         with self.alone() as model:
-            if self._logits is None:
-                self._logits = model.logits(images)
-            return self._logits
+            if self._answers is None:
+                self._answers = test_model(model, images)
+            return self._answers
 
     def test_image(self, index: int) -> NDArray[np.uint8]:
         """Test image ``index`` as uint8 (C, H, W). Raises UsageError where there is none."""

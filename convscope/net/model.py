@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,6 +19,7 @@ from .. import __version__
 from ..data.batches import EVALUATION_BATCH, Normalize, images_together
 from ..data.preparation import Preparation
 from ..errors import ConvscopeError, DataError
+from ..recipe import LossName
 from ..storage.files import write_atomic
 from ..storage.strict_json import loads
 from .build import build
@@ -43,6 +44,7 @@ class Model:
     std: tuple[float, ...]
     classes: tuple[str, ...]
     stored: Preparation | None = None
+    loss: LossName = "cross-entropy"
 
     @property
     def preparation(self) -> Preparation:
@@ -141,12 +143,16 @@ def save_model(path: Path, model: Model, weights: Mapping[str, Tensor]) -> None:
         "std": json.dumps(model.std),
         "classes": json.dumps(model.classes, ensure_ascii=False),
         "preparation": model.preparation.to_json(),
+        "loss": model.loss,
     }
     save_tensors(path, weights, metadata)
 
 
-def load_model(path: Path) -> Model:
-    """Read a model file. Raises DataError where it is damaged or its parts do not fit each other."""
+def load_model(path: Path, loss: LossName = "cross-entropy") -> Model:
+    """Read a model file. Raises DataError where it is damaged or its parts do not fit each other.
+
+    ``loss`` is what the net was trained with where the file, of an older version, does not say so.
+    """
     tensors, metadata = load_tensors(path)
     if metadata.get("format") != "convscope":
         raise DataError(f"{path} holds no convscope model", "its metadata lack format=convscope")
@@ -164,11 +170,19 @@ def load_model(path: Path) -> Model:
         preparation = Preparation.from_json(metadata["preparation"]) if "preparation" in metadata else None
         if preparation and preparation.image != image:
             raise ValueError(f"its images are prepared to {preparation.image}, but the net takes {image}")
+        loss = _loss(metadata.get("loss", loss))
         net = _empty_net(metadata["net"], (image[0], image[1], image[2]), len(classes), tensors)
     except (KeyError, ValueError, TypeError, ConvscopeError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{path} is damaged: {reason}", "train again, or copy the file again") from None
-    return Model(net, metadata["net"], (image[0], image[1], image[2]), mean, std, tuple(classes), preparation)
+    return Model(net, metadata["net"], (image[0], image[1], image[2]), mean, std, tuple(classes), preparation, loss)
+
+
+def _loss(name: str) -> LossName:
+    for known in get_args(LossName):
+        if name == known:
+            return cast(LossName, known)
+    raise ValueError(f"loss {name[:40]!r} is unknown")
 
 
 def _numbers(metadata: dict[str, str], key: str, kind: type, count: int) -> tuple[Any, ...]:

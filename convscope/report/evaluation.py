@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..training.scores import confidence_text
 from .style import FAINT, INK, QUIET, new_figure, own_style, plain, save_figure
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ class Picture:
 
 def save_pictures(tested: "Tested", folder: Path, title: str, worst: int) -> None:
     """Write confusion.png, and worst.png with the ``worst`` most confident mistakes."""
-    save_figure(draw_confusion(tested.evaluation.confusion, tested.model.classes), folder / "confusion.png")
-    classes, images = tested.model.classes, tested.images
+    save_figure(draw_confusion(tested.evaluation.confusion, tested.classes), folder / "confusion.png")
+    classes, images = tested.classes, tested.images
     mistakes = tested.mistakes(worst)
     sheet = [
         Picture(
@@ -38,7 +39,7 @@ def save_pictures(tested: "Tested", folder: Path, title: str, worst: int) -> Non
             (
                 Path(images.name(wrong.index)).name[-22:],
                 f"is {classes[wrong.label]}",
-                f"→ {classes[wrong.predicted][:13]} ({100 * wrong.probability:.1f} %)",
+                f"→ {classes[wrong.predicted][:13]} ({confidence_text(tested.loss, wrong.confidence)})",
             ),
         )
         for wrong in mistakes

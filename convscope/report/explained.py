@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..explain.ledger_text import number
+from ..training.scores import confidence_of
 from .cells import DIVERGING, WINDOW, Array, draw_box, draw_plain
 from .style import COLOURS, INK, QUIET, new_figure, own_style, plain
 
@@ -40,7 +41,7 @@ def draw_maps(found: Explanation, title: str) -> Figure:
     grid = figure.add_gridspec(len(calls) + 1, 1, height_ratios=[2.2, *heights])
     top = grid[0].subgridspec(1, 2, width_ratios=[1, 3])
     _image(figure.add_subplot(top[0]), found, "what the net sees")
-    _probabilities(figure.add_subplot(top[1]), found)
+    _confidences(figure.add_subplot(top[1]), found)
     for i, (call, sheet) in enumerate(zip(calls, sheets, strict=True)):
         assert call.output is not None
         axes = figure.add_subplot(grid[i + 1])
@@ -178,23 +179,25 @@ def _image(axes: Axes, found: Explanation, title: str) -> None:
     axes.set_axis_off()
 
 
-def _probabilities(axes: Axes, found: Explanation) -> None:
-    p = found.probabilities
+def _confidences(axes: Axes, found: Explanation) -> None:
+    p, word = found.confidences, confidence_of(found.loss)
     order = np.argsort(-p, kind="stable")[:10]
     if len(p) <= 10:
         order = np.arange(len(p))
     colours = [COLOURS[1] if k == found.predicted else COLOURS[0] for k in order]
-    axes.bar(range(len(order)), 100 * p[order], color=colours)
+    scale = 100 if word == "probability" else 1
+    axes.bar(range(len(order)), scale * p[order], color=colours)
     axes.set_xticks(range(len(order)), [plain(found.classes[k], 14) for k in order])
     for x, k in enumerate(order):
-        text = f"{100 * p[k]:.3g}" if p[k] >= 1e-4 else "<0.01"
-        axes.annotate(text, (x, 100 * p[k]), ha="center", textcoords="offset points", xytext=(0, 2), fontsize=8,
-                      color=INK)  # fmt: skip
-    axes.set_ylim(0, 112)
-    axes.spines[["top", "right", "left"]].set_visible(False)
+        text = "<0.01" if word == "probability" and p[k] < 1e-4 else f"{scale * p[k]:.3g}"
+        axes.annotate(text, (x, max(0, scale * p[k])), ha="center", textcoords="offset points", xytext=(0, 2),
+                      fontsize=8, color=INK)  # fmt: skip
+    axes.set_ylim(min(0, 1.12 * scale * p.min()), 1.12 * max(scale, scale * p.max()))
+    axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
+    axes.axhline(0, color=INK, linewidth=0.8)  # a score may be negative
     axes.set_yticks([])
     axes.tick_params(length=0, labelsize=9)
-    axes.set_title("probability in %", loc="left", fontsize=9, color=INK)
+    axes.set_title("probability in %" if word == "probability" else "score", loc="left", fontsize=9, color=INK)
 
 
 def _vector(axes: Axes, values: Array, title: str, marked: int | None = None) -> None:

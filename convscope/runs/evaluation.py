@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data.images import ImageSet
@@ -17,7 +18,7 @@ from ..net.model import Model
 from ..recipe import LossName
 from ..storage.places import user_path
 from ..training.finding import Facts, Finding, finding
-from ..training.scores import Evaluation, evaluate, most_wrong, probabilities
+from ..training.scores import Evaluation, confidence_of, confidences, evaluate, most_wrong
 from .folder import RunFolder
 from .own_data import OwnData, own_data, place_of
 
@@ -39,19 +40,22 @@ class TestSet:
 
 @dataclass(frozen=True)
 class Mistake:
-    """Test image ``index``, taken for class ``predicted`` with ``probability`` while it is of class ``label``."""
+    """Test image ``index``, taken for class ``predicted`` with that ``confidence`` while it is of class ``label``.
+
+    The confidence is a probability or a score (:func:`~convscope.training.scores.confidences`).
+    """
 
     index: int
     label: int
     predicted: int
-    probability: float
+    confidence: float
 
 
 @dataclass(frozen=True)
 class Tested:
     """A net's answers to the images of a test set: ``logits`` float32 (N, K), and what they come to."""
 
-    model: Model
+    classes: tuple[str, ...]
     loss: LossName
     images: ImageSet
     logits: Tensor
@@ -59,28 +63,35 @@ class Tested:
 
     def mistakes(self, most: int) -> list[Mistake]:
         """The misclassified images, the most confident mistake first, at most ``most``."""
-        p = probabilities(self.logits)
-        return [
-            Mistake(i, int(self.images.labels[i]), int(p[i].argmax()), float(p[i].max()))
-            for i in most_wrong(self.logits, torch.from_numpy(self.images.labels), most).tolist()
-        ]
+        return self._answers(most_wrong(self.logits, torch.from_numpy(self.images.labels), most, self.loss))
+
+    def cell(self, label: int, predicted: int) -> list[Mistake]:
+        """The images of class ``label`` that are taken for ``predicted``, the surest first."""
+        p = confidences(self.logits, self.loss)
+        chosen = np.flatnonzero((self.images.labels == label) & (p.argmax(1).numpy() == predicted))
+        return self._answers(chosen[np.argsort(-p.max(1).values.numpy()[chosen], kind="stable")])
+
+    def _answers(self, index: NDArray[np.int64]) -> list[Mistake]:
+        p = confidences(self.logits, self.loss)
+        labels = self.images.labels
+        return [Mistake(i, int(labels[i]), int(p[i].argmax()), float(p[i].max())) for i in index.tolist()]
 
     def table(self) -> Iterator[list[str]]:
         """predictions.csv: its header, and one row an image."""
-        p = probabilities(self.logits)
-        top, classes = p.argmax(1), self.model.classes
+        p = confidences(self.logits, self.loss)
+        top, classes, word = p.argmax(1), self.classes, confidence_of(self.loss)
         losses = losses_of(self.loss, self.logits, torch.from_numpy(self.images.labels))
-        yield ["file", "label", "prediction", "probability", "label_probability", "loss"]
+        yield ["file", "label", "prediction", word, f"label_{word}", "loss"]
         for i, label in enumerate(self.images.labels.tolist()):
             numbers = [f"{float(value):.6f}" for value in (p[i, top[i]], p[i, label], losses[i])]
             yield [self.images.name(i), classes[label], classes[int(top[i])], *numbers]
 
 
-def test_model(model: Model, loss: LossName, images: ImageSet) -> Tested:
-    """What ``model``, trained with ``loss``, makes of ``images``, whose labels index its classes."""
+def test_model(model: Model, images: ImageSet) -> Tested:
+    """What ``model`` makes of ``images``, whose labels index its classes."""
     logits = model.logits(torch.from_numpy(images.images))
-    result = evaluate(logits, torch.from_numpy(images.labels), model.classes, loss)
-    return Tested(model, loss, images, logits, result)
+    result = evaluate(logits, torch.from_numpy(images.labels), model.classes, model.loss)
+    return Tested(model.classes, model.loss, images, logits, result)
 
 
 def warning(folder: RunFolder, tested: Tested, own: bool) -> Finding | None:
@@ -88,14 +99,14 @@ def warning(folder: RunFolder, tested: Tested, own: bool) -> Finding | None:
     summary, result = folder.summary(), tested.evaluation
     facts = Facts.of(
         folder.recipe(),
-        len(tested.model.classes),
+        len(tested.classes),
         tested.images.labels,
         result.accuracy,
         summary.train_loss if summary else None,
         summary.steps if summary else 0,
     )
     named = np.flatnonzero(result.confusion.sum(0))
-    return finding(replace(facts, only=tested.model.classes[named[0]] if len(named) == 1 else None, own=own))
+    return finding(replace(facts, only=tested.classes[named[0]] if len(named) == 1 else None, own=own))
 
 
 def own_test_set(folder: RunFolder, own: OwnData) -> TestSet:

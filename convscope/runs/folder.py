@@ -74,7 +74,9 @@ class RunFolder:
 
     def model(self) -> Model:
         """The net with the run's weights: the best by validation where there was one, else the last."""
-        return load_model(self._file(self.weights))
+        file = self._file(self.weights)
+        alone = not os.path.lexists(self.path / "recipe.json")
+        return load_model(file) if alone else load_model(file, self.recipe().loss)  # older files do not say the loss
 
     def epochs(self) -> list[Epoch]:
         """The rows of epochs.csv."""

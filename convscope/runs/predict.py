@@ -14,20 +14,24 @@ from ..data.pictures.decode import read_image
 from ..data.preparation import Preparation
 from ..errors import DataError
 from ..net.model import Model
-from ..training.scores import probabilities
+from ..training.scores import confidences
 
 BATCH = 256
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One image: the likeliest class and the runner-up, with their probabilities (0..1)."""
+    """One image: the likeliest class and the runner-up, and how sure the net is of them.
+
+    ``confidence`` and ``second_confidence`` are probabilities (0..1), or scores where the net was not trained with
+    cross entropy.
+    """
 
     file: str
     class_name: str
-    probability: float
+    confidence: float
     second_class: str
-    second_probability: float
+    second_confidence: float
 
 
 def predict_files(
@@ -53,15 +57,15 @@ def predict_files(
 
 
 def predict(model: Model, images: Any) -> NDArray[np.float64]:
-    """Probabilities (N, K) for pictures as :func:`~convscope.data.handed.prepared` takes them."""
+    """Probabilities or scores (N, K) for pictures as :func:`~convscope.data.handed.prepared` takes them."""
     return scores_of(model, prepared(images, model.preparation))
 
 
 def scores_of(model: Model, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Probabilities (N, K) for images that are prepared: uint8 (N, C, H, W)."""
+    """Probabilities or scores (N, K), as the model's loss says, for images that are prepared: uint8 (N, C, H, W)."""
     if not pixels.flags.writeable:  # PyTorch warns of what it could write to
         pixels = pixels.copy()
-    return probabilities(model.logits(torch.from_numpy(np.ascontiguousarray(pixels)))).numpy()
+    return confidences(model.logits(torch.from_numpy(np.ascontiguousarray(pixels))), model.loss).numpy()
 
 
 def _predictions(model: Model, p: NDArray[np.float64], names: list[str]) -> Iterator[Prediction]:

@@ -53,7 +53,9 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
     rows = table(layers, data.train.shape, len(data.classes))
     batches = batches_of(rows, len(data.train), recipe.batch_size)
     net = build(layers, data.train.shape, len(data.classes), recipe.seed)
-    model = Model(net, spec_text(layers), data.train.shape, data.mean, data.std, data.classes, data.prepared)
+    model = Model(
+        net, spec_text(layers), data.train.shape, data.mean, data.std, data.classes, data.prepared, recipe.loss
+    )
     device = resolve(recipe.device)
     threads = recipe.threads or cores()
     problem = Problem(

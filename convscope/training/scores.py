@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import Literal
 
 import numpy as np
 import torch
@@ -32,6 +33,30 @@ def probabilities(logits: Tensor) -> Tensor:
     return torch.softmax(logits.double(), dim=1)
 
 
+Confidence = Literal["probability", "score"]
+
+
+def confidence_of(loss: LossName) -> Confidence:
+    """What the answers of a net that was trained with ``loss`` are called: only cross entropy makes probabilities."""
+    return "probability" if loss == "cross-entropy" else "score"
+
+
+def confidences(logits: Tensor, loss: LossName) -> Tensor:
+    """How sure a net is of each class, float64 (N, K), the larger the surer.
+
+    Probabilities (:func:`probabilities`) where it was trained with cross entropy. With mse or mae its raw outputs were
+    trained to be 1 for the class and 0 for the others: they are scores, and no softmax makes probabilities of them.
+    """
+    return probabilities(logits) if confidence_of(loss) == "probability" else logits.double()
+
+
+def confidence_text(loss: LossName, value: float, digits: int = 1) -> str:
+    """A confidence for people: 98.3 % of a probability, 0.983 of a score."""
+    if confidence_of(loss) == "probability":
+        return f"{100 * value:.{digits}f} %"
+    return f"score {value:.{digits + 2}f}"
+
+
 @dataclass(frozen=True)
 class ClassScore:
     """One class: fractions, and the number of its images (support). None where a fraction would be 0/0."""
@@ -48,14 +73,15 @@ class Evaluation:
     """A net on one set of images. ``interval`` is the 95 % interval of the accuracy (Wilson 1927).
 
     ``confusion`` int64 (K, K): row is the true class, column the predicted one. ``calibration_error`` is the mean
-    distance between confidence and accuracy over 15 bins of confidence (ECE; Guo et al. 2017).
+    distance between confidence and accuracy over 15 bins of confidence (ECE; Guo et al. 2017), None where the net was
+    not trained with cross entropy and so gives no probabilities.
     """
 
     images: int
     loss: float
     accuracy: float
     interval: tuple[float, float]
-    calibration_error: float
+    calibration_error: float | None
     classes: tuple[ClassScore, ...]
     confusion: NDArray[np.int64]
 
@@ -73,7 +99,7 @@ def evaluate(logits: Tensor, labels: Tensor, classes: tuple[str, ...], loss: Los
         loss=total.loss,
         accuracy=total.accuracy,
         interval=wilson(round(total.accuracy * len(labels)), len(labels)),
-        calibration_error=calibration_error(probabilities(logits).numpy(), true),
+        calibration_error=calibration_error(probabilities(logits).numpy(), true) if loss == "cross-entropy" else None,
         classes=tuple(
             ClassScore(name, _known(precision), _known(recall), _known(f1), int(support))
             for name, precision, recall, f1, support in zip(classes, *rows, strict=True)
@@ -105,9 +131,9 @@ def calibration_error(p: NDArray[np.float64], labels: NDArray[np.int64], bins: i
     return float(sum(gaps))
 
 
-def most_wrong(logits: Tensor, labels: Tensor, most: int) -> NDArray[np.int64]:
+def most_wrong(logits: Tensor, labels: Tensor, most: int, loss: LossName = "cross-entropy") -> NDArray[np.int64]:
     """Indices of the misclassified images, the most confident mistake first, at most ``most``."""
-    p = probabilities(logits)
+    p = confidences(logits, loss)
     wrong = (logits.argmax(1) != labels).nonzero().flatten()
     order = p[wrong].max(1).values.argsort(descending=True, stable=True)
     return wrong[order][:most].numpy()

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+
+import convscope
+from convscope.errors import DataError, UsageError
+from convscope.net.model import load_tensors, save_tensors
 
 from ..helpers import NET, run_cli, run_json, stripes
 
@@ -242,3 +247,46 @@ def test_a_healthy_result_is_left_in_peace(trained, capsys):
     assert (code, err) == (0, "")
     assert run_json(capsys, "evaluate", trained)["warning"] is None
     assert json.loads(Path(trained, "summary.json").read_text())["warning"] is None
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae"])
+def test_a_net_without_cross_entropy_gives_scores_and_no_probabilities(here, capsys, loss):
+    run = run_json(capsys, "train", "stripes.npz", "--net", NET, "--loss", loss, "--epochs", "9", "--lr", "0.1")["run"]
+    result = run_json(capsys, "evaluate", run)
+    assert result["calibration_error"] is None
+    table = Path(result["folder"], "predictions.csv").read_text().splitlines()
+    assert table[0] == "file,label,prediction,score,label_score,loss"
+    _, out, _ = run_cli(capsys, "evaluate", run)
+    assert "calibration — (the net was not trained with cross entropy: it gives scores, no probabilities)" in out
+    folder_of_stripes(Path("mine"), count=6)
+    code, out, _ = run_cli(capsys, "predict", run, "mine")
+    assert (code, out.splitlines()[0]) == (0, "file,class,score,second_class,second_score")
+    (one,) = run_json(capsys, "predict", run, "mine/low/00.png")["predictions"]
+    assert list(one) == ["file", "class_name", "score", "second_class", "second_score"]
+    trained = convscope.load(run)
+    picture = np.asarray(Image.open("mine/low/00.png"))
+    raw = trained.predictor().logits(torch.from_numpy(picture[None, None].copy()))
+    assert one["score"] == pytest.approx(float(raw.max()), abs=1e-5)  # the net's own output, trained to be 1
+    assert trained.predict(picture).max() == one["score"]
+    _, out, _ = run_cli(capsys, "predict", run, "mine", "--format", "table")
+    assert "probability" not in out
+    assert "%" not in out
+    _, out, _ = run_cli(capsys, "explain", run, "test:0")
+    assert "(score 0." in out or "(score 1." in out
+    assert "probability" not in out
+    assert run_json(capsys, "explain", run, "test:0")["probabilities"] is None
+    assert "score" in repr(convscope.explain(trained, picture))
+    with pytest.raises(UsageError, match=f"the net was trained with {loss}: it gives scores, no probabilities"):
+        _ = convscope.explain(trained, picture).probabilities
+
+
+def test_an_older_model_file_takes_the_loss_from_its_recipe(here, capsys):
+    run = run_json(capsys, "train", "stripes.npz", "--net", NET, "--loss", "mse", "--epochs", "1")["run"]
+    path = Path(run, "model.safetensors")
+    tensors, metadata = load_tensors(path)
+    assert metadata.pop("loss") == "mse"
+    save_tensors(path, tensors, metadata)
+    assert convscope.load(run).model.loss == "mse"
+    save_tensors(path, tensors, metadata | {"loss": "hope"})
+    with pytest.raises(DataError, match="loss 'hope' is unknown"):
+        _ = convscope.load(run).model

@@ -58,7 +58,7 @@ def test_maps_and_probabilities_are_pytorchs(lab, digits_run, given):
         torch.testing.assert_close(torch.from_numpy(arrays[f"map.{row['name']}"].copy()), want, rtol=1e-4, atol=1e-5)
         assert row["low"] == pytest.approx(float(want.min()), abs=1e-4)
     logits = list(expected.values())[-1]
-    assert head["probabilities"] == pytest.approx(torch.softmax(logits.double(), 0).tolist(), abs=1e-6)
+    assert head["confidences"] == pytest.approx(torch.softmax(logits.double(), 0).tolist(), abs=1e-6)
 
 
 def test_a_test_image_is_the_one_of_the_data(lab, digits_run):
@@ -152,8 +152,8 @@ def test_verdict_and_cells(lab, digits_run):
     assert len(found["worst"]) == min(24, wrong.sum())
     for mistake in found["worst"][:3]:
         head, _ = look(lab, run=digits_run, test=mistake["index"])
-        assert int(np.argmax(head["probabilities"])) == mistake["predicted"] != mistake["label"] == head["label"]
-        assert max(head["probabilities"]) == pytest.approx(mistake["probability"], abs=1e-6)
+        assert int(np.argmax(head["confidences"])) == mistake["predicted"] != mistake["label"] == head["label"]
+        assert max(head["confidences"]) == pytest.approx(mistake["confidence"], abs=1e-6)
     label, predicted = np.unravel_index(confusion.argmax(), confusion.shape)
     cell = lab.client.get(f"/api/runs/{digits_run}/cell", params={"label": int(label), "predicted": int(predicted)})
     assert cell.json()["images"] == confusion.max() == len(cell.json()["shown"])
@@ -252,14 +252,14 @@ def test_a_linked_run_is_listed_and_opened_under_its_own_name(lab, digits_run, c
 def test_a_net_computes_for_one_request_at_a_time(lab, digits_run):
     opened = Shelf(lab.runs).open(digits_run)
     found = []
-    waiting = threading.Thread(target=lambda: found.append(opened.logits))
+    waiting = threading.Thread(target=lambda: found.append(opened.answers.logits))
     with opened.alone() as model:
         waiting.start()
         with model.net.register_forward_pre_hook(lambda *_: pytest.fail("the net of another request was used")):
             waiting.join(0.3)
             assert not found
     waiting.join()
-    assert torch.equal(found[0], opened.logits)
+    assert torch.equal(found[0], opened.answers.logits)
 
 
 def test_the_verdict_beside_looks_and_ledgers_changes_none_of_them(lab, digits_run):
@@ -285,3 +285,16 @@ def test_the_verdict_beside_looks_and_ledgers_changes_none_of_them(lab, digits_r
 
         with ThreadPoolExecutor(len(names)) as pool:
             assert sorted(pool.map(one, names)) == sorted((name, 200, True) for name in names)
+
+
+def test_a_net_without_cross_entropy_shows_scores(lab):
+    run = convscope.train("digits", net="linear", loss="mse", epochs=1, out=lab.runs, threads=1)
+    try:
+        head, _ = look(lab, run=run.path.name, test=0)
+        assert head["confidence"] == "score"
+        assert head["confidences"] == head["scores"]
+        found = lab.client.get(f"/api/runs/{run.path.name}/verdict").json()
+        assert (found["confidence"], found["evaluation"]["calibration_error"]) == ("score", None)
+        assert all(mistake["confidence"] <= found["worst"][0]["confidence"] for mistake in found["worst"])
+    finally:
+        shutil.rmtree(run.path)  # the other tests' lab has one run

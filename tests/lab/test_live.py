@@ -40,7 +40,7 @@ def test_probe_is_what_pytorch_makes_of_the_net(tmp_path):
     mean, std = (torch.tensor(v).view(1, -1, 1, 1) for v in (data.mean, data.std))
     images = (torch.from_numpy(data.test.images[head["index"]]) / 255 - mean) / std
     p = torch.softmax(net(images).double(), 1)
-    np.testing.assert_allclose(head["probabilities"], p.detach().numpy(), atol=1e-6)
+    np.testing.assert_allclose(head["confidences"], p.detach().numpy(), atol=1e-6)
     torch.testing.assert_close(torch.from_numpy(arrays["map.conv1"].copy()), net[0](images[1:2])[0].detach(),
                                rtol=1e-4, atol=1e-5)  # fmt: skip
     assert np.array_equal(arrays["weight.conv1"], net[0].weight.detach().numpy())

@@ -28,8 +28,8 @@ def asked(room, digits_run, **given):
 def test_a_test_image_and_its_numbers(room, digits_run):
     room.open(f"/inside?run={digits_run}&test=3")
     head, _ = asked(room, digits_run, test=3)
-    assert probabilities(room) == pytest.approx(head["probabilities"], abs=1e-12)
-    best = int(np.argmax(head["probabilities"]))
+    assert probabilities(room) == pytest.approx(head["confidences"], abs=1e-12)
+    best = int(np.argmax(head["confidences"]))
     assert room.at("best").text_content() == str(best)
     assert room.value("total") == pytest.approx(head["scores"][best], abs=1e-4)
     room.script()
@@ -67,8 +67,8 @@ def test_drawing_with_finger_and_pen(room, digits_run, kind):
     assert {x for x, _ in strokes[0]} <= {55, 56}
     assert [y for _, y in strokes[0]] == sorted(y for _, y in strokes[0])
     head, _ = asked(room, digits_run, strokes=strokes)
-    assert probabilities(room) == pytest.approx(head["probabilities"], abs=1e-12)
-    assert int(np.argmax(head["probabilities"])) == 1
+    assert probabilities(room) == pytest.approx(head["confidences"], abs=1e-12)
+    assert int(np.argmax(head["confidences"])) == 1
 
 
 def read_ink(room):

@@ -102,7 +102,7 @@ def test_hold_step_and_go_on_with_keys_alone(room):
     assert head["chosen"] == 4
     for name in ("map.conv1", "weight.conv1"):
         assert room.value(name) == pytest.approx(float(np.abs(arrays[name]).max()))
-    assert room.value("probe-0") == pytest.approx(head["probabilities"][0][head["labels"][0]])
+    assert room.value("probe-0") == pytest.approx(head["confidences"][0][head["labels"][0]])
     room.tab_to("go")
     room.press("Enter")
     status(room, "training")

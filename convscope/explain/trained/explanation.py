@@ -14,6 +14,8 @@ from ...data.handed import prepared_one
 from ...engine.plain import plain_torch
 from ...errors import UsageError
 from ...net.model import Model
+from ...recipe import LossName
+from ...training.scores import confidence_of, confidence_text, confidences
 from ..ledger import Ledger
 from . import layers
 from .receptive import ReceptiveField, receptive_field
@@ -43,19 +45,22 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class Explanation:
-    """One image in one net. ``given`` float (C, H, W) is what the net takes; ``classes`` name its outputs."""
+    """One image in one net. ``given`` float (C, H, W) is what the net takes; ``classes`` name its outputs, and
+    ``loss`` says what these mean (:func:`~convscope.training.scores.confidences`).
+    """
 
     net: nn.Module
     given: Tensor
     trace: Trace
     classes: tuple[str, ...]
+    loss: LossName = "cross-entropy"
 
     def __repr__(self) -> str:
         names = ", ".join(self.trace.calls)
         if not self.classifies:
             return f"Explanation: output {self.trace.output.shape}, layers {names}"
-        percent = 100 * self.probabilities[self.predicted]
-        return f"Explanation: class {self.classes[self.predicted]} ({percent:.2f} %), layers {names}"
+        sure = confidence_text(self.loss, self.confidences[self.predicted])
+        return f"Explanation: class {self.classes[self.predicted]} ({sure}), layers {names}"
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -68,18 +73,26 @@ class Explanation:
         return self.trace.output.ndim == 1 and self.trace.output.size > 0
 
     @property
-    def probabilities(self) -> NDArray[np.float64]:
-        """softmax of the scores. Raises UsageError where the net makes something else."""
+    def confidences(self) -> NDArray[np.float64]:
+        """How sure the net is of each class: probabilities, softmax of the scores; or the scores themselves where it
+        was trained with mse or mae. Raises UsageError where the net makes something else.
+        """
         if not self.classifies:
             raise UsageError(f"the net makes {self.trace.output.shape}, not one score a class",
                              "layers, ledgers and receptive fields need no classes")  # fmt: skip
-        powers = np.exp(self.scores - self.scores.max())
-        return np.asarray(powers / powers.sum())
+        return confidences(torch.from_numpy(self.scores)[None], self.loss)[0].numpy()
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """softmax of the scores. Raises UsageError where the net gives no probabilities."""
+        if confidence_of(self.loss) != "probability":
+            raise UsageError(f"the net was trained with {self.loss}: it gives scores, no probabilities", "use .scores")
+        return self.confidences
 
     @property
     def predicted(self) -> int:
         """The index of the class with the largest score. Raises UsageError where the net makes something else."""
-        return int(self.probabilities.argmax())
+        return int(self.confidences.argmax())
 
     @property
     def rows(self) -> tuple[LayerRow, ...]:
@@ -153,7 +166,7 @@ def explain(model: Any, image: Any, classes: tuple[str, ...] | None = None, *, p
     if isinstance(model, Model):
         pixels = image if prepared else prepared_one(image, model.preparation)
         given = Normalize(model.mean, model.std)(torch.from_numpy(np.array(pixels))[None])[0]
-        return Explanation(model.net, given, trace(model.net, given), model.classes)
+        return Explanation(model.net, given, trace(model.net, given), model.classes, model.loss)
     if not isinstance(model, nn.Module):
         raise UsageError(f"{type(model).__name__} is neither a run nor a torch.nn.Module", "give convscope.load(...)")
     tensor = image.detach() if isinstance(image, Tensor) else torch.from_numpy(np.array(image, order="C"))

@@ -17,7 +17,7 @@ from ...explain.trained.trace import trace
 from ...job import Started
 from ...net.loss import loss_of
 from ...net.model import evaluation
-from ...training.scores import probabilities
+from ...training.scores import confidence_of, confidences
 from ..binary import pack
 
 EVERY = 1.0  # seconds between two probes, at least
@@ -57,9 +57,9 @@ class Probe:
         """The net after ``step`` updates, as :func:`~convscope.lab.binary.pack` writes it.
 
         The head has ``step``, ``chosen``, the probe images' ``index`` among the test images, ``labels`` and
-        ``probabilities`` (of each image, every class), ``norms`` (‖∂loss/∂θ‖ of every layer with parameters, on the
-        first training images) and ``layers``. Arrays: ``image`` (C, H, W) in 0..255, ``map.<layer>`` for the chosen
-        image, ``weight.<layer>`` of every convolution.
+        ``confidences`` (of each image, every class; ``confidence`` says whether they are probabilities or scores),
+        ``norms`` (‖∂loss/∂θ‖ of every layer with parameters, on the first training images) and ``layers``. Arrays:
+        ``image`` (C, H, W) in 0..255, ``map.<layer>`` for the chosen image, ``weight.<layer>`` of every convolution.
         """
         began = time.monotonic()
         threads = torch.get_num_threads()
@@ -76,7 +76,7 @@ class Probe:
     def _look(self, step: int, chosen: int) -> bytes:
         with evaluation(self.net):
             with torch.inference_mode():
-                p = probabilities(self.net(self.images).cpu())
+                p = confidences(self.net(self.images).cpu(), self.loss)
             norms = self._gradient_norms()
         arrays: dict[str, NDArray[np.floating | np.integer]] = {"image": self.pixels[chosen]}
         layers = _maps(trace(self.net, self.images[chosen]).calls, arrays)
@@ -85,8 +85,16 @@ class Probe:
             if isinstance(module, nn.Conv2d) and module.weight.numel() <= budget:
                 budget -= module.weight.numel()
                 arrays[f"weight.{name}"] = module.weight.detach().cpu().numpy()
-        head = {"step": step, "chosen": chosen, "index": self.index, "labels": self.labels, "probabilities": p.numpy(),
-                "norms": norms, "layers": layers}  # fmt: skip
+        head = {
+            "step": step,
+            "chosen": chosen,
+            "index": self.index,
+            "labels": self.labels,
+            "confidence": confidence_of(self.loss),
+            "confidences": p.numpy(),
+            "norms": norms,
+            "layers": layers,
+        }
         return pack(head, arrays)
 
     def _gradient_norms(self) -> list[float]:

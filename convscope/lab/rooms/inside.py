@@ -26,6 +26,7 @@ from ...explain.trained.trace import Call, Trace, trace
 from ...net.model import Model
 from ...net.wiring import IMAGE, brackets
 from ...storage.strict_json import plain
+from ...training.scores import confidence_of, confidences
 from ..binary import floats
 from ..programs.inside_script import script
 from ..reply import Reply
@@ -181,7 +182,8 @@ def look(given: Given, request: Request) -> Response:
     scores = torch.from_numpy(traced.output.astype(np.float64))
     label = None if given.test is None else int(opened.images.labels[given.test])
     head = {
-        "classes": opened.classes, "scores": scores.tolist(), "probabilities": torch.softmax(scores, 0).tolist(),
+        "classes": opened.classes, "scores": scores.tolist(), "confidence": confidence_of(opened.loss),
+        "confidences": confidences(scores[None], opened.loss)[0].tolist(),
         "label": label, "layers": heads,
         "ink": seen.prepared.ink if seen.prepared else None, "mass": seen.prepared.mass if seen.prepared else None,
         "corner": seen.prepared.corner if seen.prepared else None,

@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-import numpy as np
-import torch
 from fastapi import APIRouter, Path, Query, Request
-from numpy.typing import NDArray
 from starlette.responses import Response
 
 from ...errors import DataError
 from ...net.shapes import table
 from ...net.zoo import resolve
+from ...runs.evaluation import Mistake
 from ...training.lonely import batches_of
-from ...training.scores import Evaluation, evaluate, most_wrong, probabilities
+from ...training.scores import Confidence, Evaluation, confidence_of
 from ..reply import Reply
 from ..shelf import Shelf, png
 
@@ -25,21 +23,15 @@ MOST_IN_CELL = 400
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A misclassified test image: its true class, the net's, and the probability of the latter."""
-
-    index: int
-    label: int
-    predicted: int
-    probability: float
-
-
-@dataclass(frozen=True)
 class Verdict:
-    """How good a run is on its test images, and its most confident mistakes, the worst first."""
+    """How good a run is on its test images, and its most confident mistakes, the worst first.
+
+    ``confidence`` says what the confidence of a mistake is: "probability" or "score".
+    """
 
     run: str
     evaluation: Evaluation
+    confidence: Confidence
     worst: list[Mistake]
 
 
@@ -80,13 +72,8 @@ def image(name: Name, index: Annotated[int, Path(ge=0, lt=2**31)], request: Requ
 @router.get("/{name}/verdict")
 def verdict(name: Name, request: Request) -> Response:
     """Accuracy, per class and in full (confusion), and the worst mistakes."""
-    opened = _shelf(request).open(name)
-    logits, labels = opened.logits, torch.from_numpy(opened.images.labels)
-    p = probabilities(logits)
-    worst = [
-        Mistake(i, int(labels[i]), int(p[i].argmax()), float(p[i].max())) for i in most_wrong(logits, labels, WORST)
-    ]
-    return Reply(Verdict(name, evaluate(logits, labels, opened.classes, opened.recipe.loss), worst))
+    tested = _shelf(request).open(name).answers
+    return Reply(Verdict(name, tested.evaluation, confidence_of(tested.loss), tested.mistakes(WORST)))
 
 
 @router.get("/{name}/cell")
@@ -97,13 +84,8 @@ def cell(
     predicted: Annotated[int, Query(ge=0, lt=2**31)],
 ) -> Response:
     """The test images of class ``label`` that the net takes for ``predicted``: the surest first, at most 400."""
-    opened = _shelf(request).open(name)
-    p = probabilities(opened.logits)
-    chosen = np.flatnonzero((opened.images.labels == label) & (p.argmax(1).numpy() == predicted))
-    sure = p.max(1).values.numpy()[chosen]
-    order: NDArray[np.int64] = chosen[np.argsort(-sure, kind="stable")]
-    found = [Mistake(int(i), label, predicted, float(p[i].max())) for i in order[:MOST_IN_CELL]]
-    return Reply({"run": name, "images": len(chosen), "shown": found})
+    found = _shelf(request).open(name).answers.cell(label, predicted)
+    return Reply({"run": name, "images": len(found), "shown": found[:MOST_IN_CELL]})
 
 
 def _shelf(request: Request) -> Shelf:

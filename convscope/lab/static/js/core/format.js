@@ -20,6 +20,11 @@ export function minus(text) {
   return text.replace(/-/g, MINUS);
 }
 
+// How sure a net is: a probability as 87.1 %, a score of a net that gives no probabilities as 0.871.
+export function sure(confidence, value, digits = 1) {
+  return confidence === "probability" ? `${(100 * value).toFixed(digits)}\u202f%` : minus(value.toFixed(digits + 2));
+}
+
 // 8490 → "8 490", with a narrow no-break space, the same in both languages.
 export function count(value) {
   return String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");

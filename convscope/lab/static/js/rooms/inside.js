@@ -3,6 +3,7 @@
 import { STALE, ask, line } from "../core/api.js";
 import { unpack } from "../core/binary.js";
 import { h, say, show } from "../core/dom.js";
+import { sure } from "../core/format.js";
 import { drawing } from "../parts/drawing.js";
 import { select } from "../parts/fields.js";
 import { read } from "../parts/ink.js";
@@ -72,7 +73,7 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
     const { head, arrays } = answer;
     steps.draw(now, head, arrays);
     chances.draw(head);
-    const best = head.probabilities.indexOf(Math.max(...head.probabilities));
+    const best = head.confidences.indexOf(Math.max(...head.confidences));
     const right = head.label === null ? "" : head.label === best ? t("inside.right") : t("inside.wrong", { name: head.classes[head.label] });
     show(guess, h("strong", { "data-testid": "best" }, head.classes[best]), right && h("span", { class: head.label === best ? "good" : "bad" }, right));
     maps.draw(head.layers, arrays);
@@ -98,11 +99,11 @@ export function mount({ controls, figure, ledger, script, t, set, state, fail })
       looked = key;
     }
     const { head } = shown;
-    const best = head.probabilities.indexOf(Math.max(...head.probabilities));
+    const best = head.confidences.indexOf(Math.max(...head.confidences));
     classesOf(head.classes, now.target);
     if (!depths.isConnected) show(ledger, depths);
     await Promise.all([explain(now, head, best), lay(now, head), same || program(now)]);
-    if (!same) say(t("inside.spoken", { name: head.classes[best], p: (100 * head.probabilities[best]).toFixed(1) }));
+    if (!same) say(t("inside.spoken", { name: head.classes[best], p: sure(head.confidence, head.confidences[best]) }));
   }
 
   async function program(now) {

@@ -1,6 +1,7 @@
 // How sure the net is: one bar a class, the likeliest twelve where there are many. A bar opens its score's ledger.
 
 import { h } from "../../core/dom.js";
+import { sure } from "../../core/format.js";
 
 const MOST = 12;
 
@@ -8,11 +9,11 @@ export function bars(t, { onpick }) {
   const list = h("ol", { class: "bars", "aria-label": t("inside.probabilities"), "data-testid": "bars" });
   let rows = [];
 
-  function draw({ classes, probabilities, label }) {
-    const order = probabilities.map((p, i) => [p, i]);
+  function draw({ classes, confidence, confidences, label }) {
+    const order = confidences.map((p, i) => [p, i]);
     if (order.length > MOST) order.sort((a, b) => b[0] - a[0]).splice(MOST);
     if (rows.length !== order.length) build(order.length);
-    const best = Math.max(...probabilities);
+    const best = Math.max(...confidences);
     order.forEach(([p, i], k) => {
       const { item, button, name, value, fill } = rows[k];
       item.className = `${p === best ? "best" : ""} ${i === label ? "truth" : ""}`;
@@ -20,9 +21,9 @@ export function bars(t, { onpick }) {
       item.dataset.testid = `p-${i}`;
       button.dataset.class = i;
       name.textContent = classes[i];
-      value.textContent = `${(100 * p).toFixed(p > 0.9995 || p < 0.0005 ? 0 : 1)}\u202f%`;
-      fill.style.setProperty("width", `${100 * p}%`);
-      button.setAttribute("aria-label", `${classes[i]}: ${(100 * p).toFixed(1)} %${i === label ? `, ${t("inside.true_class")}` : ""}`);
+      value.textContent = sure(confidence, p, p > 0.9995 || p < 0.0005 ? 0 : 1);
+      fill.style.setProperty("width", `${100 * Math.min(1, Math.max(0, p))}%`);
+      button.setAttribute("aria-label", `${classes[i]}: ${sure(confidence, p)}${i === label ? `, ${t("inside.true_class")}` : ""}`);
     });
   }
 

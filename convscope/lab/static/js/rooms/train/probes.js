@@ -3,7 +3,7 @@
 import { picture } from "../../core/binary.js";
 import { limitOf } from "../../core/colour.js";
 import { h, show } from "../../core/dom.js";
-import { num, shape } from "../../core/format.js";
+import { num, shape, sure } from "../../core/format.js";
 import { map } from "../../parts/map.js";
 import { sheet } from "./sheet.js";
 
@@ -26,12 +26,12 @@ export function probes(t, { onpick }) {
     shown = key;
     at.textContent = t("train.probe_step", { step: head.step });
     at.dataset.value = head.step;
-    head.probabilities.forEach((row, i) => {
+    head.confidences.forEach((row, i) => {
       const best = row.indexOf(Math.max(...row));
       const { button, text } = buttons[i];
       button.setAttribute("aria-pressed", String(i === head.chosen));
       text.className = best === head.labels[i] ? "good" : "bad";
-      text.textContent = `${state.classes[best]} ${(100 * row[best]).toFixed(0)}\u202f%`;
+      text.textContent = `${state.classes[best]} ${sure(head.confidence, row[best], 0)}`;
       button.dataset.value = row[head.labels[i]];
     });
     image.draw(picture(arrays.image));

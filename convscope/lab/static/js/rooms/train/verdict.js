@@ -3,7 +3,7 @@
 import { STALE, line } from "../../core/api.js";
 import { css, diverging, inkOn } from "../../core/colour.js";
 import { h, show } from "../../core/dom.js";
-import { count } from "../../core/format.js";
+import { count, sure } from "../../core/format.js";
 import { isDark, onTheme } from "../../core/theme.js";
 import { grid } from "../../parts/grid.js";
 import { source } from "../inside/picker.js";
@@ -18,7 +18,7 @@ export function verdict(t, { oncell }) {
   const opened = h("div", { class: "opened", "data-testid": "opened" });
   const judging = line();
   const opening = line();
-  let found = null; // {run, names, evaluation, worst}: what is shown
+  let found = null; // {run, names, evaluation, confidence, worst}: what is shown
   let stale = false; // whether the runs have changed since
   const silent = onTheme(() => found && paint());
 
@@ -33,9 +33,9 @@ export function verdict(t, { oncell }) {
     const name = encodeURIComponent(run);
     const answer = await judging(`/api/runs/${name}/verdict`);
     if (answer === STALE) return false;
-    const { evaluation, worst } = answer;
+    const { evaluation, confidence, worst } = answer;
     stale = false;
-    found = { run, names: evaluation.classes.map((row) => row.name), evaluation, worst };
+    found = { run, names: evaluation.classes.map((row) => row.name), evaluation, confidence, worst };
     const { names } = found;
     const few = names.length <= MOST_CLASSES;
     const longest = Math.max(...names.map((text) => text.length));
@@ -70,11 +70,11 @@ export function verdict(t, { oncell }) {
     show(opened, h("h3", {}, t("train.cell", { truth: names[label], said: names[predicted], n: images })), shown.length > 0 && pictures(judged, shown));
   }
 
-  function pictures({ run, names }, mistakes) {
-    return h("ul", { class: "mistakes" }, mistakes.map(({ index, label, predicted, probability }) => {
-      const words = t("train.mistake", { truth: names[label], said: names[predicted], p: (100 * probability).toFixed(1) });
+  function pictures({ run, names, confidence: kind }, mistakes) {
+    return h("ul", { class: "mistakes" }, mistakes.map(({ index, label, predicted, confidence }) => {
+      const words = t("train.mistake", { truth: names[label], said: names[predicted], p: sure(kind, confidence) });
       return h("li", {}, h("a", { href: `#/inside?run=${encodeURIComponent(run)}&test=${index}`, "data-testid": `mistake-${index}`, "aria-label": words, title: words },
-        h("img", { src: source(run, index), alt: "", width: 56, height: 56, loading: mistakes.length > 30 ? "lazy" : null }), h("span", {}, label === predicted ? `${(100 * probability).toFixed(0)}\u202f%` : `${names[label]} → ${names[predicted]}`)));
+        h("img", { src: source(run, index), alt: "", width: 56, height: 56, loading: mistakes.length > 30 ? "lazy" : null }), h("span", {}, label === predicted ? sure(kind, confidence, 0) : `${names[label]} → ${names[predicted]}`)));
     }));
   }
 
