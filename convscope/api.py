@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, asdict, dataclass
 from functools import cached_property
+from inspect import Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, get_type_hints
 
 from torch import nn
 
@@ -15,7 +16,7 @@ from .data.handed import prepared
 from .data.sources import data_name, open_recipe
 from .engine.plain import plain_torch
 from .net.model import Model
-from .recipe import DEFAULT_EPOCHS, EngineName, LossName, OptimizerName, Recipe, ScheduleName
+from .recipe import Recipe
 from .report.curves import draw_curves
 from .runs import folder as runs
 from .runs.evaluation import images_to_test, test_model
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .engine.jit import JitPredictor
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -135,51 +138,40 @@ class Run:
         return draw_curves([self.folder])
 
 
+@dataclass(frozen=True)
+class _Train(Recipe):
+    """What :func:`train` may be given: the choices of a recipe, of which two may be more than there, and where to."""
+
+    data: Any = "digits"
+    _: KW_ONLY
+    epochs: int | None = None  # type: ignore[assignment]  # None: as many as usual for the data
+    offline: bool = False
+    out: str | Path = "runs"
+
+
+def _given_as(call: Callable[P, Recipe]) -> Callable[[Callable[..., Run]], Callable[P, Run]]:
+    """The keywords of ``call`` for a function that takes them by name: for type checkers, ``help`` and editors."""
+    kinds = get_type_hints(call)  # without what else is annotated, which is for others
+    given = [parameter.replace(annotation=kinds[name]) for name, parameter in signature(call).parameters.items()]
+    keywords = Signature(given, return_annotation=Run)
+
+    def as_given(function: Callable[..., Run]) -> Callable[P, Run]:
+        function.__signature__ = keywords  # type: ignore[attr-defined]  # inspect.signature asks for it
+        return function
+
+    return as_given
+
+
+@_given_as(_Train)
 @plain_torch()
-def train(
-    data: Any = "digits",
-    *,
-    net: str = "note",
-    epochs: int | None = None,
-    batch_size: int = 64,
-    lr: float = 0.01,
-    momentum: float = 0.5,
-    nesterov: bool = False,
-    weight_decay: float = 0.0,
-    optimizer: OptimizerName = "sgd",
-    schedule: ScheduleName = "constant",
-    loss: LossName = "cross-entropy",
-    target_loss: float | None = None,
-    patience: int | None = None,
-    max_seconds: float | None = None,
-    val_fraction: float = 0.0,
-    seed: int = 0,
-    device: str = "auto",
-    engine: EngineName = "auto",
-    threads: int = 0,
-    log_interval: int = 300,
-    save_seconds: float = 60.0,
-    image_size: int | None = None,
-    skip_bad: bool = False,
-    data_dir: str | None = None,
-    class_from: str | None = None,
-    offline: bool = False,
-    out: str | Path = "runs",
-) -> Run:
+def train(data: Any = "digits", *, offline: bool = False, out: str | Path = "runs", **choices: Any) -> Run:
     """Train a net and return its run. The choices are those of ``convscope train``; see :class:`Recipe`.
 
     ``data`` may also be NumPy arrays or a map-style dataset (:func:`convscope.data.sources.open_source` says how).
     ``epochs`` None means 10, for digits 60. Raises UsageError, DataError, TrainingError, and Interrupted on Ctrl-C
     (the work is saved).
     """
-    name = str(data) if isinstance(data, str | Path) else data_name(data)
-    recipe = Recipe(
-        data=name, net=net, epochs=DEFAULT_EPOCHS.get(name, 10) if epochs is None else epochs, batch_size=batch_size,
-        lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, optimizer=optimizer, schedule=schedule,
-        loss=loss, target_loss=target_loss, patience=patience, max_seconds=max_seconds, val_fraction=val_fraction,
-        seed=seed, device=device, engine=engine, threads=threads, log_interval=log_interval, save_seconds=save_seconds,
-        image_size=image_size, skip_bad=skip_bad, data_dir=data_dir, class_from=class_from,
-    )  # fmt: skip
+    recipe = Recipe.of({**choices, "data": str(data) if isinstance(data, str | Path) else data_name(data)})
     return _drain(job.start(recipe, open_recipe(recipe, offline, data), Path(out)))
 
 

@@ -2,8 +2,11 @@
 
 import json
 import types
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from collections.abc import Iterator, Mapping
+from dataclasses import KW_ONLY, Field, asdict, dataclass, fields
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from annotated_types import BaseMetadata, Ge, GroupedMetadata, Gt, Le, Lt
 
 from .errors import UsageError, near
 from .storage.strict_json import loads
@@ -20,6 +23,48 @@ LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True)
+class Choice(GroupedMetadata):
+    """What a choice of a run means, and which numbers it may be: ``ge`` ≤ value ≤ ``le``, or ``gt`` < value < ``lt``.
+
+    It stands in the annotation of a field of :class:`Recipe`, and nowhere else: the checks, the command line's
+    options, the keywords of :func:`convscope.train` and the fields of the lab's page are made from it. ``short`` is the
+    option's one letter, ``metavar`` what its help calls the value, ``usual`` says the default where it depends on
+    others, ``page`` is where the page shows it.
+    """
+
+    help: str
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
+    short: str = ""
+    metavar: str | None = None
+    usual: str = ""
+    page: Literal["", "first", "more"] = ""
+
+    def __iter__(self) -> Iterator[BaseMetadata]:
+        """The bounds as annotated-types has them, which pydantic reads."""
+        for kind in (Ge, Gt, Le, Lt):
+            bound = getattr(self, kind.__name__.lower())
+            if bound is not None:
+                yield kind(bound)
+
+    def check(self, name: str, value: float) -> None:
+        """Refuse a number outside the bounds. Raises UsageError."""
+        low, high = self.ge if self.gt is None else self.gt, self.le if self.lt is None else self.lt
+        if low is None or high is None:
+            return
+        above = value >= low if self.gt is None else value > low
+        below = value <= high if self.lt is None else value < high
+        if not (above and below):  # NaN is refused too
+            signs = "≤" if self.gt is None else "<", "≤" if self.lt is None else "<"
+            raise UsageError(
+                f"{flag(name)} is {str(value)[:60]}",
+                f"it must be a number with {low} {signs[0]} {name} {signs[1]} {high:,}",
+            )
+
+
+@dataclass(frozen=True)
 class Recipe:
     """The choices of a run. The defaults are the note's.
 
@@ -28,51 +73,72 @@ class Recipe:
     by which the names of a folder's files tell their classes.
     """
 
-    data: str = "digits"
-    net: str = "note"
-    epochs: int = 10
-    batch_size: int = 64
-    lr: float = 0.01
-    momentum: float = 0.5
-    nesterov: bool = False
-    weight_decay: float = 0.0
-    optimizer: OptimizerName = "sgd"
-    schedule: ScheduleName = "constant"
-    loss: LossName = "cross-entropy"
-    target_loss: float | None = None
-    patience: int | None = None
-    max_seconds: float | None = None
-    val_fraction: float = 0.0
-    seed: int = 0
-    device: str = "auto"
-    engine: EngineName = "auto"
-    threads: int = 0
-    log_interval: int = 300
-    save_seconds: float = 60.0
-    image_size: int | None = None
-    skip_bad: bool = False
-    data_dir: str | None = None
-    class_from: str | None = None
+    data: Annotated[
+        str,
+        Choice(
+            "digits, mnist, fashion-mnist, kmnist, a folder of images, a folder with IDX files, a table of labels "
+            "(.csv), or an .npz.",
+            page="first",
+        ),
+    ] = "digits"
+    _: KW_ONLY
+    net: Annotated[str, Choice("A named net (convscope nets) or a spec.", page="first")] = "note"
+    epochs: Annotated[
+        int, Choice("Passes over the images.", ge=1, le=1_000_000, usual="10; digits 60", page="first")
+    ] = 10
+    batch_size: Annotated[int, Choice("Images of one update.", ge=1, le=LARGEST, short="-b", page="first")] = 64
+    lr: Annotated[float, Choice("Learning rate.", ge=0, le=1e6, page="first")] = 0.01
+    momentum: Annotated[float, Choice("Momentum of SGD.", ge=0, lt=1, page="first")] = 0.5
+    nesterov: Annotated[bool, Choice("Nesterov's momentum.")] = False
+    weight_decay: Annotated[float, Choice("Weight decay (L2), as in torch.optim.", ge=0, le=1e6, page="more")] = 0.0
+    optimizer: Annotated[OptimizerName, Choice("How gradients change the weights.", page="first")] = "sgd"
+    schedule: Annotated[ScheduleName, Choice("The learning rate over the updates.", page="first")] = "constant"
+    loss: Annotated[LossName, Choice("What is minimised (mse, mae: to one-hot).", page="first")] = "cross-entropy"
+    target_loss: Annotated[float | None, Choice("Stop when a log interval's mean loss falls to it.", ge=0, le=1e30)] = (
+        None
+    )
+    patience: Annotated[int | None, Choice("Stop after epochs without a lower validation loss.", ge=1, le=LARGEST)] = (
+        None
+    )
+    max_seconds: Annotated[float | None, Choice("Stop after these seconds of training and tests.", ge=0, le=1e9)] = None
+    val_fraction: Annotated[
+        float, Choice("Share of the training images held out for validation.", ge=0, lt=1, page="more")
+    ] = 0.0
+    seed: Annotated[
+        int, Choice("Decides initial weights, order, splits and dropout.", ge=0, le=2**63 - 1, page="more")
+    ] = 0
+    device: Annotated[str, Choice("auto, cpu, cuda, cuda:N or mps (convscope devices).")] = "auto"
+    engine: Annotated[EngineName, Choice("Who does the arithmetic; auto takes the fastest.")] = "auto"
+    threads: Annotated[int, Choice("CPU threads; 0 means all cores.", ge=0, le=1024)] = 0
+    log_interval: Annotated[int, Choice("Updates between two lines of the log.", ge=1, le=LARGEST)] = 300
+    save_seconds: Annotated[float, Choice("Save the state this often, and after each epoch.", ge=0, le=1e9)] = 60.0
+    image_size: Annotated[
+        int | None, Choice("Height and width of a folder's images.", ge=1, le=65_535, page="more")
+    ] = None
+    skip_bad: Annotated[bool, Choice("Leave unreadable images out and count them.")] = False
+    data_dir: Annotated[
+        str | None,
+        Choice("Where data sets are looked for first; then $CONVSCOPE_DATA, then your cache.", metavar="<path>"),
+    ] = None
+    class_from: Annotated[
+        str | None, Choice("Read a folder's classes from its file names, as by '{class}.*' from cat.0.png.")
+    ] = None
 
     def __post_init__(self) -> None:
-        for field, kind in zip(fields(self), get_type_hints(Recipe).values(), strict=True):
-            _check_type(field.name, getattr(self, field.name), kind)
-        _within("epochs", self.epochs, 1, 1_000_000)
-        _within("batch_size", self.batch_size, 1, LARGEST)
-        _within("log_interval", self.log_interval, 1, LARGEST)
-        _within("seed", self.seed, 0, 2**63 - 1)
-        _within("threads", self.threads, 0, 1024)
-        _within("momentum", self.momentum, 0, 1, below=True)
-        _within("val_fraction", self.val_fraction, 0, 1, below=True)
-        _within("lr", self.lr, 0, 1e6)
-        _within("weight_decay", self.weight_decay, 0, 1e6)
-        _within("save_seconds", self.save_seconds, 0, 1e9)
-        for name, least, most in (("patience", 1, LARGEST), ("max_seconds", 0, 1e9), ("target_loss", 0, 1e30),
-                                  ("image_size", 1, 65_535)):  # fmt: skip
-            if getattr(self, name) is not None:
-                _within(name, getattr(self, name), least, most)
+        for name, known in CHOICES.items():
+            value = getattr(self, name)
+            _check_type(name, value, known.kind)
+            if isinstance(value, int | float):
+                known.choice.check(name, value)
         if self.nesterov and self.momentum == 0:
             raise UsageError("--nesterov needs momentum, but --momentum is 0", "for example --momentum 0.9")
+
+    @classmethod
+    def of(cls, choices: Mapping[str, Any]) -> "Recipe":
+        """The recipe of what somebody has chosen; ``epochs`` absent or None means as many as usual for the data."""
+        epochs = choices.get("epochs")
+        usual = DEFAULT_EPOCHS.get(choices.get("data", cls.data), cls.epochs)
+        return cls(**{**choices, "epochs": usual if epochs is None else epochs})
 
     def to_json(self) -> str:
         """All fields, one a line."""
@@ -87,25 +153,15 @@ class Recipe:
             raise UsageError(f"the recipe is not JSON: {error}") from None
         if not isinstance(values, dict):
             raise UsageError(f"the recipe must be a JSON object, but is a {type(values).__name__}")
-        known = [field.name for field in fields(cls)]
         for name in values:
-            if name not in known:
-                raise UsageError(f"the recipe has an unknown choice {name[:60]!r}", near(name[:60], known))
+            if name not in CHOICES:
+                raise UsageError(f"the recipe has an unknown choice {name[:60]!r}", near(name[:60], CHOICES))
         return cls(**values)
 
 
 def flag(name: str) -> str:
     """batch_size → --batch-size: how a user writes a recipe's field."""
     return "--" + name.replace("_", "-")
-
-
-def _within(name: str, value: float, least: float, most: float, below: bool = False) -> None:
-    """Refuse a number outside least ≤ value ≤ most (< most where ``below``)."""
-    if not (least <= value and (value < most if below else value <= most)):  # NaN is refused too
-        sign = "<" if below else "≤"
-        raise UsageError(
-            f"{flag(name)} is {str(value)[:60]}", f"it must be a number with {least} ≤ {name} {sign} {most:,}"
-        )
 
 
 def fits(value: Any, kind: Any) -> bool:
@@ -142,3 +198,27 @@ def _check_text(name: str, value: str) -> None:
     except UnicodeEncodeError:
         shown = value.encode(errors="replace").decode()[:60]
         raise UsageError(f"{flag(name)} is {shown!r}, which is no text", "rename the folder or file") from None
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A field of :class:`Recipe`: its type without what is annotated, its default and what is annotated."""
+
+    name: str
+    kind: Any
+    default: Any
+    choice: Choice
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The words to choose from; empty where anything goes."""
+        return get_args(self.kind) if get_origin(self.kind) is Literal else ()
+
+
+def _declared(field: Field[Any], hint: Any) -> Declared:
+    kind, choice = get_args(hint)
+    return Declared(field.name, kind, field.default, choice)
+
+
+_HINTS = get_type_hints(Recipe, include_extras=True)
+CHOICES = {field.name: _declared(field, _HINTS[field.name]) for field in fields(Recipe)}

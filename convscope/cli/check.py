@@ -8,7 +8,7 @@ import typer
 
 from ..errors import DataError
 from . import terminal
-from .train import AsJson, ClassFrom, DataDir, Offline
+from .options import AsJson, ClassFrom, DataDir, Offline
 
 if TYPE_CHECKING:
     from ..data.check import Place, Report

@@ -3,7 +3,7 @@
 import typer
 
 from . import terminal
-from .train import AsJson
+from .options import AsJson
 
 
 def register(app: typer.Typer) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import UsageError
 from . import terminal
-from .train import AsJson, DataDir, Moved, Offline, RunArgument, SkipBad
+from .options import AsJson, DataDir, Moved, Offline, RunArgument, SkipBad
 
 if TYPE_CHECKING:
     from ..training.scores import Evaluation

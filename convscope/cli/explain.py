@@ -9,8 +9,8 @@ from ..errors import DataError, UsageError, near
 from ..net.wiring import brackets
 from . import columns, terminal
 from .concepts import text as concept_text
+from .options import AsJson, DataDir, Moved, Offline
 from .predict import NO_INVERT, as_it_is
-from .train import AsJson, DataDir, Moved, Offline
 
 if TYPE_CHECKING:
     from ..explain.ledger import Ledger

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from . import terminal
-from .train import AsJson, RunArgument, SkipBad
+from .options import AsJson, RunArgument, SkipBad
 
 if TYPE_CHECKING:
     from ..data.preparation import Preparation

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import ConvscopeError, UsageError
 from . import terminal
-from .train import AsJson
+from .options import AsJson
 
 if TYPE_CHECKING:
     from ..runs.folder import RunFolder

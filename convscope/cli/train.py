@@ -5,30 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import UsageError
-from ..recipe import DEFAULT_EPOCHS, EngineName, LossName, OptimizerName, Recipe, ScheduleName, flag
+from ..recipe import Recipe, flag
 from . import terminal
+from .options import AsJson, DataDir, Moved, Offline, Quiet, with_choices
 
 if TYPE_CHECKING:
     from ..job import Event, Finished, Started
     from ..training.loop import Epoch
-
-DataDir = Annotated[
-    Path | None, typer.Option(help="Where data sets are looked for first; then $CONVSCOPE_DATA, then your cache.")
-]
-Offline = Annotated[bool, typer.Option("--offline", help="Never use the network (CONVSCOPE_OFFLINE=1: the same).")]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out and count them.")]
-ClassFrom = Annotated[
-    str | None, typer.Option(help="Read a folder's classes from its file names, as by '{class}.*' from cat.0.png.")
-]
-RunArgument = Annotated[str, typer.Argument(help="A run's folder, or its name.")]
-Moved = Annotated[str | None, typer.Option("--data", help="Where the run's data are now, if not where they were.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run's folder and nothing else.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -37,53 +25,24 @@ def register(app: typer.Typer) -> None:
     app.command()(resume)
 
 
+@with_choices
 def train(
+    *,
     context: typer.Context,
-    data: Annotated[str, typer.Argument(help="digits, mnist, fashion-mnist, kmnist, a folder of images, a folder with "
-                                             "IDX files, a table of labels (.csv), or an .npz.")] = "digits",
-    net: Annotated[str, typer.Option(help="A named net (convscope nets) or a spec.")] = "note",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the images.  [default: 10; digits 60]")] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images of one update.")] = 64,
-    lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.01,
-    momentum: Annotated[float, typer.Option(help="Momentum of SGD.")] = 0.5,
-    nesterov: Annotated[bool, typer.Option("--nesterov", help="Nesterov's momentum.")] = False,
-    weight_decay: Annotated[float, typer.Option(help="Weight decay (L2), as in torch.optim.")] = 0.0,
-    optimizer: Annotated[OptimizerName, typer.Option(help="How gradients change the weights.")] = "sgd",
-    schedule: Annotated[ScheduleName, typer.Option(help="The learning rate over the updates.")] = "constant",
-    loss: Annotated[LossName, typer.Option(help="What is minimised (mse, mae: to one-hot).")] = "cross-entropy",
-    target_loss: Annotated[float | None, typer.Option(help="Stop when a log interval's mean loss falls to it.")] = None,
-    patience: Annotated[int | None, typer.Option(help="Stop after epochs without a lower validation loss.")] = None,
-    max_seconds: Annotated[float | None, typer.Option(help="Stop after these seconds of training and tests.")] = None,
-    val_fraction: Annotated[float, typer.Option(help="Share of the training images held out for validation.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Decides initial weights, order, splits and dropout.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps (convscope devices).")] = "auto",
-    engine: Annotated[EngineName, typer.Option(help="Who does the arithmetic; auto takes the fastest.")] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads; 0 means all cores.")] = 0,
-    log_interval: Annotated[int, typer.Option(help="Updates between two lines of the log.")] = 300,
-    save_seconds: Annotated[float, typer.Option(help="Save the state this often, and after each epoch.")] = 60.0,
-    image_size: Annotated[int | None, typer.Option(help="Height and width of a folder's images.")] = None,
-    class_from: ClassFrom = None,
-    skip_bad: SkipBad = False,
-    data_dir: DataDir = None,
+    choices: dict[str, Any],
     offline: Offline = False,
     out: Annotated[Path, typer.Option(help="The folder that runs are made in.")] = Path("runs"),
     resume_run: Annotated[str | None, typer.Option("--resume", help="Go on with this run by its own recipe.")] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
-) -> None:  # fmt: skip
+) -> None:
     """Train, test and plot a net."""
     if resume_run is not None:
         _refuse_choices(context)
-        resume(resume_run, epochs, None, data_dir, offline, quiet, as_json)
+        data_dir = choices["data_dir"]
+        resume(resume_run, choices["epochs"], None, Path(data_dir) if data_dir else None, offline, quiet, as_json)
         return
-    recipe = Recipe(
-        data=data, net=net, epochs=DEFAULT_EPOCHS.get(data, 10) if epochs is None else epochs, batch_size=batch_size,
-        lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, optimizer=optimizer, schedule=schedule,
-        loss=loss, target_loss=target_loss, patience=patience, max_seconds=max_seconds, val_fraction=val_fraction,
-        seed=seed, device=device, engine=engine, threads=threads, log_interval=log_interval, save_seconds=save_seconds,
-        image_size=image_size, skip_bad=skip_bad, data_dir=None if data_dir is None else str(data_dir),
-        class_from=class_from,
-    )  # fmt: skip
+    recipe = Recipe.of(choices)
     from .. import job
     from ..data.sources import open_recipe
     from ..engine.devices import resolve

@@ -7,7 +7,7 @@ import typer
 
 from ...errors import UsageError
 from .. import columns, terminal
-from ..train import AsJson, DataDir, Offline
+from ..options import AsJson, DataDir, Offline
 
 if TYPE_CHECKING:
     from ...explain.concepts.batches import Batches

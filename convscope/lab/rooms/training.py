@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from threading import Event
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi import Path as PathParameter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 from starlette.responses import Response, StreamingResponse
 
 from ...data.sources import NAMES
@@ -18,7 +18,7 @@ from ...net.listing import listing
 from ...net.shapes import ShapeError, table
 from ...net.zoo import ZOO
 from ...net.zoo import resolve as resolve_net
-from ...recipe import DEFAULT_EPOCHS, LossName, OptimizerName, Recipe, ScheduleName
+from ...recipe import CHOICES, DEFAULT_EPOCHS, Declared, Recipe
 from ...storage.places import is_offline
 from ...storage.strict_json import dumps
 from ..binary import KIND
@@ -31,32 +31,69 @@ from ..shelf import Shelf
 router = APIRouter(prefix="/api/train", tags=["train"])
 
 BEAT = 0.5  # seconds between two updates of a page, at least: each costs the browser time that training needs
+LONGEST = 20_000  # characters of a text
+SIDE, LARGEST_SIDE = "image_size", 1024  # pixels of an image
 SILENCE = 15.0  # seconds after which a silent connection is kept alive
 
 
-class Choices(BaseModel):
-    """A run's recipe, as ``convscope train`` takes it. ``epochs`` None means 10, for digits 60."""
-
-    data: str = Field("digits", max_length=1000)
-    net: str = Field("note", max_length=20_000)
-    epochs: int | None = Field(None, ge=1, le=1_000_000)
-    batch_size: int = Field(64, ge=1, le=2**31 - 1)
-    lr: float = Field(0.01, ge=0, le=1e6)
-    momentum: float = Field(0.5, ge=0, lt=1)
-    weight_decay: float = Field(0.0, ge=0, le=1e6)
-    optimizer: OptimizerName = "sgd"
-    schedule: ScheduleName = "constant"
-    loss: LossName = "cross-entropy"
-    val_fraction: float = Field(0.0, ge=0, lt=1)
-    seed: int = Field(0, ge=0, lt=2**63)
-    image_size: int | None = Field(None, ge=1, le=1024)
+class Chosen(BaseModel):
+    """A run's recipe, as ``convscope train`` takes it: the choices that the page offers."""
 
     def recipe(self) -> Recipe:
         """The same as a Recipe, which checks it once more. Raises UsageError."""
-        values = self.model_dump()
-        if values["epochs"] is None:
-            values["epochs"] = DEFAULT_EPOCHS.get(self.data, 10)
-        return Recipe(**values)
+        return Recipe.of(self.model_dump())
+
+
+def _field(declared: Declared) -> tuple[Any, Any]:
+    """A choice as pydantic has it: type and default. Texts and images are no larger than a page needs."""
+    bounds = {"max_length": LONGEST} if declared.kind is str else {"le": LARGEST_SIDE} if declared.name == SIDE else {}
+    kind, default = (declared.kind | None, None) if declared.choice.usual else (declared.kind, declared.default)
+    return Annotated[kind, declared.choice, Field(**bounds)], default  # type: ignore[call-overload]  # two of its many
+
+
+OFFERED = {name: declared for name, declared in CHOICES.items() if declared.choice.page}
+if TYPE_CHECKING:
+    Choices = Chosen
+else:
+    Choices = create_model("Choices", __base__=Chosen, **{name: _field(known) for name, known in OFFERED.items()})
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A choice as the page shows it: ``kind`` of field, ``place`` in the form, and what may be entered.
+
+    ``most`` itself may not where it is ``below``; ``default`` None is entered as 0, or as nothing where it is a text.
+    """
+
+    name: str
+    kind: Literal["text", "whole", "real", "one", "flag"]
+    place: str
+    default: str | float | bool | None
+    options: tuple[str, ...]
+    least: float | None
+    most: float | None
+    below: bool
+
+
+def _offer(declared: Declared) -> Offer:
+    choice, kinds = declared.choice, {declared.kind, *get_args(declared.kind)}
+    kind: Literal["text", "whole", "real", "one", "flag"] = "text"
+    if declared.options:
+        kind = "one"
+    elif bool in kinds:
+        kind = "flag"
+    elif kinds & {int, float}:
+        kind = "whole" if int in kinds else "real"
+    return Offer(
+        name=declared.name,
+        kind=kind,
+        place=choice.page,
+        default=None if choice.usual else declared.default,
+        options=declared.options,
+        least=choice.ge if choice.gt is None else choice.gt,
+        most=choice.le if choice.lt is None else choice.lt,
+        below=choice.lt is not None,
+    )
 
 
 class Again(BaseModel):
@@ -86,11 +123,17 @@ def state(request: Request) -> Response:
     })  # fmt: skip
 
 
+@router.get("/choices")
+def offered() -> Response:
+    """The choices of a recipe that the page offers, in their order."""
+    return Reply([_offer(declared) for declared in OFFERED.values()])
+
+
 @router.post("")
 def start(choices: Choices, request: Request) -> Response:
     """Begin a run in a process of its own. Wrong choices are refused at once; bad data turn up in the events."""
-    data = allowed(choices.data, _shelf(request).data)
-    recipe = replace(choices.recipe(), data=data)
+    recipe = choices.recipe()
+    recipe = replace(recipe, data=allowed(recipe.data, _shelf(request).data))
     resolve_net(recipe.net)
     resolve_device(recipe.device)
     live = _trainer(request).start(

@@ -1,37 +1,30 @@
 // The recipe of the next run.
 
+import { ask } from "../../core/api.js";
 import { h } from "../../core/dom.js";
-import { number, select, text } from "../../parts/fields.js";
+import { number, select, text, toggle } from "../../parts/fields.js";
 
-export const choices = { data: "digits", net: "note", epochs: 0, batch_size: 64, lr: 0.01, momentum: 0.5, weight_decay: 0, optimizer: "sgd", schedule: "constant", loss: "cross-entropy", val_fraction: 0, seed: 0, image_size: 0 };
+// What the server offers: {name, kind, place, default, options, least, most, below} of each choice.
+const offers = await ask("/api/train/choices");
 
-const SCHEDULES = ["constant", "cosine", "one-cycle"];
-const LOSSES = ["cross-entropy", "mse", "mae"];
+// A default that depends on others is entered as 0.
+export const choices = Object.fromEntries(offers.map(({ name, kind, default: usual }) => [name, usual ?? (kind === "text" ? "" : 0)]));
 
-// What the server takes: 0 stands for "as usual" in the two that may be left out.
+// What the server takes: null for what is left as usual.
 export function recipe(state) {
-  const chosen = Object.fromEntries(Object.keys(choices).map((key) => [key, state[key]]));
-  return { ...chosen, epochs: state.epochs || null, image_size: state.image_size || null };
+  return Object.fromEntries(offers.map(({ name, default: usual }) => [name, usual === null ? state[name] || null : state[name]]));
 }
 
 export function controls(t, { set }) {
-  const decimal = (key, min, max) => real(t(`train.${key}`), { testid: key, min, max, onchange: (value) => set({ [key]: value }) });
-  const whole = (key, min, max) => number(t(`train.${key}`), { testid: key, min, max, onchange: (value) => set({ [key]: value }) });
-  const one = (key, options) => select(t(`train.${key}`), { testid: key, options: options.map((name) => [name, name]), onchange: (value) => set({ [key]: value }) });
   const offered = h("datalist", { id: "known-data" });
-  const data = text(t("train.data"), { testid: "data", wait: 400, onchange: (value) => set({ data: value }) });
-  data.input.setAttribute("list", "known-data");
   const preset = select(t("train.preset"), { testid: "preset", options: [["", t("train.own")]], onchange: (name) => name && set({ net: name }) });
-  const net = text(t("train.net"), { testid: "net", wait: 400, onchange: (value) => set({ net: value }) });
-  const fields = {
-    data, net, epochs: whole("epochs", 0, 1e6), batch_size: whole("batch_size", 1, 1e9), lr: decimal("lr", 0, 1e6),
-    optimizer: one("optimizer", ["sgd", "adam"]), momentum: decimal("momentum", 0, 0.9999), schedule: one("schedule", SCHEDULES), loss: one("loss", LOSSES),
-    weight_decay: decimal("weight_decay", 0, 1e6), val_fraction: decimal("val_fraction", 0, 0.9999), image_size: whole("image_size", 0, 1024), seed: whole("seed", 0, 2 ** 53 - 1),
-  };
-  const pick = (...keys) => keys.map((key) => fields[key].element);
-  const more = h("details", { class: "more" }, h("summary", {}, t("train.more")), h("div", { class: "line" }, pick("weight_decay", "val_fraction", "image_size", "seed")));
+  const fields = Object.fromEntries(offers.map((offer) => [offer.name, field(offer, t, set)]));
+  const { data, net } = fields;
+  data.input.setAttribute("list", "known-data");
+  const pick = (place) => offers.filter((offer) => offer.place === place && offer.kind !== "text").map(({ name }) => fields[name].element);
+  const more = h("details", { class: "more" }, h("summary", {}, t("train.more")), h("div", { class: "line" }, pick("more")));
   const element = h("div", { class: "choices" }, h("div", { class: "line" }, data.element, preset.element, net.element, offered),
-    h("div", { class: "line" }, pick("epochs", "batch_size", "lr", "optimizer", "momentum", "schedule", "loss")), more);
+    h("div", { class: "line" }, pick("first")), more);
   let nets = {};
 
   function draw(state, known) {
@@ -47,6 +40,17 @@ export function controls(t, { set }) {
   }
 
   return { element, draw };
+}
+
+// The field of one choice; its label is the text of that name.
+function field({ name, kind, default: usual, options, least, most, below }, t, set) {
+  const label = t(`train.${name}`);
+  const common = { testid: name, onchange: (value) => set({ [name]: value }) };
+  const limits = { min: usual === null ? 0 : least, max: below ? most - most / 10000 : Math.min(most, Number.MAX_SAFE_INTEGER) };
+  if (kind === "text") return text(label, { ...common, wait: 400 });
+  if (kind === "one") return select(label, { ...common, options: options.map((option) => [option, option]) });
+  if (kind === "flag") return toggle(label, common);
+  return kind === "whole" ? number(label, { ...common, ...limits }) : real(label, { ...common, ...limits });
 }
 
 // A number that need not be whole.
