@@ -3,6 +3,8 @@
 All train net ``note`` from the same weights at batch 64 with SGD (lr 0.01, momentum 0.5) over all 60,000 images.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from PIL import Image
@@ -13,9 +15,10 @@ from torch.utils.data import DataLoader
 from convscope.data.batches import epoch_order, steps_per_epoch
 from convscope.data.images import Dataset
 from convscope.engine.base import Engine, Problem
-from convscope.engine.choose import choose
 from convscope.net.build import build
 from convscope.net.zoo import resolve
+from convscope.recipe import Recipe
+from convscope.training.prepared import prepare
 
 BATCH = 64
 
@@ -83,7 +86,8 @@ def engine_epoch(engine: Engine, count: int) -> None:
 def contenders(data: Dataset, engines: tuple[str, ...]) -> dict:
     """Name → one epoch of work."""
     threads = torch.get_num_threads()
-    built = {name: choose(name, problem(data), torch.device("cpu"), threads, BATCH)[0] for name in engines}
+    recipe = Recipe(net="note", batch_size=BATCH, device="cpu", threads=threads)
+    built = {name: prepare(replace(recipe, engine=name), data).engine for name in engines}
     result = {
         "the note's pipeline": lambda: note_pipeline(data),
         "plain PyTorch in memory": lambda: plain_in_memory(data),

@@ -3,13 +3,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from convscope.engine.base import Problem
-from convscope.engine.eager import EagerEngine
 from convscope.errors import TrainingError
-from convscope.net.build import build
-from convscope.net.spec import parse
 from convscope.recipe import Recipe
 from convscope.training.loop import Epoch, Evaluating, Progress, Tick, train
+from convscope.training.prepared import prepare
 from convscope.training.state import State
 
 from .helpers import small_data
@@ -18,10 +15,7 @@ SPEC = "conv 4 3 | relu | pool 2 | linear"
 
 
 def engine(data, recipe):
-    net = build(parse(SPEC), data.train.shape, len(data.classes), recipe.seed)
-    images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
-    problem = Problem(net, images, labels, data.mean, data.std, momentum=recipe.momentum)
-    return EagerEngine(problem, torch.device("cpu"))
+    return prepare(replace(recipe, engine="eager", device="cpu", threads=1), data).engine
 
 
 def run(recipe, data=None, state=None):

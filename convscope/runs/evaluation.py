@@ -160,7 +160,9 @@ def other_test_set(
     began = folder.images()
     seen = np.zeros(len(images), dtype=bool) if began is None else began.seen(images)
     known = int(seen.sum())
-    if known == len(images):
+    if began is None:
+        notes.append(f"{folder.name} was begun by an older version: whether it was trained on any of them is not known")
+    elif known == len(images):
         notes.append(f"all of them were trained on: the result says nothing about images that {folder.name} never saw")
     elif known:
         notes.append(f"{known:,} of {len(images):,} images were trained on and are left out")

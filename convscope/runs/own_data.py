@@ -102,7 +102,8 @@ def _where(folder: RunFolder, recipe: Recipe, data: Any, moved: bool) -> Any:
         if place is None:
             raise
         raise DataError(
-            f"the data of {folder.name} are no longer at {place}", "say where they are now: --data PATH"
+            f"the data of {folder.name} are no longer at {place}",
+            "say where they are now with --data PATH, which resume, evaluate, explain and lab take",
         ) from None
 
 

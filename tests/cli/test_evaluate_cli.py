@@ -205,7 +205,7 @@ def test_changed_data_end_with_a_sentence_everywhere(here, capsys):
     for verb in verbs:
         code, _, err = run_cli(capsys, *verb)
         assert code == 3
-        assert "say where they are now: --data PATH" in err
+        assert "say where they are now with --data PATH" in err
         assert run_cli(capsys, *verb, "--data", "yours")[0] == 0
 
 

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from convscope.engine.base import Problem
-from convscope.engine.eager import EagerEngine
 from convscope.job import Started
 from convscope.lab.binary import unpack
 from convscope.lab.live.live import Said, halved
@@ -17,6 +15,7 @@ from convscope.net.spec import parse
 from convscope.recipe import Recipe
 from convscope.training import loop
 from convscope.training.pace import Pace
+from convscope.training.prepared import prepare
 from convscope.training.state import State
 
 from ..helpers import small_data
@@ -66,10 +65,8 @@ def test_a_probe_of_a_large_net_stays_small():
 def records(epochs, pace=None):
     """What the loop yields for eight updates an epoch."""
     data = small_data(train=64)
-    net = build(parse("flatten | linear"), (1, 8, 8), 3)
-    images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
-    engine = EagerEngine(Problem(net, images, labels, data.mean, data.std), torch.device("cpu"))
-    return list(loop.train(engine, Recipe(epochs=epochs, batch_size=8), data, State(), pace))
+    recipe = Recipe(net="flatten | linear", epochs=epochs, batch_size=8, engine="eager", threads=1)
+    return list(loop.train(prepare(recipe, data).engine, recipe, data, State(), pace))
 
 
 def test_pace_decides_how_many_updates_a_call_takes():

@@ -237,6 +237,7 @@ def test_a_run_of_an_older_version_goes_by_its_fingerprints(begun, tmp_path):
     picture(root / "a" / "new.png", 1000)
     with pytest.raises(DataError, match="test and train and val images or labels are not those that old began with"):
         own_data(old, root)
+    assert images_to_test(old, old.model(), root).notes[-1].startswith("old was begun by an older version: whether")
     list(job.resume(old, own_data(old), epochs=2))
     assert old.images().parts.keys() == {"train", "val", "test"}  # from now on it knows
 
@@ -266,7 +267,7 @@ def test_data_are_found_from_another_working_folder_and_asked_for_where_they_wer
     shutil.move(tmp_path / "one" / "mine", tmp_path / "moved")
     with pytest.raises(DataError, match="the data of custom-mine-1 are no longer at") as caught:
         own_data(folder)
-    assert caught.value.help == "say where they are now: --data PATH"
+    assert caught.value.help.startswith("say where they are now with --data PATH")
     assert same(own_data(folder, "../moved").data.train, first.train)
     assert convscope.load(folder.path).evaluate(data="../moved").images == len(first.test)
     assert convscope.resume(folder.path, data="../moved", epochs=2).summary["epochs"] == 2
