@@ -125,8 +125,6 @@ def resume(
             notes += ("it was stopped before its first save, so it begins again",)
         now = describe(data, prepared.engine.name, prepared.device, prepared.threads)
         environment, limits = go_on_here(before, now, state.step)
-        if data.place and isinstance(environment.get("data"), dict):  # where it is looked for next time
-            environment = {**environment, "data": {**environment["data"], "place": data.place}}
         interval = min(recipe.log_interval, epoch_steps)
         writer = RunWriter(folder, data.val is not None)
         writer.begin_again(

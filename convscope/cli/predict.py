@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from . import terminal
-from .options import AsJson, RunArgument, SkipBad
+from .options import AsJson, SkipBad
 
 if TYPE_CHECKING:
     from ..data.preparation import Preparation
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    run: RunArgument,
+    run: Annotated[str, typer.Argument(help="A run's folder or name, or a model.safetensors file.")],
     images: Annotated[list[Path], typer.Argument(help="Image files, folders of images, or patterns: 'scans/*.png'.")],
     no_invert: Annotated[bool, typer.Option("--no-invert", help=NO_INVERT)] = False,
     skip_bad: SkipBad = False,

@@ -90,8 +90,8 @@ def open_source(
         notes.append(f"the data bring their own validation set ({len(val):,} images): val_fraction is not used")
     published = isinstance(data, str | Path) and str(data) == "mnist" and train.shape == (1, 28, 28)
     mean, std = (MNIST_MEAN, MNIST_STD) if published else statistics(train.images)
-    named = isinstance(data, str | Path) and str(data) not in NAMES
-    place = str(locate(data, data_dir).resolve()) if named else ""
+    built_in = not isinstance(data, str | Path) or str(data) in NAMES
+    place = "" if built_in else str(locate(data, data_dir).resolve())
     return Dataset(name, train, test, mean, std, val, parts.skipped, tuple(notes), place, parts.preparation)
 
 
@@ -107,11 +107,6 @@ def open_recipe(recipe: Recipe, offline: bool = False, data: Any = None, skip_ba
         seed=recipe.seed,
         class_from=recipe.class_from,
     )
-
-
-def locate(data: str | Path, data_dir: Path | None) -> Path:
-    """Where the folder or file lies that ``data`` names. Raises DataError, with near misses, where there is none."""
-    return _find(user_path(data), data_dir)
 
 
 def data_name(data: Any) -> str:
@@ -221,8 +216,9 @@ def _read_idx(
     return Splits(train, from_arrays(x_test, y_test, train.classes, f"{paths[2].parent}, test set"))
 
 
-def _find(path: Path, data_dir: Path | None) -> Path:
-    """The first place where ``path`` exists. Raises DataError with near misses."""
+def locate(data: str | Path, data_dir: Path | None) -> Path:
+    """The first place where the folder or file that ``data`` names exists. Raises DataError with near misses."""
+    path = user_path(data)
     places = [path] if path.is_absolute() else [path, *(base / path for base in search_dirs(data_dir))]
     known = {name: name for name in NAMES}
     for place in places:
@@ -232,8 +228,6 @@ def _find(path: Path, data_dir: Path | None) -> Path:
             for entry in place.parent.iterdir():
                 if not entry.name.startswith(".") and (entry.suffix in FILE_ENDINGS or entry.is_dir()):
                     known.setdefault(entry.name, str(path.parent / entry.name))
-    if str(path) == ARRAYS:
-        raise DataError(f"{ARRAYS} that were given in Python are not kept", "give them again: resume(run, data=…)")
     close = [known[name] for name in get_close_matches(path.name, known, n=3, cutoff=0.6)]
     raise DataError(
         f"there are no data called {str(path)!r}",

@@ -96,6 +96,9 @@ def go_on_here(before: dict[str, Any], now: dict[str, Any], step: int) -> tuple[
 
     Where anything that bits depend on has changed, an entry under ``resumed`` keeps what and when, and a line says so.
     """
+    data = before.get("data")
+    if now["data"]["place"] and isinstance(data, dict):  # where they are looked for next time
+        before = {**before, "data": {**data, "place": now["data"]["place"]}}
     changes = [f"{name} {str(before.get(name))[:60]} → {now[name]}" for name in BITS if before.get(name) != now[name]]
     if not changes:
         return before, ()

@@ -8,6 +8,7 @@ names changed           the parts of then: pixels and classes decide
 anything else           a DataError that says what has changed: images gone or altered, classes, sizes
 """
 
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 
 from ..data.images import Dataset, ImageSet, sets_of, statistics
 from ..data.preparation import Preparation
-from ..data.sources import ARRAYS, NAMES, locate, open_recipe, prepared
+from ..data.sources import ARRAYS, NAMES, locate, open_recipe, prepared, read_parts
 from ..errors import DataError
 from ..recipe import Recipe
 from ..storage.memory import require_memory
@@ -55,8 +56,31 @@ def own_data(
     recipe = folder.recipe()
     if data_dir is not None:
         recipe = replace(recipe, data_dir=str(data_dir))
-    opened = open_recipe(recipe, offline, _where(folder, recipe, data, moved=data_dir is not None), skip_bad)
-    return compare(folder, opened)
+    place = _where(folder, recipe, data, moved=data_dir is not None)
+    opened = open_recipe(recipe, offline, place, skip_bad)
+    try:
+        return compare(folder, opened)
+    except DataError:
+        # What came since may decide size, colour or depth of all pictures otherwise than those of then did.
+        again = _prepared_as_then(folder, recipe, recipe.data if place is None else place, offline, opened)
+        if again is not None:
+            with contextlib.suppress(DataError):
+                return compare(folder, again)
+        raise
+
+
+def _prepared_as_then(folder: RunFolder, recipe: Recipe, place: Any, offline: bool, opened: Dataset) -> Dataset | None:
+    """The images of ``opened``, each prepared as the run's net wants them; None where they are, or nobody knows how."""
+    try:
+        wanted = folder.model().stored
+        if wanted is None or wanted == opened.preparation:
+            return None
+        data_dir = Path(recipe.data_dir) if recipe.data_dir else None
+        parts = read_parts(place, data_dir, offline, None, recipe.skip_bad, wanted, recipe.class_from)
+    except DataError:
+        return None
+    test = parts.train.take(np.arange(0)) if parts.test is None else parts.test
+    return replace(opened, train=parts.train, test=test, val=parts.val, preparation=wanted)
 
 
 def compare(folder: RunFolder, data: Dataset) -> OwnData:
@@ -93,7 +117,8 @@ def _where(folder: RunFolder, recipe: Recipe, data: Any, moved: bool) -> Any:
     if place is not None and place.exists():
         return place
     known = folder.environment().get("data")
-    if isinstance(known, dict) and known.get("place") == "":
+    unnamed = "" if recipe.data == ARRAYS else None  # in a run of an older version
+    if isinstance(known, dict) and known.get("place", unnamed) == "":
         given = ARRAYS if recipe.data == ARRAYS else f"data ({recipe.data})"
         raise DataError(f"{given} that were given in Python are not kept", "give them again: resume(run, data=…)")
     try:
@@ -123,7 +148,14 @@ def _match(run: str, began: RunImages, data: Dataset, shape: tuple[int, ...]) ->
     mean, std = statistics(parts["train"].images)
     fresh = pool.take(matching.rest) if len(matching.rest) else None
     restored = replace(
-        data, train=parts["train"], test=parts["test"], val=parts.get("val"), mean=mean, std=std, notes=()
+        data,
+        train=parts["train"],
+        test=parts["test"],
+        val=parts.get("val"),
+        mean=mean,
+        std=std,
+        notes=(),
+        preparation=data.preparation and replace(data.preparation, image=parts["train"].shape),
     )
     return _with_notes(run, began, restored, fresh, matching.renamed())
 

@@ -321,3 +321,25 @@ def test_a_damaged_list_of_images_is_refused(begun, tmp_path, damage, message):
         RunImages.read(path)
     assert str(path) in caught.value.message
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize("kind", ["larger", "coloured", "deep"])
+def test_pictures_of_another_kind_that_came_since_change_none_of_the_old_ones(mine, begun, tmp_path, kind):
+    """Size, colour and depth of all pictures are decided by all of them: the run's own must stay as they were."""
+    root, folder = mine
+    for i in range(40 if kind == "larger" else 2):
+        file = root / "a" / f"new{i:02}.png"
+        if kind == "larger":
+            picture(file, 1000 + i, size=9)
+        elif kind == "coloured":
+            noise = np.random.default_rng(1000 + i).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(file)
+        else:
+            Image.fromarray(np.random.default_rng(i).integers(0, 60_000, (6, 6)).astype(np.uint16)).save(file)
+    own = own_data(folder, root)
+    for part in ("train", "val", "test"):
+        assert same(getattr(own.data, part), getattr(begun[2], part))
+    assert own.new.shape == begun[2].train.shape
+    two = RunFolder(Path(shutil.copytree(folder.path, tmp_path / "two")))
+    list(job.resume(two, own_data(two, root), epochs=2))
+    assert two.model().image == begun[2].train.shape
