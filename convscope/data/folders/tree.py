@@ -39,8 +39,8 @@ def no_images(listing: Listing) -> DataError:
     """There is nothing to read, and what lies there instead is said."""
     names = [shown(name) for name in listing.folders[""]]
     where = f" in its folders {', '.join(names[:5])}{' …' * (len(names) > 5)}" if names else ""
-    others = f"; there are {listing.passed.endings()}" if listing.passed.unread else ""
-    return DataError(f"{listing.root} holds no images{where}{others}", f"images are {FORMAT_NAMES} files")
+    said = listing.passed.notes(listing.root)
+    return DataError(f"{listing.root} holds no images{where}", "; ".join((f"images are {FORMAT_NAMES} files", *said)))
 
 
 def unlabelled(listing: Listing, folder: str, why: str) -> str:

@@ -9,7 +9,7 @@ the folder are known by the files of a run.
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from ...errors import DataError
 from ..pictures.cache import File
 from ..pictures.decode import FORMAT_NAMES, SUFFIXES
 
-RUN = frozenset(("recipe.json", "environment.json"))  # in each run's folder
+RUN = ("recipe.json", "environment.json")  # in each run's folder
 SHOWN = 6  # names or endings in one sentence
 
 
@@ -110,12 +110,11 @@ def walk(root: Path) -> Listing:
     while waiting:
         folder = waiting.pop()
         try:
-            with os.scandir(root / folder) as entries:
-                found = list(entries)
-            if folder and {entry.name for entry in found} >= RUN:
+            if folder and all((root / folder / name).is_file() for name in RUN):
                 runs.append(folder)
                 continue
-            _sort_out(listing, folder, found, inside, behind)
+            with os.scandir(root / folder) as entries:
+                _sort_out(listing, folder, entries, inside, behind)
         except OSError as error:
             place = error.filename or root / folder
             raise DataError(f"{place} cannot be read: {error.strerror}", "look at its permissions") from None
@@ -125,7 +124,9 @@ def walk(root: Path) -> Listing:
     return listing
 
 
-def _sort_out(listing: Listing, folder: str, entries: list[os.DirEntry[str]], inside: str, behind: set[str]) -> None:
+def _sort_out(
+    listing: Listing, folder: str, entries: Iterable[os.DirEntry[str]], inside: str, behind: set[str]
+) -> None:
     """What lies in ``folder`` becomes its images, its sub-folders, or is passed over."""
     passed = listing.passed
     files: list[File] = []

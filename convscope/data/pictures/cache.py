@@ -214,7 +214,8 @@ def _map(path: Path, count: int) -> NDArray[np.uint8] | None:
         if not right or min(shape) < 1 or start + math.prod(shape) != size:
             return None
         if size <= SMALL:
-            return np.frombuffer(bytearray(file.read()), dtype=np.uint8).reshape(shape)
+            pixels = np.empty(shape, np.uint8)
+            return pixels if file.readinto(pixels.data) == pixels.size else None  # type: ignore[attr-defined]
         require_address_space(size, "the copy of decoded images")
         # "c": pages come from the file as they are used; a change, should anybody make one, stays in memory.
         return np.asarray(np.memmap(file, np.uint8, "c", start, shape))

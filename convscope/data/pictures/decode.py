@@ -116,13 +116,13 @@ def quiet_decoder() -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def _opened(source: Path | Member | BinaryIO) -> Iterator[Image.Image]:
+def _opened(source: Path | Member | BinaryIO) -> contextlib.AbstractContextManager[Image.Image]:
     """An image whose header is read and within bounds. Whatever goes wrong inside becomes a DataError."""
-    if not isinstance(source, Member):
-        with _opened_file(source) as image:
-            yield image
-        return
+    return _opened_member(source) if isinstance(source, Member) else _opened_file(source)
+
+
+@contextlib.contextmanager
+def _opened_member(source: Member) -> Iterator[Image.Image]:
     with _one_by_one if source.size > LARGE else contextlib.nullcontext():
         try:
             file = source.open()
@@ -145,7 +145,10 @@ def _opened_file(source: Path | BinaryIO) -> Iterator[Image.Image]:
                 raise DataError(f"{name} is too large for an image: {size_text(status.st_size)}", _BOUNDS)
         with Image.open(source, formats=FORMATS) as image:
             _require_bounds(image, name)
-            with _one_by_one if image.width * image.height > LARGE else contextlib.nullcontext():
+            if image.width * image.height > LARGE:
+                with _one_by_one:
+                    yield image
+            else:
                 yield image
     except (DataError, MemoryError):
         raise
