@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     run: Annotated[str, typer.Argument(help="A run's folder or name, or a model.safetensors file.")],
-    images: Annotated[list[Path], typer.Argument(help="Image files, folders of images, or patterns: 'scans/*.png'.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files, folders or .zip of them, or patterns: '*.png'.")],
     no_invert: Annotated[bool, typer.Option("--no-invert", help=NO_INVERT)] = False,
     skip_bad: SkipBad = False,
     form: Annotated[Literal["auto", "table", "csv", "jsonl"],

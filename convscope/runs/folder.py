@@ -25,6 +25,7 @@ from ..errors import DataError, UsageError, near
 from ..net.model import Model, load_model
 from ..recipe import Recipe
 from ..storage.files import disk_error, own_file
+from ..storage.places import user_path
 from ..storage.strict_json import loads
 from ..training.loop import Epoch, Progress
 from .checkpoint import ResumePoint
@@ -147,6 +148,7 @@ class RunFolder:
 
 def create(root: Path, name: str) -> RunFolder:
     """Make ``root/name-<n>`` with the first number above all that exist. Raises TrainingError where it cannot."""
+    root = user_path(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
         pattern = re.compile(re.escape(name) + r"-(\d{1,9})")
@@ -169,6 +171,7 @@ def find(text: str, root: Path = Path("runs")) -> RunFolder:
     A model file stands for the folder where it lies, which need not hold a whole run.
     """
     shown = text if len(text) <= 200 else text[:199] + "…"
+    text, root = str(user_path(text)), user_path(root)
     try:
         if Path(text).suffix == ".safetensors" and Path(text).is_file():
             return RunFolder(Path(text).parent, Path(text).name)
@@ -188,6 +191,7 @@ def find(text: str, root: Path = Path("runs")) -> RunFolder:
 
 def every(root: Path) -> Iterator[RunFolder]:
     """The runs in ``root``, by name and then number. Raises DataError where it must not be looked into."""
+    root = user_path(root)
     try:
         if not root.is_dir():
             return

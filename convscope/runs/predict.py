@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..data.handed import prepared
 from ..data.pictures.decode import read_image
+from ..data.pictures.source import Source
 from ..data.preparation import Preparation
 from ..errors import DataError
 from ..net.model import Model
@@ -35,7 +35,7 @@ class Prediction:
 
 
 def predict_files(
-    model: Model, files: Sequence[Path], preparation: Preparation | None = None, skip_bad: bool = False
+    model: Model, files: Sequence[Source], preparation: Preparation | None = None, skip_bad: bool = False
 ) -> Iterator[Prediction]:
     """Predict file by file, in batches of 256, prepared as the model says unless another ``preparation`` is given.
 

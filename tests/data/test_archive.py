@@ -119,4 +119,9 @@ def test_the_commands_take_an_archive(tmp_path, capsys):
     assert report["sizes"] == {"6×6": 10}
     code, out, err = run_cli(capsys, "train", path, "--net", "linear", "--epochs", "1", "-q", "--out", tmp_path / "r")
     assert (code, out.strip()) == (0, str(tmp_path / "r" / "custom-pets-1")), err
-    assert run_cli(capsys, "evaluate", out.strip())[0] == 0
+    run = out.strip()
+    assert run_cli(capsys, "evaluate", run)[0] == 0
+    code, out, err = run_cli(capsys, "predict", run, path, "--format", "csv")
+    assert (code, [line.split(",")[0] for line in out.splitlines()[1:]]) == (0, [f"{path}/{name}" for name in PETS]), (
+        err
+    )

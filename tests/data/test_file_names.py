@@ -66,6 +66,18 @@ def test_parts_of_a_folder(make_folder, grey):
     assert data.notes[0].startswith("test/ holds 1 image whose names do not fit '{class}.#.png', so without labels")
 
 
+def test_what_lies_beside_the_parts_is_said(make_folder, grey):
+    files = {f"train/{name}.{n}.png": grey(n) for name in ("cat", "dog") for n in range(5)}
+    files |= {"test1/1.png": grey(9), "extra/cat.9.png": grey(8), "cat.7.png": grey(7)}
+    notes = open_source(make_folder(files), class_from="{class}.#.png").notes
+    assert notes[:2] == (
+        "extra/ with 1 image is none of train/ and test1/: left out",
+        notes[1],
+    )
+    assert notes[1].startswith("test1/ holds 1 image whose names do not fit")
+    assert notes[2] == "1 image was left out: beside the folders, so in no class"
+
+
 def test_names_that_do_not_fit_are_named(flat, grey):
     grey(3).save(flat / "bird7.png")
     with pytest.raises(DataError, match=r"1 of 11 images in .*pets do not fit '\{class\}\.#\.\*', such as bird7\.png"):

@@ -57,7 +57,7 @@ def test_what_is_passed_over_is_counted_by_ending_and_reason(make, capsys):
     notes = [
         "not read: 2 .heic, 1 .svg, 1 without an ending (images are PNG, ",
         "6 hidden files and folders were left out: .DS_Store, ._*, .git, .ipynb_checkpoints, __MACOSX",
-        "1 image was left out: beside the class folders, so in no class",
+        "1 image was left out: beside the folders, so in no class",
     ]
     found = read_folder(root)
     assert len(found.train) == 10
@@ -282,6 +282,18 @@ def test_flat_folders_of_a_split_get_the_advice_that_helps(make, grey):
     with pytest.raises(DataError, match="flat has no class folders") as caught:
         walk_and_lay_out(flat)
     assert f"a table lies there: if it holds path,label, give {flat / 'labels.csv'}" in caught.value.help
+
+
+@pytest.mark.parametrize("names", [
+    ("train", "test1"), ("seg_train", "seg_test"), ("train_images", "test_images"), ("training_set", "test_set"),
+])  # fmt: skip
+def test_flat_folders_that_sound_like_parts_are_no_classes(names, make):
+    """Before: a net learnt to tell train from test1."""
+    root = make(*[f"{name}/cat.{n}.png" for name in names for n in range(3)])
+    (root / "labels.csv").touch()
+    with pytest.raises(DataError, match="but no class folders in them") as caught:
+        walk_and_lay_out(root)
+    assert f"give {root / 'labels.csv'}" in caught.value.help
 
 
 NAMES = st.sampled_from(

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from convscope.engine.jit.cache import default_folder
 
+from convscope.engine.jit.machine.cache import default_folder
 from convscope.errors import UsageError
 from convscope.storage import places
 
@@ -119,3 +119,13 @@ def test_paths_of_the_user_never_raise(home):
     assert places.user_path("~/a") == home / "a"
     assert str(places.user_path("~nobody-of-that-name/a")) == "~nobody-of-that-name/a"
     assert str(places.user_path("a\0b")) == "a\ufffdb"
+
+
+def test_runs_may_lie_below_the_home(home, monkeypatch, tmp_path, capsys):
+    """Before: --out '~/x', quoted, made a folder called ~."""
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run_cli(capsys, "train", "digits", "--net", "linear", "--epochs", "1", "-q", "--out", "~/mine")
+    assert (code, out.strip()) == (0, str(home / "mine" / "custom-digits-1")), err
+    assert not (tmp_path / "~").exists()
+    assert run_cli(capsys, "evaluate", "~/mine/custom-digits-1")[0] == 0
+    assert "custom-digits-1" in run_cli(capsys, "runs", "--out", "~/mine")[1]

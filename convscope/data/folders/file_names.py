@@ -5,6 +5,7 @@ import re
 
 from ...errors import DataError, UsageError
 from ..names import PARTS, part_named, shown
+from .parts import folders_text, images_text, siblings, similar_parts
 from .tree import Classes, Tree, natural_order, no_images, unlabelled
 from .walk import Listing
 
@@ -40,10 +41,16 @@ def lay_out_by_name(listing: Listing, pattern: str) -> Tree:
     tree = Tree(listing.root, listing.root)
     if not listing.counts[""]:
         raise no_images(listing)
-    tops = {part: name for name in listing.holding("") if (part := part_named(name))}
+    holding = listing.holding("")
+    tops = similar_parts(holding) | {part: name for name in holding if (part := part_named(name))}
     parts = {part: tops[part] for part in PARTS if part in tops} if "train" in tops else {"train": ""}
     tree.split = len(parts) > 1
     notes = []
+    if parts["train"]:
+        listing.passed.loose += len(listing.files[""])
+        for name in siblings(listing, parts):
+            count = images_text(listing.counts[name])
+            notes.append(f"{shown(name)}/ with {count} is none of {folders_text(parts.values())}: left out")
     for part, folder in parts.items():
         classes, strange = _by_label(listing, folder, expression, by_path="/" in pattern)
         if part != "train" and not classes:

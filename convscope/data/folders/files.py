@@ -8,23 +8,26 @@ from pathlib import Path
 from ...errors import DataError
 from ..names import natural
 from ..pictures.decode import FORMAT_NAMES
+from ..pictures.source import Source, sources
+from .archive import list_archive
 from .walk import walk
 
 
-def image_files(paths: Sequence[Path]) -> tuple[list[Path], tuple[str, ...]]:
+def image_files(paths: Sequence[Path]) -> tuple[list[Source], tuple[str, ...]]:
     """The files that ``paths`` name, and notes on what was passed over in folders.
 
-    A folder stands for the images below it, a pattern (``*``, ``?``, ``[…]``, ``**``) for what it matches, where no
-    file has that very name: a shell that leaves patterns alone, or quotes around them, make no difference. Raises
-    DataError where there is nothing.
+    A folder or ZIP archive stands for the images in it, a pattern (``*``, ``?``, ``[…]``, ``**``) for what it matches,
+    where no file has that very name: a shell that leaves patterns alone, or quotes around them, make no difference.
+    Raises DataError where there is nothing.
     """
-    files: list[Path] = []
+    files: list[Source] = []
     notes: list[str] = []
     for named in paths:
         for path in _expanded(named):
-            if path.is_dir():
-                listing = walk(path)
-                inside = [path / file.path for file in listing.images("")]
+            archive = path.suffix.lower() == ".zip" and path.is_file()
+            if archive or path.is_dir():
+                listing = list_archive(path) if archive else walk(path)
+                inside = sources(path, [file.path for file in listing.images("")])
                 said = listing.passed.notes(path)
                 if not inside:
                     raise DataError(f"{path} holds no images", "; ".join((f"images are {FORMAT_NAMES} files", *said)))

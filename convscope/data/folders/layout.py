@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...errors import DataError
 from ..names import PARTS, part_named, shown
-from .parts import find_parts, folders_text, images_text, siblings
+from .parts import find_parts, folders_text, images_text, siblings, sound_like_parts
 from .tree import Classes, Tree, natural_order, no_images, unlabelled
 from .walk import Listing, joined
 
@@ -60,19 +60,14 @@ def _refuse_misreadings(listing: Listing) -> None:
     root, top, holding = listing.root, listing.folders[""], listing.holding("")
     if not top or (not holding and listing.files[""]):
         raise _no_class_folders(listing, root)
-    parts = [name for name in holding if part_named(name)]
-    if parts and len(parts) == len(holding):
-        names = folders_text(parts)
-        if any(listing.holding(name) for name in parts):
+    if holding and (all(part_named(name) for name in holding) or sound_like_parts(holding)):
+        if any(listing.holding(name) for name in holding):
             raise DataError(
-                f"{root} has {names}, but no train/",
+                f"{root} has {folders_text(holding)}, but no train/",
                 "put the images for training into train/, one sub-folder a class, or give a folder of classes",
             )
-        raise DataError(
-            f"{root} has {names}, but no class folders in {'them' if len(parts) > 1 else 'it'}",
-            "put the images of each class into a sub-folder of its own, such as train/cat/; where file names tell the "
-            "class, --class-from '{class}.*' takes it from there; where a table does, give the table (path,label)",
-        )
+        where = "them" if len(holding) > 1 else "it"
+        raise DataError(f"{root} has {folders_text(holding)}, but no class folders in {where}", _advice(listing))
     deeper = _only_folder(listing)
     if deeper:
         raise DataError(
@@ -91,15 +86,19 @@ def _only_folder(listing: Listing) -> str:
 
 
 def _no_class_folders(listing: Listing, folder: Path) -> DataError:
+    count = len(listing.passed.links)
+    links = f"; links that lead out of it are not followed ({count:,})" if count else ""
+    return DataError(f"{folder} has no class folders{links}", _advice(listing))
+
+
+def _advice(listing: Listing) -> str:
+    """How images get their classes; a table that lies there is named."""
     beside = listing.root.iterdir() if listing.root.is_dir() else ()
     tables = sorted(str(path) for path in beside if path.suffix.lower() in (".csv", ".tsv"))
     table = f"; a table lies there: if it holds path,label, give {tables[0]}" if tables else ""
-    count = len(listing.passed.links)
-    links = f"; links that lead out of it are not followed ({count:,})" if count else ""
-    return DataError(
-        f"{folder} has no class folders{links}",
+    return (
         "put the images of each class into a sub-folder of its own, named after the class; where file names tell the "
-        f"class, --class-from '{{class}}.*' takes it from there{table}",
+        f"class, --class-from '{{class}}.*' takes it from there{table}"
     )
 
 

@@ -8,7 +8,8 @@ from ...errors import DataError
 from ..names import PARTS, part_named, shown
 from .walk import Listing, joined
 
-WRAPPERS = ("images", "imgs", "data", "dataset")  # a single folder of this name within a part is none of its classes
+# A single folder of this name within a part is none of its classes.
+WRAPPERS = ("images", "imgs", "data", "dataset", "set")
 
 
 def find_parts(listing: Listing) -> dict[str, str]:
@@ -18,7 +19,7 @@ def find_parts(listing: Listing) -> dict[str, str]:
     common. Raises DataError where two folders mean the same part, and where ``train/`` might be a class.
     """
     exact = _exact(listing)
-    similar = _similar(name for name in listing.holding("") if part_named(name) is None)
+    similar = similar_parts(name for name in listing.holding("") if part_named(name) is None)
     names = {**similar, **exact}
     folders = {part: unwrapped(listing, names[part]) for part in PARTS if part in names}
     known = set(listing.holding(folders["train"])) if "train" in folders else set()
@@ -37,6 +38,31 @@ def find_parts(listing: Listing) -> dict[str, str]:
     return parts if split else {}
 
 
+def sound_like_parts(names: list[str]) -> bool:
+    """Whether several names differ only in which part they say: ``train`` and ``test1``, ``seg_train`` and
+    ``seg_test``; but not ``train station`` and ``test tube``.
+    """
+    spellings = {word for words in PARTS.values() for word in words}
+    rests = set()
+    for name in names:
+        words = [word for word in re.split("[^a-z]+", name.lower()) if word]
+        if not spellings & set(words):
+            return False
+        rests.add(tuple(word for word in words if word not in spellings and word not in WRAPPERS))
+    return len(names) > 1 and len(rests) == 1 and len({tuple(similar_parts([name])) for name in names}) > 1
+
+
+def similar_parts(names: Iterable[str]) -> dict[str, str]:
+    """Part → the one name that says so among other words: ``seg_train``, ``test-set``."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        words = re.split("[^a-z]+", name.lower())
+        parts = {part for part, spellings in PARTS.items() if any(word in spellings for word in words)}
+        for part in parts if len(parts) == 1 else ():
+            found.setdefault(part, []).append(name)
+    return {part: group[0] for part, group in found.items() if len(group) == 1}
+
+
 def siblings(listing: Listing, parts: dict[str, str]) -> list[str]:
     """The folders with images beside the parts, but for those to which links of the parts lead."""
     tops = {folder.partition(os.sep)[0] for folder in parts.values()}
@@ -48,8 +74,8 @@ def unwrapped(listing: Listing, folder: str) -> str:
     while not listing.files[folder] and len(listing.folders[folder]) == 1:
         (inner,) = listing.folders[folder]
         outer = folder.rpartition(os.sep)[2]
-        part = _similar([outer]).keys()
-        alike = inner.lower() in (outer.lower(), *WRAPPERS) or bool(part & _similar([inner]).keys())
+        part = similar_parts([outer]).keys()
+        alike = inner.lower() in (outer.lower(), *WRAPPERS) or bool(part & similar_parts([inner]).keys())
         if not alike or ("train" in part and not listing.folders[joined(folder, inner)]):
             break
         folder = joined(folder, inner)
@@ -81,17 +107,6 @@ def _exact(listing: Listing) -> dict[str, str]:
         if len(names) > 1:
             raise DataError(f"{listing.root} has {' and '.join(names)}, which mean the same", "keep one of them")
     return {part: names[0] for part, names in found.items()}
-
-
-def _similar(names: Iterable[str]) -> dict[str, str]:
-    """Part → the one name that says so among other words: ``seg_train``, ``test-set``."""
-    found: dict[str, list[str]] = {}
-    for name in names:
-        words = re.split("[^a-z]+", name.lower())
-        parts = {part for part, spellings in PARTS.items() if any(word in spellings for word in words)}
-        for part in parts if len(parts) == 1 else ():
-            found.setdefault(part, []).append(name)
-    return {part: group[0] for part, group in found.items() if len(group) == 1}
 
 
 def _two_readings(listing: Listing, train: str, others: list[str]) -> DataError:

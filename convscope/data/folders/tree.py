@@ -45,7 +45,8 @@ def no_images(listing: Listing) -> DataError:
 
 def unlabelled(listing: Listing, folder: str, why: str) -> str:
     """What to say of a test or validation set without labels."""
-    count, path = images_text(listing.counts[folder]), shown(str(listing.root / folder))
+    count = images_text(listing.counts[folder])
+    path = shown(str(listing.root / folder if listing.root.is_dir() else listing.root))
     return (
         f"{shown(folder)}/ holds {count} {why}, so without labels: nothing is tested on them "
         f"(for their classes: convscope predict RUN {path})"

@@ -54,7 +54,7 @@ class Passed:
             yield f"pipes and devices are no images: {_some(self.special)}"
         if self.loose:
             what = "image was" if self.loose == 1 else "images were"
-            yield f"{self.loose:,} {what} left out: beside the class folders, so in no class"
+            yield f"{self.loose:,} {what} left out: beside the folders, so in no class"
 
     def endings(self) -> str:
         """ "3 .heic, 2 .txt": the files that were not read, the most first."""
