@@ -9,7 +9,7 @@ import torch
 
 from convscope.engine.base import Problem
 from convscope.engine.jit import JitEngine
-from convscope.engine.jit.ir.kernel import Kernel
+from convscope.engine.jit.ir.kernel import Kernel, Reduction
 from convscope.engine.jit.machine import slots
 from convscope.engine.jit.ways.conv import Conv
 from convscope.engine.jit.ways.node import Node
@@ -38,7 +38,7 @@ class Figures:
 
 def engine(net: str, batch: int, isa: str | None = None, threads: int = 1) -> JitEngine:
     """An engine for a named net on random images."""
-    entry = ZOO[net]
+    entry = ZOO.get(net, ZOO["resnet8"])  # a spec is for colour images of 32×32
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (2 * batch, *entry.image), dtype=torch.uint8, generator=generator)
     labels = torch.randint(0, 10, (2 * batch,), generator=generator)
@@ -63,15 +63,13 @@ def measure(
     loop = Peak(isa)
     peak, found = 0.0, []
     for kernel in program.module.functions:
-        if not isinstance(kernel, Kernel):
+        if not isinstance(kernel, Kernel) or isinstance(kernel, Reduction):
             continue
-        call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(
-            ready.code.address(kernel.name)
-        )
+        call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(ready.code.address(kernel.name))
         best = 1e9
         for _ in range(rounds):
             start = time.thread_time()  # a kernel of some milliseconds may have to share the core
-            call(arena, parameters, arena + program.header.gradients)
+            call(arena, parameters, arena + program.header.gradients, arena + program.plan.size)
             best = min(best, time.thread_time() - start)
         peak = max(peak, *(loop.once() for _ in range(3)))
         node = None if kernel.node is None else program.nodes[kernel.node]

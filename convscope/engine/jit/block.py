@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ...recipe import LossName
-from .ends import borders, images, losses, one_image
+from .ends import images, losses, one_image
 from .graph import Graph
 from .ir.arrays import NO_BORDER, Array, Lanes
 from .ir.function import Module
 from .ir.kernel import Header, Kernel
 from .optimizers import Rule
+from .ways import borders
 from .ways.choose import way_of
 from .ways.layer import NONE
 from .ways.node import IMAGE
@@ -37,7 +38,7 @@ class Block:
         self.values = [self._array(i) for i in range(len(nodes))]
         wanted = _wanted(nodes)
         self.gradients = [
-            Gradient(new_array(module, lanes, node.output), node.act) if learning and wanted[i] else None
+            Gradient(module.room(0), node.output, lanes.pixel, node.act) if learning and wanted[i] else None
             for i, node in enumerate(nodes)
         ]
         self.ways = [way_of(self._site(i)) for i in range(len(nodes))]

@@ -1,1 +1,1 @@
-"""Where a block's work begins and ends: its images, the zeros around arrays, its loss."""
+"""Where a block's work begins and ends: its images, and its loss."""

@@ -13,14 +13,14 @@ from .norm import BatchNorm, Normalised
 from .one_image.linear import LinearOfOne
 from .one_image.rows import Rows
 from .one_image.tiles import TilesOfOne
-from .pool import Pool, Windows
+from .pool import Apart, Pool, Windows
 from .scale import Scale, Scaled
 from .way import Site, Way
 from .winograd.tiled import Thin, Tiled
 
 WAYS: dict[type[Op], tuple[type[Way], ...]] = {
     Conv: (TilesOfOne, Thin, Tiled, LinearOfOne, Rows, Linear, Direct),
-    Pool: (Windows,),
+    Pool: (Apart, Windows),
     Identity: (Pass,),
     Curve: (Pass,),
     BatchNorm: (Normalised,),

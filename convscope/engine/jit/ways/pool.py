@@ -10,6 +10,8 @@ The backward pass gathers along the same taps as a convolution's: each input ask
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from math import inf
 
 from torch import nn
 from typing_extensions import override
@@ -50,7 +52,7 @@ class Windows(Way):
     @classmethod
     @override
     def cost(cls, site: Site) -> float:
-        return 0.0
+        return 1.0
 
     def forward(self) -> Iterator[Kernel]:
         """y = a(pool(x))."""
@@ -107,6 +109,42 @@ class Windows(Way):
                     total.value = total.value + gradient
                 result = total.value * (1.0 / (kh * kw)) if pool.average else total.value
                 dx.put(f, result, x.load((c, u, w, v)), *out.terms((c, u, w, v)))
+        yield f
+
+
+class Apart(Windows):
+    """Windows that cover their input without overlaps: each gives its gradient to its own numbers."""
+
+    @classmethod
+    @override
+    def cost(cls, site: Site) -> float:
+        pool, (_, *size), (_, *output) = site.node.op, site.node.shapes[0], site.node.output
+        assert isinstance(pool, Pool)
+        covered = [n * k for n, k in zip(output, pool.kernel, strict=True)]
+        return 0.5 if pool.stride == pool.kernel and pool.padding == (0, 0) and covered == size else inf
+
+    @override
+    def backward(self) -> Iterator[Kernel]:
+        dx = self.site.dx[0]
+        if not dx:
+            return
+        f, (kh, kw) = self.site.kernel("input_gradient"), self.pool.kernel
+        dy, array = f.array(self.dy), dx.array
+        with f.each(self.site.y) as (c, i, j, v):
+            gradient = dy[c, i, j, v] * (1.0 / (kh * kw)) if self.pool.average else dy[c, i, j, v]
+            winner = self.winners and f.load(like(gradient.type, I32), *f.array(self.winners).terms((c, i, j, v)))
+            known, out = (
+                f.address(a.room, a.origin, (c, a.channel), (i, kh * a.row), (j, kw * a.pixel), (v, f.lanes.bytes))
+                for a in (self.site.x[0], array)
+            )
+            with f.loop(kh) as k, f.loop(kw) as m:
+                part = gradient
+                if winner:
+                    mine = f.splat(f.convert("trunc", f.integer(k) * kw + m, I32), f.lanes.width)
+                    part = f.select(f.compare("eq", winner, mine), gradient, f.constant(0.0, gradient.type))
+                x = self.site.x[0]
+                result = partial(f.load, gradient.type, known, (k, x.row), (m, x.pixel))
+                dx.put(f, part, result, out, (k, array.row), (m, array.pixel))
         yield f
 
 

@@ -18,9 +18,19 @@ class Gradient:
     Each of them multiplies its part by the slope of that activation; the first one stores it, later ones add.
     """
 
-    array: Array
+    room: Room
+    shape: Shape
+    pixel: int
     act: Activation
+    border: Border = NO_BORDER  # of zeros that a way wants around it, and clears
     begun: bool = False
+
+    @property
+    def array(self) -> Array:
+        """Where it lies."""
+        array = Array(self.room, *self.shape, self.pixel, self.border)
+        self.room.size = array.size
+        return array
 
     def put(self, f: Kernel, part: Value, result: Callable[[], Value], out: Value | Room, *terms: Term) -> None:
         """Add ``part``, the gradient of the node's ``result``, at an address of the array."""

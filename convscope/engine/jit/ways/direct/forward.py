@@ -9,22 +9,26 @@ says where it stood; the backward pass unpools with these bits.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 from ...ir import registers
-from ...ir.arrays import Array, Index, Pair, chunks
+from ...ir.arrays import NO_BORDER, Array, Border, Index, Pair, chunks
 from ...ir.function import Function
 from ...ir.kernel import Kernel
 from ...ir.values import F32, I16, Value, width
+from ..borders import clear
 from ..conv import Conv, Masks
 from ..layer import Activation
 from ..way import Site, Way
-from . import backward
+from . import backward, correlated
 
 UNROLLED = 200  # multiply-adds that a loop body may hold before kernel columns become a loop of their own
 
 
 class Direct(Way):
     """Direct sums over a block of images."""
+
+    correlates: ClassVar[bool] = True  # the input gradient is computed here
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
@@ -36,6 +40,12 @@ class Direct(Way):
             masks = Masks(site.module.room(0), height, width_, self.lanes.vectors, prod(conv.pool) - 1)
             masks.room.size = conv.outputs * masks.channel
             self.masks = masks
+        self.border: Border | None = None  # of zeros around dy, where the input gradient is a correlation
+        if site.dx[0]:
+            (kh, kw), (_, height, width_) = conv.window, site.node.output
+            self.border = correlated.border(conv, site.x[0], (height * kh, width_ * kw))
+        if site.dy and self.border and not self.masks and self.correlates:
+            site.dy.border = self.border
 
     @classmethod
     def cost(cls, site: Site) -> float:
@@ -62,7 +72,10 @@ class Direct(Way):
         yield from self.weight_gradient(dy)
         if self.site.dx[0]:
             f = self.site.kernel("input_gradient")
-            backward.input_gradient(f, self.conv, self.site.x[0], dy, self.site.dx[0])
+            if self.border:
+                clear(f, dy)
+            write = correlated.input_gradient if self.border else backward.input_gradient
+            write(f, self.conv, self.site.x[0], dy, self.site.dx[0])
             yield f
 
     def bias_gradient(self) -> Iterator[Kernel]:
@@ -89,7 +102,7 @@ class Direct(Way):
     def _unpooled(self, channels: int) -> Array:
         """The gradient before the pool, of so many channels."""
         (kh, kw), (_, height, width_) = self.conv.window, self.site.node.output
-        return self.site.array((channels, height * kh, width_ * kw))
+        return self.site.array((channels, height * kh, width_ * kw), self.border or NO_BORDER)
 
 
 def forward(f: Kernel, conv: Conv, act: Activation, x: Array, y: Array, masks: Masks | None) -> None:

@@ -14,6 +14,7 @@ from .tiling import cost, tiling_of, with_rooms
 class Tiled(Direct):
     """Tiles of a block of images; what is a near-tie, or what a later node decides by, is computed directly."""
 
+    correlates = False
     thin = False  # for a few input channels
 
     def __init__(self, site: Site) -> None:
