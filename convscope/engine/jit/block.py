@@ -66,6 +66,7 @@ class Block:
             dx=tuple(None if source == IMAGE else self.gradients[source] for source in node.inputs),
             dy=self.gradients[i],
             training=self.learning is not None,
+            whole=compared,
             exact=decided and compared and self.learning is not None,
         )
 

@@ -6,7 +6,7 @@ transformed weights) and what nobody writes again (borders of zeros) has a place
 two phases, every block has for itself.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from math import inf
 
@@ -27,36 +27,36 @@ class Plan:
 @dataclass
 class _Use:
     room: Room
-    first: float
-    last: float
+    spans: list[tuple[float, float]]  # when it is needed: first and last kernel
 
     def meets(self, other: "_Use") -> bool:
-        return self.first <= other.last and other.first <= self.last
+        return any(a <= d and c <= b for a, b in self.spans for c, d in other.spans)
 
 
-def plan(start: int, cleared: int, once: Iterable[Kernel], phases: Sequence[Sequence[Kernel]]) -> Plan:
+def plan(start: int, cleared: int, once: Iterable[Kernel], phases: Sequence[Sequence[Kernel]],
+         again: Set[int] = frozenset()) -> Plan:  # fmt: skip
     """Give every room that a kernel touches its place, from byte ``start`` of the arena on.
 
     ``once``: kernels that run once a step; ``phases``: those of a block, in order. Bytes ``cleared`` to ``start`` begin
-    a step as zeros, too.
+    a step as zeros, too. What the rooms ``again`` hold is made in every phase that needs it.
     """
     rooms = {number: room for kernel in once for number, room in kernel.rooms.items()}
     shared = set(rooms)
-    spans: dict[int, list[int]] = {}
-    crossing: dict[int, set[int]] = {}
+    times: dict[int, dict[int, list[int]]] = {}  # by room and phase
     kernels = [(phase, kernel) for phase, members in enumerate(phases) for kernel in members]
     for time, (phase, kernel) in enumerate(kernels):
         for number, room in kernel.rooms.items():
             rooms[number] = room
-            spans.setdefault(number, []).append(time)
-            crossing.setdefault(number, set()).add(phase)
+            times.setdefault(number, {}).setdefault(phase, []).append(time)
     fixed: list[_Use] = []
     block: list[_Use] = []
     each: list[_Use] = []
     for number, room in sorted(rooms.items()):
         lasting = number in shared or room.zeros or room.keep
-        use = _Use(room, -inf, inf) if lasting else _Use(room, min(spans[number]), max(spans[number]))
-        room.each = number not in shared and not room.zeros and len(crossing[number]) > 1
+        found = list(times.get(number, {}).values())
+        room.each = number not in shared | again and not room.zeros and len(found) > 1
+        found = found if number in again else [[time for phase in found for time in phase]]
+        use = _Use(room, [(-inf, inf)] if lasting else [(min(some), max(some)) for some in found])
         (each if room.each else fixed if lasting else block).append(use)
     zeros = [use for use in fixed if use.room.zeros]
     end = _place(zeros, start)

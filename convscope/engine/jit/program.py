@@ -8,7 +8,7 @@ Every thread owns an arena (plan.py). A training step is, for each thread,
 and one call of ``train`` takes many steps. What the runtime hands over stands in the job: machine/slots.py.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -64,8 +64,11 @@ class Program:
         backward = list(self.block.backward(learning)) if learning else []
         finish = self.block.finish() if learning else []
         phases = split([*forward, *backward])
+        again = {way.site.y.room.number: way.again for way in self.block.ways if way.again}
+        for phase in phases[1:]:
+            phase.kernels = remade(phase.kernels, again)
         once = [*weights, *finish, *(kernel for phase in phases for kernel in phase.met)]
-        self.plan = plan(self.header.size, self.header.gradients, once, [phase.kernels for phase in phases])
+        self.plan = plan(self.header.size, self.header.gradients, once, [phase.kernels for phase in phases], set(again))
         self.predicts = len(split(forward)) == 1 and not any(node.op.training_only for node in nodes)
         if self.predicts:
             self._predict(weights, split(forward)[0].kernels)
@@ -206,6 +209,22 @@ class Program:
             f.store(loss.value, f.load(PTR, job, 8 * slots.LOSSES), (f["step"], 4))
             f.store(f["step"] + 1, job, 8 * slots.DONE)
         return f
+
+
+def remade(kernels: Sequence[Kernel], again: Mapping[int, Kernel]) -> list[Kernel]:
+    """``kernels`` of a phase, and before the first of them that touches a room what makes its content ``again``."""
+    result: list[Kernel] = []
+
+    def append(kernel: Kernel) -> None:
+        for number in kernel.rooms:
+            maker = again.get(number)
+            if maker and maker is not kernel and maker not in result:
+                append(maker)
+        result.append(kernel)
+
+    for kernel in kernels:
+        append(kernel)
+    return result
 
 
 def split(kernels: Iterable[Kernel | Cut]) -> list[Phase]:

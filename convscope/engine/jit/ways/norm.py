@@ -81,6 +81,7 @@ class Normalised(Way):
             with f.loop(self.site.y.height) as i, f.loop(self.site.y.width) as j, f.loop(f.lanes.vectors) as v:
                 value = f.fma(x[c, i, j, v] - mean, factor, shift)
                 y[c, i, j, v] = self.site.node.act.apply(f, value)
+        self.again = f  # x is needed for the backward pass anyway
         yield f
 
     def backward(self) -> Iterator[Kernel | Cut]:

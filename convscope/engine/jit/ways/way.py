@@ -54,6 +54,7 @@ class Site:
     dx: tuple[Gradient | None, ...]  # None: nobody asks for it
     dy: Gradient | None
     training: bool
+    whole: bool  # the forward and the backward pass of a block are parts of one phase
     exact: bool  # a later node decides by what this one computes, so that its roundings count
 
     def kernel(self, word: str) -> Kernel:
@@ -89,6 +90,7 @@ class Way:
 
     def __init__(self, site: Site) -> None:
         self.site, self.lanes = site, site.lanes
+        self.again: Kernel | None = None  # makes the node's result once more, where keeping it would cost more
 
     @classmethod
     def cost(cls, site: Site) -> float:

@@ -38,7 +38,7 @@ class Tiled(Direct):
     @property
     def kept(self) -> bool:
         """Whether V outlives the forward pass: where all of it is there at once."""
-        return self.t.group == self.t.count and self.forward_by_tiles
+        return self.site.whole and self.t.group == self.t.count and self.forward_by_tiles
 
     def weights(self) -> Iterator[Kernel]:
         """U, where it is used."""
