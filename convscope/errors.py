@@ -43,9 +43,16 @@ class DataError(ConvscopeError):
 
 
 class Interrupted(ConvscopeError):
-    """The user stopped the work; what was done is saved (exit code 130)."""
+    """The user stopped the work; what was done is saved.
+
+    The exit code is 128 + the signal's number, as shells count: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+    """
 
     exit_code = 130
+
+    def __init__(self, message: str, help: str = "", number: int = 2) -> None:  # noqa: A002 - as above
+        super().__init__(message, help)
+        self.exit_code = 128 + number
 
 
 def near(word: str, known: Iterable[str]) -> str:

@@ -3,14 +3,10 @@
 ``start`` and ``resume`` are generators: the command line draws their records, the Python API drains them.
 """
 
-import signal
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 
 import torch
 
@@ -35,6 +31,7 @@ from .runs.summary import Summary
 from .runs.writer import RunWriter
 from .storage.lock import locked
 from .training.finding import Facts, finding
+from .training.interruption import interruption
 from .training.loop import Epoch, Record, Tick, train
 from .training.pace import Pace
 from .training.prepared import Prepared, prepare
@@ -83,7 +80,7 @@ def start(recipe: Recipe, data: Dataset, out: Path = Path("runs"), pace: Pace | 
     """Run ``recipe`` on ``data`` in a new folder below ``out``, at ``pace`` where somebody wants to hold it back.
 
     Nothing is written before recipe, data and net are known to fit. Raises Interrupted (the work is saved) on
-    Ctrl-C, TrainingError where the loss is not finite or the disk fails.
+    Ctrl-C, SIGTERM or SIGHUP, TrainingError where the loss is not finite or the disk fails.
     """
     prepared = prepare(recipe, data)
     folder = create(out, f"{net_name(recipe.net)}-{data_name(recipe.data)}")
@@ -183,7 +180,7 @@ def _work(began: Started, engine: Engine, writer: RunWriter, state: State, pace:
         save_model(folder.path / "model.safetensors", began.model, state.best.weights or engine.net.state_dict())
 
     saved = time.monotonic()
-    with _interruption() as interrupted:
+    with interruption() as interrupted:
         try:
             for record in train(engine, recipe, data, state, pace, began.batches):
                 writer.record(record)
@@ -192,13 +189,14 @@ def _work(began: Started, engine: Engine, writer: RunWriter, state: State, pace:
                 cut_short = isinstance(record, Epoch) and state.epoch_step > 0
                 stopping = isinstance(record, Tick) and state.stopped_by is not None
                 due = isinstance(record, Epoch) or stopping or time.monotonic() - saved >= recipe.save_seconds
-                if (due or interrupted.is_set()) and not cut_short:
+                if (due or interrupted) and not cut_short:
                     save()
                     saved = time.monotonic()
-                if interrupted.is_set():
+                if interrupted:
                     raise Interrupted(
                         f"stopped after {state.step:,} updates in epoch {record.epoch}; the work is saved",
                         f"go on with: convscope resume {folder.path}",
+                        interrupted.number,
                     )
         except NotFinite:
             save()
@@ -262,23 +260,3 @@ def _facts(began: Started, engine: Engine, state: State) -> Facts:
         return facts
     named = engine.logits(torch.from_numpy(test.images)).argmax(1).unique()
     return replace(facts, only=test.classes[int(named[0])] if len(named) == 1 else None)
-
-
-@contextmanager
-def _interruption() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets, so that work ends where it is whole; the second Ctrl-C kills."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted  # signals belong to the main thread
-        return
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        interrupted.set()
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interrupted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,6 +1,7 @@
 """The command line: ``convscope VERB``. One file per group of verbs; torch is imported only by verbs that need it.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad or missing data, 130 interrupted with the work saved.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad or missing data, 130 interrupted with the work saved (129 and 143
+where a closed terminal or SIGTERM asked for it).
 """
 
 import errno
@@ -14,9 +15,9 @@ import typer
 
 from .. import __version__
 from ..errors import ConvscopeError
-from . import check, devices, evaluate, explain, lab, predict, runs, train
+from . import check, devices, evaluate, explain, lab, predict, runs, streams, train
 from .concepts import backprop, convolution, descent, losses, pooling, shapes
-from .terminal import fail
+from .terminal import fail, note
 
 app = typer.Typer(
     name="convscope",
@@ -66,18 +67,17 @@ for group in (
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code. Errors of the project end as text on stderr."""
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")  # torch, of its own speed
-    # Results may hold characters that an old terminal's encoding lacks; they must not end as a traceback.
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    streams.prepare()
     try:
         try:
             app(arguments)
         finally:
-            if sys.stdout:  # there is none where it was closed before we came
-                sys.stdout.flush()
+            sys.stdout.flush()
+            if lost := streams.lost_characters():
+                note(lost)
     except ConvscopeError as error:
-        fail(error)
+        with suppress(OSError):  # the terminal may have closed, which is why we end
+            fail(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -96,6 +96,7 @@ def run() -> NoReturn:
 
     With PyTorch loaded, to free a million objects one by one takes most of a second (mypy ends this way, too).
     """
+    streams.read_names_as_utf8()
     code = 0
     try:
         main()

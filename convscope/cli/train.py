@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..recipe import Recipe, flag
 from . import terminal
 from .options import AsJson, DataDir, Moved, Offline, Quiet, with_choices
+from .streams import unheard
 
 if TYPE_CHECKING:
     from ..job import Event, Finished, Started
@@ -50,7 +51,8 @@ def train(
 
     resolve(recipe.device)  # a wrong device or net is told before any data are read
     resolve_net(recipe.net)
-    _draw(job.start(recipe, open_recipe(recipe, offline), out), quiet, as_json)
+    with unheard():
+        _draw(job.start(recipe, open_recipe(recipe, offline), out), quiet, as_json)
 
 
 def _refuse_choices(context: typer.Context) -> None:
@@ -84,7 +86,8 @@ def resume(
 
     folder = runs.find(run)
     own = own_data(folder, moved, data_dir=data_dir, offline=offline)
-    _draw(job.resume(folder, own, epochs), quiet, as_json)
+    with unheard():
+        _draw(job.resume(folder, own, epochs), quiet, as_json)
 
 
 def _draw(events: Iterator[Event], quiet: bool, as_json: bool) -> None:

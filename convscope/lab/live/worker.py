@@ -9,6 +9,7 @@ import _thread
 import contextlib
 import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ class Control:
                     self.paused, self.steps = True, self.steps + 1
                 case "stop" if not self.stopping:
                     self.stopping = True
-                    _thread.interrupt_main()  # as Ctrl-C does: the job saves and ends
+                    _thread.interrupt_main(signal.SIGTERM)  # Ctrl-C may be ignored: the job saves and ends
             self.pace.most = 1 if self.paused else Pace.most
             self.changed.notify_all()
 
@@ -95,6 +96,7 @@ def main() -> None:
     report = Reporter(os.dup(1))
     os.dup2(2, 1)  # whatever prints must not come between the messages
     control = Control()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # also before the job listens to it
     orders = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 - a reader without a lock, to the very end
     try:
         task, _ = next(read(orders), ({}, b""))
