@@ -94,6 +94,9 @@ class Recipe:
     optimizer: Annotated[OptimizerName, Choice("How gradients change the weights.", page="first")] = "sgd"
     schedule: Annotated[ScheduleName, Choice("The learning rate over the updates.", page="first")] = "constant"
     loss: Annotated[LossName, Choice("What is minimised (mse, mae: to one-hot).", page="first")] = "cross-entropy"
+    label_smoothing: Annotated[
+        float, Choice("Share of the target that cross entropy gives to all classes.", ge=0, le=1, page="more")
+    ] = 0.0
     target_loss: Annotated[float | None, Choice("Stop when a log interval's mean loss falls to it.", ge=0, le=1e30)] = (
         None
     )
@@ -132,6 +135,10 @@ class Recipe:
                 known.choice.check(name, value)
         if self.nesterov and self.momentum == 0:
             raise UsageError("--nesterov needs momentum, but --momentum is 0", "for example --momentum 0.9")
+        if self.label_smoothing and self.loss != "cross-entropy":
+            raise UsageError(
+                f"--label-smoothing goes with --loss cross-entropy, but --loss is {self.loss}", "leave one of them out"
+            )
 
     @classmethod
     def of(cls, choices: Mapping[str, Any]) -> "Recipe":

@@ -35,6 +35,11 @@ def test_json_reads_back(lr, epochs, optimizer, patience):
         ({"epochs": 2.5}, "--epochs is '2.5', a float"),
         ({"epochs": True}, "--epochs is 'True', a bool"),
         ({"nesterov": True, "momentum": 0.0}, "--nesterov needs momentum"),
+        (
+            {"label_smoothing": 0.1, "loss": "mse"},
+            "--label-smoothing goes with --loss cross-entropy, but",
+        ),
+        ({"label_smoothing": 1.5}, "it must be a number with 0 ≤ label_smoothing ≤ 1"),
         ({"target_loss": math.inf}, "--target-loss is inf"),
         ({"lr": 10**400}, "--lr is 1000"),
         ({"data": "b\udcff"}, "--data is 'b?', which is no text\n  help: rename the folder or file"),

@@ -19,7 +19,7 @@ class Problem:
     ``mse`` and ``mae`` compare the logits with one-hot targets and take the mean over batch and classes, as
     torch.nn.MSELoss and L1Loss do. ``sgd`` is torch.optim.SGD (momentum, nesterov, weight decay),
     ``adam`` torch.optim.Adam (betas, eps 1e-8, weight decay added to the gradient).
-    ``seed`` starts the random stream of dropout.
+    ``seed`` starts the random stream of dropout, ``label_smoothing`` is that of torch.nn.CrossEntropyLoss.
     """
 
     net: nn.Sequential
@@ -34,6 +34,7 @@ class Problem:
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
     seed: int = 0
+    label_smoothing: float = 0.0
 
 
 class Engine(Protocol):

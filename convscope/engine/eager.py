@@ -57,7 +57,8 @@ class EagerEngine:
     def _step(self, batch: Tensor, lr: float) -> Tensor:
         inputs = self.normalize(self.images[batch]).contiguous(memory_format=self.format)  # (B, C, H, W)
         with self._drawn(batch):
-            loss = loss_of(self.problem.loss, self.net(inputs), self.labels[batch])
+            p = self.problem
+            loss = loss_of(p.loss, self.net(inputs), self.labels[batch], p.label_smoothing)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.param_groups[0]["lr"] = lr

@@ -65,6 +65,7 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
         data.mean,
         data.std,
         loss=recipe.loss,
+        label_smoothing=recipe.label_smoothing,
         optimizer=recipe.optimizer,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,

@@ -75,6 +75,21 @@ def test_losses_are_their_formulas():
     assert loss_of("mae", logits, labels) == (logits - one_hot).abs().mean()
     expected = -logits.softmax(1)[range(5), labels].log().mean()
     torch.testing.assert_close(loss_of("cross-entropy", logits, labels), expected)
+    target = 0.8 * one_hot + 0.2 / 3
+    smoothed = -(target * logits.log_softmax(1)).sum(1).mean()
+    torch.testing.assert_close(loss_of("cross-entropy", logits, labels, 0.2), smoothed)
+
+
+def test_label_smoothing_is_that_of_torchs_cross_entropy():
+    p = problem("conv 4 3 | relu | pool 2 | linear", label_smoothing=0.1)
+    net = copy.deepcopy(p.net)
+    x = Normalize(p.mean, p.std)(p.images[:16])
+    loss = nn.CrossEntropyLoss(label_smoothing=0.1)(net(x), p.labels[:16])
+    loss.backward()
+    told = EagerEngine(p, CPU).steps(torch.arange(16), 16, [1.0])
+    torch.testing.assert_close(told, loss.detach()[None])
+    for ours, theirs in zip(p.net.parameters(), net.parameters(), strict=True):
+        torch.testing.assert_close(ours.contiguous(), theirs - theirs.grad, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("choices", [{"momentum": 0.5}, {"optimizer": "adam"}], ids=["sgd", "adam"])

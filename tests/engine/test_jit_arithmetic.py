@@ -92,9 +92,9 @@ def size(layers, image):
         return nn.Sequential(*layers)(torch.zeros(1, *image)).shape[2:] if layers else image[1:]
 
 
-def loss_of(name: str, z: Tensor, labels: Tensor) -> Tensor:
+def loss_of(name: str, z: Tensor, labels: Tensor, smoothing: float) -> Tensor:
     if name == "cross-entropy":
-        return functional.cross_entropy(z, labels)
+        return functional.cross_entropy(z, labels, label_smoothing=smoothing)
     hot = functional.one_hot(labels, CLASSES).to(z.dtype)
     return functional.mse_loss(z, hot) if name == "mse" else functional.l1_loss(z, hot)
 
@@ -116,7 +116,8 @@ def reference(problem: Problem, index: Tensor, batch: int, lrs: list[float]):
     for step, lr in enumerate(lrs):
         chosen = index[step * batch : (step + 1) * batch]
         optimizer.param_groups[0]["lr"] = lr
-        loss = loss_of(problem.loss, net((problem.images[chosen].double() / 255 - mean) / std), problem.labels[chosen])
+        logits = net((problem.images[chosen].double() / 255 - mean) / std)
+        loss = loss_of(problem.loss, logits, problem.labels[chosen], problem.label_smoothing)
         optimizer.zero_grad()
         loss.backward()
         gradients = gradients or [p.grad.clone() for p in net.parameters()]
@@ -139,7 +140,8 @@ def problem_of(net, image, count, seed, **choices) -> Problem:
 def gradients_by_a_step(problem: Problem, threads: int, isa: str, index: Tensor) -> tuple[float, list[Tensor]]:
     """The engine's gradients: plain SGD with rate 1 from zeroed float64 differences, start − end."""
     net = copy.deepcopy(problem.net)
-    plain = Problem(net, problem.images, problem.labels, problem.mean, problem.std, problem.loss, "sgd", 1.0)
+    plain = Problem(net, problem.images, problem.labels, problem.mean, problem.std, problem.loss, "sgd", 1.0,
+                    label_smoothing=problem.label_smoothing)  # fmt: skip
     engine = JitEngine(plain, threads, isa, batch_size=len(index))
     loss = engine.steps(index, len(index), [0.0])  # momentum 1 and rate 0: the state is the gradient, unrounded
     state = engine.state()
@@ -160,13 +162,22 @@ def test_activations_are_pytorchs(activation, isa):
     torch.testing.assert_close(scores.double(), activation()(x).view(256, 1), rtol=2e-6, atol=5e-7)
 
 
+LOSSES = [
+    {"loss": "cross-entropy"},
+    {"label_smoothing": 0.1},
+    {"label_smoothing": 1.0},
+    {"loss": "mse"},
+    {"loss": "mae"},
+]
+
+
 @settings(max_examples=220)
 @given(nets(), st.integers(1, 40), st.sampled_from([1, 2]), st.sampled_from(ISAS),
-       st.sampled_from(["cross-entropy", "mse", "mae"]), st.integers(0, 9))  # fmt: skip
+       st.sampled_from(LOSSES), st.integers(0, 9))  # fmt: skip
 def test_loss_and_gradients_are_pytorchs(net_image, batch, threads, isa, loss, seed):
     net, image = net_image
     assert why_not(net) is None
-    problem = problem_of(net, image, 48, seed, loss=loss)
+    problem = problem_of(net, image, 48, seed, **loss)
     index = torch.randperm(48, generator=torch.Generator().manual_seed(seed))[:batch]
     expected, _, gradients = reference(problem, index, batch, [0.0])
     got, found = gradients_by_a_step(problem, threads, isa, index)

@@ -345,7 +345,10 @@ def test_control_and_events_need_a_job(lab):
     assert lab.post("/api/train/resume", {"run": "../x"}).json()["error"].startswith("there is no run '../x'")
 
 
-@pytest.mark.parametrize("change", [{}, {"loss": "mse", "optimizer": "adam"}, {"loss": "mae", "weight_decay": 0.01}])
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"loss": "mse", "optimizer": "adam"}, {"loss": "mae", "weight_decay": 0.01}, {"label_smoothing": 0.1}],
+)
 def test_the_program_trains(lab, change):
     script = lab.ask("/api/train/script", {**CHOICES, "epochs": 1, **change})["script"]
     printed = []

@@ -24,6 +24,7 @@ class Learning:
 
     loss: LossName
     rule: Rule
+    label_smoothing: float = 0.0
 
 
 class Block:
@@ -99,7 +100,7 @@ class Block:
         """What is done with a block after that, from its scores to its part of the gradients."""
         f, z, dz = self.kernel("loss"), self.values[-1], self.gradients[-1]
         assert dz
-        losses.forward_and_gradient(f, learning.loss, z, dz.array)
+        losses.forward_and_gradient(f, learning.loss, z, dz.array, learning.label_smoothing)
         if dz.act != NONE:
             known, out = f.array(z), f.array(dz.array)
             with f.each(z) as at:

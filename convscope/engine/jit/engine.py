@@ -41,7 +41,7 @@ class JitEngine:
         self.rule = Rule(problem.optimizer, momentum, problem.nesterov, problem.betas, problem.weight_decay)
         _, *shape = images.shape
         self._core = Compiled(problem.net, (shape[0], shape[1], shape[2]), problem.mean, problem.std, threads, isa,
-                               cache_dir, Learning(problem.loss, self.rule))  # fmt: skip
+                               cache_dir, Learning(problem.loss, self.rule, problem.label_smoothing))  # fmt: skip
         if int(labels.min()) < 0 or int(labels.max()) >= self._core.classes:
             raise UsageError(f"labels run from {int(labels.min())} to {int(labels.max())}, "
                              f"but the net has {self._core.classes} outputs")  # fmt: skip

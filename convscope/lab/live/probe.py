@@ -33,7 +33,7 @@ class Probe:
 
     def __init__(self, started: Started) -> None:
         self.net, data = started.model.net, started.data
-        self.loss = started.recipe.loss
+        self.loss, self.label_smoothing = started.recipe.loss, started.recipe.label_smoothing
         labels = data.test.labels
         firsts = [int(np.flatnonzero(labels == c)[0]) for c in range(len(data.classes)) if (labels == c).any()]
         self.index = np.array(firsts[:IMAGES])
@@ -101,7 +101,7 @@ class Probe:
         """‖∂loss/∂θ‖ of each layer in ``layers``, with dropout off and stored statistics."""
         parts = [list(getattr(self.net, name).parameters()) for name in self.layers]
         with torch.enable_grad():
-            loss = loss_of(self.loss, self.net(self.batch), self.targets)
+            loss = loss_of(self.loss, self.net(self.batch), self.targets, self.label_smoothing)
             gradients = iter(torch.autograd.grad(loss, [p for part in parts for p in part]))
         return [float(sum(float(next(gradients).double().square().sum()) for _ in part) ** 0.5) for part in parts]
 

@@ -3,7 +3,7 @@
 from ...recipe import Recipe
 
 LOSSES = {
-    "cross-entropy": "F.cross_entropy(net(x[batch]), y[batch])",
+    "cross-entropy": "F.cross_entropy(net(x[batch]), y[batch]{smoothing})",
     "mse": "F.mse_loss(net(x[batch]), F.one_hot(y[batch], CLASSES).float())",
     "mae": "F.l1_loss(net(x[batch]), F.one_hot(y[batch], CLASSES).float())",
 }
@@ -12,6 +12,7 @@ LOSSES = {
 def script(net: str, parameters: int, image: tuple[int, ...], classes: int, chosen: Recipe) -> str:
     """A program that trains ``net`` (its listing) on stand-ins: noise that is the brighter, the higher the class."""
     decay = f", weight_decay={chosen.weight_decay!r}" if chosen.weight_decay else ""
+    smoothing = f", label_smoothing={chosen.label_smoothing!r}" if chosen.label_smoothing else ""
     optimizer = f"torch.optim.SGD(net.parameters(), lr={chosen.lr!r}, momentum={chosen.momentum!r}{decay})"
     if chosen.optimizer == "adam":
         optimizer = f"torch.optim.Adam(net.parameters(), lr={chosen.lr!r}{decay})"
@@ -33,7 +34,7 @@ x = torch.randn(640, {", ".join(map(str, image))}) + y.view(-1, 1, 1, 1) / CLASS
 optimizer = {optimizer}
 for epoch in range({chosen.epochs}):
     for batch in torch.randperm(len(x)).split({chosen.batch_size}):  # a new order every epoch
-        loss = {LOSSES[chosen.loss]}
+        loss = {LOSSES[chosen.loss].format(smoothing=smoothing)}
         optimizer.zero_grad()
         loss.backward()  # the chain rule, from the loss back to every weight
         optimizer.step()
