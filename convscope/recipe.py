@@ -97,6 +97,9 @@ class Recipe:
     label_smoothing: Annotated[
         float, Choice("Share of the target that cross entropy gives to all classes.", ge=0, le=1, page="more")
     ] = 0.0
+    clip_norm: Annotated[
+        float | None, Choice("Scale the gradient down to this norm where it is larger.", gt=0, le=1e30, page="more")
+    ] = None
     target_loss: Annotated[float | None, Choice("Stop when a log interval's mean loss falls to it.", ge=0, le=1e30)] = (
         None
     )

@@ -39,6 +39,7 @@ def test_json_reads_back(lr, epochs, optimizer, patience):
             {"label_smoothing": 0.1, "loss": "mse"},
             "--label-smoothing goes with --loss cross-entropy, but",
         ),
+        ({"clip_norm": 0.0}, "it must be a number with 0 < clip_norm ≤ 1e+30"),
         ({"label_smoothing": 1.5}, "it must be a number with 0 ≤ label_smoothing ≤ 1"),
         ({"target_loss": math.inf}, "--target-loss is inf"),
         ({"lr": 10**400}, "--lr is 1000"),

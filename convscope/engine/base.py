@@ -20,6 +20,7 @@ class Problem:
     torch.nn.MSELoss and L1Loss do. ``sgd`` is torch.optim.SGD (momentum, nesterov, weight decay),
     ``adam`` torch.optim.Adam (betas, eps 1e-8, weight decay added to the gradient).
     ``seed`` starts the random stream of dropout, ``label_smoothing`` is that of torch.nn.CrossEntropyLoss.
+    ``clip_norm`` is what torch.nn.utils.clip_grad_norm_ scales the whole gradient down to (Pascanu et al. 2013).
     """
 
     net: nn.Sequential
@@ -35,6 +36,7 @@ class Problem:
     weight_decay: float = 0.0
     seed: int = 0
     label_smoothing: float = 0.0
+    clip_norm: float | None = None
 
 
 class Engine(Protocol):

@@ -25,7 +25,7 @@ def choose(
         return EagerEngine(problem, device), ()
     from .jit import JitEngine, why_not, why_slower  # llvmlite is slow to import
 
-    reason = why_not(problem.net)
+    reason = "clipping of gradients" if problem.clip_norm is not None else why_not(problem.net)
     if reason is None and name == "auto":
         _, *shape = problem.images.shape
         slower = why_slower(problem.net, (shape[0], shape[1], shape[2]), batch_size)
@@ -34,5 +34,5 @@ def choose(
     if reason is None:
         return JitEngine(problem, threads, batch_size=batch_size), ()
     if name == "jit":
-        raise UsageError(f"the jit engine does not cover this net: {reason}", "use --engine auto")
+        raise UsageError(f"the jit engine does not cover this run: {reason}", "use --engine auto")
     return EagerEngine(problem, device), (f"not covered by the jit engine: {reason}",)

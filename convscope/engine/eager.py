@@ -61,6 +61,8 @@ class EagerEngine:
             loss = loss_of(p.loss, self.net(inputs), self.labels[batch], p.label_smoothing)
         self.optimizer.zero_grad()
         loss.backward()
+        if p.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.net.parameters(), p.clip_norm)
         self.optimizer.param_groups[0]["lr"] = lr
         self.optimizer.step()
         if self.update is not None:

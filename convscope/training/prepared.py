@@ -66,6 +66,7 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
         data.std,
         loss=recipe.loss,
         label_smoothing=recipe.label_smoothing,
+        clip_norm=recipe.clip_norm,
         optimizer=recipe.optimizer,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,

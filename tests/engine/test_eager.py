@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from convscope.data.batches import Normalize, epoch_order, steps_per_epoch
 from convscope.engine.base import Problem
+from convscope.engine.choose import choose
 from convscope.engine.devices import check_same_device, resolve, survey
 from convscope.engine.eager import EagerEngine
 from convscope.errors import UsageError
@@ -90,6 +91,26 @@ def test_label_smoothing_is_that_of_torchs_cross_entropy():
     torch.testing.assert_close(told, loss.detach()[None])
     for ours, theirs in zip(p.net.parameters(), net.parameters(), strict=True):
         torch.testing.assert_close(ours.contiguous(), theirs - theirs.grad, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("clip_norm", [0.01, 1e6])
+def test_gradients_are_clipped_to_a_norm_over_all_parameters(clip_norm):
+    p = problem("conv 4 3 | relu | pool 2 | linear", clip_norm=clip_norm, momentum=0.0)
+    net = copy.deepcopy(p.net)
+    loss_of("cross-entropy", net(Normalize(p.mean, p.std)(p.images[:16])), p.labels[:16]).backward()
+    norm = torch.cat([parameter.grad.flatten() for parameter in net.parameters()]).norm()
+    assert 0.01 < norm < 1e6
+    EagerEngine(p, CPU).steps(torch.arange(16), 16, [1.0])
+    for ours, before in zip(p.net.parameters(), net.parameters(), strict=True):
+        wanted = before - before.grad * min(1.0, clip_norm / float(norm))
+        torch.testing.assert_close(ours.contiguous(), wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_clipping_is_left_to_pytorch_and_said():
+    engine, notes = choose("auto", problem("conv 4 3 | relu | linear", clip_norm=1.0), CPU, 1, 16)
+    assert (engine.name, notes) == ("eager", ("not covered by the jit engine: clipping of gradients",))
+    with pytest.raises(UsageError, match="the jit engine does not cover this run: clipping of gradients"):
+        choose("jit", problem(clip_norm=1.0), CPU, 1, 16)
 
 
 @pytest.mark.parametrize("choices", [{"momentum": 0.5}, {"optimizer": "adam"}], ids=["sgd", "adam"])

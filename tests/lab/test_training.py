@@ -347,7 +347,12 @@ def test_control_and_events_need_a_job(lab):
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {"loss": "mse", "optimizer": "adam"}, {"loss": "mae", "weight_decay": 0.01}, {"label_smoothing": 0.1}],
+    [
+        {},
+        {"loss": "mse", "optimizer": "adam"},
+        {"loss": "mae", "weight_decay": 0.01},
+        {"label_smoothing": 0.1, "clip_norm": 1},
+    ],
 )
 def test_the_program_trains(lab, change):
     script = lab.ask("/api/train/script", {**CHOICES, "epochs": 1, **change})["script"]

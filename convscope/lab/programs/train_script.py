@@ -16,6 +16,7 @@ def script(net: str, parameters: int, image: tuple[int, ...], classes: int, chos
     optimizer = f"torch.optim.SGD(net.parameters(), lr={chosen.lr!r}, momentum={chosen.momentum!r}{decay})"
     if chosen.optimizer == "adam":
         optimizer = f"torch.optim.Adam(net.parameters(), lr={chosen.lr!r}{decay})"
+    clip = f"        nn.utils.clip_grad_norm_(net.parameters(), {chosen.clip_norm!r})\n" if chosen.clip_norm else ""
     return f"""from collections import OrderedDict
 
 import torch
@@ -37,6 +38,6 @@ for epoch in range({chosen.epochs}):
         loss = {LOSSES[chosen.loss].format(smoothing=smoothing)}
         optimizer.zero_grad()
         loss.backward()  # the chain rule, from the loss back to every weight
-        optimizer.step()
+{clip}        optimizer.step()
     print(epoch + 1, loss.item())
 """
