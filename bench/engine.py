@@ -75,8 +75,10 @@ def nets_and_batches(repeats: int, threads: int) -> None:
             problem = random_problem(name, image, count)
             index = torch.arange(count)
             other = random_problem(name, image, count)
-            contenders = {"eager": work(EagerEngine(problem, torch.device("cpu")), index, batch),
-                          "jit": work(JitEngine(other, threads, batch_size=batch), index, batch)}  # fmt: skip
+            contenders = {
+                "eager": work(EagerEngine(problem, torch.device("cpu")), index, batch),
+                "jit": work(JitEngine(other, threads, batch_size=batch), index, batch),
+            }
             eager, jit = interleaved(contenders, repeats)
             rate, part = share(problem.net, image, count, jit, threads)
             median, least, most = ratio(eager, jit)
@@ -107,9 +109,11 @@ def inference(repeats: int, threads: int) -> None:
     rows = []
     for count, rounds in ((1, 2000), (64, 200), (1024, 20), (8192, 3)):
         x, raw = ready[:count].contiguous(), images[:count]
-        contenders = {"torch": _many(lambda x=x: with_torch(x), rounds // (10 if count == 1 else 1)),
-                      "onnxruntime": _many(lambda x=x: with_onnx(x), rounds),
-                      "convscope": _many(lambda raw=raw: predictor.logits(raw), rounds)}  # fmt: skip
+        contenders = {
+            "torch": _many(lambda x=x: with_torch(x), rounds // (10 if count == 1 else 1)),
+            "onnxruntime": _many(lambda x=x: with_onnx(x), rounds),
+            "convscope": _many(lambda raw=raw: predictor.logits(raw), rounds),
+        }
         cells = []
         for timing in interleaved(contenders, repeats):
             per_call = timing.median / (rounds // 10 if count == 1 and timing.name == "torch" else rounds)
@@ -130,8 +134,9 @@ def _onnxruntime(net: nn.Sequential, threads: int):  # type: ignore[no-untyped-d
     import onnxruntime
 
     file = io.BytesIO()
-    torch.onnx.export(net, (torch.zeros(2, 1, 28, 28),), file, input_names=["x"], dynamo=False,
-                      dynamic_axes={"x": {0: "n"}})  # fmt: skip
+    torch.onnx.export(
+        net, (torch.zeros(2, 1, 28, 28),), file, input_names=["x"], dynamo=False, dynamic_axes={"x": {0: "n"}}
+    )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     return onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])

@@ -38,8 +38,14 @@ def server(folder: str) -> Iterator[tuple[int, Visitor]]:
     """``convscope lab`` on a free port, its runs in ``folder``: process id and a visitor. All ends with the block."""
     command = [sys.executable, "-m", "convscope", "lab", "--no-browser", "--port", "0"]
     path = os.pathsep.join([str(HOME), *filter(None, [os.environ.get("PYTHONPATH")])])
-    process = subprocess.Popen(command, cwd=folder, env=os.environ | {"PYTHONPATH": path}, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # fmt: skip
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": path},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         assert process.stdout is not None
         url = re.search(r"http://\S+", process.stdout.readline())
@@ -101,8 +107,9 @@ def speed(visitor: Visitor, repeats: int) -> None:
     """Updates a second without a page, with what a page asks, and with a page in Chromium, where there is one."""
     with ExitStack() as stack:
         ways: dict[str, Callable[[], AbstractContextManager[object]]] = {
-            "no page": nullcontext, "a page's requests": lambda: Page(visitor)
-        }  # fmt: skip
+            "no page": nullcontext,
+            "a page's requests": lambda: Page(visitor),
+        }
         if (chromium := stack.enter_context(pages.browser())) is not None:
             ways["a page in Chromium"] = lambda: _shown(chromium, visitor.url)
         rates: dict[str, list[float]] = {name: [] for name in ways}

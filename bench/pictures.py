@@ -53,8 +53,13 @@ def roofline() -> None:
         axes.plot([], [], "o", color=colour, label=LABELS[kind])
     for net, shape in shapes.items():
         axes.plot([], [], shape, color="lightgrey", label=net)
-    axes.set(xlim=intensity, ylim=(10, 4 * top), xlabel="multiply-adds' FLOP per byte that must be moved",
-             ylabel="GFLOP/s on one core", title="Every convolution kernel of three nets, one core")  # fmt: skip
+    axes.set(
+        xlim=intensity,
+        ylim=(10, 4 * top),
+        xlabel="multiply-adds' FLOP per byte that must be moved",
+        ylabel="GFLOP/s on one core",
+        title="Every convolution kernel of three nets, one core",
+    )
     axes.legend(fontsize=8, loc="lower right")
     axes.grid(which="both", alpha=0.2)
     figure.savefig(FOLDER / "engine-roofline.png", dpi=130)

@@ -20,15 +20,31 @@ if TYPE_CHECKING:
 
 # Public name → module. They are imported when first used, so that ``convscope --help`` need not load torch.
 _PUBLIC = {
-    "train": "api", "resume": "api", "load": "api", "Run": "api", "Recipe": "recipe",
-    "ConvscopeError": "errors", "UsageError": "errors", "DataError": "errors", "TrainingError": "errors",
+    "train": "api",
+    "resume": "api",
+    "load": "api",
+    "Run": "api",
+    "Recipe": "recipe",
+    "ConvscopeError": "errors",
+    "UsageError": "errors",
+    "DataError": "errors",
+    "TrainingError": "errors",
     "Interrupted": "errors",
-}  # fmt: skip
+}
 
 __all__ = [  # noqa: RUF022 - in the order of use
-    "train", "resume", "load", "explain", "Run", "Recipe",
-    "ConvscopeError", "UsageError", "DataError", "TrainingError", "Interrupted",
-]  # fmt: skip
+    "train",
+    "resume",
+    "load",
+    "explain",
+    "Run",
+    "Recipe",
+    "ConvscopeError",
+    "UsageError",
+    "DataError",
+    "TrainingError",
+    "Interrupted",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # One random stream for everybody and no deadlines: a test that fails once fails always, and a slow machine is no fault.
-settings.register_profile("convscope", derandomize=True, deadline=None, database=None,
-                          suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])  # fmt: skip
+settings.register_profile(
+    "convscope",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 settings.load_profile("convscope")
 
 

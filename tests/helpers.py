@@ -49,8 +49,13 @@ def stripes(count: int, seed: int = 0, shape: tuple[int, int, int] = (1, 8, 8)) 
 def small_data(train: int = 60, test: int = 30, val: int = 0, shape: tuple[int, int, int] = (1, 8, 8)) -> Dataset:
     """A data set of stripes."""
     images = stripes(train, 1, shape)
-    return Dataset("stripes", images, stripes(test, 2, shape), *statistics(images.images),
-                   val=stripes(val, 3, shape) if val else None)  # fmt: skip
+    return Dataset(
+        "stripes",
+        images,
+        stripes(test, 2, shape),
+        *statistics(images.images),
+        val=stripes(val, 3, shape) if val else None,
+    )
 
 
 def write_npz(path, train: int = 60, test: int = 30) -> None:
@@ -82,8 +87,11 @@ def command(*arguments: str) -> Iterator[subprocess.Popen]:
     """``convscope ARGUMENTS`` as a process. Whatever becomes of the test, it ends and its pipes are closed."""
     with subprocess.Popen(
         [sys.executable, "-m", "convscope", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
-    ) as child:  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    ) as child:
         try:
             yield child
         finally:

@@ -51,9 +51,16 @@ def test_a_run_is_a_folder_with_everything_in_it(tmp_path):
     folder = events[-1].folder
     assert folder.path == tmp_path / "custom-stripes-1"
     assert {path.name for path in folder.path.iterdir() if not path.name.startswith(".")} == {
-        "recipe.json", "environment.json", "images.safetensors", "log.csv", "epochs.csv", "curves.png",
-        "model.safetensors", "resume.safetensors", "summary.json",
-    }  # fmt: skip
+        "recipe.json",
+        "environment.json",
+        "images.safetensors",
+        "log.csv",
+        "epochs.csv",
+        "curves.png",
+        "model.safetensors",
+        "resume.safetensors",
+        "summary.json",
+    }
     assert folder.recipe() == recipe()
     assert list(vars(folder.summary())) == SUMMARY
     assert folder.summary().stopped_by == "epochs"

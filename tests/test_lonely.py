@@ -31,13 +31,16 @@ def rows(spec, shape=SHAPE):
     return table(parse(spec), shape, 3)
 
 
-@pytest.mark.parametrize(("spec", "shape", "name"), [
-    (SPEC, SHAPE, "batchnorm1"),
-    ("conv 4 3 | batchnorm | relu | linear", SHAPE, None),  # a map has many values a channel
-    ("conv 4 3 | globalavg | batchnorm | linear", SHAPE, "batchnorm1"),  # a map of one pixel has not
-    ("conv 4 3 | batchnorm | flatten | linear 5 | batchnorm | linear", SHAPE, "batchnorm2"),
-    ("conv 4 3 | relu | linear", SHAPE, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("spec", "shape", "name"),
+    [
+        (SPEC, SHAPE, "batchnorm1"),
+        ("conv 4 3 | batchnorm | relu | linear", SHAPE, None),  # a map has many values a channel
+        ("conv 4 3 | globalavg | batchnorm | linear", SHAPE, "batchnorm1"),  # a map of one pixel has not
+        ("conv 4 3 | batchnorm | flatten | linear 5 | batchnorm | linear", SHAPE, "batchnorm2"),
+        ("conv 4 3 | relu | linear", SHAPE, None),
+    ],
+)
 def test_which_layers_cannot_take_a_batch_of_one_is_what_torch_says(spec, shape, name):
     assert lonely(rows(spec, shape)) == name
     net = build(parse(spec), shape, 3).train()

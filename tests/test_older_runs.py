@@ -36,8 +36,13 @@ def test_a_run_of_version_0_1_loads_and_evaluates(stopped):
     run = convscope.load(stopped)
     assert run.recipe.net == "conv 4 5 stride=3 | batchnorm | relu | pool 2 | linear"
     assert [name for name, _ in run.net.named_children()] == [
-        "conv1", "batchnorm1", "relu1", "pool1", "flatten1", "linear1",
-    ]  # fmt: skip
+        "conv1",
+        "batchnorm1",
+        "relu1",
+        "pool1",
+        "flatten1",
+        "linear1",
+    ]
     data = open_source("digits", offline=True)
     likeliest = run.predict(data.test.images).argmax(1)
     assert (likeliest == data.test.labels).mean() == pytest.approx(run.history[-1].test_accuracy)

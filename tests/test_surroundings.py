@@ -44,11 +44,24 @@ AROUND = {
 
 def train(engine, out, seed=0, **more):
     data = small_data()
-    arrays = {"x_train": data.train.images, "y_train": data.train.labels, "x_test": data.test.images,
-              "y_test": data.test.labels}  # fmt: skip
+    arrays = {
+        "x_train": data.train.images,
+        "y_train": data.train.labels,
+        "x_test": data.test.images,
+        "y_test": data.test.labels,
+    }
     np.savez(out.with_suffix(".npz"), **arrays)
-    return convscope.train(out.with_suffix(".npz"), net=NETS[engine], engine=engine, epochs=2, batch_size=16, out=out,
-                           seed=seed, threads=1, **more)  # fmt: skip
+    return convscope.train(
+        out.with_suffix(".npz"),
+        net=NETS[engine],
+        engine=engine,
+        epochs=2,
+        batch_size=16,
+        out=out,
+        seed=seed,
+        threads=1,
+        **more,
+    )
 
 
 def bits(run):

@@ -81,8 +81,9 @@ def _text(place: Place) -> str:
 
 
 def _counts(counts: dict[str, int]) -> str:
-    shown = ", ".join(f"{count:,} of {what}" if "×" in what else f"{count:,} {what}"
-                      for what, count in list(counts.items())[:SHOWN])  # fmt: skip
+    shown = ", ".join(
+        f"{count:,} of {what}" if "×" in what else f"{count:,} {what}" for what, count in list(counts.items())[:SHOWN]
+    )
     return shown + (f", {len(counts) - SHOWN} other sizes" if len(counts) > SHOWN else "")
 
 

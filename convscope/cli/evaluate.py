@@ -83,8 +83,10 @@ def _print_evaluation(result: Evaluation) -> None:
         f"calibration {percent(result.calibration_error)} mean distance of confidence from accuracy"
         if result.calibration_error is not None
         else "calibration — (the net was not trained with cross entropy: it gives scores, no probabilities)",
-        "", sep="\n", markup=False,
-    )  # fmt: skip
+        "",
+        sep="\n",
+        markup=False,
+    )
     rows = [[c.name, percent(c.precision), percent(c.recall), percent(c.f1), f"{c.support:,}"] for c in result.classes]
     out.print(terminal.table(["class", "precision", "recall", "F1", "support"], rows, left=["class"]))
     names = [c.name for c in result.classes]

@@ -94,12 +94,22 @@ def explain(
     if plot is not None:
         _draw(found, ledgers, field, why, plot, f"{folder.name}: {image or same}")
     if as_json:
-        terminal.emit_json({
-            "run": str(folder.path), "image": image or same, "classes": found.classes, "truth": truth,
-            "predicted": found.predicted, "scores": found.scores, "target": goal,
-            "probabilities": found.probabilities if confidence_of(model.loss) == "probability" else None,
-            "layers": found.rows, "ledgers": ledgers, "receptive_field": field, "saliency": why,
-        })  # fmt: skip
+        terminal.emit_json(
+            {
+                "run": str(folder.path),
+                "image": image or same,
+                "classes": found.classes,
+                "truth": truth,
+                "predicted": found.predicted,
+                "scores": found.scores,
+                "target": goal,
+                "probabilities": found.probabilities if confidence_of(model.loss) == "probability" else None,
+                "layers": found.rows,
+                "ledgers": ledgers,
+                "receptive_field": field,
+                "saliency": why,
+            }
+        )
         return
     _show(found, truth, folder.name)
     if field is not None:
@@ -168,15 +178,21 @@ def _show_saliency(found: "Explanation", why: "Saliency") -> None:
     order = np.argsort(-np.abs(why.gradient_input), axis=None)[:5]
     places = [divmod(int(i), why.gradient_input.shape[1]) for i in order]
     most = ", ".join(f"{r},{q}: {why.gradient_input[r, q]:+.3f}" for r, q in places)
-    print(f"gradient × input   the pixels that count most (row,column): {most}; the sum over all is "
-          f"{why.gradient_input.sum():.4f}")  # fmt: skip
+    print(
+        f"gradient × input   the pixels that count most (row,column): {most}; the sum over all is "
+        f"{why.gradient_input.sum():.4f}"
+    )
     r, q = divmod(int(why.occlusion.argmax()), why.occlusion.shape[1])
-    print(f"occlusion          squares of {why.square}×{why.square} over pixel {r},{q} cost {why.occlusion.max():.3f} "
-          "of the score")  # fmt: skip
+    print(
+        f"occlusion          squares of {why.square}×{why.square} over pixel {r},{q} cost {why.occlusion.max():.3f} "
+        "of the score"
+    )
     if why.grad_cam is not None:
         r, q = divmod(int(why.grad_cam.argmax()), why.grad_cam.shape[1])
-        print(f"Grad-CAM           {why.layer} is strongest at row {r}, column {q} of its {why.grad_cam.shape[0]}×"
-              f"{why.grad_cam.shape[1]}")  # fmt: skip
+        print(
+            f"Grad-CAM           {why.layer} is strongest at row {r}, column {q} of its {why.grad_cam.shape[0]}×"
+            f"{why.grad_cam.shape[1]}"
+        )
 
 
 def _pixels(

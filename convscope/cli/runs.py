@@ -84,14 +84,19 @@ def _print(entries: list[dict[str, Any]]) -> None:
 
     rows = [
         [
-            Path(entry["run"]).name, _short(Path(entry.get("data", "—")).name), _short(entry.get("net", "—")),
+            Path(entry["run"]).name,
+            _short(Path(entry.get("data", "—")).name),
+            _short(entry.get("net", "—")),
             entry["state"],
-            number(entry, "epochs", str), number(entry, "test_accuracy", lambda value: f"{100 * value:.2f}"),
-            number(entry, "test_loss", terminal.loss), number(entry, "train_seconds", "{:.1f}".format),
+            number(entry, "epochs", str),
+            number(entry, "test_accuracy", lambda value: f"{100 * value:.2f}"),
+            number(entry, "test_loss", terminal.loss),
+            number(entry, "train_seconds", "{:.1f}".format),
             number(entry, "images_per_second", "{:,.0f}".format),
             entry.get("engine", "—"),
-        ] for entry in entries
-    ]  # fmt: skip
+        ]
+        for entry in entries
+    ]
     rows = [[terminal.printable(cell) for cell in row] for row in rows]
     columns = ["run", "data", "net", "state", "epochs", "test acc %", "test loss", "train s", "images/s", "engine"]
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]

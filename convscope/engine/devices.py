@@ -10,8 +10,12 @@ import torch
 from ..errors import UsageError
 
 # Widest first: feature of the CPU → what one register holds.
-VECTORS = [("avx512f", "AVX-512, 16 floats"), ("avx2", "AVX2, 8 floats"), ("sse2", "SSE2, 4 floats"),
-           ("neon", "NEON, 4 floats")]  # fmt: skip
+VECTORS = [
+    ("avx512f", "AVX-512, 16 floats"),
+    ("avx2", "AVX2, 8 floats"),
+    ("sse2", "SSE2, 4 floats"),
+    ("neon", "NEON, 4 floats"),
+]
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,16 @@ def survey() -> Devices:
     gpus = tuple(
         Gpu(torch.cuda.get_device_name(i), torch.cuda.get_device_properties(i).total_memory) for i in range(count)
     )
-    return Devices(cpu_name(), cores(), cores(), vectors, gpus, torch.backends.mps.is_available(),
-                   ("jit", "eager"), str(resolve("auto")))  # fmt: skip
+    return Devices(
+        cpu_name(),
+        cores(),
+        cores(),
+        vectors,
+        gpus,
+        torch.backends.mps.is_available(),
+        ("jit", "eager"),
+        str(resolve("auto")),
+    )
 
 
 def cpu_name() -> str:

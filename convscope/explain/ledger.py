@@ -109,8 +109,10 @@ class Ledger:
         addend = 0.0 if self.bias is None else self.bias.value
         real = [term.product for term in self.terms if self.operation != "max" or not term.x.padding]
         if not all(map(math.isfinite, [*real, addend, self.reported])):
-            raise LedgerError(f"{self.text} has no ledger: it, or a number that makes it, is not finite",
-                              "the net's weights have probably diverged: train with a smaller --lr")  # fmt: skip
+            raise LedgerError(
+                f"{self.text} has no ledger: it, or a number that makes it, is not finite",
+                "the net's weights have probably diverged: train with a smaller --lr",
+            )
         winner = None
         if self.operation == "max":
             winner = max(range(len(products)), key=products.__getitem__)
@@ -127,8 +129,11 @@ class Ledger:
         allowed = self.tolerance * abs(magnitude) + UNDERFLOW * (len(products) + 1)
         for name, value in {
             "subtotals": self._subtotals() if self.operation == "sum" else (),
-            "winner": winner, "total": total, "difference": difference, "magnitude": abs(magnitude),
-        }.items():  # fmt: skip
+            "winner": winner,
+            "total": total,
+            "difference": difference,
+            "magnitude": abs(magnitude),
+        }.items():
             object.__setattr__(self, name, value)
         if abs(difference) > allowed:
             raise LedgerError(

@@ -106,10 +106,16 @@ def _aligned(rows: list[tuple[Term, str]]) -> list[str]:
     left = {0, 3}
     width = [max(map(len, part)) for part in cells]
     return [
-        ("  " + "  ".join(text.ljust(w) if i in left else text.rjust(w) for i, (text, w) in enumerate(
-            zip(line, width, strict=True))) + (f"  {remark}" if remark else "")).rstrip()
+        (
+            "  "
+            + "  ".join(
+                text.ljust(w) if i in left else text.rjust(w)
+                for i, (text, w) in enumerate(zip(line, width, strict=True))
+            )
+            + (f"  {remark}" if remark else "")
+        ).rstrip()
         for line, (_, remark) in zip(zip(*cells, strict=True), rows, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _plain_zero(text: str) -> str:

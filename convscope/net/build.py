@@ -12,8 +12,16 @@ from .shapes import table
 from .tree import Net
 from .wiring import elsewhere
 
-DRAWS = {Tensor.uniform_, Tensor.normal_, torch.randn, torch.rand, init.uniform_, init.normal_, init.kaiming_uniform_,
-         init.kaiming_normal_}  # fmt: skip
+DRAWS = {
+    Tensor.uniform_,
+    Tensor.normal_,
+    torch.randn,
+    torch.rand,
+    init.uniform_,
+    init.normal_,
+    init.kaiming_uniform_,
+    init.kaiming_normal_,
+}
 MAKES = {torch.empty, torch.zeros, torch.ones, torch.randn, torch.rand}
 
 

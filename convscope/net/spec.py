@@ -75,8 +75,11 @@ class _Parser:
             first = self.next
             if first is None or first.text[0] in "|/]":
                 end = Word(" ", max(len(self.text) - 1, 0))
-                raise self.error(first or end, "a layer is missing here",
-                                 "write layers with | between them, such as: conv 10 5 | pool 2 | linear")  # fmt: skip
+                raise self.error(
+                    first or end,
+                    "a layer is missing here",
+                    "write layers with | between them, such as: conv 10 5 | pool 2 | linear",
+                )
             items += self.bracket(depth + 1) if first.text == "[" else self.layer()
             if size(tuple(items)) > MAX_LAYERS:
                 raise self.error(first, f"a net has at most {MAX_LAYERS} layers")
@@ -101,8 +104,11 @@ class _Parser:
         op = kind.read(reader)
         reader.finish()
         if self.flat and op.takes_images:
-            raise self.error(head, f"{head.text!r} needs an image, but the image is flattened before it",
-                             "put it before flatten and linear")  # fmt: skip
+            raise self.error(
+                head,
+                f"{head.text!r} needs an image, but the image is flattened before it",
+                "put it before flatten and linear",
+            )
         return [*self.flatten(head, op), op]
 
     def flatten(self, head: Word, op: Op) -> list[Item]:
@@ -134,8 +140,11 @@ class _Parser:
         if not sign and len(branches) > 1:
             raise self.error(closing, "branches need a sign that joins them", SIGNS)
         if self.flat and not before and len(branches) == 1:
-            raise self.error(self.flat, f"{self.flat.text!r} flattens the image inside a bracket, but not what came in",
-                             "put flatten before the bracket")  # fmt: skip
+            raise self.error(
+                self.flat,
+                f"{self.flat.text!r} flattens the image inside a bracket, but not what came in",
+                "put flatten before the bracket",
+            )
         body: Net = (Branches(JOINS[sign], tuple(branches)),) if sign else branches[0]
         return list(body) if times is None else [Repeat(times, body)]
 

@@ -28,8 +28,12 @@ class Jump:
 def jumps(names: Sequence[str], inputs: Sequence[Inputs]) -> list[Jump]:
     """All connections over other rows."""
     row = {name: number for number, name in enumerate((IMAGE, *names))}
-    pairs = {(row[source], row[name]) for name, given in zip(names, inputs, strict=True) for source in given
-             if source in row and row[source] < row[name] - 1}  # fmt: skip
+    pairs = {
+        (row[source], row[name])
+        for name, given in zip(names, inputs, strict=True)
+        for source in given
+        if source in row and row[source] < row[name] - 1
+    }
     found: list[Jump] = []
     for source, target in sorted(pairs, key=lambda pair: (pair[1] - pair[0], pair)):
         below = [jump.level for jump in found if jump.source < target and source < jump.target]

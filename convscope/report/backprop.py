@@ -19,13 +19,27 @@ MARGIN = 28
 LONGEST = 40  # characters of a title or a formula in a box; what is longer ends in "…" and is whole in its tooltip
 
 LIGHT = {
-    "page": "#ffffff", "box": "#f7f8fa", "line": "#c3c9d2", "text": "#1c2430", "quiet": "#5d6878",
-    "value": "#0b5fa8", "gradient": "#b3420b", "leaf": "#0b5fa8", "chip": "#dbeafb",
-}  # fmt: skip
+    "page": "#ffffff",
+    "box": "#f7f8fa",
+    "line": "#c3c9d2",
+    "text": "#1c2430",
+    "quiet": "#5d6878",
+    "value": "#0b5fa8",
+    "gradient": "#b3420b",
+    "leaf": "#0b5fa8",
+    "chip": "#dbeafb",
+}
 DARK = {
-    "page": "#12161c", "box": "#1c222b", "line": "#47505d", "text": "#e8ecf1", "quiet": "#9aa6b5",
-    "value": "#7cc0ff", "gradient": "#ffa066", "leaf": "#7cc0ff", "chip": "#1d3a57",
-}  # fmt: skip
+    "page": "#12161c",
+    "box": "#1c222b",
+    "line": "#47505d",
+    "text": "#e8ecf1",
+    "quiet": "#9aa6b5",
+    "value": "#7cc0ff",
+    "gradient": "#ffa066",
+    "leaf": "#7cc0ff",
+    "chip": "#1d3a57",
+}
 
 STYLE = """
 svg{{font:13px ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace}}

@@ -36,9 +36,11 @@ def draw_padded(axes: Axes, padded: Array, rows: Axis, across: Axis, limit: floa
     _paint(axes, padded, limit, -rows.before, -across.before)
     height, width = padded.shape
     for x, y, w, h in (
-        (-across.before, -rows.before, width, rows.before), (-across.before, rows.size, width, rows.after),
-        (-across.before, 0, across.before, rows.size), (across.size, 0, across.after, rows.size),
-    ):  # fmt: skip
+        (-across.before, -rows.before, width, rows.before),
+        (-across.before, rows.size, width, rows.after),
+        (-across.before, 0, across.before, rows.size),
+        (across.size, 0, across.after, rows.size),
+    ):
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), w, h, fill=False, hatch="///", edgecolor="#c4c4c4", linewidth=0))
     right, bottom = across.size + across.after - across.dropped, rows.size + rows.after - rows.dropped
     for x, y, w, h in (
@@ -60,8 +62,13 @@ def _paint(axes: Axes, array: Array, limit: float, top: int, left: int) -> None:
 
     height, width = array.shape
     scaled = np.where(np.isfinite(array), array, 0) / (limit or 1)
-    axes.imshow(scaled, cmap=colormaps[DIVERGING], vmin=-1, vmax=1,
-                extent=(left - 0.5, left + width - 0.5, top + height - 0.5, top - 0.5))  # fmt: skip
+    axes.imshow(
+        scaled,
+        cmap=colormaps[DIVERGING],
+        vmin=-1,
+        vmax=1,
+        extent=(left - 0.5, left + width - 0.5, top + height - 0.5, top - 0.5),
+    )
     if max(height, width) <= DIGITS:
         texts = _texts(array)
         longest = max(len(text) for row in texts for text in row)
@@ -69,8 +76,15 @@ def _paint(axes: Axes, array: Array, limit: float, top: int, left: int) -> None:
         for y in range(height if size >= 4 else 0):
             for x in range(width):
                 dark = abs(scaled[y, x]) > 0.6
-                axes.text(left + x, top + y, texts[y][x], ha="center", va="center", fontsize=size,
-                          color="white" if dark else INK)  # fmt: skip
+                axes.text(
+                    left + x,
+                    top + y,
+                    texts[y][x],
+                    ha="center",
+                    va="center",
+                    fontsize=size,
+                    color="white" if dark else INK,
+                )
         axes.set_xticks(range(left, left + width))
         axes.set_yticks(range(top, top + height))
     axes.tick_params(length=0, labelsize=7, colors=QUIET)
@@ -84,8 +98,11 @@ def draw_window(axes: Axes, rows: Axis, across: Axis, row: int, column: int) -> 
     top, left = rows.position(row, 0), across.position(column, 0)
     gaps = (rows.dilation, across.dilation) != (1, 1)
     style = {"linewidth": _stroke(axes) / 2, "linestyle": "--"} if gaps else {"linewidth": _stroke(axes)}
-    axes.add_patch(Rectangle((left - 0.5, top - 0.5), across.reach, rows.reach, fill=False, edgecolor=WINDOW,
-                             clip_on=False, **style))  # fmt: skip
+    axes.add_patch(
+        Rectangle(
+            (left - 0.5, top - 0.5), across.reach, rows.reach, fill=False, edgecolor=WINDOW, clip_on=False, **style
+        )
+    )
     for i in range(rows.kernel if gaps else 0):
         for j in range(across.kernel):
             draw_box(axes, across.position(column, j), rows.position(row, i), WINDOW)
@@ -95,8 +112,9 @@ def draw_box(axes: Axes, x: int, y: int, colour: str) -> None:
     """A frame round the cell in column ``x`` of row ``y``."""
     from matplotlib.patches import Rectangle
 
-    axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=colour, linewidth=_stroke(axes),
-                             clip_on=False))  # fmt: skip
+    axes.add_patch(
+        Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=colour, linewidth=_stroke(axes), clip_on=False)
+    )
 
 
 def _stroke(axes: Axes) -> float:

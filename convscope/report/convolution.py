@@ -30,8 +30,10 @@ def draw_convolution(found: Convolution, place: tuple[int, ...]) -> Figure:
     each = found.weight.shape[1]
     first = ledger.terms[0].channel
     shown = range(min(each, CHANNELS))
-    window, products = (np.array(values).reshape(found.weight.shape[1:]) for values in
-                        ([term.x.value for term in ledger.terms], [term.product for term in ledger.terms]))  # fmt: skip
+    window, products = (
+        np.array(values).reshape(found.weight.shape[1:])
+        for values in ([term.x.value for term in ledger.terms], [term.product for term in ledger.terms])
+    )
     near = max(found.padded.shape[1:]) > DIGITS
     figure = new_figure(15.5 if near else 13.5, 1.2 + 3.3 * len(shown))
     grid = figure.add_gridspec(len(shown), 4 + near, width_ratios=[1.5, *[0.8] * near, 0.8, 0.8, 1.3])

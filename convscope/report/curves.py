@@ -51,8 +51,16 @@ def _draw_run(left: "Axes", right: "Axes", epochs: Sequence[Epoch], colour: str,
     x = [epoch.epoch for epoch in epochs]
 
     def line(axes: "Axes", values: Sequence[float], what: str, style: str) -> None:
-        axes.plot(x, values, label=name + what, linestyle=style, color=colour, linewidth=1.8, marker="o",
-                  markersize=3.5 if len(x) <= 30 else 0)  # fmt: skip
+        axes.plot(
+            x,
+            values,
+            label=name + what,
+            linestyle=style,
+            color=colour,
+            linewidth=1.8,
+            marker="o",
+            markersize=3.5 if len(x) <= 30 else 0,
+        )
 
     line(left, [epoch.train_loss for epoch in epochs], "training", ":")
     if epochs[0].val_loss is not None:
@@ -69,6 +77,11 @@ def _mark_kept(axes: "Axes", epochs: Sequence[Epoch]) -> None:
     accuracy = 100 * kept.test_accuracy
     axes.plot([kept.epoch], [accuracy], color=COLOURS[0], marker="o", markersize=6)
     late = kept.epoch > (epochs[0].epoch + epochs[-1].epoch) / 2
-    axes.annotate(f"{accuracy:.2f} %" + (f" (kept: epoch {kept.epoch})" if validated else ""),
-                  (kept.epoch, accuracy), textcoords="offset points", xytext=(0, -14),
-                  ha="right" if late else "left", color=INK)  # fmt: skip
+    axes.annotate(
+        f"{accuracy:.2f} %" + (f" (kept: epoch {kept.epoch})" if validated else ""),
+        (kept.epoch, accuracy),
+        textcoords="offset points",
+        xytext=(0, -14),
+        ha="right" if late else "left",
+        color=INK,
+    )

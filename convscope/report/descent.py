@@ -57,8 +57,14 @@ def _draw_map(axes: "Axes", descent: Descent, regression: Regression) -> None:
     for regime, colour in zip(descent.regimes, COLOURS, strict=False):
         path = np.array([p.parameters for p in regime.points])
         width = 1.8 if len(path) < 60 else 1.2 if len(path) < 600 else 0.7
-        axes.plot(*path.T, color=colour, linewidth=width, marker="o" if len(path) < 60 else "", markersize=3.5,
-                  label=_label(regime.name, regime.batch_size))  # fmt: skip
+        axes.plot(
+            *path.T,
+            color=colour,
+            linewidth=width,
+            marker="o" if len(path) < 60 else "",
+            markersize=3.5,
+            label=_label(regime.name, regime.batch_size),
+        )
     axes.plot(*descent.regimes[0].points[0].parameters, marker="s", color=INK, linestyle="", label="start", zorder=4)
     axes.plot(*best, marker="*", markersize=13, color=INK, linestyle="", label="least loss", zorder=4)
     axes.set_xlabel("w")
@@ -71,8 +77,14 @@ def _draw_angles(axes: "Axes", descent: Descent) -> None:
     quiet_axes(axes)
     for regime, colour in zip(descent.regimes, COLOURS, strict=False):
         angles = [(p.samples, p.angle) for p in regime.points if p.angle is not None]
-        axes.plot(*zip(*angles, strict=True), color=colour, linewidth=1.4, marker="o",
-                  markersize=4, label=_label(regime.name, regime.batch_size))  # fmt: skip
+        axes.plot(
+            *zip(*angles, strict=True),
+            color=colour,
+            linewidth=1.4,
+            marker="o",
+            markersize=4,
+            label=_label(regime.name, regime.batch_size),
+        )
     axes.set_ylim(-3, 120)
     axes.set_yticks([0, 30, 60, 90, 120])
     axes.axhline(90, color=QUIET, linewidth=0.8, linestyle=":")

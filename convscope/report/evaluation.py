@@ -72,8 +72,9 @@ def draw_confusion(confusion: NDArray[np.int64], classes: Sequence[str]) -> "Fig
                 axes.text(j, i, f"{confusion[i, j]}", ha="center", va="center", color=INK, fontsize=8, weight=weight)
         names = [plain(name, LONGEST_NAME) for name in classes]
         upright = max(map(len, names)) <= 2
-        axes.set_xticks(range(k), names, rotation=0 if upright else 60, ha="center" if upright else "right",
-                        rotation_mode="anchor")  # fmt: skip
+        axes.set_xticks(
+            range(k), names, rotation=0 if upright else 60, ha="center" if upright else "right", rotation_mode="anchor"
+        )
         axes.set_yticks(range(k), names)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")

@@ -166,8 +166,15 @@ def _numbers(axes: Axes, values: Array, limit: float, classes: tuple[str, ...]) 
         return
     names = [f"{name[:10]}: " for name in classes] if len(classes) == len(values) else [""] * len(values)
     for x, (name, value) in enumerate(zip(names, values.tolist(), strict=True)):
-        axes.text(x, 0, f"{name}{value:.3g}", ha="center", va="center", fontsize=8,
-                  color="white" if abs(value) > 0.6 * limit else INK)  # fmt: skip
+        axes.text(
+            x,
+            0,
+            f"{name}{value:.3g}",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="white" if abs(value) > 0.6 * limit else INK,
+        )
 
 
 def _image(axes: Axes, found: Explanation, title: str) -> None:
@@ -190,8 +197,15 @@ def _confidences(axes: Axes, found: Explanation) -> None:
     axes.set_xticks(range(len(order)), [plain(found.classes[k], 14) for k in order])
     for x, k in enumerate(order):
         text = "<0.01" if word == "probability" and p[k] < 1e-4 else f"{scale * p[k]:.3g}"
-        axes.annotate(text, (x, max(0, scale * p[k])), ha="center", textcoords="offset points", xytext=(0, 2),
-                      fontsize=8, color=INK)  # fmt: skip
+        axes.annotate(
+            text,
+            (x, max(0, scale * p[k])),
+            ha="center",
+            textcoords="offset points",
+            xytext=(0, 2),
+            fontsize=8,
+            color=INK,
+        )
     axes.set_ylim(min(0, 1.12 * scale * p.min()), 1.12 * max(scale, scale * p.max()))
     axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
     axes.axhline(0, color=INK, linewidth=0.8)  # a score may be negative
@@ -213,5 +227,14 @@ def _vector(axes: Axes, values: Array, title: str, marked: int | None = None) ->
 def _outline(axes: Axes, top: int, bottom: int, left: int, right: int) -> None:
     from matplotlib.patches import Rectangle
 
-    axes.add_patch(Rectangle((left - 0.5, top - 0.5), right - left + 1, bottom - top + 1, fill=False, edgecolor=WINDOW,
-                             linewidth=3, clip_on=False))  # fmt: skip
+    axes.add_patch(
+        Rectangle(
+            (left - 0.5, top - 0.5),
+            right - left + 1,
+            bottom - top + 1,
+            fill=False,
+            edgecolor=WINDOW,
+            linewidth=3,
+            clip_on=False,
+        )
+    )

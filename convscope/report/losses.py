@@ -48,8 +48,13 @@ def draw_loss(name: str, prediction: Array, target: Array, index: int) -> Figure
         axes.set_title(loss, loc="left", color=INK, fontweight="bold" if loss == name else "normal")
         axes.set_xlabel(f"{'logit' if name == 'cross-entropy' else 'prediction'} {index}")
     all_axes[0].set_ylabel("loss")
-    figure.suptitle("Loss against one prediction; dotted: its target, dashed: the slope where it is", x=0.01, ha="left",
-                    fontsize=10, color=INK)  # fmt: skip
+    figure.suptitle(
+        "Loss against one prediction; dotted: its target, dashed: the slope where it is",
+        x=0.01,
+        ha="left",
+        fontsize=10,
+        color=INK,
+    )
     return figure
 
 

@@ -53,9 +53,13 @@ def draw_shapes(title: str, image: Shape, rows: list[Row]) -> Figure:
     axes.set_axis_off()
     total = sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows)
     more = f"; {len(rows) - MOST} more layers are not drawn" if len(rows) > MOST else ""
-    axes.set_title(f"{title}: {total[0]:,} parameters, {total[1]:,} multiply-adds an image{more}\n"
-                   "front: height × width, depth: channels (sides grow with the square root); a column: features",
-                   loc="left", fontsize=10, color=INK)  # fmt: skip
+    axes.set_title(
+        f"{title}: {total[0]:,} parameters, {total[1]:,} multiply-adds an image{more}\n"
+        "front: height × width, depth: channels (sides grow with the square root); a column: features",
+        loc="left",
+        fontsize=10,
+        color=INK,
+    )
     return figure
 
 

@@ -30,8 +30,9 @@ def locked(folder: Path) -> Iterator[None]:
             own_file(folder, LOCK)  # the lock empties its file: not one that a link leads to
         lock.acquire()
     except Timeout:
-        raise TrainingError(f"{folder} is in use by {_owner(folder)}",
-                            "wait for it or stop it; two cannot train one run") from None  # fmt: skip
+        raise TrainingError(
+            f"{folder} is in use by {_owner(folder)}", "wait for it or stop it; two cannot train one run"
+        ) from None
     except OSError as error:
         raise disk_error(folder / LOCK, error) from None
     try:

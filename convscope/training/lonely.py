@@ -21,11 +21,15 @@ def batches_of(rows: Sequence[Row], count: int, size: int) -> Batches:
     if name is None or count % size != 1 % size:
         return Batches(count, size)
     if count == 1:
-        raise UsageError(f"there is a single training image, but {name} takes its mean over the batch",
-                         "add images, or take a net without batchnorm after flatten or linear")  # fmt: skip
+        raise UsageError(
+            f"there is a single training image, but {name} takes its mean over the batch",
+            "add images, or take a net without batchnorm after flatten or linear",
+        )
     if size == 1:
-        raise UsageError(f"--batch-size is 1, but {name} takes its mean over the batch",
-                         "take a larger one, or a net without batchnorm after flatten or linear")  # fmt: skip
+        raise UsageError(
+            f"--batch-size is 1, but {name} takes its mean over the batch",
+            "take a larger one, or a net without batchnorm after flatten or linear",
+        )
     return Batches(count, size, joined=True)
 
 

@@ -80,8 +80,18 @@ def test_a_small_net(cli):
     assert code == 0
     assert "check: PyTorch's autograd gives the same 4 gradients" in out
     assert max(map(len, out.splitlines()[:-1])) <= 100
-    code, out, _ = cli("backprop", "--net", "conv 1 2 | linear 2", "--input", "[[1,2,3],[4,5,6]]", "--target", "1",
-                       "--loss", "cross-entropy", "--json")  # fmt: skip
+    code, out, _ = cli(
+        "backprop",
+        "--net",
+        "conv 1 2 | linear 2",
+        "--input",
+        "[[1,2,3],[4,5,6]]",
+        "--target",
+        "1",
+        "--loss",
+        "cross-entropy",
+        "--json",
+    )
     assert code == 0
     assert [g["label"] for g in json.loads(out)["output"]["gradients"]][:2] == ["conv1.weight", "conv1.bias"]
 

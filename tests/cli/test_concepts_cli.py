@@ -39,8 +39,9 @@ def test_the_notes_numbers_to_the_letter(capsys):
 
 
 def test_six_channels_for_five(capsys):
-    code, out, err = run_cli(capsys, "conv", "--shape", "1x6x100x100", "--in-channels", 5, "--out-channels", 10,
-                             "--kernel-size", 3)  # fmt: skip
+    code, out, err = run_cli(
+        capsys, "conv", "--shape", "1x6x100x100", "--in-channels", 5, "--out-channels", 10, "--kernel-size", 3
+    )
     assert (code, out) == (2, "")
     assert "expected input[1, 6, 100, 100] to have 5 channels, but got 6 channels instead" in err
     assert "help: make the layer for what comes: nn.Conv2d(6, 10, ...)" in err
@@ -66,8 +67,9 @@ def test_random_numbers_are_those_of_the_note_s_script(capsys):
         torch.manual_seed(3)
         image = torch.randn(1, 2, 6, 6)
         expected = torch.nn.Conv2d(2, 3, (3, 2), stride=2)(image)
-    found = run_json(capsys, "conv", "--shape", "1x2x6x6", "--out-channels", 3, "--kernel-size", "3x2", "--stride", 2,
-                     "--seed", 3)  # fmt: skip
+    found = run_json(
+        capsys, "conv", "--shape", "1x2x6x6", "--out-channels", 3, "--kernel-size", "3x2", "--stride", 2, "--seed", 3
+    )
     assert np.array(found["output"]) == pytest.approx(expected.detach().numpy(), abs=1e-6)
 
 
@@ -105,8 +107,9 @@ def test_pooling(capsys):
 
 
 def test_a_cell_that_no_window_reads_and_one_in_the_padding(capsys):
-    code, out, _ = run_cli(capsys, "conv", "--input", "1 2 3 4", "--kernel", "1 1 1", "--stride", 2, "--input-gradient",
-                           "0,0,3")  # fmt: skip
+    code, out, _ = run_cli(
+        capsys, "conv", "--input", "1 2 3 4", "--kernel", "1 1 1", "--stride", 2, "--input-gradient", "0,0,3"
+    )
     assert code == 0
     assert "∂loss/∂input[0,0,3] = 0, the sum of 0 numbers\n  total              0\n" in out
     code, out, _ = run_cli(capsys, "pool", "--input", "-5 -6 / -7 -8", "--padding", 1, "--at", "0,0,0", "--steps")
@@ -178,49 +181,52 @@ def test_shapes_of_a_net_fed_with_something_else(capsys):
 CONV = ["conv", "--input", NOTE]
 
 
-@pytest.mark.parametrize(("arguments", "code", "message"), [
-    (["conv"], 2, "give the numbers with --input"),
-    ([*CONV], 2, "give a kernel"),
-    ([*CONV, "--kernel", "1 2 / 3"], 2, "--kernel is ragged"),
-    ([*CONV, "--kernel", "1 nan"], 2, "no finite number"),
-    ([*CONV, "--kernel", "1", "--kernel", "1 2"], 2, "the kernels have different shapes: (1, 1, 1), (1, 1, 2)"),
-    ([*CONV, "--kernel", "1|1"], 2, "separate those of a --kernel by |"),
-    ([*CONV, "--kernel", "1", "--kernel-size", "3"], 2, "use one or the other"),
-    ([*CONV, "--kernel", "1", "--at", "0,5,0"], 2, "--at 0,5,0 lies outside the shape (1, 5, 5)"),
-    ([*CONV, "--kernel", "1", "--at", "0,-1,0"], 2, "expected 3 whole numbers"),
-    ([*CONV, "--kernel", "1", "--stride", "0"], 2, "expected a whole number from 1 on"),
-    ([*CONV, "--kernel", "1", "--padding", "-1"], 2, "expected a whole number from 0 on"),
-    ([*CONV, "--kernel", "1", "--padding", "same", "--stride", "2"], 2, "not supported for strided convolutions"),
-    ([*CONV, "--kernel", "1", "--padding-mode", "mirror"], 2, "no padding mode is called 'mirror'"),
-    ([*CONV, "--kernel", "1", "--padding", "9", "--padding-mode", "circular"], 2, "wrapping around more than once"),
-    ([*CONV, "--kernel", "1", "--bias", "1 2"], 2, "--bias has 2 numbers for 1 kernels"),
-    ([*CONV, "--kernel", "1", "--bias", "random"], 2, "needs random kernels"),
-    ([*CONV, "--kernel-size", "9"], 2, "Kernel size can't be greater than actual input size"),
-    ([*CONV, "--kernel-size", "3", "--groups", "2"], 2, "in_channels must be divisible by groups"),
-    ([*CONV, "--kernel-size", "3", "--out-channels", "0"], 2, "channels are counted from 1"),
-    ([*CONV, "--kernel-size", "99999", "--padding", "99999"], 2, "too many to explain"),
-    ([*CONV, "--kernel-size", "3", "--dilation", "999999", "--padding", "same"], 2, "too many to explain"),
-    ([*CONV, "--kernel-size", "1", "--out-channels", "999999999"], 2, "too many to explain"),
-    (["conv", "--shape", "1x1x999999x999999", "--kernel", "1"], 2, "too many to explain"),
-    (["conv", "--shape", "2x1x9x9", "--kernel", "1"], 2, "one image at a time"),
-    (["conv", "--shape", "9", "--kernel", "1"], 2, "expected sizes such as"),
-    (["conv", "--input", "1e38", "--kernel", "1"], 2, "beyond 1e+15"),
-    (["conv", "--input", "1", "--kernel", "1", "--plot", "/nowhere/x.png"], 1, "cannot write /nowhere/x.png"),
-    (["conv", "--input", "1", "--kernel", "1", "--plot", "x.xyz"], 2, "x.xyz is no name for a picture"),
-    (["conv", "--input", "1", "--kernel", "1e200"], 2, "--kernel holds numbers beyond 1e+15"),
-    (["loss", "cross-entropy", "--pred", "1e308,-1e308", "--target", "1"], 2, "1e+308 is too large for a loss"),
-    (["conv", "--input", "none.npy", "--kernel", "1"], 3, "cannot read none.npy"),
-    (["pool", "mix", "--input", "1"], 2, "no pooling is called 'mix'"),
-    (["pool", "avg", "--input", NOTE, "--dilation", "2"], 2, "average pooling has no dilation"),
-    (["pool", "--input", NOTE, "--kernel-size", "9"], 2, "Output size is too small"),
-    (["pool", "--input", NOTE, "--padding", "2"], 2, "pad should be at most half"),
-    (["pool", "--input", NOTE, "--kernel-size", "999999"], 2, "too many to explain"),
-    (["loss", "mze", "--pred", "1", "--target", "1"], 2, "no loss is called 'mze'"),
-    (["loss", "mse", "--pred", "1,2", "--target", "1,2,3"], 2, "cannot be compared"),
-    (["loss", "mse", "--pred", "__import__('os')", "--target", "1"], 2, "no number"),
-    (["loss", "mse", "--pred", "1", "--target", "1", "--index", "1", "--plot", "x.png"], 2, "is no prediction"),
-    (["shapes", "note", "--given", "axb"], 2, "expected sizes"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["conv"], 2, "give the numbers with --input"),
+        ([*CONV], 2, "give a kernel"),
+        ([*CONV, "--kernel", "1 2 / 3"], 2, "--kernel is ragged"),
+        ([*CONV, "--kernel", "1 nan"], 2, "no finite number"),
+        ([*CONV, "--kernel", "1", "--kernel", "1 2"], 2, "the kernels have different shapes: (1, 1, 1), (1, 1, 2)"),
+        ([*CONV, "--kernel", "1|1"], 2, "separate those of a --kernel by |"),
+        ([*CONV, "--kernel", "1", "--kernel-size", "3"], 2, "use one or the other"),
+        ([*CONV, "--kernel", "1", "--at", "0,5,0"], 2, "--at 0,5,0 lies outside the shape (1, 5, 5)"),
+        ([*CONV, "--kernel", "1", "--at", "0,-1,0"], 2, "expected 3 whole numbers"),
+        ([*CONV, "--kernel", "1", "--stride", "0"], 2, "expected a whole number from 1 on"),
+        ([*CONV, "--kernel", "1", "--padding", "-1"], 2, "expected a whole number from 0 on"),
+        ([*CONV, "--kernel", "1", "--padding", "same", "--stride", "2"], 2, "not supported for strided convolutions"),
+        ([*CONV, "--kernel", "1", "--padding-mode", "mirror"], 2, "no padding mode is called 'mirror'"),
+        ([*CONV, "--kernel", "1", "--padding", "9", "--padding-mode", "circular"], 2, "wrapping around more than once"),
+        ([*CONV, "--kernel", "1", "--bias", "1 2"], 2, "--bias has 2 numbers for 1 kernels"),
+        ([*CONV, "--kernel", "1", "--bias", "random"], 2, "needs random kernels"),
+        ([*CONV, "--kernel-size", "9"], 2, "Kernel size can't be greater than actual input size"),
+        ([*CONV, "--kernel-size", "3", "--groups", "2"], 2, "in_channels must be divisible by groups"),
+        ([*CONV, "--kernel-size", "3", "--out-channels", "0"], 2, "channels are counted from 1"),
+        ([*CONV, "--kernel-size", "99999", "--padding", "99999"], 2, "too many to explain"),
+        ([*CONV, "--kernel-size", "3", "--dilation", "999999", "--padding", "same"], 2, "too many to explain"),
+        ([*CONV, "--kernel-size", "1", "--out-channels", "999999999"], 2, "too many to explain"),
+        (["conv", "--shape", "1x1x999999x999999", "--kernel", "1"], 2, "too many to explain"),
+        (["conv", "--shape", "2x1x9x9", "--kernel", "1"], 2, "one image at a time"),
+        (["conv", "--shape", "9", "--kernel", "1"], 2, "expected sizes such as"),
+        (["conv", "--input", "1e38", "--kernel", "1"], 2, "beyond 1e+15"),
+        (["conv", "--input", "1", "--kernel", "1", "--plot", "/nowhere/x.png"], 1, "cannot write /nowhere/x.png"),
+        (["conv", "--input", "1", "--kernel", "1", "--plot", "x.xyz"], 2, "x.xyz is no name for a picture"),
+        (["conv", "--input", "1", "--kernel", "1e200"], 2, "--kernel holds numbers beyond 1e+15"),
+        (["loss", "cross-entropy", "--pred", "1e308,-1e308", "--target", "1"], 2, "1e+308 is too large for a loss"),
+        (["conv", "--input", "none.npy", "--kernel", "1"], 3, "cannot read none.npy"),
+        (["pool", "mix", "--input", "1"], 2, "no pooling is called 'mix'"),
+        (["pool", "avg", "--input", NOTE, "--dilation", "2"], 2, "average pooling has no dilation"),
+        (["pool", "--input", NOTE, "--kernel-size", "9"], 2, "Output size is too small"),
+        (["pool", "--input", NOTE, "--padding", "2"], 2, "pad should be at most half"),
+        (["pool", "--input", NOTE, "--kernel-size", "999999"], 2, "too many to explain"),
+        (["loss", "mze", "--pred", "1", "--target", "1"], 2, "no loss is called 'mze'"),
+        (["loss", "mse", "--pred", "1,2", "--target", "1,2,3"], 2, "cannot be compared"),
+        (["loss", "mse", "--pred", "__import__('os')", "--target", "1"], 2, "no number"),
+        (["loss", "mse", "--pred", "1", "--target", "1", "--index", "1", "--plot", "x.png"], 2, "is no prediction"),
+        (["shapes", "note", "--given", "axb"], 2, "expected sizes"),
+    ],
+)
 def test_bad_input(capsys, arguments, code, message):
     found, out, err = run_cli(capsys, *arguments)
     assert (found, out) == (code, "")

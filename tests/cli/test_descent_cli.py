@@ -48,8 +48,10 @@ def test_descent_as_table_plot_and_json(cli, tmp_path):
     lines = out.splitlines()
     assert lines[0] == "regression with two parameters: 2 parameters, 40 samples, 5 epochs, lr 0.1"
     assert [line.split()[:3] for line in lines if line.startswith(("stochastic ", "mini", "full"))] == [
-        ["stochastic", "1", "200"], ["mini-batch", "10", "20"], ["full", "batch", "40"],
-    ]  # fmt: skip
+        ["stochastic", "1", "200"],
+        ["mini-batch", "10", "20"],
+        ["full", "batch", "40"],
+    ]
     assert max(map(len, lines)) <= 105
     code, out, _ = cli("descent", "--samples", "40", "--epochs", "2", "--json")
     assert [r["samples"] for r in json.loads(out)["output"]["regimes"]] == [80, 80, 80]

@@ -13,9 +13,15 @@ FULL = Path("/dev/full")
 COMMAND = [sys.executable, "-m", "convscope"]
 
 
-@pytest.mark.parametrize(("arguments", "code"), [
-    (["nets"], 0), (["--version"], 0), (["train", "there-is-no-such-data"], 3), (["train", "--lr"], 2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["nets"], 0),
+        (["--version"], 0),
+        (["train", "there-is-no-such-data"], 3),
+        (["train", "--lr"], 2),
+    ],
+)
 def test_exit_codes(arguments, code):
     done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, env=ENVIRONMENT, timeout=60)
     assert done.returncode == code
@@ -27,18 +33,27 @@ def test_exit_codes(arguments, code):
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_output_that_cannot_be_written_is_a_failure(unbuffered):
     with FULL.open("w") as full:
-        done = subprocess.run([*COMMAND, "nets"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
-                              env=ENVIRONMENT | {"PYTHONUNBUFFERED": unbuffered})  # fmt: skip
+        done = subprocess.run(
+            [*COMMAND, "nets"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            env=ENVIRONMENT | {"PYTHONUNBUFFERED": unbuffered},
+        )
     assert done.returncode == 1
-    assert done.stderr.splitlines() == ["error: the output could not be written: No space left on device",
-                                        "help: free some space and try again"]  # fmt: skip
+    assert done.stderr.splitlines() == [
+        "error: the output could not be written: No space left on device",
+        "help: free some space and try again",
+    ]
 
 
 def test_a_reader_that_goes_away_is_no_traceback():
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([*COMMAND, "nets"], stdout=writing, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
-                          timeout=60)  # fmt: skip
+    done = subprocess.run(
+        [*COMMAND, "nets"], stdout=writing, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, timeout=60
+    )
     os.close(writing)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr

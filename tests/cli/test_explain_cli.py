@@ -52,8 +52,9 @@ def test_json(capsys, run):
 
 def test_an_activation(capsys, run, tmp_path):
     for layer, at in (("conv2", "5,1,1"), ("pool1", "0,0,0"), ("linear1", "1"), ("flatten1", "3")):
-        code, out, err = run_cli(capsys, "explain", run, "test:0", "--layer", layer, "--at", at, "--plot",
-                                 tmp_path / "x.png")  # fmt: skip
+        code, out, err = run_cli(
+            capsys, "explain", run, "test:0", "--layer", layer, "--at", at, "--plot", tmp_path / "x.png"
+        )
         assert code == 0, err
         assert f"receptive field of {layer}[{at}]: rows " in out
         assert f"\n{layer}[{at}] = " in out
@@ -90,26 +91,29 @@ def test_an_image_file(capsys, run, tmp_path):
     assert "right" not in out
 
 
-@pytest.mark.parametrize(("arguments", "code", "message"), [
-    ([], 2, "name one image"),
-    (["test:0", "--image", "test:1"], 2, "name one image"),
-    (["test:30"], 2, "test images are numbered 0..29"),
-    (["test:-1"], 2, "there is no image 'test:-1'"),
-    (["test:" + "9" * 5000], 2, "there is no image"),
-    (["nothing.png"], 3, "there is no file nothing.png"),
-    (["test:0", "--layer", "conv2"], 2, "--layer and --at go together"),
-    (["test:0", "--at", "1,1,1"], 2, "--layer and --at go together"),
-    (["test:0", "--follow"], 2, "--follow needs a start"),
-    (["test:0", "--layer", "conv3", "--at", "0,0,0"], 2, "did you mean 'conv2' or 'conv1'"),
-    (["test:0", "--layer", "conv2", "--at", "6,0,0"], 2, "lies outside its shape (6, 2, 2)"),
-    (["test:0", "--layer", "conv2", "--at", "0,0"], 2, "give channel,row,column"),
-    (["test:0", "--layer", "conv2", "--at", "a"], 2, "expected whole numbers"),
-    (["test:0", "--weight", "conv1"], 2, "is no place in a tensor"),
-    (["test:0", "--weight", "conv1[9,0,0,0]"], 2, "lies outside its shape (4, 1, 3, 3)"),
-    (["test:0", "--weight", "relu1[0]"], 2, "the net has no trainable weight 'relu1.weight'"),
-    (["test:0", "--pixel", "1,0,0"], 2, "lies outside the image (1, 8, 8)"),
-    (["test:0", "--target", "lo"], 2, "no class is called 'lo'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "name one image"),
+        (["test:0", "--image", "test:1"], 2, "name one image"),
+        (["test:30"], 2, "test images are numbered 0..29"),
+        (["test:-1"], 2, "there is no image 'test:-1'"),
+        (["test:" + "9" * 5000], 2, "there is no image"),
+        (["nothing.png"], 3, "there is no file nothing.png"),
+        (["test:0", "--layer", "conv2"], 2, "--layer and --at go together"),
+        (["test:0", "--at", "1,1,1"], 2, "--layer and --at go together"),
+        (["test:0", "--follow"], 2, "--follow needs a start"),
+        (["test:0", "--layer", "conv3", "--at", "0,0,0"], 2, "did you mean 'conv2' or 'conv1'"),
+        (["test:0", "--layer", "conv2", "--at", "6,0,0"], 2, "lies outside its shape (6, 2, 2)"),
+        (["test:0", "--layer", "conv2", "--at", "0,0"], 2, "give channel,row,column"),
+        (["test:0", "--layer", "conv2", "--at", "a"], 2, "expected whole numbers"),
+        (["test:0", "--weight", "conv1"], 2, "is no place in a tensor"),
+        (["test:0", "--weight", "conv1[9,0,0,0]"], 2, "lies outside its shape (4, 1, 3, 3)"),
+        (["test:0", "--weight", "relu1[0]"], 2, "the net has no trainable weight 'relu1.weight'"),
+        (["test:0", "--pixel", "1,0,0"], 2, "lies outside the image (1, 8, 8)"),
+        (["test:0", "--target", "lo"], 2, "no class is called 'lo'"),
+    ],
+)
 def test_bad_input(capsys, run, arguments, code, message):
     found, out, err = run_cli(capsys, "explain", run, *arguments)
     assert (found, out) == (code, ""), err

@@ -30,9 +30,12 @@ def start():
         def start(*arguments, program=("-m", "convscope")):
             lab = subprocess.Popen(
                 [sys.executable, *program, "lab", "--no-browser", *arguments],
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "COLUMNS": "200"},
                 preexec_fn=heed,
-            )  # fmt: skip
+            )
             labs.enter_context(lab)
             labs.callback(lab.kill)
             return lab
@@ -61,11 +64,14 @@ def test_it_serves_until_ctrl_c(start):
     assert "Ctrl-C ends it" in err
 
 
-@pytest.mark.parametrize(("arguments", "code", "words"), [
-    (["--host", "localhost"], 2, "--host must be an IP address, not 'localhost'"),
-    (["--host", "192.0.2.1"], 2, "cannot listen on 192.0.2.1"),
-    (["--port", "70000"], 2, "less than or equal to 65535"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--host", "localhost"], 2, "--host must be an IP address, not 'localhost'"),
+        (["--host", "192.0.2.1"], 2, "cannot listen on 192.0.2.1"),
+        (["--port", "70000"], 2, "less than or equal to 65535"),
+    ],
+)
 def test_refusals(start, arguments, code, words):
     lab = start(*arguments)
     out, err = lab.communicate(timeout=120)

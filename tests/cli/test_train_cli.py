@@ -145,10 +145,13 @@ def test_a_log_interval_that_no_epoch_fills_adds_no_lines(here, capsys):
     assert Path("runs/custom-stripes-1/log.csv").read_text().count("\n") == 3
 
 
-@pytest.mark.parametrize(("more", "named"), [
-    (["--lr", "0.01"], "--lr"),
-    (["stripes.npz", "-b", "8", "--nesterov"], "DATA, --batch-size, --nesterov"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (["--lr", "0.01"], "--lr"),
+        (["stripes.npz", "-b", "8", "--nesterov"], "DATA, --batch-size, --nesterov"),
+    ],
+)
 def test_no_choice_beside_resume_is_passed_over_in_silence(trained, capsys, more, named):
     code, out, err = run_cli(capsys, "train", "--resume", trained, "--epochs", "13", *more)
     assert (code, out) == (2, "")

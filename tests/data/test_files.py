@@ -13,10 +13,17 @@ from ..helpers import run_cli
 @pytest.fixture
 def root(make_folder, grey):
     hidden = {f"{place}/1.png": grey(9) for place in ("__MACOSX/cat", "cat/.ipynb_checkpoints", ".thumbs")}
-    return make_folder({
-        "cat/1.png": grey(1), "cat/10.png": grey(2), "dog/2.PNG": grey(3), "cat/._1.png": b"x", "cat/a.heic": b"x",
-        "[1].png": grey(4), **hidden,
-    })  # fmt: skip
+    return make_folder(
+        {
+            "cat/1.png": grey(1),
+            "cat/10.png": grey(2),
+            "dog/2.PNG": grey(3),
+            "cat/._1.png": b"x",
+            "cat/a.heic": b"x",
+            "[1].png": grey(4),
+            **hidden,
+        }
+    )
 
 
 def test_a_folder_holds_the_images_that_training_reads(root):

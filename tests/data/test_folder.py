@@ -21,10 +21,15 @@ def shares(images):
 
 
 def test_parts_classes_and_names(make_folder, grey):
-    root = make_folder({
-        "train/cat/b.png": grey(1), "train/cat/a.png": grey(2), "train/dog/deep/er/c.png": grey(3),
-        "test/dog/d.png": grey(4), "valid/cat/e.png": grey(5),
-    })  # fmt: skip
+    root = make_folder(
+        {
+            "train/cat/b.png": grey(1),
+            "train/cat/a.png": grey(2),
+            "train/dog/deep/er/c.png": grey(3),
+            "test/dog/d.png": grey(4),
+            "valid/cat/e.png": grey(5),
+        }
+    )
     found = read_folder(root)
     assert found.train.classes == ("cat", "dog")
     assert found.train.labels.tolist() == [0, 0, 1]
@@ -55,10 +60,15 @@ def test_classes_are_in_natural_order():
 
 
 def test_classes_are_matched_by_name_so_a_missing_one_shifts_nothing(make_folder, grey):
-    root = make_folder({
-        "train/ant/1.png": grey(1), "train/bee/1.png": grey(2), "train/cow/1.png": grey(3),
-        "test/cow/1.png": grey(30), "test/bee/1.png": grey(20),
-    })  # fmt: skip
+    root = make_folder(
+        {
+            "train/ant/1.png": grey(1),
+            "train/bee/1.png": grey(2),
+            "train/cow/1.png": grey(3),
+            "test/cow/1.png": grey(30),
+            "test/bee/1.png": grey(20),
+        }
+    )
     (root / "test" / "dodo").mkdir()  # empty: says nothing
     test = read_folder(root).test
     assert [test.classes[label] for label in test.labels] == ["bee", "cow"]
@@ -96,10 +106,17 @@ def test_layouts_that_make_no_sense(files, text, make_folder, grey):
 
 
 def test_other_and_hidden_files_are_passed_over(make_folder, grey):
-    root = make_folder({
-        "a/1.PNG": grey(1), "a/Thumbs.db": b"x", "a/.hidden.png": b"x", ".git/x.png": b"x", "__MACOSX/._1.png": b"x",
-        "b/2.png": grey(2), "readme.txt": b"x",
-    })  # fmt: skip
+    root = make_folder(
+        {
+            "a/1.PNG": grey(1),
+            "a/Thumbs.db": b"x",
+            "a/.hidden.png": b"x",
+            ".git/x.png": b"x",
+            "__MACOSX/._1.png": b"x",
+            "b/2.png": grey(2),
+            "readme.txt": b"x",
+        }
+    )
     assert list(shares(read_folder(root).train)) == ["a/1.PNG", "b/2.png"]
 
 
@@ -129,9 +146,13 @@ def test_links_cannot_leave_the_folder(make_folder, grey, tmp_path):
 
 def test_names_beyond_ascii(make_folder, grey):
     decomposed, composed = "la\u0308rm", "lärm"
-    root = make_folder({
-        f"train/{decomposed}/übung 1.png": grey(1), "train/数字/一.png": grey(2), f"test/{composed}/x.png": grey(3),
-    })  # fmt: skip
+    root = make_folder(
+        {
+            f"train/{decomposed}/übung 1.png": grey(1),
+            "train/数字/一.png": grey(2),
+            f"test/{composed}/x.png": grey(3),
+        }
+    )
     found = read_folder(root)
     assert found.train.classes == (composed, "数字")
     assert found.test.labels.tolist() == [0]
@@ -172,8 +193,7 @@ def test_sizes_are_unified(make_folder, grey):
     assert read_folder(same, 12).notes == ("images of 7×9 pixels are fitted into 12×12",)
     sizes = make_folder({f"{c}/{n}.png": grey(1, (n, 5)) for c in "ab" for n in (20, 30, 40)}, "sizes")
     assert read_folder(sizes).train.shape == (1, 30, 30)
-    assert read_folder(sizes).notes == (
-        "images of 3 different sizes are fitted into 30×30 (choose with --image-size)",)  # fmt: skip
+    assert read_folder(sizes).notes == ("images of 3 different sizes are fitted into 30×30 (choose with --image-size)",)
     large = make_folder({"a/1.png": grey(1, (300, 257)), "b/2.png": grey(2, (300, 257))}, "large")
     assert read_folder(large).train.shape == (1, 64, 64)
 

@@ -83,7 +83,7 @@ IMAGES = np.zeros((2, 3, 4), np.uint8)
         (gzip.compress(packed(IMAGES) + b"x", mtime=0), "is longer than its header says"),
         (gzip.compress(packed(IMAGES), mtime=0)[:-8] + b"12345678", "cannot be read: CRC check failed"),
     ],
-)  # fmt: skip
+)
 def test_bad_files_are_named_with_what_is_wrong(place, content, text):
     path = place / "bad"
     path.write_bytes(content)

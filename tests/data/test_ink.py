@@ -81,8 +81,16 @@ def test_what_is_not_in_form():
     digit = DIGITS[0]
     centred = prepare(digit, 28, 28).centred
     assert in_form(centred[None]).all()
-    others = [255 - centred, centred // 2, np.roll(centred, 2, 0), np.roll(centred, -2, 1), centred | 1, centred * 0,
-              np.full((28, 28), 255, np.uint8), prepare(digit, 28, 28, Steps(box=False)).centred]  # fmt: skip
+    others = [
+        255 - centred,
+        centred // 2,
+        np.roll(centred, 2, 0),
+        np.roll(centred, -2, 1),
+        centred | 1,
+        centred * 0,
+        np.full((28, 28), 255, np.uint8),
+        prepare(digit, 28, 28, Steps(box=False)).centred,
+    ]
     assert not in_form(np.stack(others)).any()
 
 

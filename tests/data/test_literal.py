@@ -8,44 +8,50 @@ from convscope.data.literal import read_array
 from convscope.errors import DataError, UsageError
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("1,2,3", [1, 2, 3]),
-    ("5", [5]),
-    ("-1 .5e1", [-1, 5]),
-    ("1, 2 / 3, 4", [[1, 2], [3, 4]]),
-    ("1 2; 3 4", [[1, 2], [3, 4]]),
-    ("1\n2\n3", [[1], [2], [3]]),
-    ("1 2 | 3 4", [[[1, 2]], [[3, 4]]]),
-    ("1 2 / 3 4 | 5 6 / 7 8", [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]),
-    ("[[1, 2], [3, 4.5]]", [[1, 2], [3, 4.5]]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1,2,3", [1, 2, 3]),
+        ("5", [5]),
+        ("-1 .5e1", [-1, 5]),
+        ("1, 2 / 3, 4", [[1, 2], [3, 4]]),
+        ("1 2; 3 4", [[1, 2], [3, 4]]),
+        ("1\n2\n3", [[1], [2], [3]]),
+        ("1 2 | 3 4", [[[1, 2]], [[3, 4]]]),
+        ("1 2 / 3 4 | 5 6 / 7 8", [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]),
+        ("[[1, 2], [3, 4.5]]", [[1, 2], [3, 4.5]]),
+    ],
+)
 def test_literals(text, expected):
     assert read_array(text, "--input").tolist() == expected
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("1 2 / 3", r"--input is ragged: it has rows of 2, 1 numbers"),
-    ("1 2 / 3 4 | 5 6", r"--input is ragged: its channels have 2, 1 rows"),
-    ("1 2 | 3", r"--input is ragged: it has channels of different widths"),
-    ("1 /", "ragged"),
-    ("", "--input is empty"),
-    (" / ", "--input is empty"),
-    ("[]", "--input is empty"),
-    ("1 nan", "--input holds nan, which is no finite number"),
-    ("-inf", "no finite number"),
-    ("1e999", "not finite"),
-    ("[NaN]", "not finite"),
-    ("1 two", r"--input holds 'two', which is no number\n  help: write numbers as '1 2 / 3 4'"),
-    ("0x10", "no number"),
-    ("1_000", "no number"),
-    ("__import__('os')", "no number"),
-    ("[[1, 2], [3]]", "ragged"),
-    ("[1, 'a']", "no JSON list of numbers"),
-    ('["a"]', "something other than numbers"),
-    ("[true]", "something other than numbers"),
-    ("[" * 10_000, "no JSON list"),
-    ("9" * 100_000 + "e1", "not finite"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 2 / 3", r"--input is ragged: it has rows of 2, 1 numbers"),
+        ("1 2 / 3 4 | 5 6", r"--input is ragged: its channels have 2, 1 rows"),
+        ("1 2 | 3", r"--input is ragged: it has channels of different widths"),
+        ("1 /", "ragged"),
+        ("", "--input is empty"),
+        (" / ", "--input is empty"),
+        ("[]", "--input is empty"),
+        ("1 nan", "--input holds nan, which is no finite number"),
+        ("-inf", "no finite number"),
+        ("1e999", "not finite"),
+        ("[NaN]", "not finite"),
+        ("1 two", r"--input holds 'two', which is no number\n  help: write numbers as '1 2 / 3 4'"),
+        ("0x10", "no number"),
+        ("1_000", "no number"),
+        ("__import__('os')", "no number"),
+        ("[[1, 2], [3]]", "ragged"),
+        ("[1, 'a']", "no JSON list of numbers"),
+        ('["a"]', "something other than numbers"),
+        ("[true]", "something other than numbers"),
+        ("[" * 10_000, "no JSON list"),
+        ("9" * 100_000 + "e1", "not finite"),
+    ],
+)
 def test_bad_literals(text, message):
     with pytest.raises(UsageError, match=message):
         read_array(text, "--input")

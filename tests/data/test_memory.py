@@ -30,15 +30,25 @@ try:
 except DataError as error:
     print(error)
 """
-    result = subprocess.run([sys.executable, "-c", program], env=os.environ | {"OMP_NUM_THREADS": "1"},
-                            capture_output=True, text=True, check=False)  # fmt: skip
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert not result.stderr, result.stderr
     return result.stdout
 
 
 def test_sizes_as_people_say_them():
     assert [size_text(n) for n in (0, 999, 47_040_016, 10**10, 10**16)] == [
-        "0 bytes", "999 bytes", "47.0 MB", "10.0 GB", "10,000.0 TB"]  # fmt: skip
+        "0 bytes",
+        "999 bytes",
+        "47.0 MB",
+        "10.0 GB",
+        "10,000.0 TB",
+    ]
 
 
 def test_what_fits_is_let_through_and_what_does_not_is_refused():

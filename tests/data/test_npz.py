@@ -146,11 +146,14 @@ def test_any_array_header_gives_data_or_the_projects_error(place, text):
         read_npz(path)
 
 
-@pytest.mark.parametrize("names", [
-    "x_train y_train x_val y_val x_test y_test",
-    "train_images train_labels val_images val_labels test_images test_labels",
-    "X_train Y_train X_Valid Y_Valid X_test Y_test",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        "x_train y_train x_val y_val x_test y_test",
+        "train_images train_labels val_images val_labels test_images test_labels",
+        "X_train Y_train X_Valid Y_Valid X_test Y_test",
+    ],
+)
 def test_three_parts_are_read_by_the_names_of_keras_and_medmnist(place, names):
     keys = names.split()
     arrays = dict(zip(keys, (X[:10], Y[:10, None], X[10:14], Y[10:14, None], X[14:], Y[14:, None]), strict=True))

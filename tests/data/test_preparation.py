@@ -107,8 +107,12 @@ def test_the_range_is_decided_by_the_training_part_alone(make_folder):
     def flat(value):
         return Image.fromarray(np.array([[value, 0], [100, 50]], dtype=np.uint16))
 
-    files = {f"{part}/{name}/{i}.png": flat(top) for part, top in (("train", 400), ("test", 4000)) for name in "ab"
-             for i in range(2)}  # fmt: skip
+    files = {
+        f"{part}/{name}/{i}.png": flat(top)
+        for part, top in (("train", 400), ("test", 4000))
+        for name in "ab"
+        for i in range(2)
+    }
     splits = read_folder(make_folder(files))
     assert splits.preparation.deep == (0, 400)
     assert splits.test.images[0, 0, 0, 0] == 255

@@ -35,12 +35,19 @@ CLASSES = ("ant", "bee")
 EXPECTED = {10 * n: CLASSES[n % 2] for n in range(10)}
 
 
-@pytest.mark.parametrize(("header", "cell", "join", "name"), [
-    ("path,label\n", "img/{}.png", ",", "labels.csv"), ("filename;class\n", "img/{}.png", ";", "labels.csv"),
-    ("Image\tTarget\n", "./img/{}.png", "\t", "labels.tsv"), ("", "img/{}.png", ",", "labels.csv"),
-    ("id,breed\n", "{}", ",", "labels.csv"), ("image_id,label\n", "{}.png", ",", "labels.csv"),
-    ("\ufeffpath,label\r\n", "img\\{}.png", ",", "labels.csv"), ("label,note,file\n", "img/{}.png", ",", "labels.csv"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("header", "cell", "join", "name"),
+    [
+        ("path,label\n", "img/{}.png", ",", "labels.csv"),
+        ("filename;class\n", "img/{}.png", ";", "labels.csv"),
+        ("Image\tTarget\n", "./img/{}.png", "\t", "labels.tsv"),
+        ("", "img/{}.png", ",", "labels.csv"),
+        ("id,breed\n", "{}", ",", "labels.csv"),
+        ("image_id,label\n", "{}.png", ",", "labels.csv"),
+        ("\ufeffpath,label\r\n", "img\\{}.png", ",", "labels.csv"),
+        ("label,note,file\n", "img/{}.png", ",", "labels.csv"),
+    ],
+)
 def test_labels_in_the_usual_spellings(root, header, cell, join, name):
     lines = [[cell.format(n), CLASSES[n % 2]] for n in range(10)]
     if header.startswith("label"):
@@ -84,15 +91,22 @@ def test_what_the_table_leaves_out_or_repeats_is_said(root):
     assert notes[2].startswith("not read: 1 .heic")
 
 
-@pytest.mark.parametrize(("rows", "text", "advice"), [
-    ("../secret.png,a\n", "line 2: ../secret.png lies outside the table's folder", "above its images"),
-    ("/etc/passwd,a\n", "line 2: /etc/passwd lies outside the table's folder", "above its images"),
-    ("img/0.png,\n", "line 2, has no label", "leave the line out"),
-    ("img/0.png\n", "line 2, has 1 columns, but 2 are needed", "path,label"),
-    ("img/0.png,a\nimg/0.png,b\n", "names img/0.png twice, as a (train) in line 2 and as b (train) in line 3", "one"),
-    ("img/0.png,a\nimg/77.png,a\n0.jpg,b\n", "2 of the files that ", "--skip-bad leaves such lines out"),
-    ("", "names no images", "path,label"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("rows", "text", "advice"),
+    [
+        ("../secret.png,a\n", "line 2: ../secret.png lies outside the table's folder", "above its images"),
+        ("/etc/passwd,a\n", "line 2: /etc/passwd lies outside the table's folder", "above its images"),
+        ("img/0.png,\n", "line 2, has no label", "leave the line out"),
+        ("img/0.png\n", "line 2, has 1 columns, but 2 are needed", "path,label"),
+        (
+            "img/0.png,a\nimg/0.png,b\n",
+            "names img/0.png twice, as a (train) in line 2 and as b (train) in line 3",
+            "one",
+        ),
+        ("img/0.png,a\nimg/77.png,a\n0.jpg,b\n", "2 of the files that ", "--skip-bad leaves such lines out"),
+        ("", "names no images", "path,label"),
+    ],
+)
 def test_bad_rows_are_named_by_line(root, grey, rows, text, advice):
     grey(99).save(root.parent / "secret.png")
     with pytest.raises(DataError) as caught:
@@ -108,8 +122,9 @@ def test_absent_files_are_listed_or_left_out(root):
         read(path)
     found = read(path, skip_bad=True)
     assert (len(found.train), found.notes[0]) == (
-        10, "2 files that the table names are not there: their lines were left out",
-    )  # fmt: skip
+        10,
+        "2 files that the table names are not there: their lines were left out",
+    )
 
 
 def test_a_mere_name_must_be_of_one_file(make_folder, grey):
@@ -119,11 +134,15 @@ def test_a_mere_name_must_be_of_one_file(make_folder, grey):
     assert "give the path below" in caught.value.help
 
 
-@pytest.mark.parametrize(("content", "text"), [
-    (b"\xff\xfe\x00a", "is no text in UTF-8"), (b"", "has the columns"),
-    (b"a,b,c,d\n1,2,3,4\n", "the columns a, b, c, d"),
-    (b"path,label\n" + b'"' + b"x" * 200_000 + b'",a\n', "is no table: field larger than field limit"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"\xff\xfe\x00a", "is no text in UTF-8"),
+        (b"", "has the columns"),
+        (b"a,b,c,d\n1,2,3,4\n", "the columns a, b, c, d"),
+        (b"path,label\n" + b'"' + b"x" * 200_000 + b'",a\n', "is no table: field larger than field limit"),
+    ],
+)
 def test_what_is_no_table(root, content, text):
     (root / "odd.csv").write_bytes(content)
     with pytest.raises(DataError) as caught:

@@ -38,14 +38,17 @@ def test_entries_come_back_whole(tmp_path):
     assert only(cache.folder).suffix == ".bin"
 
 
-@pytest.mark.parametrize("damage", [
-    lambda data: data[:-1],
-    lambda data: data[:10],
-    lambda data: b"",
-    lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:],
-    lambda data: bytes([data[0] ^ 1]) + data[1:],
-    lambda data: hashlib.sha256(b"key\0code").digest() + b"code",  # what anybody can compute is no signature
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-1],
+        lambda data: data[:10],
+        lambda data: b"",
+        lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:],
+        lambda data: bytes([data[0] ^ 1]) + data[1:],
+        lambda data: hashlib.sha256(b"key\0code").digest() + b"code",  # what anybody can compute is no signature
+    ],
+)
 def test_a_damaged_entry_is_removed_and_built_again(tmp_path, damage):
     cache = ObjectCache(tmp_path)
     cache.save("key", b"some machine code")
@@ -115,13 +118,17 @@ def test_a_link_in_the_place_of_folder_or_entry_is_not_followed(tmp_path):
 
 
 @posix
-@pytest.mark.parametrize("make", [
-    os.mkfifo,
-    lambda path: Path(path).symlink_to("/dev/zero"),
-    lambda path: Path(path).mkdir(),
-    lambda path: Path(path).symlink_to(path),
-    lambda path: os.truncate(os.open(path, os.O_WRONLY | os.O_CREAT), 2**40),
-], ids=["pipe", "endless", "folder", "loop", "huge"])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        os.mkfifo,
+        lambda path: Path(path).symlink_to("/dev/zero"),
+        lambda path: Path(path).mkdir(),
+        lambda path: Path(path).symlink_to(path),
+        lambda path: os.truncate(os.open(path, os.O_WRONLY | os.O_CREAT), 2**40),
+    ],
+    ids=["pipe", "endless", "folder", "loop", "huge"],
+)
 def test_what_stands_in_the_place_of_an_entry_or_of_the_key_ends_as_none(tmp_path, monkeypatch, make):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     cache = ObjectCache(tmp_path / "programs")

@@ -58,22 +58,27 @@ def hooked(layer):
     return layer
 
 
-@pytest.mark.parametrize(("layer", "reason"), [
-    (nn.AlphaDropout(0.5), "AlphaDropout is not covered"),
-    (nn.InstanceNorm2d(3), "InstanceNorm2d is not covered"),
-    (nn.Conv2d(3, 3, 1, padding_mode="reflect"), "it pads with 'reflect'"),
-    (nn.LeakyReLU(-0.5), "its negative slope is -0.5"),
-    (nn.MaxPool2d(2, ceil_mode=True), "it has dilation, ceil_mode or return_indices"),
-    (nn.AvgPool2d(2, padding=1, count_include_pad=False),
-     "it has ceil_mode, a divisor_override, or does not count the padding"),
-    (nn.AdaptiveAvgPool2d(2), "it pools to more than one pixel"),
-    (nn.Flatten(2), "it flattens some dimensions only"),
-    (nn.Conv2d(3, 3, 1).double(), "its parameters are torch.float64 on cpu, not float32 on the CPU"),
-    (nn.Conv2d(3, 3, 1).requires_grad_(False), "its parameters are frozen"),
-    (Doubled(3, 3, 1), "Doubled is not covered"),
-    (nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 3, 1)), "ParametrizedConv2d is not covered"),
-    (hooked(nn.Conv2d(3, 3, 1)), "it has hooks"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (nn.AlphaDropout(0.5), "AlphaDropout is not covered"),
+        (nn.InstanceNorm2d(3), "InstanceNorm2d is not covered"),
+        (nn.Conv2d(3, 3, 1, padding_mode="reflect"), "it pads with 'reflect'"),
+        (nn.LeakyReLU(-0.5), "its negative slope is -0.5"),
+        (nn.MaxPool2d(2, ceil_mode=True), "it has dilation, ceil_mode or return_indices"),
+        (
+            nn.AvgPool2d(2, padding=1, count_include_pad=False),
+            "it has ceil_mode, a divisor_override, or does not count the padding",
+        ),
+        (nn.AdaptiveAvgPool2d(2), "it pools to more than one pixel"),
+        (nn.Flatten(2), "it flattens some dimensions only"),
+        (nn.Conv2d(3, 3, 1).double(), "its parameters are torch.float64 on cpu, not float32 on the CPU"),
+        (nn.Conv2d(3, 3, 1).requires_grad_(False), "its parameters are frozen"),
+        (Doubled(3, 3, 1), "Doubled is not covered"),
+        (nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 3, 1)), "ParametrizedConv2d is not covered"),
+        (hooked(nn.Conv2d(3, 3, 1)), "it has hooks"),
+    ],
+)
 def test_the_first_layer_that_is_not_covered_is_named(layer, reason):
     net = nn.Sequential()
     net.add_module("conv1", nn.Conv2d(1, 3, 3))
@@ -106,8 +111,13 @@ def test_an_unknown_processor_is_left_to_pytorch(monkeypatch):
 
 
 def test_unusual_forms_of_covered_layers_are_covered(cache):
-    net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.AvgPool2d(2, count_include_pad=False), nn.MaxPool2d([2, 1]),
-                        nn.Flatten(), nn.Linear(12, 4))  # fmt: skip
+    net = nn.Sequential(
+        nn.Conv2d(1, 3, 3),
+        nn.AvgPool2d(2, count_include_pad=False),
+        nn.MaxPool2d([2, 1]),
+        nn.Flatten(),
+        nn.Linear(12, 4),
+    )
     images = problem().images[:7]
     predictor = JitPredictor(net, (1, 9, 11), (0.3,), (0.4,), cache_dir=cache)
     expected = net((images / 255 - 0.3) / 0.4)
@@ -138,8 +148,12 @@ def test_scores_are_float32_on_the_cpu_whatever_torchs_defaults_are(cache):
     torch.set_default_dtype(torch.float64)
     try:
         with torch.device("meta"):
-            found = [engine.steps(torch.arange(16, device="cpu"), 16, [0.1]), engine.logits(given.images),
-                     predictor.logits(given.images), predictor.logits(given.images[:1])]  # fmt: skip
+            found = [
+                engine.steps(torch.arange(16, device="cpu"), 16, [0.1]),
+                engine.logits(given.images),
+                predictor.logits(given.images),
+                predictor.logits(given.images[:1]),
+            ]
     finally:
         torch.set_default_dtype(torch.float32)
     assert {(scores.dtype, scores.device.type) for scores in found} == {(torch.float32, "cpu")}
@@ -246,8 +260,14 @@ def test_changed_parameters_are_seen_and_training_goes_on_from_its_state(cache):
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "mse", "mae"])
-@pytest.mark.parametrize("spec", ["conv 3 3 | pool 2 | relu | linear", "conv 3 3 | tanh | pool 3 stride=1 | linear",
-                                  "conv 2 3 | sigmoid | avgpool 2 | linear"])  # fmt: skip
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "conv 3 3 | pool 2 | relu | linear",
+        "conv 3 3 | tanh | pool 3 stride=1 | linear",
+        "conv 2 3 | sigmoid | avgpool 2 | linear",
+    ],
+)
 def test_not_a_number_reaches_the_loss(cache, spec, loss):
     given = problem(spec, loss=loss)
     with torch.no_grad():

@@ -78,8 +78,11 @@ def graphs(draw, extra=()):
                 last = net.add(Concat(), *others, last)
             case "pool":
                 kind = draw(st.sampled_from([nn.MaxPool2d, nn.AvgPool2d]))
-                last = net.add(kind(*draw(st.sampled_from([(2,), (3, 1, 1)]))), last) if min(
-                    net.made[last].shape[2:]) > 2 else last  # fmt: skip
+                last = (
+                    net.add(kind(*draw(st.sampled_from([(2,), (3, 1, 1)]))), last)
+                    if min(net.made[last].shape[2:]) > 2
+                    else last
+                )
     first, second = (net.add(nn.Flatten(), name) for name in (last, last))
     if draw(st.booleans()):
         hidden = net.add(nn.Linear(net.made[first].shape[1], draw(st.integers(1, 6))), first)
@@ -125,9 +128,17 @@ def residual(*middle) -> GraphNet:
 
 def test_what_is_read_twice_keeps_its_activation_to_itself():
     """Conv1's result is added before its ReLU: the ReLU may not be computed along with conv1."""
-    net = GraphNet({"conv1": nn.Conv2d(1, 4, 3, padding=1), "relu": nn.ReLU(), "conv2": nn.Conv2d(4, 4, 3, padding=1),
-                    "add": Add(), "flatten": nn.Flatten(), "linear": nn.Linear(256, CLASSES)},
-                   {"add": ("conv2", "conv1")})  # fmt: skip
+    net = GraphNet(
+        {
+            "conv1": nn.Conv2d(1, 4, 3, padding=1),
+            "relu": nn.ReLU(),
+            "conv2": nn.Conv2d(4, 4, 3, padding=1),
+            "add": Add(),
+            "flatten": nn.Flatten(),
+            "linear": nn.Linear(256, CLASSES),
+        },
+        {"add": ("conv2", "conv1")},
+    )
     problem = problem_of(net, (1, 8, 8), 20, 0)
     predictor = JitPredictor(net, (1, 8, 8), problem.mean, problem.std)
     with torch.no_grad():

@@ -45,8 +45,13 @@ def stable(problem, index) -> bool:
 
 
 @settings(max_examples=90)
-@given(graphs(["batchnorm"] * 3), st.integers(2, 35), st.sampled_from([1, 2, 3]), st.sampled_from(host.available()),
-       st.integers(0, 9))  # fmt: skip
+@given(
+    graphs(["batchnorm"] * 3),
+    st.integers(2, 35),
+    st.sampled_from([1, 2, 3]),
+    st.sampled_from(host.available()),
+    st.integers(0, 9),
+)
 def test_gradients_and_running_statistics_are_pytorchs(net_image, batch, threads, isa, seed):
     net, image = net_image
     assume(any(isinstance(module, nn.BatchNorm2d) for module in net))
@@ -139,10 +144,13 @@ def test_a_larger_batch_than_the_first_one_fits(tmp_path):
     assert torch.isfinite(torch.cat([small, large])).all()
 
 
-@pytest.mark.parametrize(("layer", "reason"), [
-    (nn.BatchNorm2d(3, track_running_stats=False), "this: it keeps no running statistics"),
-    (nn.BatchNorm2d(3, momentum=None), "this: its momentum is None"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (nn.BatchNorm2d(3, track_running_stats=False), "this: it keeps no running statistics"),
+        (nn.BatchNorm2d(3, momentum=None), "this: its momentum is None"),
+    ],
+)
 def test_options_that_are_not_covered_are_named(layer, reason):
     net = nn.Sequential()
     net.add_module("conv1", nn.Conv2d(1, 3, 3))

@@ -20,8 +20,9 @@ SHAPE = (1, 9, 11)
 
 
 def predictor(cache, threads=1):
-    return JitPredictor(build(resolve("conv 3 3 | relu | linear"), SHAPE, 4), SHAPE, (0.3,), (0.4,), threads,
-                        cache_dir=cache)  # fmt: skip
+    return JitPredictor(
+        build(resolve("conv 3 3 | relu | linear"), SHAPE, 4), SHAPE, (0.3,), (0.4,), threads, cache_dir=cache
+    )
 
 
 def images(count):
@@ -142,8 +143,11 @@ engine.steps(torch.arange(64), 64, [0.01])
 def test_a_forked_child_predicts_and_trains(tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED],
-        capture_output=True, text=True, timeout=100, env=ENVIRONMENT | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env=ENVIRONMENT | {"OMP_NUM_THREADS": "1"},
+    )
     assert done.returncode == 0, done.stderr
 
 

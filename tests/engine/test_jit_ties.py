@@ -58,12 +58,15 @@ def by_tiles(spec, image, loss="cross_entropy"):
     return [i for i, way in enumerate(program.block.ways) if isinstance(way, Tiled) and way.forward_by_tiles]
 
 
-@pytest.mark.parametrize(("spec", "chosen"), [
-    ("conv 8 5 | pool 2 | relu | conv 16 5 | relu | linear", [1]),
-    ("conv 8 5 | pool 2 | relu | conv 16 5 | relu | linear 20 | relu | linear", []),
-    ("conv 8 5 | tanh | conv 16 5 | tanh | linear", [0, 1]),
-    ("conv 8 5 | tanh | conv 16 5 | tanh | pool 3 | linear", []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("spec", "chosen"),
+    [
+        ("conv 8 5 | pool 2 | relu | conv 16 5 | relu | linear", [1]),
+        ("conv 8 5 | pool 2 | relu | conv 16 5 | relu | linear 20 | relu | linear", []),
+        ("conv 8 5 | tanh | conv 16 5 | tanh | linear", [0, 1]),
+        ("conv 8 5 | tanh | conv 16 5 | tanh | pool 3 | linear", []),
+    ],
+)
 def test_it_is_the_last_layer_that_decides(spec, chosen):
     assert by_tiles(spec, (4, 24, 24)) == chosen
 

@@ -55,14 +55,17 @@ def pays(conv, size, lanes, first=False):
     return t is not None and tiling.cost(t, lanes) <= outputs * prod(conv.kernel) * conv.inputs * conv.outputs
 
 
-@pytest.mark.parametrize(("conv", "size"), [
-    (Conv(0, None, 10, 20, (5, 5), stride=(2, 2)), (8, 8)),
-    (Conv(0, None, 10, 20, (5, 5), dilation=(2, 2)), (8, 8)),
-    (Conv(0, None, 10, 20, (5, 5), groups=2), (8, 8)),
-    (Conv(0, None, 320, 10, (1, 1)), (8, 8)),
-    (Conv(0, None, 20, 10, (4, 4)), (1, 1)),
-    (Conv(0, None, 2, 2, (3, 3)), (8, 8)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("conv", "size"),
+    [
+        (Conv(0, None, 10, 20, (5, 5), stride=(2, 2)), (8, 8)),
+        (Conv(0, None, 10, 20, (5, 5), dilation=(2, 2)), (8, 8)),
+        (Conv(0, None, 10, 20, (5, 5), groups=2), (8, 8)),
+        (Conv(0, None, 320, 10, (1, 1)), (8, 8)),
+        (Conv(0, None, 20, 10, (4, 4)), (1, 1)),
+        (Conv(0, None, 2, 2, (3, 3)), (8, 8)),
+    ],
+)
 def test_what_is_computed_directly(conv, size):
     assert not pays(conv, size, WIDE)
 

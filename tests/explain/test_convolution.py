@@ -13,8 +13,9 @@ from convscope.storage.strict_json import dumps
 # PyTorch says it once a process, for "same" with an even kernel.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 
-NOTE_INPUT = np.array([[[3, 4, 6, 5, 7], [2, 4, 6, 8, 2], [1, 6, 7, 8, 4], [9, 7, 4, 6, 2], [3, 7, 5, 4, 1]]],
-                      np.float32)  # fmt: skip
+NOTE_INPUT = np.array(
+    [[[3, 4, 6, 5, 7], [2, 4, 6, 8, 2], [1, 6, 7, 8, 4], [9, 7, 4, 6, 2], [3, 7, 5, 4, 1]]], np.float32
+)
 NOTE_KERNEL = np.arange(1, 10, dtype=np.float32).reshape(1, 1, 3, 3)
 
 
@@ -30,8 +31,9 @@ def cases(draw):
     assume(padding != "same" or stride == (1, 1))
     with torch.random.fork_rng():
         torch.manual_seed(draw(st.integers(0, 2**32)))
-        layer = torch.nn.Conv2d(groups * per_in, groups * per_out, kernel, stride, padding, dilation, groups,
-                                draw(st.booleans()), mode)  # fmt: skip
+        layer = torch.nn.Conv2d(
+            groups * per_in, groups * per_out, kernel, stride, padding, dilation, groups, draw(st.booleans()), mode
+        )
         image = torch.randn(groups * per_in, *size)
     try:
         layer(image[None])
@@ -97,8 +99,15 @@ def test_gradients(case, random):
 
 def test_the_notes_numbers():
     padded = convolve(NOTE_INPUT, NOTE_KERNEL, None, Settings(padding=(1, 1)))
-    assert padded.output.tolist() == [[[91, 168, 224, 215, 127], [114, 211, 295, 262, 149], [192, 259, 282, 214, 122],
-                                       [194, 251, 253, 169, 86], [96, 112, 110, 68, 31]]]  # fmt: skip
+    assert padded.output.tolist() == [
+        [
+            [91, 168, 224, 215, 127],
+            [114, 211, 295, 262, 149],
+            [192, 259, 282, 214, 122],
+            [194, 251, 253, 169, 86],
+            [96, 112, 110, 68, 31],
+        ]
+    ]
     strided = convolve(NOTE_INPUT, NOTE_KERNEL, None, Settings(stride=(2, 2)))
     assert strided.output.tolist() == [[[211, 262], [251, 169]]]
     assert strided.rows.formula == "⌊(5 + 2·0 − 1·(3−1) − 1) / 2⌋ + 1 = 2"

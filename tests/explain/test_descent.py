@@ -123,8 +123,12 @@ def test_images_in_any_memory_format_will_do(digits):
 def test_both_pictures_are_drawn(descent, digits):
     figure = draw_descent(descent, regression(60, 1))
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
-        "stochastic (batch size 1)", "mini-batch (batch size 10)", "full batch (batch size 60)", "start", "least loss",
-    ]  # fmt: skip
+        "stochastic (batch size 1)",
+        "mini-batch (batch size 10)",
+        "full batch (batch size 60)",
+        "start",
+        "least loss",
+    ]
     ends = [line.get_xydata()[-1].tolist() for line in figure.axes[0].lines[:3]]
     assert ends == [list(r.points[-1].parameters) for r in descent.regimes]
     net = compare(NetObjective("linear", digits, 12, 0), 4, 1, 0.01, 0)

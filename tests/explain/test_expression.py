@@ -269,8 +269,11 @@ def test_the_check_can_fail():
         ("w*True", ["w=1"], "'True' is not a number"),
         ("w*1j", ["w=1"], "'1j' is not a number"),
         ("[w, 1]@[1, 1]", ["w=1"], "a matrix in an expression holds numbers only"),
-        ("log(w - 2)", ["w=2"], "log(w - 2) is not defined: log needs numbers above 0\n  log(w - 2)\n  ^^^^^^^^^^\n"
-                                "  help: here w - 2 = 0"),
+        (
+            "log(w - 2)",
+            ["w=2"],
+            "log(w - 2) is not defined: log needs numbers above 0\n  log(w - 2)\n  ^^^^^^^^^^\n  help: here w - 2 = 0",
+        ),
         ("1/(w - w)", ["w=2"], "1/(w - w) is not defined: division by zero"),
         ("sqrt(w)", ["w=-1"], "sqrt(w) is not defined: sqrt needs numbers from 0 on"),
         ("sqrt(w)", ["w=0"], "the derivative of sqrt(w) with respect to w is not a finite number"),
@@ -278,8 +281,11 @@ def test_the_check_can_fail():
         ("w**-1", ["w=0"], "zero to a negative power"),
         ("(-2)**w", ["w=2"], "the derivative of (-2)**w with respect to w is not a finite number"),
         ("exp(w)", ["w=1000"], "exp(w) overflows: it is beyond ±1.8e308"),
-        ("w*1e200*1e200", ["w=1e-200"], "the gradient of w overflows here: it is beyond ±1.8e308\n  w*1e200*1e200\n"
-                                       "  ^^^^^^^"),
+        (
+            "w*1e200*1e200",
+            ["w=1e-200"],
+            "the gradient of w overflows here: it is beyond ±1.8e308\n  w*1e200*1e200\n  ^^^^^^^",
+        ),
         ("relu()", [], "relu takes 1 value, not 0"),
         ("max(w, w, w)", ["w=1"], "max takes 1 or 2 values, not 3"),
         ("relu(a=w)", ["w=1"], "'=' is not allowed here"),
@@ -287,13 +293,17 @@ def test_the_check_can_fail():
         ("A@v", ["A=[[1,2],[3,4]]", "v=[1,2,3]"], "has 2 columns, but the right one (3) has 3 rows"),
         ("A@w", ["A=[[1,2],[3,4]]", "w=2"], "@ multiplies matrices and vectors; write * for a number"),
         ("A+v", ["A=[[1,2],[3,4]]", "v=[1,2,3]"], "shapes 2×2 and 3 do not fit together"),
-        ("2*A", ["A=[[1,2],[3,4]]"], "the result has shape 2×2, but only a single number has a gradient\n"
-                                     "  help: make it one number: sum(2*A) or mean(2*A)"),
+        (
+            "2*A",
+            ["A=[[1,2],[3,4]]"],
+            "the result has shape 2×2, but only a single number has a gradient\n"
+            "  help: make it one number: sum(2*A) or mean(2*A)",
+        ),
         ("sum(c@r)", ["c=" + str([[1]] * 40), "r=" + str([[1] * 40])], "the result would have 1,600 elements"),
         ("α.x", ["α=1"], "'.x' is not allowed: nothing has attributes here\n  α.x\n  ^^^"),
         ("\ud800", [], "is not allowed here"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_gets_one_clear_error(text, values, message):
     with pytest.raises(UsageError) as caught:
         explain_expression(text, values)

@@ -121,8 +121,13 @@ def test_a_printed_column_adds_up():
 
 def test_it_is_strict_json():
     found = plain(ledger(2.0, [product(1, 2)]))
-    assert found["terms"][0]["x"] == {"tensor": "input", "index": [0, 0, 0], "value": 1, "padding": False,
-                                      "copy_of": None}  # fmt: skip
+    assert found["terms"][0]["x"] == {
+        "tensor": "input",
+        "index": [0, 0, 0],
+        "value": 1,
+        "padding": False,
+        "copy_of": None,
+    }
     assert set(found) >= {"name", "index", "terms", "subtotals", "bias", "total", "reported", "difference", "tolerance"}
 
 

@@ -98,17 +98,23 @@ def test_shapes_that_broadcast_are_noticed():
     assert "use target.reshape(8, 1)" in found.warnings[0]
 
 
-@pytest.mark.parametrize(("arguments", "text"), [
-    (("mze", array(1), array(1)), "no loss is called 'mze'\n  help: did you mean 'mse'"),
-    (("mse", array(1, 2), array(1, 2, 3)), r"predictions \(2,\) and targets \(3,\) cannot be compared"),
-    (("mse", array(), array()), "there is nothing to compare"),
-    (("mse", array(1e200), array(-1e200)), r"1e\+200 is too large for a loss"),
-    (("mse", np.zeros((2000, 1)), np.zeros(2000)), "4,000,000 differences are too many to show"),
-    (("cross-entropy", array(1, 2), array(2)), r"with 2 logits a row, classes are 0..1"),
-    (("cross-entropy", array(1, 2), array(0.5)), "target 0.5 is no class index"),
-    (("cross-entropy", np.eye(2), np.eye(2)), r"for one-hot targets, give the index of the one: targets.argmax\(1\)"),
-    (("cross-entropy", np.eye(3), array(1, 2)), "do not fit"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("mze", array(1), array(1)), "no loss is called 'mze'\n  help: did you mean 'mse'"),
+        (("mse", array(1, 2), array(1, 2, 3)), r"predictions \(2,\) and targets \(3,\) cannot be compared"),
+        (("mse", array(), array()), "there is nothing to compare"),
+        (("mse", array(1e200), array(-1e200)), r"1e\+200 is too large for a loss"),
+        (("mse", np.zeros((2000, 1)), np.zeros(2000)), "4,000,000 differences are too many to show"),
+        (("cross-entropy", array(1, 2), array(2)), r"with 2 logits a row, classes are 0..1"),
+        (("cross-entropy", array(1, 2), array(0.5)), "target 0.5 is no class index"),
+        (
+            ("cross-entropy", np.eye(2), np.eye(2)),
+            r"for one-hot targets, give the index of the one: targets.argmax\(1\)",
+        ),
+        (("cross-entropy", np.eye(3), array(1, 2)), "do not fit"),
+    ],
+)
 def test_bad_input(arguments, text):
     with pytest.raises(UsageError, match=text):
         loss(*arguments)

@@ -25,8 +25,12 @@ def moved(net, size, index):
 
 
 @settings(max_examples=100)
-@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 2), st.integers(0, 2), st.integers(1, 3)), min_size=1,
-                max_size=3), st.randoms(use_true_random=False))  # fmt: skip
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 3), st.integers(1, 2), st.integers(0, 2), st.integers(1, 3)), min_size=1, max_size=3
+    ),
+    st.randoms(use_true_random=False),
+)
 def test_against_brute_force(convolutions, chance):
     size = 13
     net = nn.Sequential(*(nn.Conv2d(1, 1, k, s, p, d) for k, s, p, d in convolutions))
@@ -59,9 +63,14 @@ def test_dilation_leaves_gaps():
     assert [tuple(p) for p in np.argwhere(mask)] == [(r, q) for r in (1, 5, 9) for q in (2, 6, 10)]
 
 
-@pytest.mark.parametrize("pool", [
-    nn.MaxPool2d(3, 2, padding=1), nn.MaxPool2d((2, 3), ceil_mode=True), nn.MaxPool2d(2, 1, dilation=3),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "pool",
+    [
+        nn.MaxPool2d(3, 2, padding=1),
+        nn.MaxPool2d((2, 3), ceil_mode=True),
+        nn.MaxPool2d(2, 1, dilation=3),
+    ],
+)
 def test_max_pooling_sees_its_whole_window(pool):
     image = torch.zeros(1, 1, 11, 11)
     shape = pool(image).shape

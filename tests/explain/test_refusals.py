@@ -40,8 +40,17 @@ def layers(draw):
     shape = (draw(small), draw(st.integers(1, 4)), draw(st.integers(1, 6)), draw(st.integers(1, 6)))
     if kind == "conv":
         padding = draw(st.one_of(st.just("same"), st.tuples(st.integers(0, 4), st.integers(0, 4))))
-        values = (channels, draw(small), draw(pair), draw(st.integers(1, 2)), padding, draw(small), draw(small), True,
-                  draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"])))  # fmt: skip
+        values = (
+            channels,
+            draw(small),
+            draw(pair),
+            draw(st.integers(1, 2)),
+            padding,
+            draw(small),
+            draw(small),
+            True,
+            draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"])),
+        )
         return lambda: nn.Conv2d(*values), shape[draw(st.integers(0, 1)) :]
     if kind == "linear":
         features = draw(st.integers(1, 6))

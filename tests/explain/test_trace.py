@@ -37,9 +37,15 @@ def test_operations_between_modules_have_names_and_ledgers():
     with seeded(0):
         found = trace(Shared(), torch.rand(1, 28, 28))
     assert [(c.name, c.source) for c in found.calls.values()] == [
-        ("conv1", "image"), ("pooling", "conv1"), ("relu1", "pooling"), ("conv2", "relu1"), ("pooling#2", "conv2"),
-        ("relu2", "pooling#2"), ("view1", "relu2"), ("fc", "view1"),
-    ]  # fmt: skip
+        ("conv1", "image"),
+        ("pooling", "conv1"),
+        ("relu1", "pooling"),
+        ("conv2", "relu1"),
+        ("pooling#2", "conv2"),
+        ("relu2", "pooling#2"),
+        ("view1", "relu2"),
+        ("fc", "view1"),
+    ]
     assert ledger(found, "relu1", (1, 2, 3)).operation == "relu"
     assert ledger(found, "view1", (95,)).terms[0].x.index == (5, 3, 3)
     assert ledger(found, "pooling#2", (0, 0, 0)).winner is not None
@@ -162,8 +168,14 @@ def test_functions_and_keywords_have_ledgers_and_scores_are_found_among_outputs(
         net, image = Functions(), torch.randn(1, 6, 6)
     found = explain(net, image)
     assert [c.name for c in found.trace.calls.values()] == [
-        "conv2d1", "conv2d2", "cat1", "add1", "norm", "flatten1", "linear1",
-    ]  # fmt: skip
+        "conv2d1",
+        "conv2d2",
+        "cat1",
+        "add1",
+        "norm",
+        "flatten1",
+        "linear1",
+    ]
     assert found.classes == ("0", "1", "2", "3")
     assert found.trace.calls["norm"].source == "add1"
     assert found.ledger("cat1", (3, 0, 1)).terms[0].x.text == "conv2d2[1,0,1]"

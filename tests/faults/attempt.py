@@ -78,8 +78,12 @@ def outcome(folder):
     digest = hashlib.sha256()
     point = folder.resume_point()
     assert isinstance(point, ResumePoint)
-    groups = {"net": point.net, "engine": point.engine, "best": point.state.best.weights,
-              "model": folder.model().net.state_dict()}  # fmt: skip
+    groups = {
+        "net": point.net,
+        "engine": point.engine,
+        "best": point.state.best.weights,
+        "model": folder.model().net.state_dict(),
+    }
     for group, tensors in groups.items():
         for name in sorted(tensors):
             digest.update(f"{group}/{name}{tuple(tensors[name].shape)}".encode())

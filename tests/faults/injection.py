@@ -110,8 +110,9 @@ def arm(disk: Disk) -> None:
         if not path.endswith(".csv"):
             return real_write(descriptor, data)
         disk.unsynced.setdefault(path, os.fstat(descriptor).st_size)
-        return disk.operation("append", lambda: real_write(descriptor, data),
-                              lambda: real_write(descriptor, data[: len(data) // 2]))  # fmt: skip
+        return disk.operation(
+            "append", lambda: real_write(descriptor, data), lambda: real_write(descriptor, data[: len(data) // 2])
+        )
 
     def fsync(descriptor):
         def sync():

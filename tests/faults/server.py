@@ -23,8 +23,9 @@ class Server:
     def __init__(self):
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-W", "ignore", "-m", "tests.faults.server"]
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)  # fmt: skip
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def attempt(self, out, choices, fault=None, seconds=None):
         """``fault`` = (at, moment, effect), see injection; ``seconds``: killed after so long. The answer has

@@ -57,10 +57,16 @@ def after(step):
 def test_a_second_process_is_told_who_holds_the_run(tmp_path):
     folder = train(tmp_path, epochs=1)
     owner = subprocess.Popen(
-        [sys.executable, "-c", "import sys, time; from pathlib import Path; from convscope.storage.lock import locked\n"
-         "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)", str(folder.path)],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            "import sys, time; from pathlib import Path; from convscope.storage.lock import locked\n"
+            "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)",
+            str(folder.path),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert owner.stdout.readline() == "held\n"
         with pytest.raises(TrainingError) as caught:
@@ -221,8 +227,9 @@ def test_environments_name_all_that_bits_depend_on(tmp_path):
 def test_a_loss_that_explodes_is_located_and_the_run_can_be_resumed(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_npz(tmp_path / "stripes.npz")
-    code, _, err = run_cli(capsys, "train", "stripes.npz", "--net", PLAIN, "--lr", "1e6", "--epochs", "50",
-                           "--threads", "1")  # fmt: skip
+    code, _, err = run_cli(
+        capsys, "train", "stripes.npz", "--net", PLAIN, "--lr", "1e6", "--epochs", "50", "--threads", "1"
+    )
     assert code == 1
     assert "not finite at update" in err
     assert re.search(

@@ -114,11 +114,20 @@ def test_idx(tmp_path_factory, data, dims):
 def pictures():
     rng = np.random.default_rng(0)
     image = Image.fromarray(rng.integers(0, 256, (9, 7, 3), dtype=np.uint8))
-    for form, mode, options in [("PNG", "RGB", {}), ("PNG", "P", {}), ("PNG", "LA", {}), ("JPEG", "RGB", {}),
-                                ("BMP", "RGB", {}), ("GIF", "P", {}), ("WEBP", "RGB", {"lossless": True}),
-                                ("TIFF", "RGB", {}), ("TIFF", "L", {"compression": "tiff_lzw"}),
-                                ("TIFF", "I;16", {"compression": "tiff_deflate"}), ("PPM", "RGB", {}),
-                                ("AVIF", "RGB", {})]:  # fmt: skip
+    for form, mode, options in [
+        ("PNG", "RGB", {}),
+        ("PNG", "P", {}),
+        ("PNG", "LA", {}),
+        ("JPEG", "RGB", {}),
+        ("BMP", "RGB", {}),
+        ("GIF", "P", {}),
+        ("WEBP", "RGB", {"lossless": True}),
+        ("TIFF", "RGB", {}),
+        ("TIFF", "L", {"compression": "tiff_lzw"}),
+        ("TIFF", "I;16", {"compression": "tiff_deflate"}),
+        ("PPM", "RGB", {}),
+        ("AVIF", "RGB", {}),
+    ]:
         buffer = io.BytesIO()
         image.convert("I" if mode == "I;16" else mode).convert(mode).save(buffer, form, **options)
         yield buffer.getvalue()
@@ -165,11 +174,16 @@ def check_point(path):
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
     | st.sampled_from([-1, 2**63, 10**400, 1e308, float("nan"), float("inf")])
     | st.sampled_from(["1" * 5000, "\ud800", "\0", "\x1b[2J", "../../x"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=6,
-)  # fmt: skip
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
 
 
 def nested(value, path, new):
@@ -260,8 +274,10 @@ def test_expressions(source, values):
 
 
 @many(1500)
-@given(st.lists(st.sampled_from([*"0123456789./|;-+eE[], ", "nan", "inf", "1e999"]), max_size=20).map("".join)
-       | st.text(max_size=30))  # fmt: skip
+@given(
+    st.lists(st.sampled_from([*"0123456789./|;-+eE[], ", "nan", "inf", "1e999"]), max_size=20).map("".join)
+    | st.text(max_size=30)
+)
 def test_literals(source):
     survives("literals", read_array, source, "--input")
 
@@ -306,8 +322,9 @@ def test_commands_end_with_a_code_and_no_traceback(run, tmp_path, capsys, monkey
     """Whole commands on a damaged run: resume reads everything that there is."""
     monkeypatch.chdir(tmp_path)
     write_npz(tmp_path / "stripes.npz")
-    code, _, err = run_cli(capsys, "train", "stripes.npz", "--net", "conv 2 3 | relu | linear", "--epochs", "1",
-                           "--threads", "1", "-q")  # fmt: skip
+    code, _, err = run_cli(
+        capsys, "train", "stripes.npz", "--net", "conv 2 3 | relu | linear", "--epochs", "1", "--threads", "1", "-q"
+    )
     assert code == 0, err
     (real,) = runs.every(tmp_path / "runs")
 
@@ -344,9 +361,16 @@ def test_links_and_pipes_in_a_run_folder_are_not_followed(run, tmp_path, name, m
     shutil.copytree(run.path, folder.path)
     (folder.path / name).unlink()
     make(folder.path / name, secret)
-    readers = {"recipe.json": folder.recipe, "environment.json": folder.environment, "log.csv": folder.losses,
-               "epochs.csv": folder.epochs, "summary.json": folder.summary, "model.safetensors": folder.model,
-               "resume.safetensors": folder.resume_point, "images.safetensors": folder.images}  # fmt: skip
+    readers = {
+        "recipe.json": folder.recipe,
+        "environment.json": folder.environment,
+        "log.csv": folder.losses,
+        "epochs.csv": folder.epochs,
+        "summary.json": folder.summary,
+        "model.safetensors": folder.model,
+        "resume.safetensors": folder.resume_point,
+        "images.safetensors": folder.images,
+    }
     with pytest.raises(DataError, match="is a link or no plain file"):
         readers[name]()
     if name != "model.safetensors":  # which is written anew, in the link's place

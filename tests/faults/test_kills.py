@@ -13,9 +13,12 @@ from .conftest import COUNTS, ENGINES, FULL
 
 ERRORS = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES]
 TEXTS = {
-    errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EIO: "reports an error",
-    errno.EROFS: "the disk is read-only", errno.EACCES: "permission is denied",
-}  # fmt: skip
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EIO: "reports an error",
+    errno.EROFS: "the disk is read-only",
+    errno.EACCES: "permission is denied",
+}
 
 
 @pytest.fixture(params=ENGINES, scope="module")

@@ -47,8 +47,9 @@ def test_many_runs(thousand, capsys):
     assert out.count("custom-stripes-") == RUNS
     names = [f"custom-stripes-{number}" for number in COMPARED]
     run_cli(capsys, "compare", *names, "--out", thousand, "--plot", thousand / "warm.png")  # matplotlib is imported
-    code, out, _ = quick("convscope compare", run_cli, capsys, "compare", *names, "--out", thousand,
-                         "--plot", thousand / "compare.png")  # fmt: skip
+    code, out, _ = quick(
+        "convscope compare", run_cli, capsys, "compare", *names, "--out", thousand, "--plot", thousand / "compare.png"
+    )
     assert code == 0
     assert all(name in out for name in names)
     made = quick("a new run's folder", runs.create, thousand, "custom-stripes")
@@ -70,10 +71,16 @@ def test_data_larger_than_memory_are_refused_with_the_size_they_need(tmp_path):
         with (tmp_path / name).open("wb") as file:
             file.write(head)
             file.truncate(len(head) + size)
-    program = ("import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (8 * 10**9,) * 2)\n"
-               "from convscope.cli import main; main(sys.argv[1:])")  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", program, "train", str(tmp_path), "--out", str(tmp_path / "runs")],
-                          capture_output=True, text=True, timeout=120)  # fmt: skip
+    program = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (8 * 10**9,) * 2)\n"
+        "from convscope.cli import main; main(sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "train", str(tmp_path), "--out", str(tmp_path / "runs")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 3, done.stderr
     assert "needs 30.0 GB of memory, but " in done.stderr
     assert "Traceback" not in done.stderr

@@ -23,8 +23,15 @@ from convscope.lab.shelf import Shelf
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 STATIC = Path(__file__).parents[2] / "convscope" / "lab" / "static"
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--no-first-run", "--disable-dev-shm-usage"]  # fmt: skip
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-dev-shm-usage",
+]
 
 
 @dataclass
@@ -154,8 +161,11 @@ class Room:
         """Draw through points (u, v) of the sheet, in 0..1, with mouse, pen or finger ("touch")."""
         area = self.at("pad").bounding_box()
         ends = [(area["x"] + u * area["width"], area["y"] + v * area["height"]) for u, v in points]
-        between = [[a + (b - a) * n / 6 for a, b in zip(one, other, strict=True)]
-                   for one, other in pairwise(ends) for n in range(1, 7)]  # fmt: skip
+        between = [
+            [a + (b - a) * n / 6 for a, b in zip(one, other, strict=True)]
+            for one, other in pairwise(ends)
+            for n in range(1, 7)
+        ]
         browser = self.page.context.new_cdp_session(self.page)
         if kind == "touch":
             browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})

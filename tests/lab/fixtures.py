@@ -36,9 +36,16 @@ def convolved(rng):
     """A convolution: PyTorch's shape or refusal, the cells that one window reads by PyTorch, and its ledger."""
     groups = int(rng.choice([1, 1, 2, 3]))
     each, out = int(rng.integers(1, 3)), groups * int(rng.integers(1, 3))
-    state = {"in_channels": groups * each, "out_channels": out, "groups": groups, "kernel_size": pair(rng, 1, 3),
-             "stride": pair(rng, 1, 3), "padding": pair(rng, 0, 2), "dilation": pair(rng, 1, 2),
-             "padding_mode": str(rng.choice(["zeros", "reflect", "replicate", "circular"]))}  # fmt: skip
+    state = {
+        "in_channels": groups * each,
+        "out_channels": out,
+        "groups": groups,
+        "kernel_size": pair(rng, 1, 3),
+        "stride": pair(rng, 1, 3),
+        "padding": pair(rng, 0, 2),
+        "dilation": pair(rng, 1, 2),
+        "padding_mode": str(rng.choice(["zeros", "reflect", "replicate", "circular"])),
+    }
     channels = state["in_channels"] if rng.random() > 0.1 else state["in_channels"] + 1
     x = torch.from_numpy(rng.normal(size=(channels, *pair(rng, 1, 7)))).float()
     layer = nn.Conv2d(**state, bias=bool(rng.random() > 0.5))
@@ -58,21 +65,37 @@ def convolved(rng):
     plain_settings = {name: state[name] for name in ("stride", "dilation", "groups")}
     functional.conv2d(padded[None], torch.ones_like(weight), **plain_settings)[0][at].backward()
     windows = [padded.grad[c].nonzero().tolist() for c in range(channels)]
-    return {**case, "shape": list(output.shape), "at": at, "windows": windows, "value": output[at].item(),
-            "ledger": laid_out(convolution.ledger(question))}  # fmt: skip
+    return {
+        **case,
+        "shape": list(output.shape),
+        "at": at,
+        "windows": windows,
+        "value": output[at].item(),
+        "ledger": laid_out(convolution.ledger(question)),
+    }
 
 
 def pooled(rng):
     """A pooling; which cell belongs to which window is asked of PyTorch with images of a single one."""
     kind = str(rng.choice(["max", "avg"]))
-    state = {"kind": kind, "kernel_size": pair(rng, 1, 3), "stride": pair(rng, 1, 3), "padding": pair(rng, 0, 1),
-             "dilation": pair(rng, 1, 2), "ceil_mode": bool(rng.random() > 0.5)}  # fmt: skip
-    state["padding"] = [min(p, k // 2) if rng.random() > 0.2 else p
-                        for p, k in zip(state["padding"], state["kernel_size"], strict=True)]  # fmt: skip
+    state = {
+        "kind": kind,
+        "kernel_size": pair(rng, 1, 3),
+        "stride": pair(rng, 1, 3),
+        "padding": pair(rng, 0, 1),
+        "dilation": pair(rng, 1, 2),
+        "ceil_mode": bool(rng.random() > 0.5),
+    }
+    state["padding"] = [
+        min(p, k // 2) if rng.random() > 0.2 else p for p, k in zip(state["padding"], state["kernel_size"], strict=True)
+    ]
     x = torch.from_numpy(rng.normal(size=(2, *pair(rng, 1, 7)))).float()
     s = {name: tuple(state[name]) for name in ("kernel_size", "stride", "padding")}
-    layer = (nn.MaxPool2d(**s, dilation=tuple(state["dilation"]), ceil_mode=state["ceil_mode"]) if kind == "max"
-             else nn.AvgPool2d(**s, ceil_mode=state["ceil_mode"]))  # fmt: skip
+    layer = (
+        nn.MaxPool2d(**s, dilation=tuple(state["dilation"]), ceil_mode=state["ceil_mode"])
+        if kind == "max"
+        else nn.AvgPool2d(**s, ceil_mode=state["ceil_mode"])
+    )
     question = pooling.Question(input=x.tolist(), **state)
     try:
         output = layer(x[None])[0]
@@ -86,9 +109,18 @@ def pooled(rng):
     question.at = at = tuple(int(rng.integers(n)) for n in output.shape)
     cell = int(rng.integers(height * width))
     window = [[int(i) // width, int(i) % width] for i in reads[:, at[1], at[2]].nonzero()]
-    return {"state": state, "answer": plain(shown), "shape": list(output.shape), "at": at, "window": window,
-            "image": [height, width], "cell": [cell // width, cell % width], "readers": reads[cell].nonzero().tolist(),
-            "value": output[at].item(), "ledger": laid_out(pooling.ledger(question))}  # fmt: skip
+    return {
+        "state": state,
+        "answer": plain(shown),
+        "shape": list(output.shape),
+        "at": at,
+        "window": window,
+        "image": [height, width],
+        "cell": [cell // width, cell % width],
+        "readers": reads[cell].nonzero().tolist(),
+        "value": output[at].item(),
+        "ledger": laid_out(pooling.ledger(question)),
+    }
 
 
 def plain(shown):
@@ -119,8 +151,9 @@ def coloured(rng):
     """A value's colour by the formula that core/colour.js documents, before it is rounded."""
     dark, limit = bool(rng.random() > 0.5), float(10.0 ** rng.uniform(-6, 6))
     value = float(rng.uniform(-1.5, 1.5) * limit)
-    zero, minus, plus = (([30, 33, 39], [94, 160, 230], [245, 158, 66]) if dark
-                         else ([250, 249, 246], [33, 102, 172], [202, 90, 10]))  # fmt: skip
+    zero, minus, plus = (
+        ([30, 33, 39], [94, 160, 230], [245, 158, 66]) if dark else ([250, 249, 246], [33, 102, 172], [202, 90, 10])
+    )
     share = min(1.0, abs(value) / limit) ** 0.85
     rgb = np.add(zero, np.subtract(minus if value < 0 else plus, zero) * share)
     low, high = sorted(rng.normal(size=2).tolist())
@@ -128,8 +161,16 @@ def coloured(rng):
     grey = float(np.interp(shade, [low, high], [0, 255]))
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.round(rgb) / 255]
     luminance = float(np.dot([0.2126, 0.7152, 0.0722], linear))
-    return {"value": value, "limit": limit, "dark": dark, "rgb": rgb.tolist(), "shade": [shade, low, high],
-            "grey": grey, "black": (luminance + 0.05) / 0.05, "white": 1.05 / (luminance + 0.05)}  # fmt: skip
+    return {
+        "value": value,
+        "limit": limit,
+        "dark": dark,
+        "rgb": rgb.tolist(),
+        "shade": [shade, low, high],
+        "grey": grey,
+        "black": (luminance + 0.05) / 0.05,
+        "white": 1.05 / (luminance + 0.05),
+    }
 
 
 def number(rng):

@@ -16,8 +16,16 @@ from .test_training import until
 TRAIN = {"data": "digits", "net": "flatten | linear", "epochs": 1, "batch_size": 64, "lr": 0.1, "momentum": 0.5,
          "weight_decay": 0, "optimizer": "sgd", "schedule": "constant", "loss": "cross-entropy", "val_fraction": 0,
          "seed": 0, "image_size": 28}  # fmt: skip
-LOOK = {"run": "RUN", "test": None, "strokes": [[[30, 30], [80, 30]], [[50, 90]]], "pen": 10, "crop": True,
-        "box": True, "centre": None, "invert": False}  # fmt: skip
+LOOK = {
+    "run": "RUN",
+    "test": None,
+    "strokes": [[[30, 30], [80, 30]], [[50, 90]]],
+    "pen": 10,
+    "crop": True,
+    "box": True,
+    "centre": None,
+    "invert": False,
+}
 SEEDS = {
     "/api/train": TRAIN,
     "/api/train/script": TRAIN,
@@ -28,9 +36,18 @@ SEEDS = {
     "/api/inside/script": LOOK,
     "/api/inside/saliency": {**LOOK, "target": 1},
 }
-READ = ["/api/runs/{0}/curves", "/api/runs/{0}/images", "/api/runs/{0}/images/{1}.png", "/api/runs/{0}/verdict",
-        "/api/runs/{0}/cell?label={1}&predicted={2}", "/api/train/probe/{1}.png", "/api/train/events?job={1}",
-        "/api/train?{1}={2}", "/api/runs?{1}={2}", "/api/train/probe?{1}"]  # fmt: skip
+READ = [
+    "/api/runs/{0}/curves",
+    "/api/runs/{0}/images",
+    "/api/runs/{0}/images/{1}.png",
+    "/api/runs/{0}/verdict",
+    "/api/runs/{0}/cell?label={1}&predicted={2}",
+    "/api/train/probe/{1}.png",
+    "/api/train/events?job={1}",
+    "/api/train?{1}={2}",
+    "/api/runs?{1}={2}",
+    "/api/train/probe?{1}",
+]
 
 
 @pytest.fixture(scope="module")

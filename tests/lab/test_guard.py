@@ -115,9 +115,17 @@ def test_bodies_are_bounded_whatever_they_claim(lab):
     assert answer.json()["error"] == "the request is larger than 4,194,304 bytes"
 
 
-BAD = ["", "[]", "{", "NaN", '{"net": 1}', '{"net": "note", "image": [1, 28], "classes": 10}', "[" * 100_000,
-       '{"net": "note", "image": [1, NaN, 28], "classes": 10}',
-       '{"net": "note", "image": [1, 28, 28], "classes": ' + "9" * 5000 + "}"]  # fmt: skip
+BAD = [
+    "",
+    "[]",
+    "{",
+    "NaN",
+    '{"net": 1}',
+    '{"net": "note", "image": [1, 28], "classes": 10}',
+    "[" * 100_000,
+    '{"net": "note", "image": [1, NaN, 28], "classes": 10}',
+    '{"net": "note", "image": [1, 28, 28], "classes": ' + "9" * 5000 + "}",
+]
 
 
 @pytest.mark.parametrize("content", BAD, ids=range(len(BAD)))
@@ -165,8 +173,14 @@ class Scope(dict):
     """A request."""
 
     def __init__(self, method="GET", path="/", headers=()):
-        super().__init__(type="http", method=method, path=path, query_string=b"", server=("10.0.0.1", 80),
-                         headers=[(b"host", b"10.0.0.1"), *headers])  # fmt: skip
+        super().__init__(
+            type="http",
+            method=method,
+            path=path,
+            query_string=b"",
+            server=("10.0.0.1", 80),
+            headers=[(b"host", b"10.0.0.1"), *headers],
+        )
 
 
 def asked(access, scope):

@@ -40,15 +40,17 @@ def test_probe_is_what_pytorch_makes_of_the_net(tmp_path):
     images = (torch.from_numpy(data.test.images[head["index"]]) / 255 - mean) / std
     p = torch.softmax(net(images).double(), 1)
     np.testing.assert_allclose(head["confidences"], p.detach().numpy(), atol=1e-6)
-    torch.testing.assert_close(torch.from_numpy(arrays["map.conv1"].copy()), net[0](images[1:2])[0].detach(),
-                               rtol=1e-4, atol=1e-5)  # fmt: skip
+    torch.testing.assert_close(
+        torch.from_numpy(arrays["map.conv1"].copy()), net[0](images[1:2])[0].detach(), rtol=1e-4, atol=1e-5
+    )
     assert np.array_equal(arrays["weight.conv1"], net[0].weight.detach().numpy())
     x = (torch.from_numpy(data.train.images[:64]) / 255 - mean) / std
     torch.nn.functional.cross_entropy(net(x), torch.from_numpy(data.train.labels[:64])).backward()
     wanted = [
         sum(float(p.grad.double().square().sum()) for p in layer.parameters()) ** 0.5
-        for layer in net if any(True for _ in layer.parameters())
-    ]  # fmt: skip
+        for layer in net
+        if any(True for _ in layer.parameters())
+    ]
     assert head["norms"] == pytest.approx(wanted, rel=1e-4)
 
 

@@ -62,36 +62,77 @@ def test_room_6_says_nothing_unknown(lab, question):
 
 
 CONVOLUTION = {
-    "input": [[[0.0] * 5] * 5], "weight": [[[[1.0] * 3] * 3]], "bias": None, "in_channels": 1, "stride": [1, 1],
-    "padding": [0, 0], "padding_mode": "zeros", "dilation": [1, 1], "groups": 1, "at": [0, 0, 0],
-}  # fmt: skip
+    "input": [[[0.0] * 5] * 5],
+    "weight": [[[[1.0] * 3] * 3]],
+    "bias": None,
+    "in_channels": 1,
+    "stride": [1, 1],
+    "padding": [0, 0],
+    "padding_mode": "zeros",
+    "dilation": [1, 1],
+    "groups": 1,
+    "at": [0, 0, 0],
+}
 
 
-@pytest.mark.parametrize("patch", [
-    {"in_channels": 2, "weight": [[[[1.0]], [[1.0]]]]}, {"groups": 2}, {"padding": "same", "stride": [2, 2]},
-    {"padding": [5, 5], "padding_mode": "reflect"}, {"padding": [6, 6], "padding_mode": "circular"},
-    {"dilation": [4, 4]}, {"weight": [[[[1.0] * 7] * 7]]},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {"in_channels": 2, "weight": [[[[1.0]], [[1.0]]]]},
+        {"groups": 2},
+        {"padding": "same", "stride": [2, 2]},
+        {"padding": [5, 5], "padding_mode": "reflect"},
+        {"padding": [6, 6], "padding_mode": "circular"},
+        {"dilation": [4, 4]},
+        {"weight": [[[[1.0] * 7] * 7]]},
+    ],
+    ids=str,
+)
 def test_room_4_says_nothing_unknown(lab, patch):
     refused = lab.ask("/api/convolution", CONVOLUTION | patch)["refused"]
     assert [sentence for sentence in (refused["problem"], refused["mend"]) if sentence and not known(sentence)] == []
 
 
-@pytest.mark.parametrize("patch", [
-    {"padding": [2, 2]}, {"kernel_size": [9, 9]}, {"kernel_size": [3, 3], "dilation": [9, 9]},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {"padding": [2, 2]},
+        {"kernel_size": [9, 9]},
+        {"kernel_size": [3, 3], "dilation": [9, 9]},
+    ],
+    ids=str,
+)
 def test_room_5_says_nothing_unknown(lab, patch):
-    question = {"kind": "max", "input": [[[0.0] * 4] * 4], "kernel_size": [2, 2], "stride": [2, 2], "padding": [0, 0],
-                "dilation": [1, 1], "ceil_mode": False, "count_include_pad": True, "at": [0, 0, 0]}  # fmt: skip
+    question = {
+        "kind": "max",
+        "input": [[[0.0] * 4] * 4],
+        "kernel_size": [2, 2],
+        "stride": [2, 2],
+        "padding": [0, 0],
+        "dilation": [1, 1],
+        "ceil_mode": False,
+        "count_include_pad": True,
+        "at": [0, 0, 0],
+    }
     refused = lab.ask("/api/pooling", question | patch)["refused"]
     assert [sentence for sentence in (refused["problem"], refused["mend"]) if sentence and not known(sentence)] == []
 
 
-@pytest.mark.parametrize(("expression", "values"), [
-    ("(w*x + b - y)**2", "w=3 x=2 b=1 y=5"), ("relu(x)", "x=0"), ("abs(x)", "x=0"), ("max(X)", "X=[1,1]"),
-    ("sum(X + y)", "X=[[1,2],[3,4]] y=[1,2]"), ("sum(X * y)", "X=[[1,2],[3,4]] y=2"), ("1/x", "x=1e-9"),
-    ("x*1e9 - x*1e9 + x", "x=3"), ("sqrt(x)", "x=1e-9"), ("tanh(x*1e4)", "x=1e-4"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("expression", "values"),
+    [
+        ("(w*x + b - y)**2", "w=3 x=2 b=1 y=5"),
+        ("relu(x)", "x=0"),
+        ("abs(x)", "x=0"),
+        ("max(X)", "X=[1,1]"),
+        ("sum(X + y)", "X=[[1,2],[3,4]] y=[1,2]"),
+        ("sum(X * y)", "X=[[1,2],[3,4]] y=2"),
+        ("1/x", "x=1e-9"),
+        ("x*1e9 - x*1e9 + x", "x=3"),
+        ("sqrt(x)", "x=1e-9"),
+        ("tanh(x*1e4)", "x=1e-4"),
+    ],
+)
 def test_room_2_says_nothing_unknown(lab, expression, values):
     body = {"expression": expression, "values": values, "net": "", "input": "", "target": ""}
     answer = lab.ask("/api/backprop", body)

@@ -23,6 +23,11 @@ def test_pure_modules(tmp_path):
     """
     (tmp_path / "torch.json").write_text(dumps(fixtures(0)))
     files = map(str, sorted((Path(__file__).parent / "node").glob("*.test.mjs")))
-    found = subprocess.run(["node", "--test", *files], capture_output=True, text=True, timeout=60,
-                           env={**os.environ, "CONVSCOPE_FIXTURES": str(tmp_path / "torch.json")})  # fmt: skip
+    found = subprocess.run(
+        ["node", "--test", *files],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "CONVSCOPE_FIXTURES": str(tmp_path / "torch.json")},
+    )
     assert found.returncode == 0, found.stdout + found.stderr

@@ -18,8 +18,13 @@ from convscope.storage.strict_json import dumps
 
 from .conftest import STATIC
 
-BASE = {"expression": "(w*x + b - y)**2", "values": "w=3 x=2 b=1 y=5", "net": "linear 2 | relu | linear 1",
-        "input": "1, 2", "target": "0.5"}  # fmt: skip
+BASE = {
+    "expression": "(w*x + b - y)**2",
+    "values": "w=3 x=2 b=1 y=5",
+    "net": "linear 2 | relu | linear 1",
+    "input": "1, 2",
+    "target": "0.5",
+}
 TREE = "w"
 for _ in range(7):
     TREE = f"({TREE} + {TREE})"
@@ -29,9 +34,16 @@ CASES = [
     {"expression": "max(relu(w*x), -b) / sqrt(2) + abs(b) ** 3", "values": "w=-1; x=2; b=1.5"},
     {"expression": "sum((W @ x - y)**2) + mean(exp(x)) * max(x)", "values": "W=[[1,2],[3,4]], x=[1, -1], y=[0,1]"},
     {"mode": "net"},
-    {"mode": "net", "net": "conv 2 2 | tanh | pool 2 | flatten | linear 3", "input": "[[1,2,3],[3,4,5],[1,0,1]]",
-     "target": "1", "loss": "cross-entropy", "seed": 3, "passes": 2},
-]  # fmt: skip
+    {
+        "mode": "net",
+        "net": "conv 2 2 | tanh | pool 2 | flatten | linear 3",
+        "input": "[[1,2,3],[3,4,5],[1,0,1]]",
+        "target": "1",
+        "loss": "cross-entropy",
+        "seed": 3,
+        "passes": 2,
+    },
+]
 
 
 @pytest.mark.parametrize("change", CASES)
@@ -39,8 +51,12 @@ def test_scripts_assert_what_is_shown(change):
     exec(answer(Question(**{**BASE, **change})).script, {"print": lambda *a: None})
 
 
-@given(st.sampled_from(["x*y + x", "(x - y)**2 * relu(x)", "sigmoid(x) + tanh(y*x)", "abs(x) - max(x, y)"]),
-       st.integers(-5, 5), st.integers(1, 5), st.integers(1, 3))  # fmt: skip
+@given(
+    st.sampled_from(["x*y + x", "(x - y)**2 * relu(x)", "sigmoid(x) + tanh(y*x)", "abs(x) - max(x, y)"]),
+    st.integers(-5, 5),
+    st.integers(1, 5),
+    st.integers(1, 3),
+)
 def test_random_values(expression, x, y, passes):
     shown = answer(Question(**{**BASE, "expression": expression, "values": f"x={x} y={y}", "passes": passes}))
     exec(shown.script, {"print": lambda *a: None})
@@ -48,10 +64,16 @@ def test_random_values(expression, x, y, passes):
         assert edge.source < edge.target
 
 
-@pytest.mark.parametrize(("text", "parts"), [
-    ("w=3 x=2", ["w=3", "x=2"]), (" w = 3,x=-2 ;y=1e3\n", ["w = 3", "x=-2", "y=1e3"]),
-    ("A=[[1, 2], [3, 4]] b=[1, 2]", ["A=[[1, 2], [3, 4]]", "b=[1, 2]"]), ("", []), ("3 4", ["3 4"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("w=3 x=2", ["w=3", "x=2"]),
+        (" w = 3,x=-2 ;y=1e3\n", ["w = 3", "x=-2", "y=1e3"]),
+        ("A=[[1, 2], [3, 4]] b=[1, 2]", ["A=[[1, 2], [3, 4]]", "b=[1, 2]"]),
+        ("", []),
+        ("3 4", ["3 4"]),
+    ],
+)
 def test_assignments(text, parts):
     assert assignments(text) == parts
 
@@ -75,15 +97,18 @@ def test_the_page_replays_what_python_says(change):
         assert now["gradients"] == [None if g is None else grid(g) for g in want.gradients]
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"expression": "w*"}, "cannot be read"),
-    ({"expression": "__import__('os')"}, "__import__"),
-    ({"expression": "9**9**9*w", "values": "w=1"}, "overflow"),
-    ({"expression": TREE, "values": "w=1"}, "the graph has 128 nodes"),
-    ({"values": "w=3"}, "x"),
-    ({"mode": "net", "net": "nothing"}, "nothing"),
-    ({"mode": "net", "target": "1,2,3"}, "--target has 3 numbers"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"expression": "w*"}, "cannot be read"),
+        ({"expression": "__import__('os')"}, "__import__"),
+        ({"expression": "9**9**9*w", "values": "w=1"}, "overflow"),
+        ({"expression": TREE, "values": "w=1"}, "the graph has 128 nodes"),
+        ({"values": "w=3"}, "x"),
+        ({"mode": "net", "net": "nothing"}, "nothing"),
+        ({"mode": "net", "target": "1,2,3"}, "--target has 3 numbers"),
+    ],
+)
 def test_bad_input_is_400(lab, change, words):
     refused = lab.post("/api/backprop", {**BASE, **change})
     assert refused.status_code == 400

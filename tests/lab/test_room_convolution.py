@@ -16,8 +16,13 @@ from convscope.lab.rooms.convolution import Question, answer, ledger
 NOTE = [[[3, 4, 6, 5, 7], [2, 4, 6, 8, 2], [1, 6, 7, 8, 4], [9, 7, 4, 6, 2], [3, 7, 5, 4, 1]]]
 KERNEL = [[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]]
 NOTE_QUESTION = {"input": NOTE, "in_channels": 1, "weight": KERNEL, "padding": [1, 1], "at": [0, 1, 1]}
-OUTPUT = [[91, 168, 224, 215, 127], [114, 211, 295, 262, 149], [192, 259, 282, 214, 122], [194, 251, 253, 169, 86],
-          [96, 112, 110, 68, 31]]  # fmt: skip
+OUTPUT = [
+    [91, 168, 224, 215, 127],
+    [114, 211, 295, 262, 149],
+    [192, 259, 282, 214, 122],
+    [194, 251, 253, 169, 86],
+    [96, 112, 110, 68, 31],
+]
 
 
 @st.composite
@@ -33,10 +38,13 @@ def questions(draw):
         input=random.normal(size=(c, *pair(1, 8))).round(3).tolist(),
         in_channels=draw(st.sampled_from([c, c, c, 2])),
         weight=random.normal(size=(out, each, *kernel)).round(3).tolist(),
-        bias=draw(st.sampled_from([None, [0.5] * out])), stride=pair(1, 3), padding="same" if same else pair(0, 3),
-        padding_mode=draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"])), dilation=pair(1, 2),
+        bias=draw(st.sampled_from([None, [0.5] * out])),
+        stride=pair(1, 3),
+        padding="same" if same else pair(0, 3),
+        padding_mode=draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"])),
+        dilation=pair(1, 2),
         groups=groups,
-    )  # fmt: skip
+    )
 
 
 @given(questions())
@@ -73,15 +81,18 @@ def test_the_note(lab):
     assert len(found["terms"]) == 9
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"input": [[[1, 2], [3]]]}, "input is ragged"),
-    ({"input": [[]]}, "input has shape"),
-    ({"input": None}, "give either input or picture"),
-    ({"weight": [[[[1, 2]]], [[[1]]]]}, "weight is ragged"),
-    ({"weight": [[[[1]], [[1]]]]}, "1 channels in 1 groups make 1 a kernel"),
-    ({"bias": [1, 2]}, "bias has shape (2,), expected (1,)"),
-    ({"padding": [1000, 1000], "input": [[[1.0] * 1000]]}, "the padded input would have"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"input": [[[1, 2], [3]]]}, "input is ragged"),
+        ({"input": [[]]}, "input has shape"),
+        ({"input": None}, "give either input or picture"),
+        ({"weight": [[[[1, 2]]], [[[1]]]]}, "weight is ragged"),
+        ({"weight": [[[[1]], [[1]]]]}, "1 channels in 1 groups make 1 a kernel"),
+        ({"bias": [1, 2]}, "bias has shape (2,), expected (1,)"),
+        ({"padding": [1000, 1000], "input": [[[1.0] * 1000]]}, "the padded input would have"),
+    ],
+)
 def test_bad_input_is_400(lab, change, words):
     refused = lab.post("/api/convolution", {**NOTE_QUESTION, **change})
     assert refused.status_code == 400
@@ -95,8 +106,17 @@ def test_no_such_element(lab, change):
     assert refused.json()["error"].startswith("there is no output[")
 
 
-@pytest.mark.parametrize("change", [{"stride": [0, 1]}, {"groups": 0}, {"padding": [-1, 0]}, {"padding_mode": "mirror"},
-                                    {"picture": "../x"}, {"in_channels": 10**9}])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stride": [0, 1]},
+        {"groups": 0},
+        {"padding": [-1, 0]},
+        {"padding_mode": "mirror"},
+        {"picture": "../x"},
+        {"in_channels": 10**9},
+    ],
+)
 def test_bad_fields_are_422(lab, change):
     assert lab.post("/api/convolution", {**NOTE_QUESTION, **change}).status_code == 422
 

@@ -38,13 +38,16 @@ def test_the_famous_bug(lab):
     assert trapped["regression"]["mse"]["warnings"][0].startswith("predictions (3, 1) and targets (3,) have different")
 
 
-@pytest.mark.parametrize(("change", "status", "words"), [
-    ({"target": [1, 2]}, 400, "cannot be compared"),
-    ({"klass": 3}, 400, "target 3 is no class index"),
-    ({"at": 3}, 400, "there is no prediction 3"),
-    ({"logits": []}, 422, "logits"),
-    ({"prediction": [1e99, 2, 3]}, 422, "prediction"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        ({"target": [1, 2]}, 400, "cannot be compared"),
+        ({"klass": 3}, 400, "target 3 is no class index"),
+        ({"at": 3}, 400, "there is no prediction 3"),
+        ({"logits": []}, 422, "logits"),
+        ({"prediction": [1e99, 2, 3]}, 422, "prediction"),
+    ],
+)
 def test_bad_input(lab, change, status, words):
     refused = lab.post("/api/losses", {**QUESTION, **change})
     assert refused.status_code == status

@@ -10,8 +10,16 @@ from torch import nn
 from convscope.errors import UsageError
 from convscope.lab.rooms.pooling import Question, answer, ledger
 
-IMAGE = [[[1, 3, 2, 1, 0, 2], [4, 2, 1, 5, 3, 1], [0, 1, 6, 2, 2, 2], [7, 2, 3, 1, 2, 2], [1, 0, 2, 4, 8, 1],
-          [3, 5, 1, 2, 0, 6]]]  # fmt: skip
+IMAGE = [
+    [
+        [1, 3, 2, 1, 0, 2],
+        [4, 2, 1, 5, 3, 1],
+        [0, 1, 6, 2, 2, 2],
+        [7, 2, 3, 1, 2, 2],
+        [1, 0, 2, 4, 8, 1],
+        [3, 5, 1, 2, 0, 6],
+    ]
+]
 QUESTION = {"input": IMAGE, "at": [0, 1, 1]}
 PAIR = st.tuples(st.integers(1, 3), st.integers(1, 3))
 PADDING = st.tuples(st.integers(0, 2), st.integers(0, 2))
@@ -28,8 +36,16 @@ def layer(question, **patch):
 def test_any_settings_are_computed_or_answered_in_pytorchs_words(kind, k, s, p, d, ceil, include, seed):
     random = np.random.default_rng(seed)
     image = random.integers(-3, 4, (random.integers(1, 3), *random.integers(1, 7, 2))).astype(float).tolist()
-    question = Question(input=image, kind=kind, kernel_size=k, stride=s, padding=p, dilation=d, ceil_mode=ceil,
-                        count_include_pad=include)  # fmt: skip
+    question = Question(
+        input=image,
+        kind=kind,
+        kernel_size=k,
+        stride=s,
+        padding=p,
+        dilation=d,
+        ceil_mode=ceil,
+        count_include_pad=include,
+    )
     x = torch.tensor(image, requires_grad=True)
     try:
         shown = answer(question)
@@ -52,13 +68,16 @@ def test_any_settings_are_computed_or_answered_in_pytorchs_words(kind, k, s, p, 
     assert ledger(question).total == pytest.approx(float(x.grad[0, 0, 0]), abs=1e-6)
 
 
-@pytest.mark.parametrize(("path", "change", "words"), [
-    ("", {"input": [[[1], [1, 2]]]}, "input is ragged"),
-    ("", {"upstream": [[[1]]]}, "upstream has shape (1, 1, 1), expected that of the output: (1, 3, 3)"),
-    ("/ledger", {"at": [0, 3, 0]}, "there is no output[0,3,0]"),
-    ("/ledger", {"at": [0, 6, 0], "backward": True}, "there is no ∂loss/∂input[0,6,0]"),
-    ("/ledger", {"padding": [2, 2]}, "PyTorch: pad should be at most half"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "change", "words"),
+    [
+        ("", {"input": [[[1], [1, 2]]]}, "input is ragged"),
+        ("", {"upstream": [[[1]]]}, "upstream has shape (1, 1, 1), expected that of the output: (1, 3, 3)"),
+        ("/ledger", {"at": [0, 3, 0]}, "there is no output[0,3,0]"),
+        ("/ledger", {"at": [0, 6, 0], "backward": True}, "there is no ∂loss/∂input[0,6,0]"),
+        ("/ledger", {"padding": [2, 2]}, "PyTorch: pad should be at most half"),
+    ],
+)
 def test_bad_input_is_400(lab, path, change, words):
     refused = lab.post(f"/api/pooling{path}", {**QUESTION, **change})
     assert refused.status_code == 400

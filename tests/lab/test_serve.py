@@ -29,8 +29,14 @@ def started(folder, *, shell='exec "$@"', port=0):
     """A lab of its own; its address is what it prints."""
     environment = {**os.environ, "PYTHONPATH": HOME}
     words = [sys.executable, "-m", "convscope", "lab", "--no-browser", "--port", str(port)]
-    lab = subprocess.Popen(["sh", "-c", shell, "sh", *words], cwd=folder, env=environment, stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE, text=True)  # fmt: skip
+    lab = subprocess.Popen(
+        ["sh", "-c", shell, "sh", *words],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         yield lab
     finally:
@@ -120,14 +126,24 @@ def test_the_page_needs_no_pytorch(tmp_path):
         "    answer = page.get(f'/{access.token}/')\n    assert answer.status_code == 200, answer.text\n"
         "    assert access.token in answer.text\nassert 'torch' not in sys.modules\nprint('ok')\n"
     )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=tmp_path, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": HOME})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": HOME},
+    )
     assert done.stdout == "ok\n", done.stderr
 
 
 def test_something_is_said_before_anything_is_loaded(tmp_path):
     """The first line comes even where what follows takes long: here it never ends well."""
-    done = subprocess.run([sys.executable, "-m", "convscope", "lab", "no-such-run"], cwd=tmp_path, capture_output=True,
-                          text=True, env={**os.environ, "PYTHONPATH": HOME})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "convscope", "lab", "no-such-run"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": HOME},
+    )
     assert done.returncode == 3
     assert done.stderr.startswith("the lab is starting …\nerror: there is neither a run nor data called 'no-such-run'")

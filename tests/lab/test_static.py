@@ -55,8 +55,12 @@ def test_small_and_local(path):
 
 
 def test_files_have_their_types_and_stay(lab):
-    kinds = {"js/main.js": "text/javascript", "css/00-base.css": "text/css", "text/en/common.json": "application/json",
-             "icon.svg": "image/svg+xml"}  # fmt: skip
+    kinds = {
+        "js/main.js": "text/javascript",
+        "css/00-base.css": "text/css",
+        "text/en/common.json": "application/json",
+        "icon.svg": "image/svg+xml",
+    }
     for name, kind in kinds.items():
         answer = lab.client.get(f"{files_path()}/{name}")
         assert answer.headers["content-type"].split(";")[0] == kind

@@ -8,8 +8,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 # (repeats, kernel, first stride, expansion, channels) of EfficientNet-B0's stages: Tan and Le 2019, table 1.
-STAGES = [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192),
-          (1, 3, 1, 6, 320)]  # fmt: skip
+STAGES = [
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+]
 
 
 def lite0(state: dict[str, Tensor], images: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -21,18 +21,28 @@ def digest(net):
     return found.hexdigest()[:16]
 
 
-@pytest.mark.parametrize(("spec", "image", "classes", "seed", "expected"), [
-    (EVERY, (1, 8, 8), 3, 5, "ab797057eee233b9"),
-    (NOTE, (1, 28, 28), 10, 0, "046952e2e2b5aa92"),
-    ("flatten | linear 7 bias=no | tanh | linear", (3, 5, 4), 2, 2**63 - 1, "a55699a2a03a11b6"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("spec", "image", "classes", "seed", "expected"),
+    [
+        (EVERY, (1, 8, 8), 3, 5, "ab797057eee233b9"),
+        (NOTE, (1, 28, 28), 10, 0, "046952e2e2b5aa92"),
+        ("flatten | linear 7 bias=no | tanh | linear", (3, 5, 4), 2, 2**63 - 1, "a55699a2a03a11b6"),
+    ],
+)
 def test_initial_weights_keep_their_bits(spec, image, classes, seed, expected):
     assert digest(build(parse(spec), image, classes, seed)) == expected
 
 
-@pytest.mark.parametrize("around", [
-    lambda: torch.device("meta"), torch.inference_mode, torch.no_grad, lambda: torch.autocast("cpu"),
-], ids=["device", "inference", "no_grad", "autocast"])  # fmt: skip
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda: torch.device("meta"),
+        torch.inference_mode,
+        torch.no_grad,
+        lambda: torch.autocast("cpu"),
+    ],
+    ids=["device", "inference", "no_grad", "autocast"],
+)
 def test_what_is_set_around_them_does_not_matter(around):
     with around():
         net = build(parse(NOTE), (1, 28, 28), 10)

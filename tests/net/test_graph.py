@@ -101,8 +101,10 @@ def test_a_projection_is_put_in_where_the_shapes_differ_and_says_so():
     assert [row.name for row in rows] == ["conv1", "relu1", "projection1", "add1", "flatten1", "linear1"]
     put_in = rows[2]
     assert (put_in.inputs, put_in.text, put_in.output) == (
-        ("image",), "projection 6 1 stride=2 bias=no", (6, 4, 4),
-    )  # fmt: skip
+        ("image",),
+        "projection 6 1 stride=2 bias=no",
+        (6, 4, 4),
+    )
     assert put_in.note == "put in, since image is 3×8×8 and what it is added to 6×4×4"
     assert (put_in.parameters, put_in.multiply_adds) == (18, 288)
     net = build(parse("[ conv 6 3 stride=2 padding=1 | relu ]+ | linear"), IMAGE, 10)
@@ -147,7 +149,7 @@ def test_joins_without_what_came_in_and_repetitions():
         ("[ conv 3 3 paddng=1 ]+", "paddng=1", "'conv' has no option 'paddng'", "write: conv OUT"),
         ("[ rleu ]+", "rleu", "no layer is called 'rleu'", "did you mean 'relu'"),
     ],
-)  # fmt: skip
+)
 def test_errors_in_brackets_point_at_the_word(spec, word, message, help_text):
     with pytest.raises(SpecError) as caught:
         parse(spec)
@@ -175,7 +177,7 @@ def test_the_number_of_layers_is_bounded_after_repetition_and_so_is_the_depth():
         ("[ relu / pool 2 ]& | linear", "must agree, but its inputs are 3×8×8 and 3×4×4", "equal sizes"),
         ("flatten | [ linear 5 ]+ | linear", "its inputs are 5 and 192", "equal sizes"),
     ],
-)  # fmt: skip
+)
 def test_branches_that_do_not_fit_are_refused_with_the_table(spec, message, help_text):
     with pytest.raises(ShapeError) as caught:
         table(parse(spec), IMAGE, 10)
@@ -200,8 +202,13 @@ def test_a_failing_layer_is_shown_below_the_brackets_that_lead_to_it():
 def test_names_in_the_state_dict_are_kinds_with_running_numbers():
     net = build(parse(SKIP), IMAGE, 10)
     assert list(net.state_dict()) == [
-        "conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias", "linear1.weight", "linear1.bias",
-    ]  # fmt: skip
+        "conv1.weight",
+        "conv1.bias",
+        "conv2.weight",
+        "conv2.bias",
+        "linear1.weight",
+        "linear1.bias",
+    ]
     other = build(parse(SKIP), IMAGE, 10, seed=9)
     other.load_state_dict(copy.deepcopy(net).state_dict())
     x = torch.rand(2, *IMAGE)
@@ -295,6 +302,8 @@ def test_an_item_is_replaced_wherever_it_stands():
 
 
 def test_shapes_are_worked_out_without_torch():
-    code = "import sys; from convscope.net.zoo import resolve; from convscope.net.shapes import table; " \
-           "table(resolve('resnet8'), (3, 32, 32), 10); sys.exit('torch' in sys.modules)"  # fmt: skip
+    code = (
+        "import sys; from convscope.net.zoo import resolve; from convscope.net.shapes import table; "
+        "table(resolve('resnet8'), (3, 32, 32), 10); sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -31,8 +31,9 @@ bodies = st.lists(st.one_of(convs, pools(), st.just(Relu()), st.just(BatchNorm()
 
 def apply(layer, x):
     if isinstance(layer, Conv):
-        return nn.Conv2d(x.shape[1], layer.out, layer.kernel, layer.stride, layer.padding, layer.dilation,
-                         layer.groups)(x)  # fmt: skip
+        return nn.Conv2d(
+            x.shape[1], layer.out, layer.kernel, layer.stride, layer.padding, layer.dilation, layer.groups
+        )(x)
     assert isinstance(layer, Pool)
     return (nn.AvgPool2d if layer.average else nn.MaxPool2d)(layer.kernel, layer.stride, layer.padding)(x)
 
@@ -84,8 +85,15 @@ def test_the_table_says_what_torch_does(body, image, classes):
 def test_the_note_has_8490_parameters_and_467200_multiply_adds():
     rows = table(resolve("note"), (1, 28, 28), 10)
     assert [row.output for row in rows] == [
-        (10, 24, 24), (10, 12, 12), (10, 12, 12), (20, 8, 8), (20, 4, 4), (20, 4, 4), (320,), (10,),
-    ]  # fmt: skip
+        (10, 24, 24),
+        (10, 12, 12),
+        (10, 12, 12),
+        (20, 8, 8),
+        (20, 4, 4),
+        (20, 4, 4),
+        (320,),
+        (10,),
+    ]
     assert sum(row.parameters for row in rows) == 8490
     assert sum(row.multiply_adds for row in rows) == 467_200
     assert rows[0].formula == "⌊(28 + 2·0 − 1·(5−1) − 1) / 1⌋ + 1 = 24"

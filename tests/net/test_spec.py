@@ -56,12 +56,20 @@ def test_a_spec_is_read_back_as_it_was_written(layers):
 
 def test_the_note_and_what_is_worked_out():
     assert resolve("note") == (
-        Conv(10, (5, 5)), Pool((2, 2), (2, 2)), Relu(),
-        Conv(20, (5, 5)), Pool((2, 2), (2, 2)), Relu(), Flatten(), Linear(None),
-    )  # fmt: skip
+        Conv(10, (5, 5)),
+        Pool((2, 2), (2, 2)),
+        Relu(),
+        Conv(20, (5, 5)),
+        Pool((2, 2), (2, 2)),
+        Relu(),
+        Flatten(),
+        Linear(None),
+    )
     assert parse("conv 4 3x5 stride=2x1 padding=1x0 bias=no | linear") == (
-        Conv(4, (3, 5), (2, 1), (1, 0), bias=False), Flatten(), Linear(None),
-    )  # fmt: skip
+        Conv(4, (3, 5), (2, 1), (1, 0), bias=False),
+        Flatten(),
+        Linear(None),
+    )
     assert [net_name("note"), net_name("conv 1 1 | linear")] == ["note", "custom"]
 
 
@@ -124,8 +132,10 @@ def test_every_named_net_can_be_read():
 
 def test_zeros_around_an_image_are_written_before_and_after():
     assert parse("pad 1 | pad 0 1 | pad 0x1 2x3 | linear")[:3] == (
-        Pad((1, 1), (1, 1)), Pad((0, 0), (1, 1)), Pad((0, 1), (2, 3)),
-    )  # fmt: skip
+        Pad((1, 1), (1, 1)),
+        Pad((0, 0), (1, 1)),
+        Pad((0, 1), (2, 3)),
+    )
     with pytest.raises(SpecError, match="needs how many zeros stand before the image"):
         parse("pad | linear")
     with pytest.raises(SpecError, match="does not take '3' here"):

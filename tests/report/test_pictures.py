@@ -41,11 +41,14 @@ def test_curves_show_every_loss_and_the_last_accuracy(tmp_path):
     assert texts(right) == ["80.00 %"]
 
 
-@pytest.mark.parametrize(("val_losses", "kept"), [
-    ([0.5, 0.2, 0.4], "90.00 % (kept: epoch 2)"),
-    ([0.5, 0.5, 0.6], "50.00 % (kept: epoch 1)"),  # the first of equals, as in training
-    (["nan", "inf", 0.9], "80.00 % (kept: epoch 3)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("val_losses", "kept"),
+    [
+        ([0.5, 0.2, 0.4], "90.00 % (kept: epoch 2)"),
+        ([0.5, 0.5, 0.6], "50.00 % (kept: epoch 1)"),  # the first of equals, as in training
+        (["nan", "inf", 0.9], "80.00 % (kept: epoch 3)"),
+    ],
+)
 def test_curves_with_validation_name_the_epoch_whose_weights_are_kept(tmp_path, val_losses, kept):
     left, right = draw_curves([run(tmp_path, val_losses)]).axes
     np.testing.assert_array_equal(lines(left)["validation"], np.array(val_losses, dtype=float))
@@ -57,11 +60,13 @@ def test_names_of_any_script_are_drawn_and_a_dollar_begins_no_formula(tmp_path):
     """Whatever the fonts here, no warning reaches the user (in these tests it would be an error)."""
     confusion = np.diag([7, 8, 9, 4, 5]) + np.eye(5, k=1, dtype=int)
     image = np.zeros((3, 4, 8), dtype=np.uint8)
-    for number, figure in enumerate([
-        draw_confusion(confusion, NAMES),
-        draw_sheet([Picture(image, NAMES)], NAMES[2]),
-        draw_curves([run(tmp_path)]),
-    ]):  # fmt: skip
+    for number, figure in enumerate(
+        [
+            draw_confusion(confusion, NAMES),
+            draw_sheet([Picture(image, NAMES)], NAMES[2]),
+            draw_curves([run(tmp_path)]),
+        ]
+    ):
         path = tmp_path / f"{number}.png"
         save_figure(figure, path)
         assert path.read_bytes().startswith(b"\x89PNG")

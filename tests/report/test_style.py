@@ -42,8 +42,15 @@ def test_every_function_that_draws_does_so_in_our_own_style():
 def test_settings_of_matplotlib_change_nothing(tmp_path):
     confusion = np.diag([7, 8])
     save_figure(draw_confusion(confusion, ("a", "b")), tmp_path / "plain.png")
-    hostile = {"text.usetex": True, "savefig.bbox": "tight", "savefig.pad_inches": 4000, "font.size": 40,
-               "axes.facecolor": "red", "savefig.dpi": 5, "figure.constrained_layout.use": False}  # fmt: skip
+    hostile = {
+        "text.usetex": True,
+        "savefig.bbox": "tight",
+        "savefig.pad_inches": 4000,
+        "font.size": 40,
+        "axes.facecolor": "red",
+        "savefig.dpi": 5,
+        "figure.constrained_layout.use": False,
+    }
     with matplotlib.rc_context(hostile):
         save_figure(draw_confusion(confusion, ("a", "b")), tmp_path / "hostile.png")
         assert matplotlib.rcParams["text.usetex"]  # the user's settings stand as they were
@@ -58,8 +65,13 @@ def test_a_backend_that_is_not_here_is_not_asked_for(tmp_path, backend):
         "save_figure(draw_confusion(numpy.eye(2, dtype=int), 'ab'), Path('a.png'))\n"
         f"assert os.environ['MPLBACKEND'] == {backend!r}\n"
     )
-    run = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env={**os.environ, "MPLBACKEND": backend},
-                         capture_output=True, text=True)  # fmt: skip
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
@@ -71,8 +83,11 @@ def test_a_run_is_not_lost_by_its_picture(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(job, "draw_curves", broken)
     train, test = stripes(24), stripes(12, seed=1)
-    np.savez("stripes.npz", images=np.concatenate([train.images, test.images]),
-             labels=np.concatenate([train.labels, test.labels]))  # fmt: skip
+    np.savez(
+        "stripes.npz",
+        images=np.concatenate([train.images, test.images]),
+        labels=np.concatenate([train.labels, test.labels]),
+    )
     code, out, err = run_cli(capsys, "train", "stripes.npz", "--net", NET, "--epochs", "1")
     assert code == 0
     assert "curves.png could not be drawn (no pen); the run is complete" in err

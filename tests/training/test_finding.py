@@ -70,10 +70,17 @@ def test_a_healthy_run_is_left_in_peace(facts):
 
 
 @given(
-    st.integers(2, 200), st.integers(0, 2000), st.floats(0, 1), st.floats(0, 1) | st.none(),
-    st.floats(0, 1e4) | st.none(), st.integers(0, 10**6), st.floats(0, 1e6), st.sampled_from(["sgd", "adam"]),
-    st.sampled_from(["cross-entropy", "mse", "mae"]), st.booleans(),
-)  # fmt: skip
+    st.integers(2, 200),
+    st.integers(0, 2000),
+    st.floats(0, 1),
+    st.floats(0, 1) | st.none(),
+    st.floats(0, 1e4) | st.none(),
+    st.integers(0, 10**6),
+    st.floats(0, 1e6),
+    st.sampled_from(["sgd", "adam"]),
+    st.sampled_from(["cross-entropy", "mse", "mae"]),
+    st.booleans(),
+)
 def test_every_situation_has_a_whole_sentence_or_none(
     classes, images, largest, accuracy, loss, updates, lr, opt, kind, own
 ):

@@ -76,8 +76,10 @@ def _sample(text: str) -> str:
     array = read_array(text, "--input")
     grey = array[0] if array.ndim == 3 and len(array) == 1 else array
     if grey.ndim > 2:
-        raise UsageError(f"--input has shape {array.shape}, but a small net takes features or one grey image",
-                         "write 1,2 or '1 2 / 3 4'")  # fmt: skip
+        raise UsageError(
+            f"--input has shape {array.shape}, but a small net takes features or one grey image",
+            "write 1,2 or '1 2 / 3 4'",
+        )
     return json.dumps(grey.tolist())
 
 
@@ -111,10 +113,14 @@ def _tables(walk: "Walk", check: "Check") -> None:
     labels = [node.label for node in walk.nodes]
     print(walk.source)
     columns.heading("Forward: every value is computed once; cached ones are kept for the way back")
-    columns.show(["node", "operation", "numbers", "value", "shape", "cached"], [
-        [n.label, n.formula or n.kind, n.numbers, inline(n.value, 30), shape_text(n.shape), "✓" if n.cached else ""]
-        for n in walk.nodes
-    ], ["value"])  # fmt: skip
+    columns.show(
+        ["node", "operation", "numbers", "value", "shape", "cached"],
+        [
+            [n.label, n.formula or n.kind, n.numbers, inline(n.value, 30), shape_text(n.shape), "✓" if n.cached else ""]
+            for n in walk.nodes
+        ],
+        ["value"],
+    )
     columns.heading("Local derivatives")
     for node in walk.nodes:
         for local in node.locals:
@@ -128,9 +134,11 @@ def _tables(walk: "Walk", check: "Check") -> None:
         names = ["from", "to", "upstream × local", "contribution", "gradient so far"]
         columns.show(names, [row for s in steps for row in _contributions(s, labels)], names[3:])
     columns.heading(f"Gradients of {labels[-1]}")
-    columns.show(["name", "value", "gradient", "shape"], [
-        [g.label, inline(walk.nodes[g.node].value), inline(g.value), shape_text(g.shape)] for g in walk.gradients
-    ], right=["value", "gradient"])  # fmt: skip
+    columns.show(
+        ["name", "value", "gradient", "shape"],
+        [[g.label, inline(walk.nodes[g.node].value), inline(g.value), shape_text(g.shape)] for g in walk.gradients],
+        right=["value", "gradient"],
+    )
     print(f"\n{check.text}")
 
 
@@ -164,8 +172,15 @@ def _steps(walk: "Walk") -> None:
         rows = []
         for node, value, gradient in zip(walk.nodes, after.values, after.gradients, strict=True):
             changed = (value, gradient) != (before.values[node.id], before.gradients[node.id])
-            rows.append([node.label, "—" if value is None else inline(value), "cached" if after.cached[node.id] else "",
-                         "—" if gradient is None else inline(gradient), "◂" if changed else ""])  # fmt: skip
+            rows.append(
+                [
+                    node.label,
+                    "—" if value is None else inline(value),
+                    "cached" if after.cached[node.id] else "",
+                    "—" if gradient is None else inline(gradient),
+                    "◂" if changed else "",
+                ]
+            )
         columns.show(["node", "value", "", "gradient", " "], rows, right=["value", "gradient"])
         before = after
         if waits and taken < len(walk.steps):

@@ -75,12 +75,20 @@ def conv(
     if axes == 2 and len(weight) == 1:
         output = found.output[0]
     if as_json:
-        terminal.emit_json({
-            "output": output, "input_shape": (1, *image.shape), "weight_shape": weight.shape,
-            "output_shape": (1, *found.output.shape), "height": found.rows, "width": found.columns,
-            "products_each": found.products_each, "products": found.products, "ledgers": ledgers,
-            "steps": list(found.steps(place[0] if place else 0)) if steps else None,
-        })  # fmt: skip
+        terminal.emit_json(
+            {
+                "output": output,
+                "input_shape": (1, *image.shape),
+                "weight_shape": weight.shape,
+                "output_shape": (1, *found.output.shape),
+                "height": found.rows,
+                "width": found.columns,
+                "products_each": found.products_each,
+                "products": found.products,
+                "ledgers": ledgers,
+                "steps": list(found.steps(place[0] if place else 0)) if steps else None,
+            }
+        )
         return
     biased = "no bias" if offset is None else f"{len(offset)} biases" if len(offset) > 1 else "1 bias"
     print(f"input   {(1, *image.shape)}")

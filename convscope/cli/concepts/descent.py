@@ -125,8 +125,10 @@ def _or(value: Number | None, default: Number) -> Number:
 
 
 def _print_descent(result: "Descent") -> None:
-    print(f"{result.objective}: {result.parameters:,} parameters, {result.samples:,} samples, {result.epochs} epochs, "
-          f"lr {result.lr:g}")  # fmt: skip
+    print(
+        f"{result.objective}: {result.parameters:,} parameters, {result.samples:,} samples, {result.epochs} epochs, "
+        f"lr {result.lr:g}"
+    )
     columns.heading("Equal start, equal samples seen")
     names = ["regime", "batch size", "updates", "samples seen", "loss", "angle", "noise", "detour"]
     columns.show(names, [
@@ -134,8 +136,10 @@ def _print_descent(result: "Descent") -> None:
          f"{r.noise:.3f}", f"{r.detour:.2f}"]
         for r in result.regimes
     ], right=names[1:])  # fmt: skip
-    print("angle: mean, between a batch's gradient and that of all samples; noise: length of the difference,\n"
-          "root mean square; detour: length of the path / distance from its start to its end")  # fmt: skip
+    print(
+        "angle: mean, between a batch's gradient and that of all samples; noise: length of the difference,\n"
+        "root mean square; detour: length of the path / distance from its start to its end"
+    )
     columns.heading("Loss over all samples after an epoch")
     table = []
     for epoch in [e for e in SHOWN_EPOCHS if e < result.epochs] + [result.epochs]:

@@ -62,11 +62,19 @@ def pool(
         save_plot(draw_pooling(found, place or (0, 0, 0)), plot)
     output = found.output.reshape((1,) * (axes - 3) + found.output.shape) if axes != 2 else found.output[0]
     if as_json:
-        terminal.emit_json({
-            "output": output, "input_shape": (1, *image.shape), "output_shape": (1, *found.output.shape),
-            "height": found.rows, "width": found.columns, "winners": found.winners, "gradient": gradient,
-            "ledgers": ledgers, "steps": list(found.steps(place[0] if place else 0)) if steps else None,
-        })  # fmt: skip
+        terminal.emit_json(
+            {
+                "output": output,
+                "input_shape": (1, *image.shape),
+                "output_shape": (1, *found.output.shape),
+                "height": found.rows,
+                "width": found.columns,
+                "winners": found.winners,
+                "gradient": gradient,
+                "ledgers": ledgers,
+                "steps": list(found.steps(place[0] if place else 0)) if steps else None,
+            }
+        )
         return
     print(f"input   {(1, *image.shape)}")
     text.show_shape(found.output, found.rows, found.columns)

@@ -23,8 +23,10 @@ def image(source: str | None, shape: str | None, seed: int) -> "tuple[Array, int
     from ...net.build import seeded
 
     if (source is None) == (shape is None):
-        raise UsageError("give the numbers with --input, or a size for random ones with --shape",
-                         "for example --input '1 2 3 / 4 5 6 / 7 8 9', or --shape 1x5x100x100")  # fmt: skip
+        raise UsageError(
+            "give the numbers with --input, or a size for random ones with --shape",
+            "for example --input '1 2 3 / 4 5 6 / 7 8 9', or --shape 1x5x100x100",
+        )
     if shape is not None:
         sizes = _random_shape(shape)
         with seeded(seed):
@@ -34,8 +36,9 @@ def image(source: str | None, shape: str | None, seed: int) -> "tuple[Array, int
         if array.ndim == 1:
             array = array[None]
     if not 2 <= array.ndim <= 4 or (array.ndim == 4 and len(array) != 1):
-        raise UsageError(f"the input has shape {array.shape}, expected (H, W), (C, H, W) or (1, C, H, W)",
-                         "one image at a time")  # fmt: skip
+        raise UsageError(
+            f"the input has shape {array.shape}, expected (H, W), (C, H, W) or (1, C, H, W)", "one image at a time"
+        )
     axes = array.ndim
     return array.reshape((1,) * (3 - axes) + array.shape) if axes < 4 else array[0], axes
 
@@ -84,8 +87,10 @@ def kernels(
 
     out, size, channels = random
     if literal and any(option is not None for option in random):
-        raise UsageError("--kernel gives the kernels, --out-channels, --kernel-size and --in-channels make random ones",
-                         "use one or the other")  # fmt: skip
+        raise UsageError(
+            "--kernel gives the kernels, --out-channels, --kernel-size and --in-channels make random ones",
+            "use one or the other",
+        )
     if literal:
         weight = _literal_kernels(literal)
         return weight, _bias(bias, len(weight), None)
@@ -146,8 +151,10 @@ def pair(text: str, what: str, least: int = 1) -> tuple[int, int]:
     """ "3" → (3, 3), "3x5" → (3, 5): height x width."""
     words = text.lower().replace("×", "x").split("x")
     if len(words) > 2 or not all(re.fullmatch("[0-9]{1,6}", word) and int(word) >= least for word in words):
-        raise UsageError(f"{what} is {text[:40]!r}, expected a whole number from {least} on, or height x width",
-                         f"for example {what} 3 or {what} 3x5")  # fmt: skip
+        raise UsageError(
+            f"{what} is {text[:40]!r}, expected a whole number from {least} on, or height x width",
+            f"for example {what} 3 or {what} 3x5",
+        )
     return int(words[0]), int(words[-1])
 
 
@@ -206,5 +213,7 @@ def _bias(text: str | None, count: int, random: "Array | None") -> "Array | None
 def _refuse_if_large(elements: int, products: int) -> None:
     if elements > MAX_ELEMENTS or products > MAX_PRODUCTS:
         much = f"{elements:,} numbers" if elements > MAX_ELEMENTS else f"{products:,} products"
-        raise UsageError(f"this would take {much}, too many to explain",
-                         f"at most {MAX_ELEMENTS:,} numbers in an array and {MAX_PRODUCTS:,} products")  # fmt: skip
+        raise UsageError(
+            f"this would take {much}, too many to explain",
+            f"at most {MAX_ELEMENTS:,} numbers in an array and {MAX_PRODUCTS:,} products",
+        )

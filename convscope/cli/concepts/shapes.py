@@ -97,9 +97,18 @@ def shapes(
     totals = sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows)
     if as_json:
         told = [
-            {"name": r.name, "layer": r.text, "input": r.input, "output": r.output, "formula": r.formula,
-             "parameters": r.parameters, "multiply_adds": r.multiply_adds, "inputs": r.inputs} for r in rows
-        ]  # fmt: skip
+            {
+                "name": r.name,
+                "layer": r.text,
+                "input": r.input,
+                "output": r.output,
+                "formula": r.formula,
+                "parameters": r.parameters,
+                "multiply_adds": r.multiply_adds,
+                "inputs": r.inputs,
+            }
+            for r in rows
+        ]
         terminal.emit_json({"input": size, "layers": told, "parameters": totals[0], "multiply_adds": totals[1]})
         return
     first, *names = drawn(rows)

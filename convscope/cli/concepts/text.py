@@ -26,9 +26,12 @@ def show_regression(loss: "Loss", others: dict[str, float]) -> None:
     shown = [*loss.elements[:20], *loss.elements[-20:]] if len(loss.elements) > 40 else list(loss.elements)
     derivatives = [float(loss.derivative[e.index]) for e in shown] if _one_to_one(loss) else []
     cells = [
-        [_index(e.index) for e in shown], column([e.prediction for e in shown]), column([e.target for e in shown]),
-        column([e.difference for e in shown]), column([e.term for e in shown]),
-    ]  # fmt: skip
+        [_index(e.index) for e in shown],
+        column([e.prediction for e in shown]),
+        column([e.target for e in shown]),
+        column([e.difference for e in shown]),
+        column([e.term for e in shown]),
+    ]
     names = ["index", "prediction", "target", "difference", part]
     if derivatives:
         cells.append(column(derivatives))
@@ -51,9 +54,14 @@ def show_cross_entropy(loss: "Loss") -> None:
     for i, row in enumerate(loss.rows[:10]):
         slope = loss.derivative.reshape(len(loss.rows), -1)[i]
         cells = zip(
-            [f"{k} ←" if k == row.target else str(k) for k in range(len(row.logits))], column(row.logits),
-            column(row.shifted), column(row.exponentials), column(row.probabilities), column(list(slope)), strict=True,
-        )  # fmt: skip
+            [f"{k} ←" if k == row.target else str(k) for k in range(len(row.logits))],
+            column(row.logits),
+            column(row.shifted),
+            column(row.exponentials),
+            column(row.probabilities),
+            column(list(slope)),
+            strict=True,
+        )
         if len(loss.rows) > 1:
             print(f"sample {i}")
         names = [
@@ -87,8 +95,10 @@ def show_array(array: "Array", whole: bool, title: str) -> None:
     """Numbers (C, H, W) as grids, and small ones once more on a line that --input takes."""
     print(f"\n{title}")
     if array.size > MANY and not whole:
-        print(f"  {array.size:,} numbers from {number(float(array.min()))} to {number(float(array.max()))}"
-              "  (--all prints them, --json holds them)")  # fmt: skip
+        print(
+            f"  {array.size:,} numbers from {number(float(array.min()))} to {number(float(array.max()))}"
+            "  (--all prints them, --json holds them)"
+        )
         return
     for c, channel in enumerate(array):
         if len(array) > 1:

@@ -44,9 +44,12 @@ def read_labels(
 
 def is_one_hot(rows: NDArray[Any]) -> bool:
     """Whether each row (N, K) of numbers holds a single 1 and zeros."""
-    return rows.ndim == 2 and rows.dtype.kind in "biuf" and rows.shape[1] > 1 and bool(
-        ((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all()
-    )  # fmt: skip
+    return (
+        rows.ndim == 2
+        and rows.dtype.kind in "biuf"
+        and rows.shape[1] > 1
+        and bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all())
+    )
 
 
 _ONE_EACH = "there must be one label for each image: shape ({},)"

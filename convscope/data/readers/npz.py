@@ -18,15 +18,24 @@ from .unpacking import require_unpackable
 # The pairs of names under which people keep images and labels, by part; upper and lower case are the same.
 NAMES = {
     "train": (
-        ("images", "labels"), ("x_train", "y_train"), ("train_images", "train_labels"), ("train_x", "train_y"),
-        ("x", "y"), ("data", "labels"), ("data", "target"), ("arr_0", "arr_1"),
+        ("images", "labels"),
+        ("x_train", "y_train"),
+        ("train_images", "train_labels"),
+        ("train_x", "train_y"),
+        ("x", "y"),
+        ("data", "labels"),
+        ("data", "target"),
+        ("arr_0", "arr_1"),
     ),
     "val": (
-        ("x_val", "y_val"), ("val_images", "val_labels"), ("val_x", "val_y"), ("x_valid", "y_valid"),
+        ("x_val", "y_val"),
+        ("val_images", "val_labels"),
+        ("val_x", "val_y"),
+        ("x_valid", "y_valid"),
         ("x_validation", "y_validation"),
     ),
     "test": (("x_test", "y_test"), ("test_images", "test_labels"), ("test_x", "test_y")),
-}  # fmt: skip
+}
 HELP = (
     "an .npz needs images and labels (and may have classes), or x_train, y_train, x_test and y_test, or train_images, "
     "train_labels and so on: numpy.savez('data.npz', images=x, labels=y)"

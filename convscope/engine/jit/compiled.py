@@ -36,8 +36,9 @@ class _HalfDone:
     """In the lock's place where weights or optimizer state are half written, and nobody will write the rest."""
 
     def __enter__(self) -> None:
-        raise UsageError("the engine's last call was broken off half way, by Ctrl-C or by a fork beside it",
-                         "build it again")  # fmt: skip
+        raise UsageError(
+            "the engine's last call was broken off half way, by Ctrl-C or by a fork beside it", "build it again"
+        )
 
     def __exit__(self, *_: object) -> None: ...
 
@@ -68,8 +69,17 @@ class Loaded:
 class Compiled:
     """What engine and predictor share: the net, its flat parameters, and programs by block size."""
 
-    def __init__(self, net: nn.Sequential, image: Shape, mean: Sequence[float], std: Sequence[float], threads: int,
-                 isa: str | None, cache_dir: Path | None, learning: Learning | None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        net: nn.Sequential,
+        image: Shape,
+        mean: Sequence[float],
+        std: Sequence[float],
+        threads: int,
+        isa: str | None,
+        cache_dir: Path | None,
+        learning: Learning | None,
+    ) -> None:
         reason = why_not(net)
         if reason:
             raise UsageError(f"the CPU engine cannot run this net: {reason}", "take the eager engine (--engine eager)")
@@ -82,8 +92,10 @@ class Compiled:
         self.largest = max(prod(shape) for node in self.nodes for shape in (*node.shapes, node.output))
         self.classes = self.nodes[-1].output[0]
         if self.nodes[-1].output[1:] != (1, 1):
-            raise UsageError("the CPU engine cannot run this net: it ends with an image, not with scores",
-                             "end the net with flatten or linear")  # fmt: skip
+            raise UsageError(
+                "the CPU engine cannot run this net: it ends with an image, not with scores",
+                "end the net with flatten or linear",
+            )
         self.learning, self.folder = learning, cache_dir
         self.mean, self.std, self.isa = mean, std, isa
         deviations = np.asarray(std, np.float64)
@@ -193,8 +205,10 @@ class Compiled:
     def logits(self, images: Tensor, ready: Loaded) -> Tensor:
         """Scores (M, K) of uint8 images (M, C, H, W)."""
         if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[1:]) != self.image:
-            raise UsageError(f"images must be uint8 of shape (M, {', '.join(map(str, self.image))}), but are "
-                             f"{str(images.dtype).removeprefix('torch.')} of shape {tuple(images.shape)}")  # fmt: skip
+            raise UsageError(
+                f"images must be uint8 of shape (M, {', '.join(map(str, self.image))}), but are "
+                f"{str(images.dtype).removeprefix('torch.')} of shape {tuple(images.shape)}"
+            )
         count = len(images)
         result = torch.empty(count, self.classes, dtype=torch.float32, device="cpu")
         if not count:

@@ -24,8 +24,16 @@ class JitPredictor:
     one image alone is computed at once, without waking a thread.
     """
 
-    def __init__(self, net: nn.Sequential, image: Shape, mean: Sequence[float], std: Sequence[float], threads: int = 1,
-                 isa: str | None = None, cache_dir: Path | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        net: nn.Sequential,
+        image: Shape,
+        mean: Sequence[float],
+        std: Sequence[float],
+        threads: int = 1,
+        isa: str | None = None,
+        cache_dir: Path | None = None,
+    ) -> None:
         self.net = net
         self._core = Compiled(net, image, mean, std, threads, isa, cache_dir, None)
         self._alone = self._core.alone()

@@ -27,8 +27,13 @@ MAX_OPERATIONS = 200
 MAX_VARIABLES = 50
 
 OPERATORS: dict[type[ast.operator], Operator] = {
-    ast.Add: ADD, ast.Sub: SUBTRACT, ast.Mult: MULTIPLY, ast.Div: DIVIDE, ast.Pow: POWER, ast.MatMult: MATMUL,
-}  # fmt: skip
+    ast.Add: ADD,
+    ast.Sub: SUBTRACT,
+    ast.Mult: MULTIPLY,
+    ast.Div: DIVIDE,
+    ast.Pow: POWER,
+    ast.MatMult: MATMUL,
+}
 CAN = f"an expression has numbers, names, matrices like [[1, 2], [3, 4]], + - * / ** @ and {', '.join(FUNCTIONS)}"
 
 
@@ -61,8 +66,10 @@ def parse(source: str, assignments: Sequence[str] = ()) -> Tape:
     reader.read(_tree(source, MAX_LENGTH, "the expression"))
     unused = [name for name in variables if name not in reader.leaves]
     if unused:
-        raise UsageError(f"{unused[0]!r} has a value, but the expression does not use it",
-                         f"the expression uses: {', '.join(reader.leaves) or 'no names'}")  # fmt: skip
+        raise UsageError(
+            f"{unused[0]!r} has a value, but the expression does not use it",
+            f"the expression uses: {', '.join(reader.leaves) or 'no names'}",
+        )
     return Tape(source, tuple(reader.items))
 
 
@@ -173,8 +180,11 @@ class _Reader:
             case ast.Call():
                 return self.fail(node, "only a function's name can be called", CAN)
             case ast.List() | ast.Tuple():
-                return self.fail(node, "a matrix in an expression holds numbers only",
-                                 "give the whole matrix a name: W=[[1,2],[3,4]]")  # fmt: skip
+                return self.fail(
+                    node,
+                    "a matrix in an expression holds numbers only",
+                    "give the whole matrix a name: W=[[1,2],[3,4]]",
+                )
         return self.fail(node, f"{self.text(node)[:40]!r} is not allowed here", CAN)
 
     def text(self, node: ast.expr) -> str:
@@ -211,8 +221,11 @@ class _Reader:
             raise self.fail(node.func, f"there is no function {name[:40]!r}", near(name[:40], FUNCTIONS))
         operators = FUNCTIONS[name]
         if node.keywords or any(isinstance(a, ast.Starred) for a in node.args) or len(node.args) not in operators:
-            raise self.fail(node, f"{name} takes {' or '.join(map(str, operators))} value{'s' * (max(operators) > 1)}, "
-                                  f"not {len(node.args)}")  # fmt: skip
+            raise self.fail(
+                node,
+                f"{name} takes {' or '.join(map(str, operators))} value{'s' * (max(operators) > 1)}, "
+                f"not {len(node.args)}",
+            )
         return self.operation(node, operators[len(node.args)], node.args)
 
     def is_literal(self, node: ast.expr) -> bool:

@@ -5,12 +5,25 @@ import numpy as np
 from .operators import Operator, Partial
 from .values import Array
 
-MSE = Operator("mse", "mean(({a} − {b})²)", lambda a, b: np.asarray(((a - b) ** 2).mean()),
-           (Partial("2·({a} − {b})/n", lambda out, a, b: 2 * (a - b) / a.size,
-                    terms=lambda out, a, b: 2 * (np.abs(a) + np.abs(b)) / a.size),))  # fmt: skip
+MSE = Operator(
+    "mse",
+    "mean(({a} − {b})²)",
+    lambda a, b: np.asarray(((a - b) ** 2).mean()),
+    (
+        Partial(
+            "2·({a} − {b})/n",
+            lambda out, a, b: 2 * (a - b) / a.size,
+            terms=lambda out, a, b: 2 * (np.abs(a) + np.abs(b)) / a.size,
+        ),
+    ),
+)
 
-MAE = Operator("mae", "mean(|{a} − {b}|)", lambda a, b: np.asarray(np.abs(a - b).mean()),
-           (Partial("sign({a} − {b})/n", lambda out, a, b: np.sign(a - b) / a.size),))  # fmt: skip
+MAE = Operator(
+    "mae",
+    "mean(|{a} − {b}|)",
+    lambda a, b: np.asarray(np.abs(a - b).mean()),
+    (Partial("sign({a} − {b})/n", lambda out, a, b: np.sign(a - b) / a.size),),
+)
 
 
 def _softmax(logits: Array) -> Array:

@@ -64,15 +64,23 @@ MINUS_ONE = Partial("-1", lambda out, *inputs: -np.ones_like(out))
 
 ADD = Operator("+", "{a} + {b}", lambda a, b: a + b, (ONE, ONE), _fits)
 
-SUBTRACT = Operator("-", "{a} - {b}", lambda a, b: a - b,
-                (ONE, MINUS_ONE), _fits)  # fmt: skip
+SUBTRACT = Operator("-", "{a} - {b}", lambda a, b: a - b, (ONE, MINUS_ONE), _fits)
 
-MULTIPLY = Operator("*", "{a} * {b}", lambda a, b: a * b,
-                (Partial("{b}", lambda out, a, b: b), Partial("{a}", lambda out, a, b: a)), _fits)  # fmt: skip
+MULTIPLY = Operator(
+    "*",
+    "{a} * {b}",
+    lambda a, b: a * b,
+    (Partial("{b}", lambda out, a, b: b), Partial("{a}", lambda out, a, b: a)),
+    _fits,
+)
 
-DIVIDE = Operator("/", "{a} / {b}", lambda a, b: a / b,
-              (Partial("1/{b}", lambda out, a, b: 1 / b), Partial("−{a}/{b}²", lambda out, a, b: -a / b / b)),
-              lambda a, b: _fits(a, b) or "division by zero" * bool((b == 0).any()))  # fmt: skip
+DIVIDE = Operator(
+    "/",
+    "{a} / {b}",
+    lambda a, b: a / b,
+    (Partial("1/{b}", lambda out, a, b: 1 / b), Partial("−{a}/{b}²", lambda out, a, b: -a / b / b)),
+    lambda a, b: _fits(a, b) or "division by zero" * bool((b == 0).any()),
+)
 
 NEGATE = Operator("-", "-{a}", lambda a: -a, (MINUS_ONE,))
 
@@ -142,9 +150,13 @@ MATMUL = Operator(
     _matmul_complaint,
 )
 
-RELU = Operator("relu", "relu({a})", lambda a: np.maximum(a, 0),
-            (Partial("({a} > 0)", lambda out, a: np.where(a > 0, 1.0, 0.0)),),
-            remark=lambda a: "at the kink relu(0) PyTorch takes the derivative 0" * bool((a == 0).any()))  # fmt: skip
+RELU = Operator(
+    "relu",
+    "relu({a})",
+    lambda a: np.maximum(a, 0),
+    (Partial("({a} > 0)", lambda out, a: np.where(a > 0, 1.0, 0.0)),),
+    remark=lambda a: "at the kink relu(0) PyTorch takes the derivative 0" * bool((a == 0).any()),
+)
 
 RELU6 = Operator(
     "relu6",
@@ -162,19 +174,38 @@ SIGMOID = Operator(
     (Partial("{out}·(1−{out})", lambda out, a: out * (1 - out), terms=lambda out, a: out * (1 + out)),),
 )
 
-TANH = Operator("tanh", "tanh({a})", np.tanh,
-            (Partial("1−{out}²", lambda out, a: 1 - out * out, terms=lambda out, a: 1 + out * out),))  # fmt: skip
+TANH = Operator(
+    "tanh",
+    "tanh({a})",
+    np.tanh,
+    (Partial("1−{out}²", lambda out, a: 1 - out * out, terms=lambda out, a: 1 + out * out),),
+)
 
 EXP = Operator("exp", "exp({a})", np.exp, (Partial("{out}", lambda out, a: out),))
 
-LOG = Operator("log", "log({a})", np.log, (Partial("1/{a}", lambda out, a: 1 / a),),
-           lambda a: "log needs numbers above 0" * bool((a <= 0).any()))  # fmt: skip
+LOG = Operator(
+    "log",
+    "log({a})",
+    np.log,
+    (Partial("1/{a}", lambda out, a: 1 / a),),
+    lambda a: "log needs numbers above 0" * bool((a <= 0).any()),
+)
 
-SQRT = Operator("sqrt", "sqrt({a})", np.sqrt, (Partial("1/(2·{out})", lambda out, a: 0.5 / out),),
-            lambda a: "sqrt needs numbers from 0 on" * bool((a < 0).any()))  # fmt: skip
+SQRT = Operator(
+    "sqrt",
+    "sqrt({a})",
+    np.sqrt,
+    (Partial("1/(2·{out})", lambda out, a: 0.5 / out),),
+    lambda a: "sqrt needs numbers from 0 on" * bool((a < 0).any()),
+)
 
-ABS = Operator("abs", "abs({a})", np.abs, (Partial("sign {a}", lambda out, a: np.sign(a)),),
-           remark=lambda a: "at the kink abs(0) PyTorch takes the derivative 0" * bool((a == 0).any()))  # fmt: skip
+ABS = Operator(
+    "abs",
+    "abs({a})",
+    np.abs,
+    (Partial("sign {a}", lambda out, a: np.sign(a)),),
+    remark=lambda a: "at the kink abs(0) PyTorch takes the derivative 0" * bool((a == 0).any()),
+)
 
 
 def _winner(a: Array, b: Array) -> Array:
@@ -195,8 +226,9 @@ MAXIMUM = Operator(
 
 SUM = Operator("sum", "sum({a})", lambda a: np.asarray(a.sum()), (Partial("1", lambda out, a: np.ones_like(a)),))
 
-MEAN = Operator("mean", "mean({a})", lambda a: np.asarray(a.mean()),
-            (Partial("1/n", lambda out, a: np.full_like(a, 1 / a.size)),))  # fmt: skip
+MEAN = Operator(
+    "mean", "mean({a})", lambda a: np.asarray(a.mean()), (Partial("1/n", lambda out, a: np.full_like(a, 1 / a.size)),)
+)
 
 LARGEST = Operator(
     "max",

@@ -91,8 +91,10 @@ def backprop(tape: Tape, passes: int = 1) -> Walk:
         )
     needs = _requires_grad(tape)
     if not needs[-1]:
-        raise UsageError("the expression has no variable to differentiate with respect to",
-                         "name the values, such as: convscope backprop \"w*x\" w=3 x=2")  # fmt: skip
+        raise UsageError(
+            "the expression has no variable to differentiate with respect to",
+            'name the values, such as: convscope backprop "w*x" w=3 x=2',
+        )
     recording = _Recording(tape, values, needs)
     nodes = [recording.node(index) for index in range(len(values))]
     steps = [
@@ -188,8 +190,10 @@ class _Recording:
         if not np.isfinite(local).all():
             source = self.tape.items[item.inputs[place]]
             raise UndefinedError(
-                item, f"the derivative of {item.text} with respect to {source.text} is not a finite number",
-                f"here {source.text} = {inline(freeze(self.inputs(index)[place]))}")  # fmt: skip
+                item,
+                f"the derivative of {item.text} with respect to {source.text} is not a finite number",
+                f"here {source.text} = {inline(freeze(self.inputs(index)[place]))}",
+            )
         return local
 
     def local(self, index: int, place: int) -> Local:
@@ -238,8 +242,9 @@ class _Recording:
         written = formula
         if shown is not None:
             written = partial.product.format(upstream=_operand(freeze(upstream)), local=_operand(shown))
-        return Contribution(target, formula, written, freeze(upstream), shown, freeze(value),
-                            freeze(self.gradients[target]), note)  # fmt: skip
+        return Contribution(
+            target, formula, written, freeze(upstream), shown, freeze(value), freeze(self.gradients[target]), note
+        )
 
     def magnitude(self, index: int, place: int, local: Array | None) -> Array:
         """The sum of |terms| behind a contribution, elementwise."""

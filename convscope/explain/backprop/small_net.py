@@ -65,11 +65,15 @@ def small_net(net: str, sample: str, target: str, loss: str = "mse", seed: int =
     _small_enough(rows)
     if loss == "cross-entropy":
         if wanted.ndim or not 0 <= wanted < classes or wanted != np.floor(wanted):
-            raise UsageError(f"--target is {target[:40]!r}, expected the index of one of the {classes} classes",
-                             f"write a whole number from 0 to {classes - 1}")  # fmt: skip
+            raise UsageError(
+                f"--target is {target[:40]!r}, expected the index of one of the {classes} classes",
+                f"write a whole number from 0 to {classes - 1}",
+            )
     elif wanted.size != classes or wanted.ndim > 1:
-        raise UsageError(f"--target has {wanted.size} numbers, but the net has {classes} outputs",
-                         "give one number for each output, such as --target 0,1")  # fmt: skip
+        raise UsageError(
+            f"--target has {wanted.size} numbers, but the net has {classes} outputs",
+            "give one number for each output, such as --target 0,1",
+        )
     module = build(written, (image.shape[0], image.shape[1], image.shape[2]), classes, seed).double()
     target_ = wanted if loss == "cross-entropy" else wanted.reshape(classes)
     return SmallNet(_tape(net, rows, module, image, target_, loss), module, image, target_, loss)

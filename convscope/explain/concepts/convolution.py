@@ -72,7 +72,7 @@ class Gradients:
 class Convolution:
     """One convolution of one image. ``input`` (C, H, W), ``weight`` (O, C/groups, kh, kw), ``bias`` (O,) or None,
     ``output`` (O, H', W') as PyTorch computed it, all float32. ``padded`` is the input with its padding's real values.
-    """  # fmt: skip
+    """
 
     input: Array
     weight: Array
@@ -98,19 +98,25 @@ class Convolution:
         mode = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}[s.padding_mode]
         each = int(np.prod(self.weight.shape[1:]))
         for name, value in {
-            "rows": rows, "columns": columns, "padded": np.pad(self.input, sides, mode=mode),  # type: ignore[call-overload]  # numpy wants a literal mode
-            "products_each": each, "products": each * self.output.size,
-        }.items():  # fmt: skip
+            "rows": rows,
+            "columns": columns,
+            "padded": np.pad(self.input, sides, mode=mode),  # type: ignore[call-overload]  # numpy wants a literal mode
+            "products_each": each,
+            "products": each * self.output.size,
+        }.items():
             object.__setattr__(self, name, value)
 
     def ledger(self, o: int, row: int, column: int) -> Ledger:
         """Why ``output[o, row, column]`` is what it is; subtotals by input channel."""
         first = self._first(o)
         terms = [
-            Term(first + c, self._cell(first + c, self.rows.position(row, i), self.columns.position(column, j)),
-                 Factor(self.names.weight, (o, c, i, j), float(self.weight[o, c, i, j])))
+            Term(
+                first + c,
+                self._cell(first + c, self.rows.position(row, i), self.columns.position(column, j)),
+                Factor(self.names.weight, (o, c, i, j), float(self.weight[o, c, i, j])),
+            )
             for c, i, j in product(*map(range, self.weight.shape[1:]))
-        ]  # fmt: skip
+        ]
         bias = None if self.bias is None else Factor(self.names.bias, (o,), float(self.bias[o]))
         reported = float(self.output[o, row, column])
         return Ledger(self.names.output, (o, row, column), tuple(terms), reported, bias)
@@ -135,10 +141,13 @@ class Convolution:
         o, c, i, j = index
         channel = self._first(o) + c
         terms = [
-            Term(o, self._upstream(g, o, y, x),
-                 self._cell(channel, self.rows.position(y, i), self.columns.position(x, j)))
+            Term(
+                o,
+                self._upstream(g, o, y, x),
+                self._cell(channel, self.rows.position(y, i), self.columns.position(x, j)),
+            )
             for y, x in product(range(self.rows.output), range(self.columns.output))
-        ]  # fmt: skip
+        ]
         name = f"∂loss/∂{self.names.weight}"
         return Ledger(name, index, tuple(terms), float(g.weight[index]), by="output channel")
 
@@ -148,11 +157,14 @@ class Convolution:
         each, kernels = self.weight.shape[1], len(self.weight) // self.settings.groups
         group = c // each
         terms = [
-            Term(o, self._upstream(g, o, y, x),
-                 Factor(self.names.weight, (o, c % each, i, j), float(self.weight[o, c % each, i, j])))
+            Term(
+                o,
+                self._upstream(g, o, y, x),
+                Factor(self.names.weight, (o, c % each, i, j), float(self.weight[o, c % each, i, j])),
+            )
             for o in range(group * kernels, (group + 1) * kernels)
             for (y, i), (x, j) in product(self.rows.readers(row), self.columns.readers(column))
-        ]  # fmt: skip
+        ]
         name = f"∂loss/∂{self.names.input}"
         return Ledger(name, index, tuple(terms), float(g.input[index]), by="output channel")
 
@@ -189,10 +201,19 @@ def convolve(input: Array, weight: Array, bias: Array | None = None, settings: S
     settings = settings or Settings()
     out, each, *kernel = weight.shape
     layer = make(
-        lambda: nn.Conv2d(each * settings.groups, out, tuple(kernel), settings.stride, settings.padding,
-                          settings.dilation, settings.groups, bias is not None, settings.padding_mode),
+        lambda: nn.Conv2d(
+            each * settings.groups,
+            out,
+            tuple(kernel),
+            settings.stride,
+            settings.padding,
+            settings.dilation,
+            settings.groups,
+            bias is not None,
+            settings.padding_mode,
+        ),
         (1, *input.shape),
-    )  # fmt: skip
+    )
     with torch.no_grad():
         tensors = [None if a is None else torch.from_numpy(np.array(a, np.float32)) for a in (input, weight, bias)]
         assert tensors[0] is not None

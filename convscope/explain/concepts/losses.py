@@ -61,7 +61,7 @@ class SampleLoss:
 class Loss:
     """A loss explained. ``elements`` (regression) or ``rows`` (cross entropy) are its parts, ``formula`` their sum with
     numbers, ``derivative`` has the shape of the predictions, ``reported`` is PyTorch's value, in float64.
-    """  # fmt: skip
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -100,8 +100,10 @@ def _regression(name: str, prediction: Array, target: Array) -> Loss:
     try:
         shape = np.broadcast_shapes(prediction.shape, target.shape)
     except ValueError:
-        raise UsageError(f"predictions {prediction.shape} and targets {target.shape} cannot be compared",
-                         "every prediction needs one target: give both the same shape") from None  # fmt: skip
+        raise UsageError(
+            f"predictions {prediction.shape} and targets {target.shape} cannot be compared",
+            "every prediction needs one target: give both the same shape",
+        ) from None
     if math.prod(shape) > MAX_ELEMENTS:
         raise UsageError(f"{math.prod(shape):,} differences are too many to show", f"at most {MAX_ELEMENTS:,}")
     wide_prediction, wide_target = np.broadcast_to(prediction, shape), np.broadcast_to(target, shape)
@@ -135,9 +137,10 @@ def _cross_entropy(logits: Array, target: Array) -> Loss:
         same = target.shape == logits.shape and logits.ndim == 2
         raise UsageError(
             f"logits {logits.shape} and targets {target.shape} do not fit",
-            "for one-hot targets, give the index of the one: targets.argmax(1)" if same else
-            "logits are (K,) or (N, K), targets one class index a row: () or (N,)",
-        )  # fmt: skip
+            "for one-hot targets, give the index of the one: targets.argmax(1)"
+            if same
+            else "logits are (K,) or (N, K), targets one class index a row: () or (N,)",
+        )
     classes = logits.shape[-1]
     if not all(v == int(v) and 0 <= v < classes for v in target.ravel()):
         wrong = next(v for v in target.ravel() if not (v == int(v) and 0 <= v < classes))

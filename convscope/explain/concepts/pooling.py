@@ -62,8 +62,15 @@ class Pooling:
     def __post_init__(self) -> None:
         s = self.settings
         for a, name in enumerate(("rows", "columns")):
-            axis = Axis(self.input.shape[1 + a], s.kernel_size[a], s.stride[a], s.padding[a], s.padding[a],
-                        s.dilation[a], ceil=s.ceil_mode)  # fmt: skip
+            axis = Axis(
+                self.input.shape[1 + a],
+                s.kernel_size[a],
+                s.stride[a],
+                s.padding[a],
+                s.padding[a],
+                s.dilation[a],
+                ceil=s.ceil_mode,
+            )
             assert axis.output == self.output.shape[1 + a]
             object.__setattr__(self, name, axis)
 
@@ -152,6 +159,7 @@ def _forward(kind: Literal["max", "avg"], input: Tensor, s: PoolSettings) -> tup
             input[None], s.kernel_size, s.stride, s.padding, s.ceil_mode, s.count_include_pad
         )
         return pooled[0], None
-    output, index = functional.max_pool2d(input[None], s.kernel_size, s.stride, s.padding, s.dilation, s.ceil_mode,
-                                          return_indices=True)  # fmt: skip
+    output, index = functional.max_pool2d(
+        input[None], s.kernel_size, s.stride, s.padding, s.dilation, s.ceil_mode, return_indices=True
+    )
     return output[0], index[0]

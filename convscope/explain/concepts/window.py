@@ -47,9 +47,11 @@ class Axis:
             output = free // self.stride + 1
         positions = range(-self.before, self.size + self.after)
         for name, value in {
-            "output": output, "dropped": max(0, free - (output - 1) * self.stride),
-            "origin": tuple(self._origin(p) for p in positions), "formula": self._formula(output),
-        }.items():  # fmt: skip
+            "output": output,
+            "dropped": max(0, free - (output - 1) * self.stride),
+            "origin": tuple(self._origin(p) for p in positions),
+            "formula": self._formula(output),
+        }.items():
             object.__setattr__(self, name, value)
 
     @property

@@ -78,8 +78,10 @@ class Explanation:
         was trained with mse or mae. Raises UsageError where the net makes something else.
         """
         if not self.classifies:
-            raise UsageError(f"the net makes {self.trace.output.shape}, not one score a class",
-                             "layers, ledgers and receptive fields need no classes")  # fmt: skip
+            raise UsageError(
+                f"the net makes {self.trace.output.shape}, not one score a class",
+                "layers, ledgers and receptive fields need no classes",
+            )
         return confidences(torch.from_numpy(self.scores)[None], self.loss)[0].numpy()
 
     @property

@@ -26,8 +26,10 @@ def ledger(trace: Trace, layer: str, index: Index) -> Ledger:
     call = find(trace, layer)
     output = _inside(call, index)
     if call.input is None or (make := _maker(call)) is None:
-        raise UsageError(f"{layer} is a {call.kind}, of which only the shapes are known: it has no ledger",
-                         f"layers with ledgers: {', '.join(explained(trace)) or 'none'}")  # fmt: skip
+        raise UsageError(
+            f"{layer} is a {call.kind}, of which only the shapes are known: it has no ledger",
+            f"layers with ledgers: {', '.join(explained(trace)) or 'none'}",
+        )
     return make(call, call.input, output, index)
 
 
@@ -71,8 +73,9 @@ def weight_gradient(trace: Trace, parameter: str, index: Index) -> Ledger:
         raise UsageError(f"{parameter} is read outside a layer's call: its gradient has no ledger")
     call, upstream = calls[0], trace.gradients.get(calls[0].name)
     if upstream is None or call.input is None:
-        raise UsageError(f"the gradients of {call.name}, a {call.kind}, have no ledger",
-                         "those of Conv2d and Linear have")  # fmt: skip
+        raise UsageError(
+            f"the gradients of {call.name}, a {call.kind}, have no ledger", "those of Conv2d and Linear have"
+        )
     if isinstance(call.module, nn.Conv2d):
         found = convolution(call)
         weight = gradient if kind == "weight" else found.weight

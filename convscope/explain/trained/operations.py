@@ -63,8 +63,9 @@ def _named(args: tuple[Any, ...], kwargs: dict[str, Any], names: str) -> dict[st
     return dict(zip(known, args[1:], strict=False)) | {name: kwargs[name] for name in known if name in kwargs}
 
 
-def _conv(weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-          groups: int = 1) -> nn.Module:  # fmt: skip
+def _conv(
+    weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> nn.Module:
     channels, size = weight.shape[1] * groups, tuple(weight.shape[2:])
     layer = nn.Conv2d(channels, len(weight), size, stride, padding, dilation, groups, bias is not None, device="meta")  # type: ignore[arg-type]  # two numbers
     return _with(layer, weight, bias)

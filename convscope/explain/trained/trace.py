@@ -179,8 +179,9 @@ class Recorder(TorchFunctionMode):
     def _operands(self, args: tuple[Any, ...], kind: str) -> tuple[Operand, ...]:
         """All tensors in ``args``; what has no name is called after the operation."""
         found = [self._take(tensor) for tensor in tensors(args)]
-        return tuple(Operand(source or f"{kind}.input{n}", copy) for n, (source, copy) in enumerate(found, 1)
-                     if copy is not None)  # fmt: skip
+        return tuple(
+            Operand(source or f"{kind}.input{n}", copy) for n, (source, copy) in enumerate(found, 1) if copy is not None
+        )
 
     def _done(self, call: Call, output: Any) -> None:
         tensor = next(tensors(output), None)
@@ -237,8 +238,10 @@ def trace(net: nn.Module, image: Tensor, target: int | None = None, of: Literal[
         if target is None:
             return result
         if output.ndim != 2 or len(output) != 1 or not 0 <= target < output.shape[1]:
-            raise UsageError(f"class {target} is none of the net's: it makes {result.output.shape}",
-                             "gradients need a net that makes one score a class, and the index of one")  # fmt: skip
+            raise UsageError(
+                f"class {target} is none of the net's: it makes {result.output.shape}",
+                "gradients need a net that makes one score a class, and the index of one",
+            )
         value = output[0, target]
         if of == "loss":
             value = nn.functional.cross_entropy(output, torch.tensor([target], device=output.device))

@@ -124,8 +124,9 @@ class Live:
                 command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), start_new_session=True
             )
         except OSError as error:
-            raise TrainingError(f"the training process cannot be started: {error.strerror}",
-                                "close some programs and try again") from error  # fmt: skip
+            raise TrainingError(
+                f"the training process cannot be started: {error.strerror}", "close some programs and try again"
+            ) from error
         self.lock = threading.Lock()
         self.tell(task)
         threading.Thread(target=self._listen, daemon=True).start()

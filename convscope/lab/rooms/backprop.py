@@ -173,14 +173,32 @@ def _drawn(walk: Walk, judged: str, script: str) -> Answer:
     labels = [_label(given.get(n)) for n in range(len(edges))]
     layout = layered(sizes, [Link(s, t, label) for (s, t, _), label in zip(edges, labels, strict=True)])
     boxes = [
-        Box(node.id, node.label, node.kind, node.formula, node.numbers, node.remark, node.requires_grad,
-            shown(node.value), [local.formula for local in node.locals], place)
+        Box(
+            node.id,
+            node.label,
+            node.kind,
+            node.formula,
+            node.numbers,
+            node.remark,
+            node.requires_grad,
+            shown(node.value),
+            [local.formula for local in node.locals],
+            place,
+        )
         for node, place in zip(walk.nodes, layout.boxes, strict=True)
-    ]  # fmt: skip
+    ]
     routes = zip(edges, layout.routes, strict=True)
-    return Answer(walk.source, layout.width, layout.height, boxes,
-                  [Edge(s, t, route.points, route.label) for (s, t, _), route in routes], steps, _cached(walk, 0),
-                  judged, script)  # fmt: skip
+    return Answer(
+        walk.source,
+        layout.width,
+        layout.height,
+        boxes,
+        [Edge(s, t, route.points, route.label) for (s, t, _), route in routes],
+        steps,
+        _cached(walk, 0),
+        judged,
+        script,
+    )
 
 
 def _cached(walk: Walk, taken: int) -> list[int]:

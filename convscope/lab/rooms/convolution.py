@@ -92,8 +92,10 @@ def computed(question: Question) -> Convolution:
         (1, *image.shape),
     )
     if weight.shape[1] != question.in_channels // question.groups:
-        raise UsageError(f"weight has shape {weight.shape}, but {question.in_channels} channels in {question.groups} "
-                         f"groups make {question.in_channels // question.groups} a kernel")  # fmt: skip
+        raise UsageError(
+            f"weight has shape {weight.shape}, but {question.in_channels} channels in {question.groups} "
+            f"groups make {question.in_channels // question.groups} a kernel"
+        )
     if bias is not None and bias.shape != (out,):
         raise UsageError(f"bias has shape {bias.shape}, expected ({out},): one number a kernel")
     return convolve(image, weight, bias, settings)
@@ -127,8 +129,9 @@ def answer(question: Question) -> Answer:
         Side(before[i], after[i], axis.dropped, axis.output, axis.formula) for i, axis in enumerate((c.rows, c.columns))
     )
     parameters = c.weight.size + (0 if c.bias is None else c.bias.size)
-    return Answer(c.input, None, (), c.padded, c.output, rows, columns, parameters, c.products_each, c.products,
-                  conv_script(c))  # fmt: skip
+    return Answer(
+        c.input, None, (), c.padded, c.output, rows, columns, parameters, c.products_each, c.products, conv_script(c)
+    )
 
 
 def ledger(question: Question) -> Ledger:

@@ -71,8 +71,14 @@ def answer(question: Question) -> Answer:
     around = [*prediction[[question.at]], *target[[min(question.at, len(target) - 1)]]]
     along = np.linspace(min(around) - 3, max(around) + 3, POINTS)
     curves = {name: tuple(_at(name, shaped, target, question.at, x) for x in along) for name in REGRESSION}
-    return Answer(regression, loss("cross-entropy", logits, klass), twice(question), tuple(along), curves,
-                  script(question, regression))  # fmt: skip
+    return Answer(
+        regression,
+        loss("cross-entropy", logits, klass),
+        twice(question),
+        tuple(along),
+        curves,
+        script(question, regression),
+    )
 
 
 def _at(name: str, prediction: np.ndarray, target: np.ndarray, index: int, x: float) -> float:
@@ -102,20 +108,32 @@ def script(question: Question, regression: dict[str, Loss]) -> str:
         "mae": "functional.l1_loss(prediction, target)",
         "cross-entropy": "functional.cross_entropy(logits, torch.tensor(klass))",
     }
-    lines = ["import warnings", "", "import torch", "from torch.nn import functional", "",
-             'warnings.simplefilter("ignore")  # PyTorch only warns of shapes that broadcast',
-             "torch.set_printoptions(precision=6)",
-             f"prediction = torch.tensor({literal(question.prediction)}, dtype=torch.float64){shape}",
-             f"target = torch.tensor({literal(question.target)}, dtype=torch.float64)",
-             f"logits = torch.tensor({literal(question.logits)}, dtype=torch.float64)",
-             f"klass = {question.klass}", "prediction.requires_grad_()", "logits.requires_grad_()"]  # fmt: skip
+    lines = [
+        "import warnings",
+        "",
+        "import torch",
+        "from torch.nn import functional",
+        "",
+        'warnings.simplefilter("ignore")  # PyTorch only warns of shapes that broadcast',
+        "torch.set_printoptions(precision=6)",
+        f"prediction = torch.tensor({literal(question.prediction)}, dtype=torch.float64){shape}",
+        f"target = torch.tensor({literal(question.target)}, dtype=torch.float64)",
+        f"logits = torch.tensor({literal(question.logits)}, dtype=torch.float64)",
+        f"klass = {question.klass}",
+        "prediction.requires_grad_()",
+        "logits.requires_grad_()",
+    ]
     for name, call in calls.items():
         leaf = "logits" if name == "cross-entropy" else "prediction"
-        lines += ["", f"loss = {call}", f"(gradient,) = torch.autograd.grad(loss, {leaf})",
-                  f"torch.testing.assert_close(loss.item(), {shown[name].value!r})",
-                  f"shown = torch.tensor({literal(shown[name].derivative)}, dtype=torch.float64)",
-                  "torch.testing.assert_close(gradient, shown)",
-                  f'print("{name}", loss.item(), gradient.flatten())']  # fmt: skip
+        lines += [
+            "",
+            f"loss = {call}",
+            f"(gradient,) = torch.autograd.grad(loss, {leaf})",
+            f"torch.testing.assert_close(loss.item(), {shown[name].value!r})",
+            f"shown = torch.tensor({literal(shown[name].derivative)}, dtype=torch.float64)",
+            "torch.testing.assert_close(gradient, shown)",
+            f'print("{name}", loss.item(), gradient.flatten())',
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -61,8 +61,9 @@ def _read(question: Question) -> tuple[Array, PoolSettings]:
     if (question.input is None) == (question.picture is None):
         raise UsageError("give either input or picture", f"pictures: {', '.join(PICTURES)}")
     image = picture(question.picture) if question.picture else array(question.input, "input", 3)
-    bounded("the padded input", image.shape[0],
-            *(n + 2 * p for n, p in zip(image.shape[1:], question.padding, strict=True)))  # fmt: skip
+    bounded(
+        "the padded input", image.shape[0], *(n + 2 * p for n, p in zip(image.shape[1:], question.padding, strict=True))
+    )
     return image, _settings(question)
 
 
@@ -94,8 +95,9 @@ def answer(question: Question) -> Answer:
     rows, columns = (
         Side(axis.before, axis.after, axis.dropped, axis.output, axis.formula) for axis in (p.rows, p.columns)
     )
-    return Answer(image, None, (), p.output, p.winners, upstream, p.input_gradient(upstream), rows, columns,
-                  pool_script(p))  # fmt: skip
+    return Answer(
+        image, None, (), p.output, p.winners, upstream, p.input_gradient(upstream), rows, columns, pool_script(p)
+    )
 
 
 def ledger(question: Question) -> Ledger:

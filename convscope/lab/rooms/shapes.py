@@ -92,16 +92,32 @@ def chain(question: Question) -> Chain:
     except ShapeError as error:
         rows = error.rows
         words = "" if error.op is None else refused(error.op, error.shapes)
-        failure = Failure(blocks[error.path], error.layer, error.text, error.problem, words, error.mend,
-                          mends(net, question.image, question.classes))  # fmt: skip
+        failure = Failure(
+            blocks[error.path],
+            error.layer,
+            error.text,
+            error.problem,
+            words,
+            error.mend,
+            mends(net, question.image, question.classes),
+        )
     fed = None
     if question.feed.strip() and failure is None:
         fed = feed(net, question.image, question.classes, question.feed)
     marks = brackets([row.name for row in rows], [row.inputs for row in rows])
-    lines = [_line(row, None if row.note else blocks[row.path], mark)
-             for row, mark in zip(rows, marks[1:], strict=True)]  # fmt: skip
-    return Chain(text(net), [piece for _, piece in written], lines, failure, fed, sum(r.parameters for r in rows),
-                 sum(r.multiply_adds for r in rows), script(rows, question.image))  # fmt: skip
+    lines = [
+        _line(row, None if row.note else blocks[row.path], mark) for row, mark in zip(rows, marks[1:], strict=True)
+    ]
+    return Chain(
+        text(net),
+        [piece for _, piece in written],
+        lines,
+        failure,
+        fed,
+        sum(r.parameters for r in rows),
+        sum(r.multiply_adds for r in rows),
+        script(rows, question.image),
+    )
 
 
 def _line(row: Row, block: int | None, marks: str) -> Line:

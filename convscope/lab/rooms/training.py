@@ -116,11 +116,15 @@ def state(request: Request) -> Response:
     trainer = _trainer(request)
     live = trainer.live
     offered = _shelf(request).data
-    return Reply({
-        "job": None if live is None else live.number, "state": None if live is None else _state(live),
-        "data": [*NAMES, *([] if offered is None else [offered])], "nets": {name: ZOO[name].spec for name in ZOO},
-        "default_epochs": DEFAULT_EPOCHS,
-    })  # fmt: skip
+    return Reply(
+        {
+            "job": None if live is None else live.number,
+            "state": None if live is None else _state(live),
+            "data": [*NAMES, *([] if offered is None else [offered])],
+            "nets": {name: ZOO[name].spec for name in ZOO},
+            "default_epochs": DEFAULT_EPOCHS,
+        }
+    )
 
 
 @router.get("/choices")
@@ -255,12 +259,20 @@ def _state(live: Live) -> dict[str, Any]:
     total = said.intro["epochs"] * said.intro["epoch_steps"] if said.intro else None
     rate = said.steps_per_second
     return {
-        "job": live.number, "status": said.status, **said.intro, "step": said.step, "epoch": said.epoch, "total": total,
+        "job": live.number,
+        "status": said.status,
+        **said.intro,
+        "step": said.step,
+        "epoch": said.epoch,
+        "total": total,
         "images_per_second": None if rate is None else rate * said.intro["batch_size"],
         "seconds_left": None if not rate or total is None or not live.running else (total - said.step) / rate,
-        "epochs_done": said.epochs, "probe_version": said.probe_version, "summary": said.summary,
-        "message": said.message, "help": said.help,
-    }  # fmt: skip
+        "epochs_done": said.epochs,
+        "probe_version": said.probe_version,
+        "summary": said.summary,
+        "message": said.message,
+        "help": said.help,
+    }
 
 
 def _trainer(request: Request) -> Trainer:

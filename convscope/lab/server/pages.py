@@ -18,8 +18,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 STATIC = Path(__file__).parent.parent / "static"
-TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml",
-         ".png": "image/png", ".html": "text/html"}  # fmt: skip
+TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".html": "text/html",
+}
 for suffix, kind in TYPES.items():  # some systems' tables call .js text/plain, and modules then die silently
     mimetypes.add_type(kind, suffix)
 

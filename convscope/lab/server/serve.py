@@ -69,9 +69,15 @@ class Server(uvicorn.Server):
     """uvicorn, which says when it begins to end and does not cry when descriptors run out."""
 
     def __init__(self, app: Any, ending: threading.Event) -> None:
-        super().__init__(uvicorn.Config(
-            app, http=Connection, lifespan="off", log_config=None, backlog=min(WAITING, most_connections() // 4), timeout_graceful_shutdown=2
-        ))  # fmt: skip
+        config = uvicorn.Config(
+            app,
+            http=Connection,
+            lifespan="off",
+            log_config=None,
+            backlog=min(WAITING, most_connections() // 4),
+            timeout_graceful_shutdown=2,
+        )
+        super().__init__(config)
         self.ending = ending
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:

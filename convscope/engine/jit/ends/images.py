@@ -35,19 +35,20 @@ def _image(f: Kernel, v: Index, lane: int) -> Value:
     return f.load(PTR, f.images, (v, 8 * f.lanes.width), 8 * lane)
 
 
-def _square(f: Kernel, scale: float, shift: float, x: Array, c: int, row: Index, column: Index, v: Index,
-            plane: int) -> None:  # fmt: skip
+def _square(
+    f: Kernel, scale: float, shift: float, x: Array, c: int, row: Index, column: Index, v: Index, plane: int
+) -> None:
     lanes = f.lanes
     bytes_ = vector(lanes.width, I8)
-    rows = [f.load(bytes_, _image(f, v, lane), plane, (row, x.width), column, align=1)
-            for lane in range(lanes.width)]  # fmt: skip
+    rows = [f.load(bytes_, _image(f, v, lane), plane, (row, x.width), column, align=1) for lane in range(lanes.width)]
     out = f.address(x.room, *x.at(c, row, column), (v, lanes.bytes))
     for i, pixel in enumerate(transpose(f, rows)):
         f.store(_normalised(f, pixel, scale, shift), out, i * x.pixel)
 
 
-def _column(f: Kernel, scale: float, shift: float, x: Array, c: int, row: Index, column: Index, v: Index,
-            plane: int) -> None:  # fmt: skip
+def _column(
+    f: Kernel, scale: float, shift: float, x: Array, c: int, row: Index, column: Index, v: Index, plane: int
+) -> None:
     """One pixel of all images, for images that are narrower than a vector."""
     lanes = f.lanes
     room = f.reserve(vector(lanes.width, I8))

@@ -35,8 +35,15 @@ class Kernel(Function):
     ``word`` and ``node`` say what it does, and for which node of the graph.
     """
 
-    def __init__(self, module: Module, word: str, node: int | None, lanes: Lanes, header: Header,
-                 further: Sequence[tuple[str, str]] = ()) -> None:  # fmt: skip
+    def __init__(
+        self,
+        module: Module,
+        word: str,
+        node: int | None,
+        lanes: Lanes,
+        header: Header,
+        further: Sequence[tuple[str, str]] = (),
+    ) -> None:
         name = word if node is None else f"{word}{node}"
         super().__init__(module, name, (*PARAMETERS, *further), module.exported)
         module.functions.append(self)
@@ -79,8 +86,12 @@ class Kernel(Function):
     @contextmanager
     def each(self, array: Array) -> Iterator[At]:
         """Loops over all vectors of ``array``."""
-        with (self.loop(array.channels) as c, self.loop(array.height) as y, self.loop(array.width) as x,
-              self.loop(self.lanes.vectors) as v):  # fmt: skip
+        with (
+            self.loop(array.channels) as c,
+            self.loop(array.height) as y,
+            self.loop(array.width) as x,
+            self.loop(self.lanes.vectors) as v,
+        ):
             yield c, y, x, v
 
 
@@ -107,8 +118,7 @@ class Here:
         """The room and the terms of the address of vector ``at``."""
         c, y, x, v = at
         array = self.array
-        return (array.room, array.origin, (c, array.channel), (y, array.row), (x, array.pixel),
-                (v, self.f.lanes.bytes))  # fmt: skip
+        return (array.room, array.origin, (c, array.channel), (y, array.row), (x, array.pixel), (v, self.f.lanes.bytes))
 
     def address(self, at: At, *further: Term) -> Value:
         """The address of vector ``at``, and further bytes."""

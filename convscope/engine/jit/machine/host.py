@@ -122,7 +122,8 @@ class Code:
         versions = (__version__, llvmlite.__version__, str(llvm.llvm_version_info))
         key = "\0".join((text, PASSES, *versions, host.cpu, host.features, llvm.get_process_triple(), os.name))
         target = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
-            cpu=host.cpu, features=host.features, opt=2, jit=True)  # fmt: skip
+            cpu=host.cpu, features=host.features, opt=2, jit=True
+        )
         code = store.load(key)
         self.cached = code is not None
         if code is None:

@@ -133,8 +133,9 @@ def _(module: nn.Conv2d, inputs: tuple[Form, ...], where: Where) -> Read:
         for n, b, a, d, k, s in zip(size, before, after, dilation, kernel, stride, strict=True)
     ]
     bias = None if module.bias is None else where.parameter + module.weight.numel()
-    conv = Conv(where.parameter, bias, channels, module.out_channels, kernel, stride, (*before, *after), dilation,
-                module.groups)  # fmt: skip
+    conv = Conv(
+        where.parameter, bias, channels, module.out_channels, kernel, stride, (*before, *after), dilation, module.groups
+    )
     return Read(conv, fitting((module.out_channels, *output), inputs[0]))
 
 

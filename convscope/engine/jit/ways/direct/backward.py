@@ -53,8 +53,7 @@ def input_gradient(f: Kernel, conv: Conv, x: Array, dy: Array, dx: Gradient) -> 
     down = TapTable(f, taps(x.height, dy.height, kernel[0], stride[0], pad[0], dilation[0]), by_k, dy.row)
     along = TapTable(f, taps(x.width, dy.width, kernel[1], stride[1], pad[1], dilation[1]), by_l, dy.pixel)
     for start, stop, size in chunks(conv.fan_in, lanes.registers // lanes.vectors):
-        with (f.loop(conv.groups) as g, f.loop(stop, start, size) as c, f.loop(x.height) as u,
-              f.loop(x.width) as v):  # fmt: skip
+        with f.loop(conv.groups) as g, f.loop(stop, start, size) as c, f.loop(x.height) as u, f.loop(x.width) as v:
             sums = registers.zeros(f, size, lanes.vectors, lanes.vector)
             w = f.address(f["p"], 4 * conv.weight, (g, by_o * conv.fan_out), (c, by_c))
             gradient = f.address(dy.room, dy.origin, (g, conv.fan_out * dy.channel))
@@ -89,8 +88,7 @@ def weight_chunks(lanes: Lanes, conv: Conv) -> Iterator[tuple[int, int, int]]:
     return chunks(conv.fan_out, max(1, (lanes.registers + 1) // columns))
 
 
-def weight_gradient(f: Kernel, conv: Conv, x: Array, dy: Array, g: Index, o: Index, size: int,
-                    channel: Index) -> None:  # fmt: skip
+def weight_gradient(f: Kernel, conv: Conv, x: Array, dy: Array, g: Index, o: Index, size: int, channel: Index) -> None:
     """Add to dw the block's part, for ``size`` output channels from o of group g, which are dy's from ``channel``.
 
     The sums run over all positions and images; their lanes are added up once, at the end.
@@ -104,18 +102,35 @@ def weight_gradient(f: Kernel, conv: Conv, x: Array, dy: Array, g: Index, o: Ind
     for left, right, count in chunks(across, limit):
         with f.loop(along) as outer, f.loop(kh) as k, f.loop(right, left, count) as first:
             sums = registers.zeros(f, size, count, lanes.vector)
-            at = f.address(x.room, x.corner(conv.padding), (g, conv.fan_in * x.channel), (outer, outer_x),
-                           (k, ky * x.row), (first, step_x))  # fmt: skip
+            at = f.address(
+                x.room,
+                x.corner(conv.padding),
+                (g, conv.fan_in * x.channel),
+                (outer, outer_x),
+                (k, ky * x.row),
+                (first, step_x),
+            )
             gradient = f.address(dy.room, dy.origin, (channel, dy.channel))
             with f.loop(dy.height) as i, f.loop(dy.width) as j, f.loop(lanes.vectors) as v:
                 here = f.address(at, (i, sy * x.row), (j, sx * x.pixel), (v, lanes.bytes))
                 there = f.address(gradient, (i, dy.row), (j, dy.pixel), (v, lanes.bytes))
                 inputs = [f.load(lanes.vector, here, m * step_x) for m in range(count)]
                 registers.accumulate(f, sums, registers.loads(f, lanes.vector, there, dy.channel), inputs)
-            out = f.address(f["g"], 4 * conv.weight, (g, by_o * conv.fan_out), (o, by_o), (outer, outer_w), (k, by_k),
-                            (first, step_w))  # fmt: skip
-            add_sums(f, [total.value for row in sums for total in row], out,
-                     [n * by_o + m * step_w for n in range(size) for m in range(count)])  # fmt: skip
+            out = f.address(
+                f["g"],
+                4 * conv.weight,
+                (g, by_o * conv.fan_out),
+                (o, by_o),
+                (outer, outer_w),
+                (k, by_k),
+                (first, step_w),
+            )
+            add_sums(
+                f,
+                [total.value for row in sums for total in row],
+                out,
+                [n * by_o + m * step_w for n in range(size) for m in range(count)],
+            )
 
 
 def bias_gradient(f: Kernel, conv: Conv, dy: Array) -> None:

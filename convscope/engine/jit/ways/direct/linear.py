@@ -56,19 +56,26 @@ def row(inputs: int, lanes: Lanes) -> int:
 def _transpose(f: Kernel, x: Array, t: Value, by_lane: int) -> None:
     """t[lane, i] = x[i, lane]; the last square repeats the last input."""
     lanes = f.lanes
-    places = [c * x.channel + y * x.row + z * x.pixel
-              for c in range(x.channels) for y in range(x.height) for z in range(x.width)]  # fmt: skip
+    places = [
+        c * x.channel + y * x.row + z * x.pixel
+        for c in range(x.channels)
+        for y in range(x.height)
+        for z in range(x.width)
+    ]
     places += [places[-1]] * (-len(places) % lanes.width)
     table = Value(f, f.module.table(places), PTR)
     with f.loop(len(places), 0, lanes.width) as i, f.loop(lanes.vectors) as v:
-        rows = [f.load(lanes.vector, x.room, x.origin, f.load(I64, table, (i, 8), 8 * n), (v, lanes.bytes))
-                for n in range(lanes.width)]  # fmt: skip
+        rows = [
+            f.load(lanes.vector, x.room, x.origin, f.load(I64, table, (i, 8), 8 * n), (v, lanes.bytes))
+            for n in range(lanes.width)
+        ]
         for lane, column in enumerate(transpose(f, rows)):
             f.store(column, t, lane * by_lane, (v, lanes.width * by_lane), (i, 4))
 
 
-def _block(f: Kernel, conv: Conv, dy: Array, t: Value, by_lane: int, i: Index, o: Index, size: int, count: int,
-           width: int) -> None:  # fmt: skip
+def _block(
+    f: Kernel, conv: Conv, dy: Array, t: Value, by_lane: int, i: Index, o: Index, size: int, count: int, width: int
+) -> None:
     """``size`` outputs from o, ``count`` vectors of ``width`` inputs from i."""
     kind = vector(width)
     sums = registers.zeros(f, size, count, kind)

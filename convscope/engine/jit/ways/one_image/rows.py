@@ -95,8 +95,9 @@ class Block:
             )
             first = f.constant(0.0, kind) if bias is None else f.splat(bias, self.width)
             sums.append([f.var(first) for _ in range(rows)])
-        corner = f.address(x.room, x.corner(conv.padding), (g, conv.fan_in * x.channel), (row, kh * sy * x.row),
-                           (column, x.pixel))  # fmt: skip
+        corner = f.address(
+            x.room, x.corner(conv.padding), (g, conv.fan_in * x.channel), (row, kh * sy * x.row), (column, x.pixel)
+        )
         w = f.address(f["p"], 4 * conv.weight, (g, by_o * conv.fan_out), (o, by_o))
         unroll = conv.kernel[1] if conv.kernel[1] * self.size * rows <= UNROLLED else 1
         with f.loop(conv.fan_in) as c, f.loop(conv.kernel[0]) as k, f.loop(conv.kernel[1] // unroll) as rolled:

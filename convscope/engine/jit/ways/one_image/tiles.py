@@ -111,8 +111,10 @@ def _store_outputs(f: Kernel, t: Tiles, act: Activation, y: Array, o: Index, til
     out = f.address(y.room, y.origin, (o, y.channel), t.place(f, y.row, y.pixel, (ph, pw))(tile))
     for i in range(t.down.outputs // ph):
         best = maximum(f, rows[i * ph : (i + 1) * ph])
-        best = maximum(f, [f.shuffle(best, best, [n * HALF + j * pw + k for n in range(2) for j in range(width)])
-                           for k in range(pw)])  # fmt: skip
+        best = maximum(
+            f,
+            [f.shuffle(best, best, [n * HALF + j * pw + k for n in range(2) for j in range(width)]) for k in range(pw)],
+        )
         result = act.apply(f, best if bias is None else best + bias)
         for n in range(2):
             channel = f.shuffle(result, result, [n * width + j for j in range(width)])

@@ -56,8 +56,9 @@ def output_gradients(f: Kernel, t: Tiles, dy: Array, masks: Masks | None) -> Gra
             for j in range(t.along.outputs // pw):
                 parts = [f.load(lanes.vector, corner, i * dy.row + j * dy.pixel)]
                 if masks and words:
-                    won = f.address(masks.room, (o, masks.channel), words(tile), (v, masks.each),
-                                    i * masks.row + j * masks.pixel)  # fmt: skip
+                    won = f.address(
+                        masks.room, (o, masks.channel), words(tile), (v, masks.each), i * masks.row + j * masks.pixel
+                    )
                     parts = shares(f, parts[0], won, ph * pw)
                 for k, part in enumerate(parts):
                     found[i * ph + k // pw, j * pw + k % pw] = part
@@ -110,8 +111,7 @@ def _add_inputs(f: Kernel, t: Tiles, dx: Array, first: Index, size: int) -> None
     with f.loop(t.conv.inputs) as c, f.loop(size) as n, f.loop(lanes.vectors) as v:
         here = f.address(t.inputs, (c, by_channel), (n, by_tile), (v, lanes.bytes))
         corner = f.address(dx.room, (c, dx.channel), place(first + n), (v, lanes.bytes))
-        row = both(f, transposed(t.down.input), transposed(t.along.input),
-                   values(f, here, by_row, by_column))  # fmt: skip
+        row = both(f, transposed(t.down.input), transposed(t.along.input), values(f, here, by_row, by_column))
         with f.loop(t.points[0]) as i:
             for j, value in enumerate(row(i)):
                 out = f.address(corner, (i, dx.row), j * dx.pixel)
@@ -136,8 +136,9 @@ def weight_gradients(f: Kernel, t: Tiles) -> None:
             sums = f.address(t.gradients, *pairs.at(o, c))
             with f.loop(pairs.tile // lanes.bytes) as part:
                 here = f.address(sums, (part, lanes.bytes))
-                row = both(f, transposed(t.down.weight), transposed(t.along.weight),
-                           values(f, here, pairs.row, pairs.column))  # fmt: skip
+                row = both(
+                    f, transposed(t.down.weight), transposed(t.along.weight), values(f, here, pairs.row, pairs.column)
+                )
                 with f.loop(kh) as k:
                     for m, value in enumerate(row(k)):
                         f.store(value, room, (k, kw * pairs.tile), m * pairs.tile, (part, lanes.bytes))

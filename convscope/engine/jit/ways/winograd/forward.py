@@ -81,8 +81,7 @@ def transform_inputs(f: Kernel, t: Tiles, x: Array, first: Index, size: int) -> 
         store_points(f, t, t.inputs, t.conv.inputs, row, c, n, v)
 
 
-def store_points(f: Kernel, t: Tiles, array: Room, channels: int, row: Row, c: Index, n: Index,
-                 v: Index) -> None:  # fmt: skip
+def store_points(f: Kernel, t: Tiles, array: Room, channels: int, row: Row, c: Index, n: Index, v: Index) -> None:
     """Store all points of a channel, tile and vector into V or N."""
     by_row, by_column, by_channel, by_tile = t.strides(channels, f.lanes)
     out = f.address(array, (c, by_channel), (n, by_tile), (v, f.lanes.bytes))
@@ -118,8 +117,7 @@ def multiply_channels(f: Kernel, t: Tiles, size: int, forward: bool) -> None:
                             f.store(total.value, out, n * y_channel + k * lanes.bytes)
 
 
-def store_outputs(f: Kernel, t: Tiles, act: Activation, y: Array, first: Index, size: int,
-                  products: Products) -> None:  # fmt: skip
+def store_outputs(f: Kernel, t: Tiles, act: Activation, y: Array, first: Index, size: int, products: Products) -> None:
     """y = a(pool(Aᵀ M A + b)) of ``size`` tiles from ``first`` on; ``products`` is M."""
     bias_at, pool = t.conv.bias, t.conv.window
     place = t.place(f, y.row, y.pixel, pool)

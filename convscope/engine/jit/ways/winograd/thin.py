@@ -87,8 +87,12 @@ def add_images(f: Kernel, t: Tiles) -> None:
     by_o, by_c, by_i, by_j = _strides(t, lanes)
     pairs = Pairs(t, lanes)
     for (start, stop, outputs), (begin, end, inputs) in pairs.each():
-        with (f.loop(t.points[0]) as i, f.loop(t.points[1]) as j, f.loop(stop, start, outputs) as o,
-              f.loop(end, begin, inputs) as c):  # fmt: skip
+        with (
+            f.loop(t.points[0]) as i,
+            f.loop(t.points[1]) as j,
+            f.loop(stop, start, outputs) as o,
+            f.loop(end, begin, inputs) as c,
+        ):
             here = f.address(t.apart, (i, by_i), (j, by_j), (o, by_o), (c, by_c))
             sums = [[f.load(lanes.vector, here, n * by_o + k * by_c) for k in range(inputs)] for n in range(outputs)]
             out = f.address(t.gradients, (i, pairs.row), (j, pairs.column), *pairs.at(o, c))

@@ -38,8 +38,7 @@ def forward(f: Kernel, t: Tiles, act: Activation, x: Array, y: Array, masks: Mas
 class _Decided:
     """Where outputs of a tile wait for pool and activation."""
 
-    def __init__(self, f: Kernel, t: Tiles, act: Activation, x: Array, y: Array,
-                 masks: Masks | None) -> None:  # fmt: skip
+    def __init__(self, f: Kernel, t: Tiles, act: Activation, x: Array, y: Array, masks: Masks | None) -> None:
         self.f, self.lanes, self.t, self.act, self.x, self.masks = f, f.lanes, t, act, x, masks
         self.y, lanes = f.array(y), f.lanes
         self.pool = t.conv.window

@@ -65,8 +65,11 @@ class Tiling:
         """The first output of every tile, tile by tile."""
         (down, along), (rows, columns) = self.overlap, self.tiles
         m, n = self.down.outputs, self.along.outputs
-        return [(i * m - (down if i == rows - 1 else 0), j * n - (along if j == columns - 1 else 0))
-                for i in range(rows) for j in range(columns)]  # fmt: skip
+        return [
+            (i * m - (down if i == rows - 1 else 0), j * n - (along if j == columns - 1 else 0))
+            for i in range(rows)
+            for j in range(columns)
+        ]
 
     def place(self, f: Function, row: int, column: int, pool: Pair = (1, 1)) -> Callable[[Index], Value]:
         """Bytes from the first tile to any, in an array with so many bytes between its (pooled) rows and columns."""
@@ -114,13 +117,17 @@ class Tiles(Tiling):
 def with_rooms(t: Tiling, module: Module, lanes: Lanes, gradients: int, apart: int) -> Tiles:
     """Rooms for the arrays of ``t``: those of the weight gradient take so many bytes, and begin a step as zeros."""
     return Tiles(
-        t.conv, t.down, t.along, t.size, t.group,
+        t.conv,
+        t.down,
+        t.along,
+        t.size,
+        t.group,
         weights=module.room(max(t.points) * t.weight_strides()[0]),  # of one image, columns come first
         inputs=module.room(t.room(t.conv.inputs, lanes)),
         outputs=module.room(t.room(t.conv.outputs, lanes)),
         gradients=module.room(gradients, zeros=True),
         apart=module.room(apart, zeros=True),
-    )  # fmt: skip
+    )
 
 
 def tiling(conv: Conv, size: Pair, lanes: Lanes, first: bool) -> Tiling | None:

@@ -78,8 +78,10 @@ def multiply(f: Function, matrix: Matrix, vectors: Sequence[Value]) -> list[Valu
         given, kept = list(vectors), list(matrix)
         for j in _pairs(columns):  # y += a·(v + w) for even rows, a·(v − w) for odd ones
             given[j], given[j + 1] = vectors[j] + vectors[j + 1], vectors[j] - vectors[j + 1]
-            kept = [[*row[:j], *((row[j], Fraction(0)) if i % 2 == 0 else (Fraction(0), row[j])), *row[j + 2 :]]
-                    for i, row in enumerate(kept)]  # fmt: skip
+            kept = [
+                [*row[:j], *((row[j], Fraction(0)) if i % 2 == 0 else (Fraction(0), row[j])), *row[j + 2 :]]
+                for i, row in enumerate(kept)
+            ]
         return [_sum(f, row, given) for row in kept]
     result: list[Value] = []
     while len(result) < len(matrix):
