@@ -63,6 +63,20 @@ def test_parts_and_what_is_passed_over(tmp_path):
         assert text in notes, notes
 
 
+def test_odd_folders_doubled_names_and_runs_in_an_archive(tmp_path):
+    path = pack(tmp_path / "pets.zip", PETS)
+    with zipfile.ZipFile(path, "a") as archive:
+        for name in ("../", "/", "a/../", "cat/", "runs/"):
+            archive.writestr(name, b"")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("cat/0.png", png(99))
+        for name in ("recipe.json", "environment.json", "curves.png"):
+            archive.writestr(f"runs/note-1/{name}", png(1))
+    data = open_source(path)
+    assert (data.classes, len(data.train) + len(data.test)) == (("cat", "dog"), 10)
+    assert "convscope's own runs were left out: runs/" in data.notes
+
+
 def test_an_image_in_an_archive_that_cannot_be_read_is_named(tmp_path):
     path = pack(tmp_path / "pets.zip", PETS | {"cat/bad.png": b"no image"})
     with pytest.raises(DataError, match=r"pets\.zip/cat/bad\.png is no image that can be read"):

@@ -9,7 +9,7 @@ from ...errors import DataError
 from ..pictures.cache import File
 from ..pictures.decode import SUFFIXES
 from ..pictures.source import open_archive
-from .walk import RUN, Listing, ending, joined
+from .walk import RUN, Listing, ending, joined, leave_out_runs
 
 MOST_FILES = 5_000_000
 
@@ -21,22 +21,24 @@ def list_archive(path: Path) -> Listing:
     Raises DataError for a file that is no ZIP archive.
     """
     with open_archive(path) as archive:
-        infos = archive.infolist()
+        infos = list({info.filename: info for info in archive.infolist()}.values())  # of one name, the last counts
     if len(infos) > MOST_FILES:
         raise DataError(f"{path} holds {len(infos):,} files", f"at most {MOST_FILES:,} are read; unpack it")
     listing = Listing(path, files={"": []}, folders={"": []})
     runs = _runs(infos)
-    listing.passed.runs += sorted(run + "/" for run in runs)
+    for run in runs:
+        _folder(listing, run.split("/"))
     for info in infos:
         parts = info.filename.split("/")
-        if any(info.filename.startswith(f"{run}/") for run in runs):
+        if runs and any("/".join(parts[:depth]) in runs for depth in range(1, len(parts))):
             continue
         if not info.is_dir():
             _sort_in(listing, info, parts)
-        elif not any(_hidden(part) for part in parts):
+        elif not any(_hidden(part) or part in ("", "..") for part in parts[:-1]):
             _folder(listing, parts[:-1])
     for names in listing.folders.values():
         names.sort()
+    leave_out_runs(listing, runs)
     listing.count()
     return _unwrapped(listing)
 
@@ -71,10 +73,10 @@ def _hidden(name: str) -> bool:
     return (name.startswith(".") and name != "..") or name == "__MACOSX"
 
 
-def _runs(infos: list[zipfile.ZipInfo]) -> set[str]:
+def _runs(infos: list[zipfile.ZipInfo]) -> list[str]:
     """Folders that are runs of convscope."""
     found = [{info.filename.rpartition("/")[0] for info in infos if info.filename.endswith(f"/{name}")} for name in RUN]
-    return set.intersection(*found)
+    return sorted(set.intersection(*found))
 
 
 def _unwrapped(listing: Listing) -> Listing:
@@ -91,5 +93,5 @@ def _unwrapped(listing: Listing) -> Listing:
         listing,
         files={folder[start:]: listing.files[folder] for folder in inside},
         folders={folder[start:]: listing.folders[folder] for folder in inside},
-        counts={folder[start:]: listing.counts[folder] for folder in inside},
+        counts={folder[start:]: listing.counts.get(folder, 0) for folder in inside},
     )

@@ -119,7 +119,7 @@ def walk(root: Path) -> Listing:
             place = error.filename or root / folder
             raise DataError(f"{place} cannot be read: {error.strerror}", "look at its permissions") from None
         waiting.extend(joined(folder, name) for name in listing.folders[folder])
-    _leave_out_runs(listing, runs)
+    leave_out_runs(listing, runs)
     listing.count()
     return listing
 
@@ -179,8 +179,8 @@ def _leads_inside(listing: Listing, path: str, inside: str) -> bool:
     return True
 
 
-def _leave_out_runs(listing: Listing, runs: list[str]) -> None:
-    """Take runs out, and with them a folder that holds nothing else."""
+def leave_out_runs(listing: Listing, runs: list[str]) -> None:
+    """Take runs out of ``listing``, and with them a folder that holds nothing else."""
     groups: dict[str, list[str]] = {}
     for run in runs:
         folder, _, name = run.rpartition(os.sep)
