@@ -30,6 +30,7 @@ from .runs.resume import go_on
 from .runs.summary import Summary
 from .runs.writer import RunWriter
 from .storage.lock import locked
+from .training.calibration import calibrated
 from .training.finding import Facts, finding
 from .training.interruption import interruption
 from .training.loop import Epoch, Record, Tick, train
@@ -207,7 +208,8 @@ def _work(began: Started, engine: Engine, writer: RunWriter, state: State, pace:
             logits = engine.logits(torch.from_numpy(data.test.images))
             result = score(logits, torch.from_numpy(data.test.labels), recipe.loss)
             state.last.test_loss, state.last.test_accuracy = result.loss, result.accuracy
-        save_model(folder.path / "model.safetensors", began.model, engine.net.state_dict())
+        model = calibrated(began.model, engine, data.val)
+        save_model(folder.path / "model.safetensors", model, engine.net.state_dict())
         notes = _draw(folder)
         summary = _summary(began, engine, state)
         writer.finish(summary)

@@ -15,7 +15,7 @@ from PIL import Image
 from ..errors import DataError, UsageError
 from .folders.files import image_files
 from .images import ImageSet
-from .pictures.decode import prepare_image, read_image
+from .pictures.decode import read_image, upright
 from .preparation import Pixels, Preparation, scaled
 from .readers.arrays import to_uint8
 
@@ -35,7 +35,7 @@ def prepared(images: Any, preparation: Preparation) -> Pixels:
     if isinstance(images, str | Path):
         return np.stack([read_image(file, preparation) for file in image_files([Path(images)])[0]])
     if isinstance(images, Image.Image):
-        return prepare_image(images.copy(), preparation)[None]
+        return preparation.apply(upright(images.copy(), preparation))[None]
     if isinstance(images, ImageSet):
         return preparation.apply_all(images.images)
     if hasattr(images, "shape") and hasattr(images, "dtype"):

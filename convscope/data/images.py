@@ -94,7 +94,8 @@ class Splits:
     """What a reader found: ``test`` and ``val`` are None where the source has no such part.
 
     ``skipped`` counts the bad images that were left out; ``notes`` are sentences that the user should see.
-    ``preparation`` is what was done to every picture, None where they are as the source has them.
+    ``preparation`` is what was done to every picture, None where they are as the source has them; ``side`` is the
+    median of their longer sides before, in pixels, None where unknown.
     """
 
     train: ImageSet
@@ -103,6 +104,7 @@ class Splits:
     skipped: int = 0
     notes: tuple[str, ...] = ()
     preparation: Preparation | None = None
+    side: int | None = None
 
     def held_out(self, place: str) -> "Splits":
         """The same where there is a test set; else the validation set, called ``place``, takes its place, and a note
@@ -131,6 +133,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     place: str = ""
     preparation: Preparation | None = None
+    side: int | None = None
 
     @property
     def prepared(self) -> Preparation:

@@ -21,6 +21,7 @@ LARGEST = 512  # pixels of the longer side in which ink is looked for: larger pi
 FAINTEST = 20  # grey values between paper and ink, at least: less is an empty sheet
 FLOOR = 0.1  # of the darkest ink's strength: what is fainter is paper
 NOISE = 4.0  # standard deviations of the paper's grain that are no ink either
+UNEVEN = 0.1  # paper that is more uneven is no paper: see look_for_ink
 SPECK = 0.02  # of the largest stroke's area: what is smaller is dust
 BRIGHT = 192  # what the brightest pixel of an image in form reaches (MNIST: 254, the bundled digits: 234)
 OFF = 0.53  # pixels that MNIST's centres of mass lie beside the middle, at most (rounding makes 0.5)
@@ -115,11 +116,19 @@ def in_form(images: Pixels, margin: bool = False) -> NDArray[np.bool_]:
 
 
 def find_ink(grey: Pixels) -> Pixels:
+    """The ink of a picture: see :func:`look_for_ink`."""
+    return look_for_ink(grey)[0]
+
+
+def look_for_ink(grey: Pixels) -> tuple[Pixels, float]:
     """The ink of a picture (H, W), dark on light or light on dark, as light strokes on a ground of exactly 0.
 
     Pictures of more than 512 pixels are reduced first. The paper's brightness is a surface of second degree, fitted to
     what is paper, so that light from one side or a lens's dark corners are no ink; its grain is none either, nor is
     dust. An empty sheet comes out black.
+
+    The second value says how uneven the paper is: its standard deviation over the ink's strength. Of digits on any
+    paper it was below 0.08, of photographs of other things most often above UNEVEN.
     """
     if max(grey.shape) > LARGEST:
         scale = LARGEST / max(grey.shape)
@@ -130,10 +139,11 @@ def find_ink(grey: Pixels) -> Pixels:
     strong = strength[strength > max(FAINTEST, NOISE * grain)]
     peak = float(np.quantile(strong, 0.95)) if len(strong) else 0.0
     if peak <= 1.5 * NOISE * grain:  # no more than the rarest of the grain
-        return np.zeros(grey.shape, dtype=np.uint8)
+        return np.zeros(grey.shape, dtype=np.uint8), 0.0
+    uneven = float(residual[residual < 0.3 * peak].std()) / peak
     strength[strength < max(FLOOR * peak, NOISE * grain)] = 0
     ink = np.minimum(np.rint(strength * (255 / peak)), 255).astype(np.uint8)
-    return _without_dust(ink)
+    return _without_dust(ink), uneven
 
 
 def _without_paper(grey: Pixels) -> tuple[NDArray[np.float64], float]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..storage.strict_json import loads
-from .ink import LARGEST, Prepared, Steps, find_ink, in_form, prepare
+from .ink import LARGEST, UNEVEN, Prepared, Steps, find_ink, in_form, look_for_ink, prepare
 
 Pixels = NDArray[np.uint8]
 
@@ -47,13 +47,19 @@ class Preparation:
 
     def apply(self, picture: Image.Image | Pixels) -> Pixels:
         """A Pillow image of any mode, or pixels uint8 (1 or 3, H, W), as the net takes it: uint8 (C, H, W)."""
+        return self.judge(picture)[0]
+
+    def judge(self, picture: Image.Image | Pixels) -> tuple[Pixels, bool]:
+        """What :meth:`apply` makes of a picture, and whether it is of the kind that is expected: not where ink on paper
+        is, but no paper can be made out."""
+        expected = True
         if isinstance(picture, np.ndarray):
             if self.ink is None and picture.shape == self.image:
-                return picture
+                return picture, expected
             picture = as_image(picture)
         if self.ink is not None:
-            picture = self._written(picture, self.ink)
-        return adapt(picture, self.image, self.deep)
+            picture, expected = self._written(picture, self.ink)
+        return adapt(picture, self.image, self.deep), expected
 
     def apply_all(self, images: Pixels) -> Pixels:
         """:meth:`apply` for every one of uint8 (N, 1 or 3, H, W): (N, C, H, W). Images that need nothing are kept."""
@@ -91,14 +97,16 @@ class Preparation:
         assert self.ink is not None
         return in_form(images[:, 0], self.ink.margin) if square else np.zeros(len(images), dtype=np.bool_)
 
-    def _written(self, picture: Image.Image, steps: Steps) -> Image.Image:
-        """The ink of a picture as light strokes on black, in form; the picture itself where it is."""
+    def _written(self, picture: Image.Image, steps: Steps) -> tuple[Image.Image, bool]:
+        """The ink of a picture as light strokes on black, in form (the picture itself where it is), and whether it lies
+        on paper."""
         grey = np.asarray(_grey(picture, self.deep))
         if _square(grey):
             for light in (grey, 255 - grey):
                 if in_form(light[None], steps.margin)[0]:
-                    return Image.fromarray(light)
-        return Image.fromarray(prepare(find_ink(grey), FORM, FORM, steps).centred)
+                    return Image.fromarray(light), True
+        ink, uneven = look_for_ink(grey)
+        return Image.fromarray(prepare(ink, FORM, FORM, steps).centred), uneven <= UNEVEN
 
     def to_json(self) -> str:
         """What :meth:`from_json` reads: version, image (C, H, W), steps ("fit" or "ink"), and what goes with them."""

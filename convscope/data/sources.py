@@ -1,7 +1,6 @@
 """What the user named → the data: the one place that knows all readers."""
 
 import contextlib
-import math
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,8 +20,8 @@ from .folders.layout import lay_out
 from .folders.tree import Tree
 from .folders.walk import walk
 from .images import Dataset, ImageSet, Splits, statistics
-from .ink import Steps
 from .preparation import Preparation
+from .preparing import decide, prepare_parts
 from .readers.arrays import from_arrays
 from .readers.digits import read_digits
 from .readers.fetch import FILES, PUBLISHED, fetch, find_idx
@@ -33,7 +32,6 @@ from .split import stratified_split
 
 NAMES = ("digits", *PUBLISHED)
 MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of its 60,000 training images, as published and used everywhere
-INK = {"digits": Steps(margin=True), "mnist": Steps()}  # data that are ink on paper; the former are not centred
 TEST_FRACTION = 0.2
 ARRAYS = "arrays"  # the name of data that were given as such
 LARGEST_SIDE = 1024
@@ -78,7 +76,7 @@ def open_source(
         raise UsageError("--class-from reads the names of image files, and these data have none", "leave it out")
     name = data_name(data)
     parts = read_parts(data, data_dir, is_offline(offline), image_size, skip_bad, class_from=class_from)
-    parts = _decided(parts, str(data) if isinstance(data, str | Path) else "", image_size, name)
+    parts = decide(parts, str(data) if isinstance(data, str | Path) else "", image_size, name)
     _check(parts, name)
     train, test, val, notes = parts.train, parts.test, parts.val, list(parts.notes)
     if test is None:
@@ -92,7 +90,7 @@ def open_source(
     mean, std = (MNIST_MEAN, MNIST_STD) if published else statistics(train.images)
     built_in = not isinstance(data, str | Path) or str(data) in NAMES
     place = "" if built_in else str(locate(data, data_dir).resolve())
-    return Dataset(name, train, test, mean, std, val, parts.skipped, tuple(notes), place, parts.preparation)
+    return Dataset(name, train, test, mean, std, val, parts.skipped, tuple(notes), place, parts.preparation, parts.side)
 
 
 def open_recipe(recipe: Recipe, offline: bool = False, data: Any = None, skip_bad: bool = False) -> Dataset:
@@ -136,7 +134,9 @@ def read_parts(
     With ``preparation``, which is a trained net's, every picture is prepared so, from its file where it has one.
     """
     parts = _read_parts(data, data_dir, offline, image_size, skip_bad, preparation, class_from)
-    return parts if preparation is None else _prepared(parts, preparation, data_name(data))
+    if parts.preparation is None:
+        parts = replace(parts, side=max(parts.train.shape[1:]))
+    return parts if preparation is None else prepare_parts(parts, preparation, data_name(data))
 
 
 def _read_parts(
@@ -267,34 +267,3 @@ def _part(images: ImageSet, fraction: float, seed: int, name: str) -> tuple[Imag
     rest, held = stratified_split(images.labels, fraction, seed, images.classes)
     require_memory(images.images.nbytes, f"splitting {name}")
     return images.take(rest), images.take(held)
-
-
-def _decided(parts: Splits, source: str, image_size: int | None, name: str) -> Splits:
-    """The sets with the preparation that a net which is trained on them stores, applied where they need it.
-
-    ``digits`` and ``mnist`` are ink on paper, and all their images are in that form already.
-    """
-    channels, height, width = parts.train.shape
-    shape = (channels, height, width) if image_size is None else (channels, image_size, image_size)
-    chosen = replace(parts.preparation or Preparation(shape), image=shape)
-    if image_size is not None:
-        parts = _prepared(parts, chosen, name)
-    return replace(parts, preparation=replace(chosen, ink=INK.get(source)))
-
-
-def _prepared(parts: Splits, preparation: Preparation, name: str) -> Splits:
-    """Every set with its images prepared; those that a reader prepared so already stay as they are."""
-    if parts.preparation == preparation:
-        return parts
-    test = None if parts.test is None else prepared(parts.test, preparation, name)
-    val = None if parts.val is None else prepared(parts.val, preparation, name)
-    train = prepared(parts.train, preparation, name)
-    return replace(parts, train=train, test=test, val=val, preparation=preparation)
-
-
-def prepared(images: ImageSet, preparation: Preparation, name: str) -> ImageSet:
-    """The same images, prepared. Raises DataError, naming ``name``, where they do not fit into memory."""
-    if images.shape != preparation.image:
-        require_memory(len(images) * math.prod(preparation.image), name)
-    pixels = preparation.apply_all(images.images)
-    return images if pixels is images.images else replace(images, images=pixels)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from .. import __version__
 from ..data.batches import EVALUATION_BATCH, Normalize, images_together
+from ..data.look import Look
 from ..data.preparation import Preparation
 from ..errors import ConvscopeError, DataError
 from ..recipe import LossName
@@ -34,7 +35,7 @@ class Model:
     """A net and all that is needed to use it: the image it takes (C, H, W), its normalisation and its classes.
 
     ``stored`` is what is done to a picture before, None where nothing says so (in files of older versions): the plain
-    fit to that image.
+    fit to that image; ``look`` is what the training images look like, None there, too.
     """
 
     net: nn.Sequential
@@ -45,6 +46,7 @@ class Model:
     classes: tuple[str, ...]
     stored: Preparation | None = None
     loss: LossName = "cross-entropy"
+    look: Look | None = None
 
     @property
     def preparation(self) -> Preparation:
@@ -145,6 +147,8 @@ def save_model(path: Path, model: Model, weights: Mapping[str, Tensor]) -> None:
         "preparation": model.preparation.to_json(),
         "loss": model.loss,
     }
+    if model.look is not None:
+        metadata["look"] = model.look.to_json()
     save_tensors(path, weights, metadata)
 
 
@@ -170,12 +174,14 @@ def load_model(path: Path, loss: LossName = "cross-entropy") -> Model:
         preparation = Preparation.from_json(metadata["preparation"]) if "preparation" in metadata else None
         if preparation and preparation.image != image:
             raise ValueError(f"its images are prepared to {preparation.image}, but the net takes {image}")
+        look = Look.from_json(metadata["look"]) if "look" in metadata else None
         loss = _loss(metadata.get("loss", loss))
         net = _empty_net(metadata["net"], (image[0], image[1], image[2]), len(classes), tensors)
     except (KeyError, ValueError, TypeError, ConvscopeError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{path} is damaged: {reason}", "train again, or copy the file again") from None
-    return Model(net, metadata["net"], (image[0], image[1], image[2]), mean, std, tuple(classes), preparation, loss)
+    shape = (image[0], image[1], image[2])
+    return Model(net, metadata["net"], shape, mean, std, tuple(classes), preparation, loss, look)
 
 
 def _loss(name: str) -> LossName:

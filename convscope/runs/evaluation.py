@@ -157,6 +157,9 @@ def other_test_set(
     notes = [f"tested on the {len(images):,} {what} of {name}"]
     if parts.skipped:
         notes.insert(0, f"{parts.skipped:,} unreadable image{'s' * (parts.skipped != 1)} left out")
+    difference = model.look.difference(images.images, parts.side) if model.look else None
+    if difference:
+        notes.append(difference)
     began = folder.images()
     seen = np.zeros(len(images), dtype=bool) if began is None else began.seen(images)
     known = int(seen.sum())

@@ -17,7 +17,8 @@ import numpy as np
 
 from ..data.images import Dataset, ImageSet, sets_of, statistics
 from ..data.preparation import Preparation
-from ..data.sources import ARRAYS, NAMES, locate, open_recipe, prepared, read_parts
+from ..data.preparing import prepared
+from ..data.sources import ARRAYS, NAMES, locate, open_recipe, read_parts
 from ..errors import DataError
 from ..recipe import Recipe
 from ..storage.memory import require_memory

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..data.handed import prepared
-from ..data.pictures.decode import read_image
+from ..data.pictures.decode import judge_image
 from ..data.pictures.source import Source
 from ..data.preparation import Preparation
 from ..errors import DataError
@@ -21,39 +22,53 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Prediction:
-    """One image: the likeliest class and the runner-up, and how sure the net is of them.
+    """One image: its likeliest classes, the likeliest first, each with how sure the net is of it.
 
-    ``confidence`` and ``second_confidence`` are probabilities (0..1), or scores where the net was not trained with
-    cross entropy.
+    That is a probability (0..1), or a score where the net was not trained with cross entropy. ``strange`` says that
+    the picture looks like none of the training images, so that no class may fit.
     """
 
     file: str
-    class_name: str
-    confidence: float
-    second_class: str
-    second_confidence: float
+    ranking: tuple[tuple[str, float], ...]
+    strange: bool = False
+
+    @property
+    def class_name(self) -> str:
+        """The likeliest class."""
+        return self.ranking[0][0]
+
+    @property
+    def confidence(self) -> float:
+        """How sure the net is of the likeliest class."""
+        return self.ranking[0][1]
 
 
 def predict_files(
-    model: Model, files: Sequence[Source], preparation: Preparation | None = None, skip_bad: bool = False
+    model: Model,
+    files: Sequence[Source],
+    preparation: Preparation | None = None,
+    skip_bad: bool = False,
+    top: int = 2,
 ) -> Iterator[Prediction]:
     """Predict file by file, in batches of 256, prepared as the model says unless another ``preparation`` is given.
 
-    Unreadable files raise DataError, or are left out with ``skip_bad``.
+    Each prediction ranks the ``top`` classes. Unreadable files raise DataError, or are left out with ``skip_bad``.
     """
     preparation = preparation or model.preparation
     for start in range(0, len(files), BATCH):
-        names, images = [], []
+        names, images, expected = [], [], []
         for file in files[start : start + BATCH]:
             try:
-                images.append(read_image(file, preparation))
+                pixels, kind = judge_image(file, preparation)
             except DataError as error:
                 if not skip_bad:
                     raise DataError(error.message, f"{error.help}; or leave it out with --skip-bad") from None
                 continue
             names.append(str(file))
+            images.append(pixels)
+            expected.append(kind)
         if images:
-            yield from _predictions(model, scores_of(model, np.stack(images)), names)
+            yield from _predictions(model, np.stack(images), names, np.array(expected), top)
 
 
 def predict(model: Model, images: Any) -> NDArray[np.float64]:
@@ -63,13 +78,27 @@ def predict(model: Model, images: Any) -> NDArray[np.float64]:
 
 def scores_of(model: Model, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Probabilities or scores (N, K), as the model's loss says, for images that are prepared: uint8 (N, C, H, W)."""
+    return confidences(_logits(model, pixels), model.loss).numpy()
+
+
+def strange(model: Model, pixels: NDArray[np.uint8], logits: Tensor) -> NDArray[np.bool_]:
+    """Which of prepared images (N, C, H, W) with raw scores ``logits`` (N, K) look like none of the training images."""
+    if model.look is None:
+        return np.zeros(len(pixels), dtype=bool)
+    return model.look.strange(pixels) | model.look.weak(logits.numpy())
+
+
+def _logits(model: Model, pixels: NDArray[np.uint8]) -> Tensor:
     if not pixels.flags.writeable:  # PyTorch warns of what it could write to
         pixels = pixels.copy()
-    return confidences(model.logits(torch.from_numpy(np.ascontiguousarray(pixels))), model.loss).numpy()
+    return model.logits(torch.from_numpy(np.ascontiguousarray(pixels)))
 
 
-def _predictions(model: Model, p: NDArray[np.float64], names: list[str]) -> Iterator[Prediction]:
-    for row, name in zip(p, names, strict=True):
-        order = np.argsort(-row, kind="stable")
-        first, second = order[0], order[min(1, len(order) - 1)]
-        yield Prediction(name, model.classes[first], float(row[first]), model.classes[second], float(row[second]))
+def _predictions(
+    model: Model, pixels: NDArray[np.uint8], names: list[str], expected: NDArray[np.bool_], top: int
+) -> Iterator[Prediction]:
+    logits = _logits(model, pixels)
+    odd = strange(model, pixels, logits) | ~expected
+    for row, name, is_odd in zip(confidences(logits, model.loss).numpy(), names, odd, strict=True):
+        order = np.argsort(-row, kind="stable")[: max(1, top)]
+        yield Prediction(name, tuple((model.classes[k], float(row[k])) for k in order.tolist()), bool(is_odd))

@@ -6,6 +6,7 @@ import torch
 
 from ..data.batches import Batches
 from ..data.images import Dataset
+from ..data.look import Look
 from ..engine.base import Engine, Problem
 from ..engine.choose import choose
 from ..engine.devices import cores, resolve
@@ -54,7 +55,15 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
     batches = batches_of(rows, len(data.train), recipe.batch_size)
     net = build(layers, data.train.shape, len(data.classes), recipe.seed)
     model = Model(
-        net, spec_text(layers), data.train.shape, data.mean, data.std, data.classes, data.prepared, recipe.loss
+        net=net,
+        spec=spec_text(layers),
+        image=data.train.shape,
+        mean=data.mean,
+        std=data.std,
+        classes=data.classes,
+        stored=data.prepared,
+        loss=recipe.loss,
+        look=Look.of(data.train.images, data.side),
     )
     device = resolve(recipe.device)
     threads = recipe.threads or cores()

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import convscope
+from convscope.data.sources import open_source
 from convscope.errors import DataError, UsageError
 from convscope.net.model import load_tensors, save_tensors
 
@@ -121,12 +122,88 @@ def test_a_digit_drawn_dark_on_light_is_taken_as_ink(here, capsys):
     right = {}
     for flag in ([], ["--no-invert"]):
         code, out, err = run_cli(capsys, "predict", run, "light", *flag)
-        assert (code, err) == (0, "")
+        assert code == 0
+        assert ("40 of 40 images look unlike any training image, so perhaps no class fits: " in err) == bool(flag)
         right[bool(flag)] = sum(
             Path(row["file"]).parent.name == row["class"] for row in csv.DictReader(io.StringIO(out))
         )
     assert right[False] >= 36 > right[True]
     assert run_json(capsys, "evaluate", run, "light")["accuracy"] == pytest.approx(right[False] / 40)
+
+
+def test_all_classes_or_the_likeliest_few_are_named(trained, capsys):
+    folder_of_stripes(Path("mine"), count=4)
+    _, out, _ = run_cli(capsys, "predict", trained, "mine", "--top", "all")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert list(rows[0]) == ["file", "rank", "class", "probability"]
+    by_file = {}
+    for row in rows:
+        by_file.setdefault(row["file"], []).append(row)
+    for ranked in by_file.values():
+        assert [row["rank"] for row in ranked] == ["1", "2", "3"]
+        assert {row["class"] for row in ranked} == {"low", "mid", "top"}
+        sure = [float(row["probability"]) for row in ranked]
+        assert sure == sorted(sure, reverse=True)
+        assert sum(sure) == pytest.approx(1, abs=3e-6)
+    best = [ranked[0]["class"] for ranked in by_file.values()]
+    for form in (["--json"], ["--format", "jsonl"]):
+        _, out, _ = run_cli(capsys, "predict", trained, "mine", "--top", "2", *form)
+        found = json.loads(out)["predictions"] if "--json" in form else list(map(json.loads, out.splitlines()))
+        assert [one["classes"][0]["class"] for one in found] == best
+        assert {len(one["classes"]) for one in found} == {2}
+        assert {one["strange"] for one in found} <= {True, False}
+    _, out, _ = run_cli(capsys, "predict", trained, "mine", "--top", "99", "--format", "table")
+    assert len(out.splitlines()) == 1 + 3 * len(best)
+    code, _, err = run_cli(capsys, "predict", trained, "mine", "--top", "none")
+    assert (code, err) == (2, "error: --top is 'none'\nhelp: give the number of classes to name, or all\n")
+
+
+def test_a_class_that_is_not_sure_enough_is_none_of_these(trained, capsys):
+    folder_of_stripes(Path("mine"), count=2)
+    _, plain, _ = run_cli(capsys, "predict", trained, "mine")
+    _, out, _ = run_cli(capsys, "predict", trained, "mine", "--min-probability", "1")
+    before, after = (list(csv.DictReader(io.StringIO(text))) for text in (plain, out))
+    assert [row["class"] for row in after] == ["none of these"] * len(before)
+    assert [row["probability"] for row in after] == [row["probability"] for row in before]
+    assert run_cli(capsys, "predict", trained, "mine", "--min-probability", "0")[1] == plain
+    _, out, _ = run_cli(capsys, "predict", trained, "mine", "--min-probability", "1", "--top", "all")
+    assert {row["class"] for row in csv.DictReader(io.StringIO(out))} == {"none of these"}
+    assert run_cli(capsys, "predict", trained, "mine", "--min-probability", "2")[0] == 2
+
+
+def test_pictures_of_another_kind_are_named(here, capsys):
+    """A cat is no digit; the class that is named for it means little, and predict says so."""
+    run = run_json(capsys, "train", "digits", "--epochs", "2")["run"]
+    Path("odd").mkdir()
+    Image.new("L", (40, 40)).save("odd/black.png")
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)).save("odd/noise.png")
+    from convscope.data.readers.digits import read_digits
+
+    Image.fromarray(read_digits()[1].images[0, 0]).save("odd/three.png")
+    code, out, err = run_cli(capsys, "predict", run, "odd")
+    assert (code, out.count("\n")) == (0, 4)
+    assert err == ("2 of 3 images look unlike any training image, so perhaps no class fits: black.png, noise.png\n")
+    assert [one["strange"] for one in run_json(capsys, "predict", run, "odd")["predictions"]] == [True, True, False]
+
+
+def test_evaluate_says_when_its_images_look_unlike_the_training_images(trained, capsys):
+    folder_of_stripes(Path("mine"), count=8)
+    for file in Path("mine").rglob("*.png"):
+        Image.fromarray(255 - np.asarray(Image.open(file)) // 2).save(file)
+    _, _, err = run_cli(capsys, "evaluate", trained, "mine")
+    assert "of these images look unlike the training images: " in err
+
+
+def test_held_out_images_tell_how_sure_the_net_usually_is(here, capsys):
+    run = run_json(capsys, "train", "digits", "--epochs", "3", "--val-fraction", "0.2")["run"]
+    model = convscope.load(run).model
+    data = open_source("digits", val_fraction=0.2)
+    scores = model.logits(torch.from_numpy(data.val.images)).numpy()
+    assert model.look.weakest == pytest.approx(np.quantile(scores.max(1), 0.005), rel=1e-4)
+    assert model.look.weak(scores).mean() < 0.01
+    assert model.look.weak(np.full((1, 10), model.look.weakest - 1)).all()
+    run = run_json(capsys, "train", "digits", "--epochs", "1")["run"]
+    assert convscope.load(run).model.look.weakest is None  # training images are known by heart
 
 
 def test_a_net_that_was_not_trained_for_ink_never_exchanges_dark_and_light(here, capsys):
@@ -262,7 +339,7 @@ def test_a_net_without_cross_entropy_gives_scores_and_no_probabilities(here, cap
     code, out, _ = run_cli(capsys, "predict", run, "mine")
     assert (code, out.splitlines()[0]) == (0, "file,class,score,second_class,second_score")
     (one,) = run_json(capsys, "predict", run, "mine/low/00.png")["predictions"]
-    assert list(one) == ["file", "class_name", "score", "second_class", "second_score"]
+    assert list(one) == ["file", "class_name", "score", "second_class", "second_score", "strange"]
     trained = convscope.load(run)
     picture = np.asarray(Image.open("mine/low/00.png"))
     raw = trained.predictor().logits(torch.from_numpy(picture[None, None].copy()))

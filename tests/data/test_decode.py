@@ -235,14 +235,14 @@ def test_large_images_are_decoded_one_at_a_time(monkeypatch):
     monkeypatch.setattr("convscope.data.pictures.decode.LARGE", 10)
     inside, most = [], []
 
-    def slowly(image, preparation):
+    def slowly(preparation, image):
         inside.append(1)
         most.append(len(inside))
         time.sleep(0.01)
         inside.pop()
         return np.zeros(preparation.image, np.uint8)
 
-    monkeypatch.setattr("convscope.data.pictures.decode.prepare_image", slowly)
+    monkeypatch.setattr("convscope.data.preparation.Preparation.apply", slowly)
     files = [saved(Image.fromarray(RAMP)) for _ in range(8)]
     with ThreadPoolExecutor(4) as pool, quiet_decoder():
         list(pool.map(lambda file: decoder.decode(file, Preparation((1, 6, 8))), files))

@@ -46,7 +46,9 @@ def read_tree(
 def as_splits(tree: Tree, sets: dict[str, ImageSet], pixels: Pixels) -> Splits:
     """The sets of ``tree`` with what is to be said of them; a ``val/`` without a ``test/`` is what is held out."""
     notes = (*pixels.notes, *tree.notes)
-    splits = Splits(sets["train"], sets.get("test"), sets.get("val"), len(pixels.bad), notes, pixels.preparation)
+    splits = Splits(
+        sets["train"], sets.get("test"), sets.get("val"), len(pixels.bad), notes, pixels.preparation, pixels.side
+    )
     return splits.held_out(tree.places.get("val", ""))
 
 

@@ -46,10 +46,11 @@ class File(NamedTuple):
 @dataclass(frozen=True)
 class Pixels:
     """``images`` uint8 (N, C, H, W), one a file, all zero for a ``bad`` one (index → what is wrong with it), and how
-    they were prepared."""
+    they were prepared. ``side`` is the median of their longer sides before."""
 
     images: NDArray[np.uint8]
     preparation: Preparation
+    side: int
     bad: dict[int, str]
     notes: tuple[str, ...] = ()
 
@@ -88,6 +89,7 @@ class _Work:
     """What is to be decoded; ``thin`` says that grey in colour becomes grey."""
 
     decoding: Decoding
+    side: int
     thin: bool
     notes: tuple[str, ...]
 
@@ -109,11 +111,12 @@ def _plan(
             f"{root}: none of its {len(files):,} images can be read, such as:\n  {unreadable[0]}",
             "images are PNG, JPEG, BMP, GIF or WebP files",
         )
+    side = int(np.median([max(header.height, header.width) for header in headers.values()]))
     if preparation is not None:
-        return _Work(Decoding(paths, preparation, unreadable), False, ())
+        return _Work(Decoding(paths, preparation, unreadable), side, False, ())
     shape, notes = choose_shape(headers.values(), image_size)
     deep = choose_depth(paths, {index: header for index, header in headers.items() if index < training})
-    return _Work(Decoding(paths, Preparation(shape, deep=deep), unreadable), True, notes)
+    return _Work(Decoding(paths, Preparation(shape, deep=deep), unreadable), side, True, notes)
 
 
 def _decode(root: Path, work: _Work, place: Path, key: str) -> Pixels:
@@ -124,7 +127,7 @@ def _decode(root: Path, work: _Work, place: Path, key: str) -> Pixels:
     if found:
         return found
     images = work.decoding.in_memory(str(root), work.thin)
-    return Pixels(images, work.preparation, work.decoding.bad, work.notes)
+    return Pixels(images, work.preparation, work.side, work.decoding.bad, work.notes)
 
 
 def _digest(*texts: str) -> str:
@@ -157,7 +160,7 @@ def _store(place: Path, key: str, work: _Work) -> None:
             write_atomic_with(pixels, write_first_channel)
         bad = {str(index): why for index, why in sorted(decoding.bad.items())}
         entry = {"key": key, "pixels": pixels.name, "bad": bad, "notes": work.notes,
-                 "preparation": work.preparation.to_json()}  # fmt: skip
+                 "preparation": work.preparation.to_json(), "side": work.side}  # fmt: skip
         write_atomic(place / "entry.json", dumps(entry))
     finally:
         _clean(place, keep=pixels)
@@ -186,13 +189,15 @@ def _load(place: Path, key: str, count: int) -> Pixels | None:
             return None
         bad = {int(index): str(why) for index, why in entry["bad"].items()}
         notes = tuple(str(note) for note in entry["notes"])
-        preparation = Preparation.from_json(entry["preparation"])
+        preparation, side = Preparation.from_json(entry["preparation"]), int(entry["side"])
         images = _map(place / entry["pixels"], count)
     except DataError:  # no room for it
         raise
     except Exception:  # whatever stands there, no cache is worth a failed run
         return None
-    return None if images is None or images.shape[1:] != preparation.image else Pixels(images, preparation, bad, notes)
+    if images is None or images.shape[1:] != preparation.image:
+        return None
+    return Pixels(images, preparation, side, bad, notes)
 
 
 def _map(path: Path, count: int) -> NDArray[np.uint8] | None:

@@ -83,17 +83,26 @@ def decode(source: Path | Member | BinaryIO, preparation: Preparation) -> NDArra
     A lack of memory is no fault of the image: MemoryError is let through.
     """
     with _opened(source) as image:
-        return prepare_image(image, preparation)
+        return preparation.apply(upright(image, preparation))
 
 
-def prepare_image(image: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
-    """An image that Pillow opened, of any mode, as uint8 (C, H, W): upright, prepared."""
+def judge_image(source: Path | Member | BinaryIO, preparation: Preparation) -> tuple[NDArray[np.uint8], bool]:
+    """What :func:`read_image` reads, and whether it is of the kind that the preparation expects."""
+    try:
+        with quiet_decoder(), _opened(source) as image:
+            return preparation.judge(upright(image, preparation))
+    except MemoryError:
+        raise DataError(f"there is not enough memory to decode {_name(source)}", "close other programs") from None
+
+
+def upright(image: Image.Image, preparation: Preparation) -> Image.Image:
+    """An image that Pillow opened, decoded as finely as the preparation needs, upright by its EXIF orientation."""
     image.draft(None, (preparation.finest, preparation.finest))  # a large JPEG is decoded at 1/2, 1/4 or 1/8, not below
     image.load()
     if image.info.get("exif"):
         with contextlib.suppress(Exception):  # a damaged note beside sound pixels: take them as they lie
             ImageOps.exif_transpose(image, in_place=True)
-    return preparation.apply(image)
+    return image
 
 
 def count_values(source: Path | Member) -> NDArray[np.int64] | None:
