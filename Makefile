@@ -9,7 +9,7 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 endif
 PYTHON ?= python3
 .DEFAULT_GOAL := help
-.PHONY: help setup train test check bench test-faults screenshots
+.PHONY: help setup train test check check-page bench test-faults screenshots
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,10 +29,18 @@ train: setup ## train, test and plot a net on real handwritten digits (under a m
 test: setup ## the whole test suite, shared among the cores
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-check: setup ## lint, format and types
+check: setup ## lint, format and types; the page's JavaScript where there is npm
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-page; else echo 'npm is not here, so the JavaScript of the page is not checked'; fi
+
+check-page: node_modules/.package-lock.json ## lint and format of the page's JavaScript (needs npm)
+	npm run --silent check
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --silent --no-audit --no-fund
+	@touch $@
 
 bench: setup ## measure what the README claims (needs MNIST)
 	$(BIN)/python -m bench

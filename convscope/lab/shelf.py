@@ -34,13 +34,15 @@ MOST_OPEN = 4
 class Listed:
     """A run in the list. ``accuracy`` is a fraction; None, as ``finished`` false says, while there is no result.
 
-    ``model`` says whether there are weights to look into, ``resumable`` whether the run can go on.
+    ``done`` of its ``epochs`` are behind it. ``model`` says whether there are weights to look into, ``resumable``
+    whether the run can be resumed.
     """
 
     name: str
     data: str
     net: str
     epochs: int
+    done: int
     accuracy: float | None
     finished: bool
     model: bool
@@ -163,13 +165,20 @@ class Shelf:
                 recipe, summary = folder.recipe(), folder.summary()
             except ConvscopeError:
                 continue
-            accuracy = None if summary is None else summary.test_accuracy
-            done = None if summary is None else summary.epochs
-            rows.append(Listed(
-                name, recipe.data, recipe.net, recipe.epochs, accuracy,
-                summary is not None, (folder.path / "model.safetensors").is_file(),
-                (folder.path / "resume.safetensors").is_file() and done != recipe.epochs,
-            ))  # fmt: skip
+            done = _epochs_done(folder) if summary is None else summary.epochs
+            rows.append(
+                Listed(
+                    name=name,
+                    data=recipe.data,
+                    net=recipe.net,
+                    epochs=recipe.epochs,
+                    done=done,
+                    accuracy=None if summary is None else summary.test_accuracy,
+                    finished=summary is not None,
+                    model=(folder.path / "model.safetensors").is_file(),
+                    resumable=(folder.path / "resume.safetensors").is_file() and done != recipe.epochs,
+                )
+            )
         return rows
 
     def open(self, name: str) -> Opened:
@@ -195,6 +204,13 @@ class Shelf:
                     self._open.popitem(last=False)
             self._open.move_to_end(path)
             return opened
+
+
+def _epochs_done(folder: RunFolder) -> int:
+    try:
+        return len(folder.epochs())
+    except ConvscopeError:  # it has just begun
+        return 0
 
 
 def _fingerprint(folder: RunFolder) -> str | None:

@@ -1,12 +1,14 @@
 """Room 3: descent."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convscope.explain.concepts.descent import regression
+from convscope.explain.concepts.descent import descend, regression, timed
 from convscope.lab.rooms.descent import Question, answer
 
 
@@ -33,7 +35,6 @@ def test_paths_are_those_of_torch(samples, epochs, seed, lr, regime):
 @pytest.mark.parametrize(("change", "status", "words"), [
     ({"samples": 400, "epochs": 100}, 400, "100 epochs of 400 samples are 40,000 updates"),
     ({"samples": 8, "batch_size": 9}, 400, "--batch-size is 9"),
-    ({"lr": 10, "epochs": 60}, 400, "leaves for infinity"),
     ({"lr": 0}, 422, "lr"),
     ({"lr": -1}, 422, "lr"),
     ({"samples": 3}, 422, "samples"),
@@ -42,6 +43,52 @@ def test_bad_input(lab, change, status, words):
     refused = lab.post("/api/descent", change)
     assert refused.status_code == status
     assert words in refused.json()["error"]
+
+
+@given(st.integers(4, 40), st.integers(0, 99), st.integers(0, 2))
+def test_paths_that_diverge_are_shown_as_far_as_they_go(samples, seed, regime):
+    shown = answer(Question(samples=samples, batch_size=3, epochs=90, seed=seed, lr=8, regime=regime))
+    exec(shown.script, {"print": lambda *a: None})
+    full = shown.paths[2].regime
+    assert full.diverged
+    for path in shown.paths:
+        points = path.regime.points
+        assert len(path.batch_gradients) == path.regime.updates == len(points) - 1
+        assert np.isfinite([(*point.parameters, point.loss, point.seconds) for point in points]).all()
+        assert path.regime.diverged or path.regime.samples == 90 * samples
+    objective = regression(samples, seed)
+    widest = 1.3 * 2 * 4 * np.abs(np.subtract(objective.start(), objective.best())).max() + 1
+    assert shown.map.ws[-1] - shown.map.ws[0] < widest
+    assert shown.map.bs[-1] - shown.map.bs[0] < widest
+
+
+@given(st.integers(4, 40), st.integers(0, 99))
+def test_two_over_the_curvature_parts_steps_that_arrive_from_those_that_leave(samples, seed):
+    """λmax by autograd's second derivatives; the full batch's loss falls below 2/λmax and grows above it."""
+    objective = regression(samples, seed)
+    x, y = torch.from_numpy(objective.x), torch.from_numpy(objective.y)
+    at = torch.tensor(objective.start())
+    hessian = torch.autograd.functional.hessian(lambda p: ((p[0] * x + p[1] - y) ** 2).mean(), at)
+    limit = 2 / torch.linalg.eigvalsh(hessian)[-1].item()
+    assert 2 / objective.curvature() == pytest.approx(limit, rel=1e-9)
+    for factor, grows in ((0.9, False), (1.1, True)):
+        points = descend(objective, "full batch", samples, 80, factor * limit, 0).points
+        assert (points[-1].loss > points[0].loss) == grows
+
+
+def test_seconds_are_the_median_of_several_runs():
+    times = iter([9.0, 5.0, 1.0, 2.0, 3.0, 4.0, 6.0, 7.0])
+    run = descend(regression(8, 0), "full batch", 8, 1, 0.1, 0)
+
+    def measured(*_):
+        seconds = next(times)
+        points = (replace(run.points[0], seconds=0.0), replace(run.points[1], seconds=seconds))
+        return replace(run, points=points, seconds=seconds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("convscope.explain.concepts.descent.descend", measured)
+        found = timed(regression(8, 0), "full batch", 8, 1, 0.1, 0)
+    assert found.seconds == found.points[-1].seconds == 4.0  # of seven; the first of all is not counted
 
 
 def test_the_notes_question(lab):

@@ -146,7 +146,7 @@ def test_own_classes_in_colour(room, colour_run):
 def test_a_wrong_state_is_told_in_words(room, digits_run):
     room.page.on("console", lambda message: None)
     room.open("/inside?run=nothing-1")
-    assert "there is no run 'nothing-1'" in room.at("problem").text_content()
+    assert "There is no run 'nothing-1'." in room.at("problem").text_content()
     room.trouble.clear()  # the browser notes the 400 that this asked for
 
 

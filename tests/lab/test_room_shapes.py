@@ -173,7 +173,7 @@ def test_a_net_that_cannot_be_read(room):
     room.open("/shapes")
     room.at("net").fill("conv 10 5 | poool 2")
     room.page.wait_for_selector(".problem pre")
-    assert "did you mean 'pool'" in room.at("problem").text_content()
+    assert "Did you mean 'pool'" in room.at("problem").text_content()
     room.at("net").fill("conv 10 5 | linear")
     room.settle()
     assert room.at("problem").text_content() == ""

@@ -9,8 +9,6 @@ import pytest
 import convscope
 from convscope.lab.binary import unpack
 
-from .conftest import Room, running_lab
-
 pytestmark = pytest.mark.browser
 
 ROOM = "/train?batch_size=100&lr=0.1&momentum=0.9&net=conv+4+5+stride%3D3+%7C+relu+%7C+linear"
@@ -194,30 +192,10 @@ def test_trouble_is_told_in_words(room):
     room.open(f"{ROOM}&data=nowhere")
     start(room)
     status(room, "failed")
-    assert "there are no data called 'nowhere'" in room.at("told").text_content()
+    assert "There are no data called 'nowhere'." in room.at("told").text_content()
     room.at("net").fill("conv 4 5 | pol 2")
     room.page.wait_for_selector('[data-testid="problem"]:has-text("pol")')
     room.trouble.clear()  # the browser notes the 400 that this asked for
     room.at("net").fill("conv 4 5 | pool 2 | linear")
     room.page.wait_for_selector('[data-testid="problem"]:empty', state="attached")
     room.script()
-
-
-def test_a_lab_that_is_gone_is_told_in_words(browser, tmp_path):
-    """The server dies with a run under way: the page says so, and what to do."""
-    with running_lab(tmp_path / "runs") as lab:
-        page = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US").new_page()
-        room = Room(page, lab).open(ROOM)
-        page.route("**/api/**", lambda route: route.abort())
-        room.at("lr").fill("0.2")
-        page.wait_for_selector('[data-testid="problem"]:has-text("The lab does not answer")')
-        page.unroute_all()
-        room.at("lr").fill("0.3")
-        page.wait_for_selector('[data-testid="problem"]:empty', state="attached")
-        room.at("start").click()
-        status(room, "training")
-        page.goto("about:blank")
-        page.route("**/api/train/events*", lambda route: route.abort())
-        page.goto(f"{lab.url}/#{ROOM}")
-        page.wait_for_selector('[data-testid="problem"]:has-text("start the lab again")')
-        page.context.close()

@@ -54,6 +54,28 @@ def test_small_and_local(path):
         assert not re.search(r"<style|style=|<script(?![^>]*src=)|\son[a-z]+=", text)
 
 
+@pytest.mark.parametrize("path", sorted((STATIC / "js" / "rooms").glob("*.js")), ids=lambda p: p.stem)
+def test_a_room_is_controls_view_and_sync(path):
+    """What puts them together fits a screen; no module of the page is long."""
+    (mount,) = re.findall(r"^export function mount\(.*?^}$", path.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(mount.splitlines()) <= 60
+
+
+@pytest.mark.parametrize("path", sorted(STATIC.rglob("*.js")), ids=lambda p: str(p.relative_to(STATIC)))
+def test_modules_are_short(path):
+    assert len(path.read_text().splitlines()) < 200
+
+
+def test_tools_for_the_page_come_from_no_named_registry():
+    """Formatter and linter are for development; whose registry they come from is each machine's business."""
+    root = STATIC.parents[2]
+    lock = json.loads((root / "package-lock.json").read_text())
+    assert json.loads((root / "package.json").read_text())["private"]
+    assert all(package.get("dev") for name, package in lock["packages"].items() if name)
+    assert not [name for name, package in lock["packages"].items() if "resolved" in package]
+    assert all("integrity" in package for name, package in lock["packages"].items() if name)
+
+
 def test_files_have_their_types_and_stay(lab):
     kinds = {
         "js/main.js": "text/javascript",

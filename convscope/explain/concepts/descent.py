@@ -5,10 +5,10 @@ asks for is the mean loss of some samples and its gradient.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ NOISE = 0.5  # standard deviation of the regression's targets around their line
 TRUE_LINE = (2.0, -1.0)
 CENTRE = 0.5  # of x: away from 0, so that w and b depend on each other and the map's valley is slanted
 START = (-1.0, 2.0)  # where every path on the map begins
+FAR = 1e12  # a parameter beyond this has left for infinity
 
 
 class Objective(Protocol):
@@ -47,6 +48,11 @@ class Objective(Protocol):
         """At how many points of a path the full gradient is worth its time."""
         ...
 
+    @property
+    def repeats(self) -> int:
+        """How many times a path is timed, after one to warm up; 1: it is timed once, as it is."""
+        ...
+
     def start(self) -> Vector:
         """The parameters (P,) that every regime begins with."""
         ...
@@ -64,6 +70,7 @@ class Regression:
     y: Array
     name: str = "regression with two parameters"
     records: int = 5_000
+    repeats: int = 7
 
     @property
     def samples(self) -> int:
@@ -84,6 +91,13 @@ class Regression:
         """The parameters (w, b) of least loss, by least squares."""
         design = np.stack([self.x, np.ones_like(self.x)], 1)
         return np.asarray(np.linalg.lstsq(design, self.y, rcond=None)[0])
+
+    def curvature(self) -> float:
+        """λmax of the second derivatives 2·[[mean x², mean x], [mean x, 1]]: with all samples an update shrinks every
+        error only where lr < 2/λmax.
+        """
+        mixed = 2 * np.array([[(self.x**2).mean(), self.x.mean()], [self.x.mean(), 1.0]])
+        return float(np.linalg.eigvalsh(mixed)[-1])
 
     def map(self, ws: Array, bs: Array) -> Array:
         """The loss over all samples at every (b, w): shape (len(bs), len(ws))."""
@@ -106,6 +120,7 @@ class NetObjective:
     """
 
     records = 40
+    repeats = 1
 
     def __init__(self, net: str, data: "Dataset", samples: int, seed: int) -> None:
         import torch
@@ -150,7 +165,8 @@ class NetObjective:
 class Point:
     """A place on a path. ``loss`` is over all samples; ``angle`` (degrees) lies between the gradient of the next batch
     and that of all samples, ``noise`` is the length of their difference; both None at the end. ``seconds`` counts the
-    updates alone. ``parameters`` are kept where there are two.
+    updates alone: the median of the runs where a path is timed more than once. ``parameters`` are kept where there are
+    two.
     """
 
     updates: int
@@ -165,7 +181,8 @@ class Point:
 @dataclass(frozen=True)
 class Regime:
     """One path. ``angle`` is the mean and ``noise`` the root mean square over its points; ``detour`` is the length of
-    the way through the recorded points divided by the distance from start to end.
+    the way through the recorded points divided by the distance from start to end. Where ``diverged``, the next update
+    would have left for infinity, and the path ends there.
     """
 
     name: str
@@ -178,11 +195,12 @@ class Regime:
     noise: float
     detour: float
     points: tuple[Point, ...]
+    diverged: bool = False
 
 
 @dataclass(frozen=True)
 class Descent:
-    """The regimes side by side: equal start, learning rate and samples seen."""
+    """The regimes side by side: equal start, learning rate and samples seen. ``timed`` runs the seconds come from."""
 
     objective: str
     samples: int
@@ -191,15 +209,22 @@ class Descent:
     lr: float
     seed: int
     regimes: tuple[Regime, ...]
+    timed: int
 
 
 def compare(
-    objective: Objective, batch_size: int, epochs: int, lr: float, seed: int,
+    objective: Objective,
+    batch_size: int,
+    epochs: int,
+    lr: float,
+    seed: int,
     tell: Callable[[str], None] | None = None,
-) -> Descent:  # fmt: skip
+    diverging: Literal["refused", "shown"] = "refused",
+) -> Descent:
     """Descend with batch size 1, ``batch_size`` and all samples. ``tell`` hears which regime is at work.
 
-    Raises UsageError for choices that make no sense, TrainingError where a path leaves for infinity.
+    Raises UsageError for choices that make no sense, TrainingError where a path leaves for infinity and that is
+    ``refused``.
     """
     if not 1 < batch_size < objective.samples:
         raise UsageError(f"--batch-size is {batch_size}, but a mini-batch of {objective.samples:,} samples holds "
@@ -216,44 +241,77 @@ def compare(
     for name, size in (("stochastic", 1), ("mini-batch", batch_size), ("full batch", objective.samples)):
         if tell:
             tell(f"{name}: {epochs * steps_per_epoch(objective.samples, size):,} updates")
-        regimes.append(descend(objective, name, size, epochs, lr, seed))
-    return Descent(objective.name, objective.samples, len(objective.start()), epochs, lr, seed, tuple(regimes))
+        found = timed(objective, name, size, epochs, lr, seed)
+        if found.diverged and diverging == "refused":
+            raise TrainingError(
+                f"{name} descent leaves for infinity after {found.updates + 1:,} updates with lr {lr:g}",
+                f"take a smaller step, such as --lr {lr / 10:g}",
+            )
+        regimes.append(found)
+    return Descent(
+        objective=objective.name,
+        samples=objective.samples,
+        parameters=len(objective.start()),
+        epochs=epochs,
+        lr=lr,
+        seed=seed,
+        regimes=tuple(regimes),
+        timed=objective.repeats,
+    )
+
+
+def timed(objective: Objective, name: str, batch_size: int, epochs: int, lr: float, seed: int) -> Regime:
+    """:func:`descend`, with the median seconds of every point over ``objective.repeats`` runs after one to warm up."""
+    first = descend(objective, name, batch_size, epochs, lr, seed)
+    if objective.repeats == 1:
+        return first
+    runs = [descend(objective, name, batch_size, epochs, lr, seed) for _ in range(objective.repeats)]
+    seconds = np.median([[point.seconds for point in run.points] for run in runs], axis=0).tolist()
+    points = tuple(replace(point, seconds=s) for point, s in zip(first.points, seconds, strict=True))
+    return replace(first, points=points, seconds=seconds[-1])
 
 
 def descend(objective: Objective, name: str, batch_size: int, epochs: int, lr: float, seed: int) -> Regime:
     """θ ← θ − lr · (gradient of the batch's mean loss), batch by batch, in the order that ``convscope train`` takes."""
     parameters = objective.start()
     everything = np.arange(objective.samples)
-    per_epoch = steps_per_epoch(objective.samples, batch_size)
-    every = max(1, per_epoch * epochs // objective.records)
+    every = max(1, steps_per_epoch(objective.samples, batch_size) * epochs // objective.records)
     points: list[Point] = []
     trail: list[Vector] = []
-    updates, seen, seconds = 0, 0, 0.0
+    updates, seen, seconds, diverged = 0, 0, 0.0, False
 
     def record(angle: float | None, noise: float | None, loss: float) -> None:
         kept = tuple(parameters.tolist()) if len(parameters) == 2 else ()
         points.append(Point(updates, seen, seconds, loss, angle, noise, kept))
         trail.append(parameters.copy())
 
+    for batch, begins in _batches(objective.samples, batch_size, epochs, seed):
+        began = time.perf_counter()
+        _, gradient = objective.loss(parameters, batch)
+        spent = time.perf_counter() - began
+        if updates % every == 0 or begins:
+            loss, full = objective.loss(parameters, everything)
+            record(angle(gradient, full), float(np.linalg.norm(gradient - full)), loss)
+        began = time.perf_counter()
+        moved = parameters - lr * gradient
+        spent += time.perf_counter() - began
+        if not np.isfinite(moved).all() or np.abs(moved).max() > FAR:
+            diverged = True
+            break
+        parameters, updates, seen, seconds = moved, updates + 1, seen + len(batch), seconds + spent
+    if not points or points[-1].updates != updates:
+        record(None, None, objective.loss(parameters, everything)[0])
+    else:  # it would have gone on from here
+        points[-1] = replace(points[-1], angle=None, noise=None)
+    return replace(_summary(name, batch_size, points, trail), diverged=diverged)
+
+
+def _batches(samples: int, batch_size: int, epochs: int, seed: int) -> Iterator[tuple[Index, bool]]:
+    """Every batch, and whether an epoch begins with it."""
     for epoch in range(1, epochs + 1):
-        order = epoch_order(objective.samples, seed, epoch)
-        for start in range(0, objective.samples, batch_size):
-            batch = order[start : start + batch_size]
-            began = time.perf_counter()
-            _, gradient = objective.loss(parameters, batch)
-            spent = time.perf_counter() - began
-            if updates % every == 0 or start == 0:
-                loss, full = objective.loss(parameters, everything)
-                record(angle(gradient, full), float(np.linalg.norm(gradient - full)), loss)
-            began = time.perf_counter()
-            parameters = parameters - lr * gradient
-            seconds += spent + time.perf_counter() - began
-            updates, seen = updates + 1, seen + len(batch)
-            if not np.isfinite(parameters).all() or np.abs(parameters).max() > 1e12:
-                raise TrainingError(f"{name} descent leaves for infinity after {updates:,} updates with lr {lr:g}",
-                                    f"take a smaller step, such as --lr {lr / 10:g}")  # fmt: skip
-    record(None, None, objective.loss(parameters, everything)[0])
-    return _summary(name, batch_size, points, trail)
+        order = epoch_order(samples, seed, epoch)
+        for start in range(0, samples, batch_size):
+            yield order[start : start + batch_size], start == 0
 
 
 def angle(a: Vector, b: Vector) -> float:
@@ -264,8 +322,8 @@ def angle(a: Vector, b: Vector) -> float:
 
 
 def _summary(name: str, batch_size: int, points: list[Point], trail: list[Vector]) -> Regime:
-    angles = [p.angle for p in points if p.angle is not None]
-    noises = [p.noise for p in points if p.noise is not None]
+    angles = [p.angle for p in points if p.angle is not None] or [0.0]
+    noises = [p.noise for p in points if p.noise is not None] or [0.0]
     length = sum(float(np.linalg.norm(b - a)) for a, b in pairwise(trail))
     distance = float(np.linalg.norm(trail[-1] - trail[0]))
     last = points[-1]

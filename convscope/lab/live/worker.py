@@ -189,6 +189,7 @@ def _introduction(event: job.Started, probe: Probe) -> dict[str, Any]:
     recipe = event.recipe
     return {
         "run": event.folder.name, "data": recipe.data, "net": event.model.spec, "epochs": recipe.epochs,
+        "lr": recipe.lr, "loss": recipe.loss,
         "epoch_steps": event.epoch_steps, "batch_size": recipe.batch_size, "engine": event.engine,
         "device": event.device, "threads": event.threads, "notes": event.notes, "resumed_at": event.resumed_at,
         "classes": event.data.classes, "image": event.data.train.shape, "training_images": len(event.data.train),

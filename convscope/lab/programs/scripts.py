@@ -133,10 +133,11 @@ def descent_script(objective: Regression, regime: Regime, orders: tuple[tuple[in
     end, start = regime.points[-1].parameters, regime.points[0].parameters
     lines = ["import torch", "", _leaf("x", objective.x, False), _leaf("y", objective.y, False),
              f"orders = {literal(orders)}", "", _leaf("w", start[0], True), _leaf("b", start[1], True),
-             f"optimizer = torch.optim.SGD([w, b], lr={lr!r})", "for order in orders:",
-             f"    for batch in torch.tensor(order).split({regime.batch_size}):",
-             "        loss = ((w * x[batch] + b - y[batch]) ** 2).mean()", "        optimizer.zero_grad()",
-             "        loss.backward()", "        optimizer.step()",
+             f"optimizer = torch.optim.SGD([w, b], lr={lr!r})",
+             f"batches = [batch for order in orders for batch in torch.tensor(order).split({regime.batch_size})]",
+             f"for batch in batches[:{regime.updates}]:" if regime.diverged else "for batch in batches:",
+             "    loss = ((w * x[batch] + b - y[batch]) ** 2).mean()", "    optimizer.zero_grad()",
+             "    loss.backward()", "    optimizer.step()",
              f"torch.testing.assert_close((w.item(), b.item()), ({end[0]!r}, {end[1]!r}))",
              "loss = ((w * x + b - y) ** 2).mean().item()", f"torch.testing.assert_close(loss, {regime.loss!r})",
              f'print("{regime.name}: w, b and the loss are as shown after {regime.updates:,} updates")']  # fmt: skip

@@ -17,6 +17,7 @@ from ..reply import Reply
 router = APIRouter(prefix="/api/descent", tags=["descent"])
 
 MOST_UPDATES = 4_000  # of the stochastic regime: each is a point on the page
+ROOM = 4.0  # times the way from the start to the best place that the map shows on each side of that, at most
 GRID = 48  # points along each side of the map of the loss
 
 
@@ -49,7 +50,7 @@ class Path:
 
 @dataclass(frozen=True)
 class Map:
-    """The loss over all samples at every (b, w): ``heights`` (len(bs), len(ws))."""
+    """The loss over all samples at every (b, w): ``heights`` (len(bs), len(ws)). A path may lead out of it."""
 
     ws: tuple[float, ...]
     bs: tuple[float, ...]
@@ -59,28 +60,40 @@ class Map:
 
 @dataclass(frozen=True)
 class Answer:
-    """Three paths on one map; ``orders`` has the samples of every epoch in the order in which they are taken."""
+    """Three paths on one map; ``orders`` has the samples of every epoch in the order in which they are taken.
+
+    ``curvature`` is λmax: with all samples, steps beyond 2/λmax lead away. ``timed`` runs the seconds come from.
+    """
 
     paths: tuple[Path, ...]
     map: Map
     orders: tuple[tuple[int, ...], ...]
     batches: Batches
+    curvature: float
+    timed: int
     script: str
 
 
 def answer(question: Question) -> Answer:
-    """What room 3 shows. Raises UsageError and TrainingError."""
+    """What room 3 shows, diverging paths included. Raises UsageError."""
     q = question
     if q.samples * q.epochs > MOST_UPDATES:
         raise UsageError(f"{q.epochs} epochs of {q.samples} samples are {q.samples * q.epochs:,} updates",
                          f"the lab shows at most {MOST_UPDATES:,}: take fewer epochs or samples")  # fmt: skip
     objective = regression(q.samples, q.seed)
-    descent = compare(objective, q.batch_size, q.epochs, q.lr, q.seed)
+    descent = compare(objective, q.batch_size, q.epochs, q.lr, q.seed, diverging="shown")
     orders = tuple(tuple(epoch_order(q.samples, q.seed, e).tolist()) for e in range(1, q.epochs + 1))
     paths = tuple(_path(objective, regime, orders) for regime in descent.regimes)
     chosen = descent.regimes[q.regime]
-    return Answer(paths, _map(objective, descent), orders, cut(q.count_samples, q.count_batch_size, q.drop_last),
-                  descent_script(objective, chosen, orders, q.lr))  # fmt: skip
+    return Answer(
+        paths=paths,
+        map=_map(objective, descent),
+        orders=orders,
+        batches=cut(q.count_samples, q.count_batch_size, q.drop_last),
+        curvature=objective.curvature(),
+        timed=descent.timed,
+        script=descent_script(objective, chosen, orders, q.lr),
+    )
 
 
 def _path(objective: Regression, regime: Regime, orders: tuple[tuple[int, ...], ...]) -> Path:
@@ -89,16 +102,20 @@ def _path(objective: Regression, regime: Regime, orders: tuple[tuple[int, ...], 
     batches = [np.array(order[start : start + size]) for order in orders for start in range(0, len(order), size)]
     places = [np.array(point.parameters) for point in regime.points[:-1]]
     mine, full = (
-        tuple((float(g[0]), float(g[1])) for g in (objective.loss(p, i)[1] for p, i in zip(places, index, strict=True)))
+        tuple(
+            (float(g[0]), float(g[1])) for g in (objective.loss(p, i)[1] for p, i in zip(places, index, strict=False))
+        )
         for index in (batches, [everything] * len(batches))
     )
     return Path(regime, mine, full, len(batches) // len(orders))
 
 
 def _map(objective: Regression, descent: Descent) -> Map:
-    best = objective.best()
+    best, start = objective.best(), objective.start()
     places = np.array([point.parameters for regime in descent.regimes for point in regime.points])
-    low, high = np.minimum(places.min(0), best), np.maximum(places.max(0), best)
+    widest = ROOM * np.abs(start - best).max()  # of the map around the best place: a path may lead to infinity
+    low = np.maximum(np.minimum(places.min(0), best), best - widest)
+    high = np.minimum(np.maximum(places.max(0), best), best + widest)
     margin = 0.15 * (high - low) + 1e-6
     ws, bs = (np.linspace(low[i] - margin[i], high[i] + margin[i], GRID) for i in (0, 1))
     heights = tuple(tuple(row) for row in objective.map(ws, bs).tolist())

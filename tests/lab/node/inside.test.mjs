@@ -7,7 +7,13 @@ const load = (name) => import(new URL(name, JS));
 
 test("a drawing goes to the address and back", async () => {
   const { SIDE, extend, read, write } = await load("parts/ink.js");
-  const strokes = [[[0, 0], [SIDE - 1, 3]], [[35, 36]]];
+  const strokes = [
+    [
+      [0, 0],
+      [SIDE - 1, 3],
+    ],
+    [[35, 36]],
+  ];
   assert.deepEqual(read(write(strokes)), strokes);
   assert.deepEqual(read(""), []);
   for (const bad of ["0", "zzzz", "00000.", ".", "0000..0000", "00-0", "3400"]) assert.deepEqual(read(bad), [], bad);
@@ -21,7 +27,13 @@ test("a drawing goes to the address and back", async () => {
 
 test("numbers arrive as they were sent", async () => {
   const { picture, plane, unpack } = await load("core/binary.js");
-  const head = JSON.stringify({ a: 1, arrays: [{ name: "x", shape: [3, 1, 2], offset: 0 }, { name: "y", shape: [2], offset: 6 }] });
+  const head = JSON.stringify({
+    a: 1,
+    arrays: [
+      { name: "x", shape: [3, 1, 2], offset: 0 },
+      { name: "y", shape: [2], offset: 6 },
+    ],
+  });
   const text = new TextEncoder().encode(head + " ".repeat((4 - (head.length % 4)) % 4));
   const floats = new Float32Array([0, 51, 102, 153, 204, 255, 0.5, -1]);
   const bytes = new Uint8Array(4 + text.length + floats.byteLength);

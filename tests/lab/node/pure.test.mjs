@@ -87,7 +87,18 @@ test("scales, ticks and broken lines", async () => {
   assert.deepEqual(ticks(scale([0.01, 100], [0, 1], { log: true })), [0.01, 0.1, 1, 10, 100]);
   assert.ok(Number.isFinite(scale([3, 3], [0, 1]).at(3)));
   assert.ok(Number.isFinite(scale([], [0, 1]).at(0)));
-  assert.equal(path([[0, 0], [5, null], [10, 10]], across, across), "M0.0 0.0M100.0 100.0");
+  assert.equal(
+    path(
+      [
+        [0, 0],
+        [5, null],
+        [10, 10],
+      ],
+      across,
+      across,
+    ),
+    "M0.0 0.0M100.0 100.0",
+  );
 });
 
 test("a chain of layers", async () => {
@@ -125,7 +136,10 @@ test("lines of equal height, and where a path has got to", async () => {
   const [low, ...rest] = levels(heights, 5);
   assert.ok(low > 0 && rest.every((level, i) => level > [low, ...rest][i]));
   const points = [0, 1, 2, 5].map((samples) => ({ samples }));
-  assert.deepEqual([0, 1.5, 4, 5, 9].map((x) => reached(points, "samples", x)), [0, 1, 2, 3, 3]);
+  assert.deepEqual(
+    [0, 1.5, 4, 5, 9].map((x) => reached(points, "samples", x)),
+    [0, 1, 2, 3, 3],
+  );
 });
 
 test("tensors: resized, changed, and which kernel reads which channel", async () => {
@@ -134,18 +148,39 @@ test("tensors: resized, changed, and which kernel reads which channel", async ()
   assert.deepEqual(sizes(tensor), [2, 3, 4]);
   assert.equal(put(tensor, [1, 2, 3], -1)[1][2][3], -1);
   assert.equal(tensor[1][2][3], 123);
-  assert.deepEqual(resize(tensor, [1, 2, 2]), [[[0, 1], [10, 11]]]);
+  assert.deepEqual(resize(tensor, [1, 2, 2]), [
+    [
+      [0, 1],
+      [10, 11],
+    ],
+  ]);
   assert.equal(resize(tensor, [3, 3, 4])[2][0][0], filler([2, 0, 0]));
-  assert.deepEqual(Array.from({ length: 4 }, (_, channel) => place(2, channel, 4, 4, 2)), [null, null, 0, 1]);
-  const state = { weight: build([1, 1, 3, 3], () => 1), bias: [7], in_channels: 4, out_channels: 2, groups: 2, kernel_size: [1, 2] };
+  assert.deepEqual(
+    Array.from({ length: 4 }, (_, channel) => place(2, channel, 4, 4, 2)),
+    [null, null, 0, 1],
+  );
+  const state = {
+    weight: build([1, 1, 3, 3], () => 1),
+    bias: [7],
+    in_channels: 4,
+    out_channels: 2,
+    groups: 2,
+    kernel_size: [1, 2],
+  };
   assert.deepEqual(sizes(settle(state).weight), [2, 2, 1, 2]);
   assert.deepEqual(settle(state).bias, [7, 0]);
-  assert.deepEqual(taps(1, 2, { kernel_size: [1, 2], stride: [2, 1], dilation: [1, 3] }), [[2, 2], [2, 5]]);
+  assert.deepEqual(taps(1, 2, { kernel_size: [1, 2], stride: [2, 1], dilation: [1, 3] }), [
+    [2, 2],
+    [2, 5],
+  ]);
 });
 
 test("sentences of the server are said in another language, places and all", async () => {
   const { phrasebook } = await load("core/phrases.js");
-  const say = phrasebook({ a: "it is made for {n} (not {m})", b: "{what} is complete", c: "{e} (cancels)" }, { a: "为 {n}，非 {m}", b: "{what} 完整", c: "{e}（相消）" });
+  const say = phrasebook(
+    { a: "it is made for {n} (not {m})", b: "{what} is complete", c: "{e} (cancels)" },
+    { a: "为 {n}，非 {m}", b: "{what} 完整", c: "{e}（相消）" },
+  );
   assert.equal(say("it is made for 3 (not 5)"), "为 3，非 5");
   assert.equal(say("1e-12 (cancels) is complete"), "1e-12（相消） 完整");
   assert.equal(say("it is made for 3"), null);
@@ -155,12 +190,35 @@ test("sentences of the server are said in another language, places and all", asy
 test("what a page keeps of a long run is bounded, and new points take the place of old ones", async () => {
   globalThis.document = { querySelector: () => ({ content: "" }) };
   const { kept, merge } = await load("rooms/train/live.js");
-  assert.deepEqual(merge([[1, 5], [2, 6]], [[2, 7], [3, 8]]), [[1, 5], [2, 7], [3, 8]]);
+  assert.deepEqual(
+    merge(
+      [
+        [1, 5],
+        [2, 6],
+      ],
+      [
+        [2, 7],
+        [3, 8],
+      ],
+    ),
+    [
+      [1, 5],
+      [2, 7],
+      [3, 8],
+    ],
+  );
   assert.deepEqual(merge([[1, 5]], []), [[1, 5]]);
   let points = [];
-  for (let step = 1; step <= 30000; step += 10) points = merge(points, Array.from({ length: 10 }, (_, i) => [step + i, 0]));
+  for (let step = 1; step <= 30000; step += 10)
+    points = merge(
+      points,
+      Array.from({ length: 10 }, (_, i) => [step + i, 0]),
+    );
   assert.ok(points.length <= 4000);
   assert.deepEqual(points[0], [1, 0]);
-  assert.deepEqual(points.slice(-2000), Array.from({ length: 2000 }, (_, i) => [28001 + i, 0]));
+  assert.deepEqual(
+    points.slice(-2000),
+    Array.from({ length: 2000 }, (_, i) => [28001 + i, 0]),
+  );
   assert.equal(kept([1, 2, 3]).length, 3);
 });

@@ -20,12 +20,24 @@ test("convolutions: sizes, windows in every channel, and the cells of the ledger
   const { place, sizes, taps } = await load("rooms/convolution/tensors.js");
   for (const { state, answer, shape, at, windows, ledger } of both(cases.convolutions)) {
     assert.deepEqual(sizes(answer.output), shape);
-    assert.deepEqual(answer.sides.map((side) => side.output), shape.slice(1));
+    assert.deepEqual(
+      answer.sides.map((side) => side.output),
+      shape.slice(1),
+    );
     windows.forEach((window, channel) => {
       const c = place(at[0], channel, state.out_channels, state.in_channels, state.groups);
       assert.deepEqual(c === null ? [] : taps(at[1], at[2], state), window);
       const terms = ledger.data.terms.filter(({ x }) => x.index[0] === channel);
-      assert.deepEqual(terms.map(({ x: { index: [, r, q] } }) => [r + answer.sides[0].before, q + answer.sides[1].before]), window);
+      assert.deepEqual(
+        terms.map(
+          ({
+            x: {
+              index: [, r, q],
+            },
+          }) => [r + answer.sides[0].before, q + answer.sides[1].before],
+        ),
+        window,
+      );
       for (const { w } of terms) assert.deepEqual(w.index.slice(0, 2), [at[0], c]);
     });
   }
@@ -37,7 +49,10 @@ test("poolings: sizes, windows, and where a cell's gradient comes from", async (
   for (const { state, answer, shape, at, window, image, cell, readers: want, ledger } of both(cases.poolings)) {
     assert.deepEqual(sizes(answer.output), shape);
     const covered = cells(at[1], at[2], state);
-    assert.deepEqual(covered.filter(([r, q]) => r >= 0 && q >= 0 && r < image[0] && q < image[1]), window);
+    assert.deepEqual(
+      covered.filter(([r, q]) => r >= 0 && q >= 0 && r < image[0] && q < image[1]),
+      window,
+    );
     assert.deepEqual(readers(...cell, shape.slice(1), state), want);
     const { row, column, rows, columns } = box(at[1], at[2], state);
     const [top, left] = [0, 1].map((axis) => Math.min(...covered.map((one) => one[axis])));
@@ -50,16 +65,31 @@ test("poolings: sizes, windows, and where a cell's gradient comes from", async (
 
 test("ledgers: every term once, under its channel or by size, and they come to PyTorch's number", async () => {
   const { layout } = await load("parts/ledger-rows.js");
-  for (const { ledger: { data, by_channel, by_size }, value } of [...cases.convolutions, ...cases.poolings].filter((one) => one.ledger)) {
+  for (const {
+    ledger: { data, by_channel, by_size },
+    value,
+  } of [...cases.convolutions, ...cases.poolings].filter((one) => one.ledger)) {
     const lines = layout(data);
-    assert.deepEqual(lines.map(({ subtotal, i }) => (subtotal ? ["channel", subtotal.channel, subtotal.total] : i)), by_channel);
-    assert.deepEqual(layout(data, { sorted: true }).map(({ i }) => i), by_size);
+    assert.deepEqual(
+      lines.map(({ subtotal, i }) => (subtotal ? ["channel", subtotal.channel, subtotal.total] : i)),
+      by_channel,
+    );
+    assert.deepEqual(
+      layout(data, { sorted: true }).map(({ i }) => i),
+      by_size,
+    );
     assert.equal(layout(data, { most: 2 }).filter(({ term }) => term).length, Math.min(2, data.terms.length));
     assert.equal(data.reported, value);
     if (data.operation === "max") assert.equal(data.terms[data.winner].product, value);
-    else close(lines.reduce((sum, { term }) => sum + (term?.product ?? 0), data.bias?.value ?? 0), value, 2 * data.tolerance * data.magnitude);
+    else
+      close(
+        lines.reduce((sum, { term }) => sum + (term?.product ?? 0), data.bias?.value ?? 0),
+        value,
+        2 * data.tolerance * data.magnitude,
+      );
     for (const { subtotal } of lines) {
-      if (subtotal) assert.equal(subtotal.terms, data.terms.filter(({ channel }) => channel === subtotal.channel).length);
+      if (subtotal)
+        assert.equal(subtotal.terms, data.terms.filter(({ channel }) => channel === subtotal.channel).length);
     }
   }
 });
@@ -88,7 +118,10 @@ test("numbers keep the digits that are shown", async () => {
 test("charts put values where numpy puts them, and ticks are round", async () => {
   const { scale, ticks } = await load("parts/chart-scale.js");
   for (const { values, pixels, linear, log } of cases.scales) {
-    for (const [kind, want] of [[false, linear], [true, log]]) {
+    for (const [kind, want] of [
+      [false, linear],
+      [true, log],
+    ]) {
       const along = scale(values, pixels, { log: kind });
       values.forEach((value, i) => close(along.at(value), want[i], 1e-6));
     }
@@ -105,7 +138,10 @@ test("tensors arrive bit for bit", async () => {
   const { unpack } = await load("core/binary.js");
   for (const { bytes, arrays } of cases.packed) {
     const found = unpack(Uint8Array.from(Buffer.from(bytes, "base64")).buffer);
-    assert.deepEqual(Object.fromEntries(Object.entries(found.arrays).map(([name, { shape, values }]) => [name, [shape, [...values]]])), arrays);
+    assert.deepEqual(
+      Object.fromEntries(Object.entries(found.arrays).map(([name, { shape, values }]) => [name, [shape, [...values]]])),
+      arrays,
+    );
     assert.match(found.head.text, /^(卷积 )+$/);
   }
 });

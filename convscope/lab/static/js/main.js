@@ -1,39 +1,78 @@
 // The frame: which room, which language, and the address bar that holds the room's whole state.
 
 import { ApiError } from "./core/api.js";
-import { h, say, show } from "./core/dom.js";
-import { LANGUAGES, choose, language, load, translator } from "./core/i18n.js";
+import { lose, onConnection } from "./core/connection.js";
+import { complete, h, say, show } from "./core/dom.js";
+import { choose, language, load, translator } from "./core/i18n.js";
 import { decode, encode, split } from "./core/state.js";
-import { isDark, toggle } from "./core/theme.js";
 import { ROOMS } from "./rooms.js";
+import { flush } from "./parts/fields.js";
 import { frame } from "./parts/frame.js";
+import { bar } from "./parts/top.js";
 
-const top = document.getElementById("top");
 const main = document.getElementById("room");
+const remembered = new Map(); // room → the query of its state when it was left
+const heights = new Map(); // address → how far the page was scrolled when it was left
 let current = null; // {id, defaults, state, view, parts, t}
 let writing;
 let turn = 0; // counts enter() and update(): what comes late is dropped
-
-function chosen() {
-  const [id, query] = split(location.hash);
-  return [ROOMS.find((room) => room.id === id) ?? ROOMS[0], query];
-}
+let clicked = -Infinity; // ms: when a link was clicked; what comes otherwise is the browser's Back
+let missing = false; // whether a room's files could not be had
 
 async function enter() {
   const mine = ++turn;
+  const back = performance.now() - clicked > 1000;
+  leave();
   const [room, query] = chosen();
   const lang = language();
   choose(lang);
   main.dataset.state = "busy";
-  const [module] = await Promise.all([room.load(), load(lang, "common", room.id)]);
+  let module;
+  try {
+    [module] = await Promise.all([room.load(), load(lang, "common", room.id)]);
+  } catch {
+    missing = true;
+    return lose();
+  }
   if (mine !== turn) return;
   current?.view.leave?.();
+  mount(module, room, query, lang);
+  const self = current;
+  await update();
+  if (self === current) scrollTo(0, (back && heights.get(address(self))) || 0);
+  requestIdleCallback?.(() => ROOMS.forEach((one) => one.load().catch(() => {}))); // other rooms open at once
+}
+
+function chosen() {
+  const [id, query] = split(location.hash);
+  const room = ROOMS.find((one) => one.id === id) ?? ROOMS[0];
+  const kept = room.id === current?.id ? "" : remembered.get(room.id);
+  return [room, query || (kept ?? "")];
+}
+
+// What is on the screen is kept for the way back.
+function leave() {
+  if (!current) return;
+  flush();
+  clearTimeout(writing);
+  remembered.set(current.id, encode(current.state, current.defaults));
+  heights.set(address(current), scrollY);
+}
+
+function mount(module, room, query, lang) {
   const t = translator(lang);
   main.classList.toggle("beside", Boolean(module.beside));
-  drawTop(t, lang, room);
+  main.classList.remove("stale");
+  const onlanguage = (other) => {
+    write();
+    choose(other);
+    enter();
+  };
+  bar(t, lang, room, { onlanguage, onskip: () => main.focus() });
   document.title = `${t(`common.${room.id}`)} · convscope lab`;
   const parts = frame(main, t, room, link);
-  const self = { id: room.id, defaults: module.defaults, state: decode(query, module.defaults), parts, t, view: {} };
+  const state = decode(query, module.defaults, module.rules);
+  const self = { id: room.id, defaults: module.defaults, state, parts, t, view: {} };
   current = self;
   const set = (patch) => {
     if (current !== self) return;
@@ -42,8 +81,9 @@ async function enter() {
     writing = setTimeout(write, 120); // browsers throttle pages that write the address at every key
     return update();
   };
-  self.view = module.mount({ ...parts, t, say, lang, set, state: () => self.state, fail: (error) => complain(error, self), found: () => self === current && show(parts.problem) });
-  await update();
+  const fail = (error) => complain(error, self);
+  self.view = module.mount({ ...parts, t, say, lang, set, state: () => self.state, fail });
+  if (split(location.hash)[0] === room.id) write();
 }
 
 async function update() {
@@ -52,8 +92,12 @@ async function update() {
   main.dataset.state = "busy";
   try {
     await self.view.update(self.state);
-    if (self === current && mine === turn) show(self.parts.problem);
+    if (self === current && mine === turn) {
+      show(self.parts.problem);
+      main.classList.remove("stale");
+    }
   } catch (error) {
+    if (self === current) main.classList.add("stale"); // what is below is not what was asked for
     complain(error, self);
   }
   if (mine === turn) {
@@ -62,17 +106,35 @@ async function update() {
   }
 }
 
-// What the user asked for cannot be had: the same words as on the command line. Anything else is our mistake.
+// What the user asked for cannot be had: the words of the command line. Anything else is our mistake, or an address that
+// no room has made; either way it is said.
 function complain(error, self) {
-  if (!(error instanceof ApiError)) throw error;
   if (self !== current) return;
-  const words = error.status ? error.message : self.t("common.no_answer");
-  show(self.parts.problem, h("pre", {}, words), error.help && h("p", {}, error.help));
-  say(words);
+  if (error instanceof ApiError && !error.status) return; // the bar says that nobody answers
+  const ours = !(error instanceof ApiError);
+  if (ours) console.error(error);
+  const words = ours ? { text: self.t("common.broken") } : self.t.said(error.message);
+  const help = !ours && error.help && self.t.said(error.help);
+  const again = h("a", { href: `#/${self.id}`, onclick: () => afresh(self) }, self.t("common.afresh"));
+  show(
+    self.parts.problem,
+    h("pre", { lang: words.lang }, complete(words.text)),
+    help && h("p", { lang: help.lang }, complete(help.text)),
+    ours && h("p", {}, again),
+  );
+  say(words.text);
+}
+
+// The room as it is at first.
+function afresh(self) {
+  Object.assign(self.state, structuredClone(self.defaults));
+  write();
+  enter();
 }
 
 function write() {
-  if (current && split(location.hash)[0] === current.id) history.replaceState(null, "", address(current));
+  if (current && (split(location.hash)[0] || ROOMS[0].id) === current.id)
+    history.replaceState(null, "", address(current));
 }
 
 function address({ id, state, defaults }) {
@@ -81,29 +143,24 @@ function address({ id, state, defaults }) {
 }
 
 function link() {
+  flush();
   return location.href.split("#")[0].split("?")[0] + address(current);
 }
 
-function drawTop(t, lang, room) {
-  const rooms = ROOMS.map(({ id, number }) =>
-    h("li", {},
-      h("a", { href: `#/${id}`, "aria-current": id === room.id ? "page" : null, "data-testid": `room-${id}` },
-        h("span", { class: "number", "aria-hidden": "true" }, String(number)), t(`common.${id}`))),
-  );
-  const other = lang === "en" ? "zh" : "en";
-  show(top,
-    h("a", { class: "skip", href: `#/${room.id}`, onclick: (event) => (event.preventDefault(), main.focus()) }, t("common.skip")),
-    h("a", { class: "brand", href: `#/${ROOMS[0].id}` }, "convscope", h("span", {}, t("common.lab"))),
-    h("nav", { "aria-label": t("common.rooms") }, h("ol", {}, rooms)),
-    h("div", { class: "switches" },
-      h("button", { class: "quiet", "data-key": "lang", "data-testid": "lang", lang: other === "zh" ? "zh-CN" : "en", onclick: () => (write(), choose(other), enter()) }, LANGUAGES[other]),
-      h("button", { class: "quiet", "data-key": "theme", "data-testid": "theme", "aria-label": t("common.theme"), title: t("common.theme"),
-        onclick: toggle }, "◐")),
-  );
-  top.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
-}
-
+history.scrollRestoration = "manual";
+addEventListener("click", (event) => {
+  if (event.target.closest?.("a[href^='#']")) clicked = performance.now();
+});
 addEventListener("hashchange", () => {
   if (!current || location.hash !== address(current)) enter();
+});
+// What could not be asked is asked again as soon as the lab answers.
+onConnection((state) => {
+  main.classList.toggle("stale", state !== "answering");
+  if (state !== "answering") return;
+  if (missing) return location.reload(); // browsers do not ask twice for a module
+  if (!current) return;
+  current.view.reconnect?.();
+  update();
 });
 enter();

@@ -1,7 +1,7 @@
 // Questions to the server. An error of the project arrives as an ApiError with the command line's words; one without a
 // status means that nobody answers.
 
-const token = document.querySelector('meta[name="convscope-token"]').content;
+import { key, lose, renew } from "./connection.js";
 
 export class ApiError extends Error {
   constructor(status, { error = "", help = "", ...more } = {}) {
@@ -11,15 +11,29 @@ export class ApiError extends Error {
 }
 
 export async function ask(path, body, signal) {
-  const headers = { "X-Convscope-Token": token };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  const request = { method: body === undefined ? "GET" : "POST", headers, signal };
-  if (body !== undefined) request.body = JSON.stringify(body);
-  const response = await fetch(path, request).catch((error) => {
-    throw signal?.aborted ? error : new ApiError(0);
-  });
-  if (!response.ok) throw new ApiError(response.status, await response.json().catch(() => ({ error: response.statusText })));
-  return response.headers.get("content-type").startsWith("application/json") ? response.json() : response.arrayBuffer();
+  let response = await send(path, body, signal);
+  if (response.status === 403 && (await renew())) response = await send(path, body, signal); // the lab was started again
+  if (!response.ok)
+    throw new ApiError(response.status, await response.json().catch(() => ({ error: response.statusText })));
+  const json = response.headers.get("content-type").startsWith("application/json");
+  return json ? response.json() : response.arrayBuffer();
+}
+
+async function send(path, body, signal) {
+  const headers = { "X-Convscope-Token": key() };
+  if (body === undefined) return reach(path, { headers, signal });
+  headers["Content-Type"] = "application/json";
+  return reach(path, { method: "POST", headers, signal, body: JSON.stringify(body) });
+}
+
+async function reach(path, request) {
+  try {
+    return await fetch(path, request);
+  } catch (error) {
+    if (request.signal?.aborted) throw error;
+    lose();
+    throw new ApiError(0);
+  }
 }
 
 export const STALE = Symbol("a later question overtook this one");

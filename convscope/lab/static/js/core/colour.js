@@ -26,7 +26,12 @@ const tables = new Map(); // dark or not → [r, g, b] of −1 … 1, flat
 
 function table(dark) {
   if (!tables.has(dark)) {
-    tables.set(dark, Uint8ClampedArray.from(Array.from({ length: 2 * SHADES + 1 }, (_, i) => diverging(i - SHADES, SHADES, dark)).flat()));
+    tables.set(
+      dark,
+      Uint8ClampedArray.from(
+        Array.from({ length: 2 * SHADES + 1 }, (_, i) => diverging(i - SHADES, SHADES, dark)).flat(),
+      ),
+    );
   }
   return tables.get(dark);
 }

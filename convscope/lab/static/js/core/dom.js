@@ -18,7 +18,9 @@ function fill(element, props, children) {
     else if (name === "value" || name === "checked" || name === "disabled") element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -27,9 +29,22 @@ export function rich(text) {
   return text.split("`").map((part, i) => (i % 2 ? h("code", { lang: "en" }, part) : part));
 }
 
-// A sentence of the server, {text, lang} as t.said() gives it, as an element.
-export function sentence(tag, props, { text, lang }) {
+// Words of the server, {text, lang} as t.said() gives them, as an element; as a whole sentence with sentence().
+export function phrase(tag, props, { text, lang }) {
   return h(tag, { ...props, lang }, text);
+}
+
+export function sentence(tag, props, { text, lang }) {
+  return phrase(tag, props, { text: complete(text), lang });
+}
+
+// A sentence as one: it begins with a capital, unless with a name of code, and ends with a stop.
+export function complete(text) {
+  if (!text) return "";
+  const begun = /^[a-z]+(?=[ ,])/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+  return /[.!?:…。！？：]$/.test(begun) || begun.includes("\n")
+    ? begun
+    : `${begun}${/[\u4e00-\u9fff]/.test(begun) ? "。" : "."}`;
 }
 
 // Replace what `parent` shows, keeping the focus on the element with the same data-key where there is one. What is there

@@ -11,6 +11,16 @@ export function num(value, digits = 4) {
   return minus(String(Number(value.toPrecision(digits))));
 }
 
+// A tick of an axis: what is very large or small as a power of ten, with few letters.
+export function power(value) {
+  const size = Math.abs(value);
+  if (size === 0 || (size >= 1e-3 && size < 1e5)) return num(value, 3);
+  const [digits, exponent] = value.toExponential(1).split("e");
+  const raised = [...exponent.replace("+", "")].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
+  const factor = Number(digits);
+  return `${factor === 1 ? "" : `${minus(String(factor))}·`}10${raised}`;
+}
+
 // With a sign always, for what is added up.
 export function signed(value, digits = 4) {
   return value >= 0 ? `+${num(value, digits)}` : num(value, digits);

@@ -18,12 +18,17 @@ export function choose(lang) {
 }
 
 export async function load(lang, ...files) {
-  const wanted = [...files.map((file) => `${lang}/${file}`), ...(lang === "en" ? [] : ["en/phrases", `${lang}/phrases`])];
+  const wanted = [
+    ...files.map((file) => `${lang}/${file}`),
+    ...(lang === "en" ? [] : ["en/phrases", `${lang}/phrases`]),
+  ];
   await Promise.all(
-    wanted.filter((path) => !texts.has(path)).map(async (path) => {
-      const response = await fetch(new URL(`../../text/${path}.json`, import.meta.url));
-      texts.set(path, await response.json());
-    }),
+    wanted
+      .filter((path) => !texts.has(path))
+      .map(async (path) => {
+        const response = await fetch(new URL(`../../text/${path}.json`, import.meta.url));
+        texts.set(path, await response.json());
+      }),
   );
 }
 

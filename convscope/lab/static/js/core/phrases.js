@@ -4,7 +4,15 @@
 // (English catalogue, the other) → (sentence → the same in the other language, or null where it is not in the catalogue).
 export function phrasebook(english, other) {
   const known = Object.entries(english).map(([key, form]) => ({
-    form: new RegExp(`^${form.split(/\{\w+\}/).map(literal).join("(.+?)")}$`, "u"), places: places(form), words: other[key],
+    form: new RegExp(
+      `^${form
+        .split(/\{\w+\}/)
+        .map(literal)
+        .join("(.+?)")}$`,
+      "u",
+    ),
+    places: places(form),
+    words: other[key],
   }));
   return function say(sentence) {
     for (const { form, places: names, words } of known) {

@@ -1,8 +1,14 @@
 // One stop of the Tab key for many things: arrows move the focus among them. Used by grids, ledgers and maps.
 
 const STEPS = {
-  ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
-  PageUp: [-5, 0], PageDown: [5, 0], Home: [0, -Infinity], End: [0, Infinity],
+  ArrowUp: [-1, 0],
+  ArrowDown: [1, 0],
+  ArrowLeft: [0, -1],
+  ArrowRight: [0, 1],
+  PageUp: [-5, 0],
+  PageDown: [5, 0],
+  Home: [0, -Infinity],
+  End: [0, Infinity],
 };
 
 // Where a key leads from (row, column) in a field of rows × columns; null where it leads nowhere. No DOM in here.

@@ -10,16 +10,55 @@ export function encode(state, defaults) {
   return parts.join("&");
 }
 
-// The reverse. What is unknown, unreadable or of another type than its default is left out: links may be old.
-export function decode(text, defaults) {
+// The reverse. What is unknown, unreadable, of another type than its default or against the room's `rules` is left out:
+// links may be old, cut off or made by hand. A rule is one of the functions below; numbers are brought into its limits.
+export function decode(text, defaults, rules = {}) {
   const parts = new URLSearchParams(text);
   const state = structuredClone(defaults);
   for (const [key, initial] of Object.entries(defaults)) {
     if (!parts.has(key)) continue;
     const value = read(parts.get(key), initial);
-    if (value !== undefined && kind(value) === kind(initial)) state[key] = value;
+    if (value === undefined || kind(value) !== kind(initial)) continue;
+    const settled = rules[key] ? rules[key](value) : value;
+    if (settled !== undefined) state[key] = settled;
   }
   return state;
+}
+
+// Rules: a value → the value as the room may have it, or undefined.
+export const oneOf = (values) => (value) => (values.includes(value) ? value : undefined);
+
+export const real = (min, max) => (value) =>
+  typeof value === "number" && !Number.isNaN(value) ? Math.min(max, Math.max(min, value)) : undefined;
+
+export const whole = (min, max) => (value) => {
+  const settled = real(min, max)(value);
+  return settled === undefined ? undefined : Math.round(settled);
+};
+
+// A list with min to max entries that `rule` takes.
+export const list =
+  (rule, min = 0, max = Infinity) =>
+  (value) => {
+    if (!Array.isArray(value) || value.length < min || value.length > max) return undefined;
+    const settled = value.map(rule);
+    return settled.includes(undefined) ? undefined : settled;
+  };
+
+// Nested lists of numbers with that many axes, none of them empty, every row as long as its neighbours.
+export const tensor = (axes) => (value) => (rectangular(value, axes) ? value : undefined);
+
+// Also null, where a list is not there yet.
+export const orNull = (rule) => (value) => (value === null ? null : rule(value));
+
+function rectangular(value, axes) {
+  if (axes === 0) return typeof value === "number" && Number.isFinite(value);
+  if (!Array.isArray(value) || !value.length || !value.every((part) => rectangular(part, axes - 1))) return false;
+  return axes === 1 || value.every((part) => sizesOf(part).join() === sizesOf(value[0]).join());
+}
+
+function sizesOf(value) {
+  return Array.isArray(value) ? [value.length, ...sizesOf(value[0])] : [];
 }
 
 // "#/shapes?net=note" → ["shapes", "net=note"]
@@ -30,7 +69,9 @@ export function split(hash) {
 
 // Brackets, commas and bars stay readable; they mean nothing in a fragment.
 function escape(text) {
-  return encodeURIComponent(text).replace(/%(?:2C|5B|5D|7C|2F|3A)/g, decodeURIComponent).replace(/%20/g, "+");
+  return encodeURIComponent(text)
+    .replace(/%(?:2C|5B|5D|7C|2F|3A)/g, decodeURIComponent)
+    .replace(/%20/g, "+");
 }
 
 function write(value) {

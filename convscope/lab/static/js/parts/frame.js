@@ -8,17 +8,38 @@ export function frame(main, t, room, link) {
   const figure = h("section", { class: "figure", "aria-label": t("common.figure") });
   const ledger = h("section", { class: "ledger-panel", "aria-label": t("common.ledger") });
   const code = h("pre", { class: "script", tabindex: "0", lang: "en", "data-testid": "script" });
-  const script = h("details", { class: "copy" }, h("summary", { "data-testid": "show-script" }, t("common.pytorch")),
+  const script = h(
+    "details",
+    { class: "copy" },
+    h("summary", { "data-testid": "show-script" }, t("common.pytorch")),
     h("p", { class: "hint" }, rich(t("common.pytorch_hint"))),
-    button(t("common.copy"), () => copy(code.textContent, t), "copy-script"), code);
+    button(t("common.copy"), () => copy(code.textContent, t), "copy-script"),
+    code,
+  );
   main.dataset.room = room.id;
-  show(main,
-    h("header", { class: "title" },
+  show(
+    main,
+    h(
+      "header",
+      { class: "title" },
       h("p", { class: "chapter", "aria-hidden": "true" }, String(room.number)),
       h("h1", {}, t(`common.${room.id}`)),
-      h("div", { class: "prose" }, t(`${room.id}.intro`).map((text) => h("p", {}, rich(text))))),
-    controls, problem, figure, ledger,
-    h("footer", { class: "tools" }, script, button(t("common.permalink"), () => copy(link(), t), "permalink")),
+      h(
+        "div",
+        { class: "prose" },
+        t(`${room.id}.intro`).map((text) => h("p", {}, rich(text))),
+      ),
+    ),
+    controls,
+    problem,
+    figure,
+    ledger,
+    h(
+      "footer",
+      { class: "tools" },
+      script,
+      button(t("common.permalink"), () => copy(link(), t), "permalink"),
+    ),
   );
   return { main, controls, problem, figure, ledger, script: (text) => (code.textContent = text) };
 }

@@ -7,10 +7,24 @@ import { stepTo } from "../core/roving.js";
 // options: label, testid, editable, spoken(r, c, cell) → text, onat(r, c, how: "focus" | "hover" | "leave"), onedit(r, c, value).
 // draw(cells) takes rows of {value, text?, kind?, colour?, ink?}; a cell with `fixed` cannot be edited.
 export function grid({ label, testid, editable = false, spoken, onat = () => {}, onedit = () => {} }) {
-  const element = h("div", { role: "grid", class: "grid", "aria-label": label, "data-testid": testid,
-    onkeydown, onclick: (event) => go(event, "focus"), ondblclick: (event) => edit(place(event.target)),
-    onpointerover: (event) => go(event, "hover"), onpointerleave: () => onat(-1, -1, "leave"),
-    onfocusin: (event) => { const at = place(event.target); if (at) { rove(at); onat(...at, "focus"); } } });
+  const element = h("div", {
+    role: "grid",
+    class: "grid",
+    "aria-label": label,
+    "data-testid": testid,
+    onkeydown,
+    onclick: (event) => go(event, "focus"),
+    ondblclick: (event) => edit(place(event.target)),
+    onpointerover: (event) => go(event, "hover"),
+    onpointerleave: () => onat(-1, -1, "leave"),
+    onfocusin: (event) => {
+      const at = place(event.target);
+      if (at) {
+        rove(at);
+        onat(...at, "focus");
+      }
+    },
+  });
   let cells = []; // elements by row
   let data = [];
   let at = [0, 0];
@@ -26,7 +40,9 @@ export function grid({ label, testid, editable = false, spoken, onat = () => {},
 
   function build(rows) {
     at = [Math.min(at[0], rows.length - 1), Math.min(at[1], (rows[0]?.length ?? 1) - 1)];
-    cells = rows.map((row, r) => row.map((_, c) => h("div", { role: "gridcell", tabindex: "-1", "data-r": r, "data-c": c })));
+    cells = rows.map((row, r) =>
+      row.map((_, c) => h("div", { role: "gridcell", tabindex: "-1", "data-r": r, "data-c": c })),
+    );
     element.style.setProperty("--columns", rows[0]?.length ?? 0);
     element.replaceChildren(...cells.map((row) => h("div", { role: "row" }, row)));
     if (cells.length) cells[at[0]][at[1]].tabIndex = 0;
@@ -74,7 +90,11 @@ export function grid({ label, testid, editable = false, spoken, onat = () => {},
     if (to) {
       event.preventDefault();
       cells[to[0]][to[1]].focus();
-    } else if (editable && (event.key === "Enter" || event.key === "F2" || /^[-0-9.]$/.test(event.key)) && !event.ctrlKey) {
+    } else if (
+      editable &&
+      (event.key === "Enter" || event.key === "F2" || /^[-0-9.]$/.test(event.key)) &&
+      !event.ctrlKey
+    ) {
       event.preventDefault();
       edit(from, event.key.length === 1 ? event.key : null);
     }
@@ -86,7 +106,12 @@ export function grid({ label, testid, editable = false, spoken, onat = () => {},
     const [r, c] = where;
     const cell = cells[r][c];
     const old = data[r][c].value;
-    const input = h("input", { class: "code", "aria-label": cell.getAttribute("aria-label"), inputmode: "decimal", value: start ?? String(old) });
+    const input = h("input", {
+      class: "code",
+      "aria-label": cell.getAttribute("aria-label"),
+      inputmode: "decimal",
+      value: start ?? String(old),
+    });
     let done = false;
     const close = (take, back) => {
       if (done) return;
@@ -95,7 +120,8 @@ export function grid({ label, testid, editable = false, spoken, onat = () => {},
       input.remove();
       paint(cell, data[r][c], r, c);
       if (back) cell.focus();
-      if (take && input.value.trim() !== "" && Number.isFinite(value) && Math.abs(value) <= 1e9 && value !== old) onedit(r, c, value);
+      if (take && input.value.trim() !== "" && Number.isFinite(value) && Math.abs(value) <= 1e9 && value !== old)
+        onedit(r, c, value);
     };
     input.addEventListener("keydown", (event) => {
       event.stopPropagation();

@@ -10,7 +10,9 @@ export function write(strokes) {
 // The reverse; what is no drawing is an empty one.
 export function read(text) {
   if (!/^(?:[0-9a-z]{4})*(?:\.(?:[0-9a-z]{4})+)*$/.test(text) || !text) return [];
-  const strokes = text.split(".").map((part) => part.match(/.{4}/g).map((point) => [parseInt(point.slice(0, 2), 36), parseInt(point.slice(2), 36)]));
+  const strokes = text
+    .split(".")
+    .map((part) => part.match(/.{4}/g).map((point) => [parseInt(point.slice(0, 2), 36), parseInt(point.slice(2), 36)]));
   return strokes.flat().every(([x, y]) => x < SIDE && y < SIDE) ? strokes : [];
 }
 

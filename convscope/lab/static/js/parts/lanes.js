@@ -13,6 +13,9 @@ export function below(marks) {
 // The lanes of one layer; null where the net is a chain.
 export function lanes(marks) {
   if (!marks) return null;
-  return h("span", { class: "lanes", "aria-hidden": "true", style: { "--wide": `${WIDE * marks.length}px` } },
-    [...marks].map((mark) => h("i", { class: KINDS[mark] ?? "" })));
+  return h(
+    "span",
+    { class: "lanes", "aria-hidden": "true", style: { "--wide": `${WIDE * marks.length}px` } },
+    [...marks].map((mark) => h("i", { class: KINDS[mark] ?? "" })),
+  );
 }

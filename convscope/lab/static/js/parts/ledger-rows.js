@@ -5,7 +5,7 @@
 // i is the term's place in the ledger; of the terms the first `most` are given.
 export function layout({ terms, subtotals, operation }, { sorted = false, most = Infinity } = {}) {
   const order = terms.map((term, i) => ({ term, i }));
-  const weight = ({ term: { product } }) => (operation === "max" ? product ?? -Infinity : Math.abs(product));
+  const weight = ({ term: { product } }) => (operation === "max" ? (product ?? -Infinity) : Math.abs(product));
   if (sorted) order.sort((a, b) => (weight(a) === weight(b) ? 0 : weight(b) - weight(a)));
   const parted = !sorted && subtotals.length > 1;
   const lines = [];

@@ -15,40 +15,124 @@ export function ledger(t, { testid = "ledger", onterm = () => {} } = {}) {
 
   function draw(data) {
     if (!data) return show(element);
-    const head = h("div", { class: "ledger-head" },
+    const head = h(
+      "div",
+      { class: "ledger-head" },
       h("h2", {}, h("code", {}, name(data.name, data.index))),
       h("p", { class: "sum" }, equation(data)),
-      data.terms.length > 1 && h("button", { class: "quiet", "data-key": "sort", "data-testid": "sort-terms", "aria-pressed": String(sorted), onclick: () => { sorted = !sorted; draw(data); } }, t("common.sort")));
-    show(element, head, h("div", { class: "scroll" }, body(data)),
-      !all && data.terms.length > FIRST && h("button", { class: "quiet", "data-key": "all", "data-testid": "all-terms", onclick: () => { all = true; draw(data); } }, t("common.all_terms", { n: data.terms.length })));
+      data.terms.length > 1 &&
+        h(
+          "button",
+          {
+            class: "quiet",
+            "data-key": "sort",
+            "data-testid": "sort-terms",
+            "aria-pressed": String(sorted),
+            onclick: () => {
+              sorted = !sorted;
+              draw(data);
+            },
+          },
+          t("common.sort"),
+        ),
+    );
+    show(
+      element,
+      head,
+      h("div", { class: "scroll" }, body(data)),
+      !all &&
+        data.terms.length > FIRST &&
+        h(
+          "button",
+          {
+            class: "quiet",
+            "data-key": "all",
+            "data-testid": "all-terms",
+            onclick: () => {
+              all = true;
+              draw(data);
+            },
+          },
+          t("common.all_terms", { n: data.terms.length }),
+        ),
+    );
   }
 
   function body(data) {
-    const rows = layout(data, { sorted, most: all ? Infinity : FIRST }).map(({ subtotal, term, i }) => (subtotal ? heading(data, subtotal) : row(data, term, i)));
+    const rows = layout(data, { sorted, most: all ? Infinity : FIRST }).map(({ subtotal, term, i }) =>
+      subtotal ? heading(data, subtotal) : row(data, term, i),
+    );
     if (rows.length) rows.find((r) => r.classList.contains("term")).tabIndex = 0;
-    const table = h("table", { onkeydown: arrows, onpointerleave: () => onterm(null) }, h("tbody", {}, rows), h("tfoot", {}, foot(data)));
+    const table = h(
+      "table",
+      { onkeydown: arrows, onpointerleave: () => onterm(null) },
+      h("tbody", {}, rows),
+      h("tfoot", {}, foot(data)),
+    );
     return table;
   }
 
   function heading(data, { channel, terms, total }) {
-    return h("tr", { class: "subtotal" }, h("th", { scope: "rowgroup", colspan: 5 }, t("common.channel", { by: by(data), c: channel, n: terms })),
-      h("td", { class: `n ${sign(total)}`, "data-value": total }, signed(total)));
+    return h(
+      "tr",
+      { class: "subtotal" },
+      h("th", { scope: "rowgroup", colspan: 5 }, t("common.channel", { by: by(data), c: channel, n: terms })),
+      h("td", { class: `n ${sign(total)}`, "data-value": total }, signed(total)),
+    );
   }
 
   function row(data, term, i) {
     const cells = [h("td", { class: "from" }, factor(term.x)), h("td", { class: "n" }, value(term.x))];
-    if (term.w) cells.push(h("td", { class: "op" }, "×"), h("td", { class: "from" }, factor(term.w)), h("td", { class: "n" }, num(term.w.value)));
+    if (term.w)
+      cells.push(
+        h("td", { class: "op" }, "×"),
+        h("td", { class: "from" }, factor(term.w)),
+        h("td", { class: "n" }, num(term.w.value)),
+      );
     else cells.push(h("td", { colspan: 3 }));
-    cells.push(h("td", { class: `n ${sign(term.product)}`, "data-value": term.product ?? "" }, data.operation === "max" ? num(term.product) : signed(term.product ?? 0)));
-    return h("tr", { class: `term${data.winner === i ? " winner" : ""}${term.x.padding ? " padding" : ""}`, tabindex: "-1", "data-testid": `term-${i}`,
-      onpointerenter: () => onterm(term, i), onfocus: (event) => { rove(event.target); onterm(term, i); } }, cells);
+    cells.push(
+      h(
+        "td",
+        { class: `n ${sign(term.product)}`, "data-value": term.product ?? "" },
+        data.operation === "max" ? num(term.product) : signed(term.product ?? 0),
+      ),
+    );
+    return h(
+      "tr",
+      {
+        class: `term${data.winner === i ? " winner" : ""}${term.x.padding ? " padding" : ""}`,
+        tabindex: "-1",
+        "data-testid": `term-${i}`,
+        onpointerenter: () => onterm(term, i),
+        onfocus: (event) => {
+          rove(event.target);
+          onterm(term, i);
+        },
+      },
+      cells,
+    );
   }
 
   function foot(data) {
-    const line = (label, number, extra = "", testid = null) => h("tr", { class: extra }, h("th", { scope: "row", colspan: 5 }, label), h("td", { class: "n", "data-value": number, "data-testid": testid }, typeof number === "number" ? num(number, 7) : number));
+    const line = (label, number, extra = "", id = null) =>
+      h(
+        "tr",
+        { class: extra },
+        h("th", { scope: "row", colspan: 5 }, label),
+        h(
+          "td",
+          { class: "n", "data-value": number, "data-testid": id },
+          typeof number === "number" ? num(number, 7) : number,
+        ),
+      );
     return [
       data.bias && line(t("common.bias", { name: name(data.bias.tensor, data.bias.index) }), data.bias.value),
-      line(data.operation === "max" ? t("common.largest") : data.operation === "sum" ? t("common.sum") : data.operation, data.total, "total", "total"),
+      line(
+        data.operation === "max" ? t("common.largest") : data.operation === "sum" ? t("common.sum") : data.operation,
+        data.total,
+        "total",
+        "total",
+      ),
       line(t("common.reported"), data.reported, "reported", "reported"),
       line(t("common.difference"), data.difference, "check"),
     ].filter(Boolean);
@@ -70,7 +154,8 @@ export function ledger(t, { testid = "ledger", onterm = () => {} } = {}) {
 
   // "27 products + bias = 91"
   function equation({ terms, operation, bias, total }) {
-    const what = operation === "max" ? t("common.max_of", { n: terms.length }) : operation === "sum" ? t("common.sum_of", { n: terms.length }) : operation;
+    const key = { max: "max_of", sum: "sum_of" }[operation];
+    const what = key ? t(`common.${key}${terms.length === 1 ? "_one" : ""}`, { n: terms.length }) : operation;
     return `${what}${bias ? ` + ${t("common.a_bias")}` : ""} = ${num(total, 7)}`;
   }
 
@@ -81,7 +166,11 @@ export function ledger(t, { testid = "ledger", onterm = () => {} } = {}) {
   function factor(x) {
     const where = h("code", {}, x.tensor, h("wbr"), name("", x.index)); // narrow columns break it there
     if (!x.padding) return where;
-    return [where, " ", h("small", {}, x.copy_of ? t("common.copied_from", { cell: x.copy_of.join(",") }) : t("common.padding"))];
+    return [
+      where,
+      " ",
+      h("small", {}, x.copy_of ? t("common.copied_from", { cell: x.copy_of.join(",") }) : t("common.padding")),
+    ];
   }
 
   function value(x) {

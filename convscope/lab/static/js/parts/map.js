@@ -13,7 +13,13 @@ export function map({ label, testid, width = 160, spoken, onat = null }) {
   const canvas = h("canvas", { width: 0, height: 0, "aria-hidden": "true" });
   const cursor = h("span", { class: "cursor", hidden: true });
   const box = h("span", { class: "window", hidden: true });
-  const element = h("div", { class: "map", "data-testid": testid, role: "img", "aria-label": label, style: { "--width": `${width / 16}rem` } }, canvas, box, cursor);
+  const element = h(
+    "div",
+    { class: "map", "data-testid": testid, role: "img", "aria-label": label, style: { "--width": `${width / 16}rem` } },
+    canvas,
+    box,
+    cursor,
+  );
   let data = null;
   let at = [0, 0];
 
@@ -34,7 +40,10 @@ export function map({ label, testid, width = 160, spoken, onat = null }) {
   function place(event) {
     const area = canvas.getBoundingClientRect();
     const clip = (share, size) => Math.min(size - 1, Math.max(0, Math.floor(share * size)));
-    return [clip((event.clientY - area.top) / area.height, data.rows), clip((event.clientX - area.left) / area.width, data.columns)];
+    return [
+      clip((event.clientY - area.top) / area.height, data.rows),
+      clip((event.clientX - area.left) / area.width, data.columns),
+    ];
   }
 
   function move(to, how) {
@@ -47,8 +56,13 @@ export function map({ label, testid, width = 160, spoken, onat = null }) {
 
   function put(mark, row, column, high, wide) {
     mark.hidden = false;
-    const place = { top: row / data.rows, left: column / data.columns, height: high / data.rows, width: wide / data.columns };
-    for (const [side, share] of Object.entries(place)) mark.style.setProperty(side, `${100 * share}%`);
+    const sides = {
+      top: row / data.rows,
+      left: column / data.columns,
+      height: high / data.rows,
+      width: wide / data.columns,
+    };
+    for (const [side, share] of Object.entries(sides)) mark.style.setProperty(side, `${100 * share}%`);
   }
 
   // What is drawn already is not drawn again; what nobody sees waits (the values of `next` must not change afterwards).
@@ -78,7 +92,8 @@ export function map({ label, testid, width = 160, spoken, onat = null }) {
     forget(element);
   };
   // Outline a window of the map (cells, may be fractional); null hides it.
-  const outline = (window) => (window ? put(box, window.row, window.column, window.rows, window.columns) : (box.hidden = true));
+  const outline = (window) =>
+    window ? put(box, window.row, window.column, window.rows, window.columns) : (box.hidden = true);
   return { element, draw, outline, leave, at: () => at };
 }
 

@@ -9,8 +9,28 @@ const CELL = SIDE / 28; // one step of an arrow key
 export function pad(t, { ondraft, ondone }) {
   const canvas = h("canvas", { width: SIDE, height: SIDE, "aria-hidden": "true" });
   const cursor = h("span", { class: "pen", hidden: true });
-  const element = h("div", { class: "pad", tabindex: "0", role: "application", "data-testid": "pad", "aria-label": t("common.pad"), "aria-describedby": "pad-keys",
-    onpointerdown, onpointermove, onpointerup: finish, onpointercancel: finish, onkeydown, onblur: () => { lift(); cursor.hidden = true; } }, canvas, cursor);
+  const element = h(
+    "div",
+    {
+      class: "pad",
+      tabindex: "0",
+      role: "application",
+      "data-testid": "pad",
+      "aria-label": t("common.pad"),
+      "aria-describedby": "pad-keys",
+      onpointerdown,
+      onpointermove,
+      onpointerup: finish,
+      onpointercancel: finish,
+      onkeydown,
+      onblur: () => {
+        lift();
+        cursor.hidden = true;
+      },
+    },
+    canvas,
+    cursor,
+  );
   const ink = canvas.getContext("2d");
   let strokes = [];
   let growing = null; // the stroke under way
@@ -20,7 +40,10 @@ export function pad(t, { ondraft, ondone }) {
 
   function place(event) {
     const area = canvas.getBoundingClientRect();
-    return [((event.clientX - area.left) / area.width) * SIDE - 0.5, ((event.clientY - area.top) / area.height) * SIDE - 0.5];
+    return [
+      ((event.clientX - area.left) / area.width) * SIDE - 0.5,
+      ((event.clientY - area.top) / area.height) * SIDE - 0.5,
+    ];
   }
 
   function onpointerdown(event) {
@@ -41,7 +64,11 @@ export function pad(t, { ondraft, ondone }) {
   function grow(points, stroke) {
     growing = points.reduce(extend, stroke);
     draw();
-    if (!waiting) waiting = requestAnimationFrame(() => { waiting = 0; if (growing) ondraft([...strokes, growing]); });
+    if (!waiting)
+      waiting = requestAnimationFrame(() => {
+        waiting = 0;
+        if (growing) ondraft([...strokes, growing]);
+      });
   }
 
   function finish() {

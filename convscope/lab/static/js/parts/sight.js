@@ -3,15 +3,18 @@
 const hidden = new WeakSet(); // elements known to be out of sight
 const late = new Map(); // element → the latest of its work that was put off
 
-const watch = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) {
-    if (!isIntersecting) hidden.add(target);
-    else {
-      hidden.delete(target);
-      run(target);
+const watch = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) hidden.add(target);
+      else {
+        hidden.delete(target);
+        run(target);
+      }
     }
-  }
-}, { rootMargin: "200px" });
+  },
+  { rootMargin: "200px" },
+);
 
 // Do the work now, or when `element` comes into sight; of several pieces of work only the last is done.
 export function inSight(element, work) {

@@ -4,23 +4,61 @@ import { h, s } from "../core/dom.js";
 
 // Drawn, because fonts lack half of these signs.
 const SIGNS = {
-  first: "M3 3v10M13 3L6 8l7 5z", back: "M11 3L4 8l7 5z", play: "M4 2.5L13 8l-9 5.5z", pause: "M5 3v10M11 3v10", next: "M5 3l7 5l-7 5z", last: "M13 3v10M3 3l7 5l-7 5z",
+  first: "M3 3v10M13 3L6 8l7 5z",
+  back: "M11 3L4 8l7 5z",
+  play: "M4 2.5L13 8l-9 5.5z",
+  pause: "M5 3v10M11 3v10",
+  next: "M5 3l7 5l-7 5z",
+  last: "M13 3v10M3 3l7 5l-7 5z",
 };
 
-const sign = (key) => s("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, s("path", { d: SIGNS[key], "stroke-width": 1.6, "stroke-linejoin": "round" }));
+const sign = (key) =>
+  s(
+    "svg",
+    { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" },
+    s("path", { d: SIGNS[key], "stroke-width": 1.6, "stroke-linejoin": "round" }),
+  );
 
 // options: label, testid, pace (ms a step), onstep(position). Returns {element, set(position, last, text), stop()}.
 export function stepper(t, { label, testid = "stepper", pace = 700, onstep }) {
   let at = 0;
   let last = 0;
   let timer = null;
-  const slider = h("input", { type: "range", min: 0, step: 1, "aria-label": label, "data-testid": `${testid}-slider`, oninput: () => { stop(); to(Number(slider.value)); } });
+  const slider = h("input", {
+    type: "range",
+    min: 0,
+    step: 1,
+    "aria-label": label,
+    "data-testid": `${testid}-slider`,
+    oninput: () => {
+      stop();
+      to(Number(slider.value));
+    },
+  });
   const text = h("output", { class: "n", "data-testid": `${testid}-text` });
-  const button = (key, action) => h("button", { "aria-label": t(`common.${key}`), title: t(`common.${key}`), "data-testid": `${testid}-${key}`, onclick: action }, sign(key));
+  const button = (key, action) =>
+    h(
+      "button",
+      {
+        "aria-label": t(`common.${key}`),
+        title: t(`common.${key}`),
+        "data-testid": `${testid}-${key}`,
+        onclick: action,
+      },
+      sign(key),
+    );
   const play = button("play", () => (timer ? stop() : start()));
-  const element = h("div", { class: "stepper", role: "group", "aria-label": label },
-    button("first", () => (stop(), to(0))), button("back", () => (stop(), to(at - 1))), play,
-    button("next", () => (stop(), to(at + 1))), button("last", () => (stop(), to(last))), slider, text);
+  const element = h(
+    "div",
+    { class: "stepper", role: "group", "aria-label": label },
+    button("first", () => (stop(), to(0))),
+    button("back", () => (stop(), to(at - 1))),
+    play,
+    button("next", () => (stop(), to(at + 1))),
+    button("last", () => (stop(), to(last))),
+    slider,
+    text,
+  );
 
   function to(position) {
     const next = Math.min(last, Math.max(0, position));

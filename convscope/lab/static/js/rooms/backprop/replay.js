@@ -7,7 +7,9 @@ export function replay({ boxes, steps, cached }, taken) {
   for (const step of steps.slice(0, taken)) {
     if (step.phase === "forward") known[step.node] = true;
     if (step.phase === "seed") {
-      boxes.forEach((box, i) => { if (box.kind === "operation") gradients[i] = null; }); // leaves keep what they have
+      boxes.forEach((box, i) => {
+        if (box.kind === "operation") gradients[i] = null;
+      }); // leaves keep what they have
       gradients[step.node] = step.upstream;
       flows.clear();
     }

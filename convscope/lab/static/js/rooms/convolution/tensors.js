@@ -30,14 +30,46 @@ export function filler(at) {
 
 // The classic 3×3 kernels.
 export const CLASSICS = {
-  "1…9": [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
-  identity: [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
-  "box blur": [[1 / 9, 1 / 9, 1 / 9], [1 / 9, 1 / 9, 1 / 9], [1 / 9, 1 / 9, 1 / 9]],
-  sharpen: [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
-  "Sobel x": [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
-  "Sobel y": [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
-  Laplace: [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
-  emboss: [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]],
+  "1…9": [
+    [1, 2, 3],
+    [4, 5, 6],
+    [7, 8, 9],
+  ],
+  identity: [
+    [0, 0, 0],
+    [0, 1, 0],
+    [0, 0, 0],
+  ],
+  "box blur": [
+    [1 / 9, 1 / 9, 1 / 9],
+    [1 / 9, 1 / 9, 1 / 9],
+    [1 / 9, 1 / 9, 1 / 9],
+  ],
+  sharpen: [
+    [0, -1, 0],
+    [-1, 5, -1],
+    [0, -1, 0],
+  ],
+  "Sobel x": [
+    [-1, 0, 1],
+    [-2, 0, 2],
+    [-1, 0, 1],
+  ],
+  "Sobel y": [
+    [-1, -2, -1],
+    [0, 0, 0],
+    [1, 2, 1],
+  ],
+  Laplace: [
+    [0, 1, 0],
+    [1, -4, 1],
+    [0, 1, 0],
+  ],
+  emboss: [
+    [-2, -1, 0],
+    [-1, 1, 1],
+    [0, 1, 2],
+  ],
 };
 
 // A settings change may change the weight's shape; this keeps weight and bias as the settings say.
@@ -62,7 +94,8 @@ export function place(o, channel, out, inputs, groups) {
 export function taps(row, column, { kernel_size: [kh, kw], stride, dilation }) {
   const cells = [];
   for (let i = 0; i < kh; i += 1) {
-    for (let j = 0; j < kw; j += 1) cells.push([row * stride[0] + i * dilation[0], column * stride[1] + j * dilation[1]]);
+    for (let j = 0; j < kw; j += 1)
+      cells.push([row * stride[0] + i * dilation[0], column * stride[1] + j * dilation[1]]);
   }
   return cells;
 }

@@ -23,14 +23,23 @@ export function bars(t, { onpick }) {
       name.textContent = classes[i];
       value.textContent = sure(confidence, p, p > 0.9995 || p < 0.0005 ? 0 : 1);
       fill.style.setProperty("width", `${100 * Math.min(1, Math.max(0, p))}%`);
-      button.setAttribute("aria-label", `${classes[i]}: ${sure(confidence, p)}${i === label ? `, ${t("inside.true_class")}` : ""}`);
+      button.setAttribute(
+        "aria-label",
+        `${classes[i]}: ${sure(confidence, p)}${i === label ? `, ${t("inside.true_class")}` : ""}`,
+      );
     });
   }
 
   function build(count) {
     rows = Array.from({ length: count }, () => {
       const [name, value, fill] = ["name", "n value", "fill"].map((kind) => h("span", { class: kind }));
-      const button = h("button", { class: "bar", onclick: () => onpick(Number(button.dataset.class)) }, name, h("span", { class: "track" }, fill), value);
+      const button = h(
+        "button",
+        { class: "bar", onclick: () => onpick(Number(button.dataset.class)) },
+        name,
+        h("span", { class: "track" }, fill),
+        value,
+      );
       return { item: h("li", {}, button), button, name, value, fill };
     });
     list.replaceChildren(...rows.map(({ item }) => item));

@@ -19,7 +19,10 @@ export function layers(t, { onpick }) {
   function build(heads) {
     leave();
     rows = new Map(heads.map((head) => [head.name, layer(head)]));
-    show(element, [...rows.values()].map((row) => row.element));
+    show(
+      element,
+      [...rows.values()].map((row) => row.element),
+    );
   }
 
   function layer({ name, kind, inputs, marks, shape: size, shown, ledger }) {
@@ -31,7 +34,10 @@ export function layers(t, { onpick }) {
     const columns = image ? size[2] : Math.min(ROW, size[0]);
     const width = image ? Math.min(132, Math.max(54, columns * 4)) : Math.min(560, columns * (columns > 20 ? 14 : 28));
     const maps = Array.from({ length: count }, (_, c) => {
-      const one = map({ label: image ? t("inside.map", { name, c }) : name, testid: `map-${name}-${c}`, width,
+      const one = map({
+        label: image ? t("inside.map", { name, c }) : name,
+        testid: `map-${name}-${c}`,
+        width,
         spoken: (r, k, value) => (inside(at(c, r, k)) ? `${name} [${at(c, r, k).join(", ")}]: ${num(value)}` : name),
         onat: (r, k, how) => {
           if (how === "leave") return (output.textContent = row.range);
@@ -39,16 +45,32 @@ export function layers(t, { onpick }) {
           if (!inside(index)) return;
           output.textContent = `${name}[${index.join(", ")}] = ${num(row.value(index))}`;
           if (how === "pin" && ledger) onpick(name, index);
-        } });
+        },
+      });
       one.element.tabIndex = c ? -1 : 0;
       return one;
     });
-    const list = h("div", { class: `maps${image ? "" : " vector"}`, role: "group", "aria-label": t("inside.maps", { name, n: count }) }, maps.map((one) => one.element));
+    const list = h(
+      "div",
+      { class: `maps${image ? "" : " vector"}`, role: "group", "aria-label": t("inside.maps", { name, n: count }) },
+      maps.map((one) => one.element),
+    );
     list.addEventListener("keydown", (event) => hop(event, maps), true);
     const note = image && shown < size[0] ? t("inside.first", { n: shown, all: size[0] }) : "";
     const from = inputs.length > 1 ? t("inside.reads", { what: inputs.join(", ") }) : "";
-    const section = h("section", { class: marks ? "layer laned" : "layer", "data-testid": `layer-${name}` }, lanes(marks),
-      h("header", {}, h("h3", {}, h("code", {}, name)), h("span", { class: "hint" }, `${kind} · ${shape(size)} `, from, note), output), list);
+    const section = h(
+      "section",
+      { class: marks ? "layer laned" : "layer", "data-testid": `layer-${name}` },
+      lanes(marks),
+      h(
+        "header",
+        {},
+        h("h3", {}, h("code", {}, name)),
+        h("span", { class: "hint" }, `${kind} · ${shape(size)} `, from, note),
+        output,
+      ),
+      list,
+    );
     const row = { element: section, maps, columns, image, output, range: "", value: () => null };
     return row;
   }

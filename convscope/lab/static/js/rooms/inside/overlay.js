@@ -4,7 +4,13 @@ import { diverging, limitOf } from "../../core/colour.js";
 import { h } from "../../core/dom.js";
 
 export function overlay(label) {
-  const canvas = h("canvas", { class: "over", role: "img", "aria-label": label, "data-testid": "overlay", hidden: true });
+  const canvas = h("canvas", {
+    class: "over",
+    role: "img",
+    "aria-label": label,
+    "data-testid": "overlay",
+    hidden: true,
+  });
 
   // {rows, columns, values}, or null for nothing.
   function draw(data) {

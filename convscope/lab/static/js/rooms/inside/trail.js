@@ -17,8 +17,17 @@ export function trail(t, { go, onterm }) {
   const terms = ledger(t, { testid: "ledger", onterm: (term) => onterm(term ? term.x : null) });
   const omitted = h("p", { class: "hint" });
   const hint = h("p", { class: "hint" }, t("inside.descend"));
-  const element = h("div", { class: "trail" }, crumbs,
-    h("div", { class: "pair" }, h("div", { class: "sight" }, h("div", { class: "stacked" }, sheet.element, over.element), seen, legend), h("div", {}, hint, terms.element, omitted)));
+  const element = h(
+    "div",
+    { class: "trail" },
+    crumbs,
+    h(
+      "div",
+      { class: "pair" },
+      h("div", { class: "sight" }, h("div", { class: "stacked" }, sheet.element, over.element), seen, legend),
+      h("div", {}, hint, terms.element, omitted),
+    ),
+  );
   let current = { path: [], told: null };
 
   terms.element.addEventListener("click", (event) => descend(event.target));
@@ -35,8 +44,30 @@ export function trail(t, { go, onterm }) {
   function draw(path, told, known) {
     current = { path, told, known };
     const last = path.length - 1;
-    show(crumbs, h("ol", {}, path.map(([layer, ...index], i) => h("li", {},
-      h("button", { class: "quiet", "data-key": `crumb-${i}`, "data-testid": `crumb-${i}`, "aria-current": i === last ? "true" : null, onclick: () => go(path.slice(0, i + 1)) }, h("code", {}, name(layer, index)))))));
+    show(
+      crumbs,
+      h(
+        "ol",
+        {},
+        path.map(([layer, ...index], i) =>
+          h(
+            "li",
+            {},
+            h(
+              "button",
+              {
+                class: "quiet",
+                "data-key": `crumb-${i}`,
+                "data-testid": `crumb-${i}`,
+                "aria-current": i === last ? "true" : null,
+                onclick: () => go(path.slice(0, i + 1)),
+              },
+              h("code", {}, name(layer, index)),
+            ),
+          ),
+        ),
+      ),
+    );
     terms.draw(told.ledger);
     for (const row of terms.element.querySelectorAll("tr.term")) {
       const { x } = told.ledger.terms[Number(row.dataset.testid.slice(5))];
@@ -48,7 +79,10 @@ export function trail(t, { go, onterm }) {
     const size = { row: top, column: left, rows: bottom - top + 1, columns: right - left + 1 };
     sheet.outline(bottom < top ? null : size);
     const words = { rows: size.rows, columns: size.columns, top, left, holes: holes.length };
-    show(seen, ...rich(bottom < top ? t("inside.only_padding") : t(holes.length ? "inside.sees_holes" : "inside.sees", words)));
+    show(
+      seen,
+      ...rich(bottom < top ? t("inside.only_padding") : t(holes.length ? "inside.sees_holes" : "inside.sees", words)),
+    );
   }
 
   function image(array) {
@@ -59,7 +93,12 @@ export function trail(t, { go, onterm }) {
   function lay(found, kind, classes) {
     const array = found?.arrays[kind];
     over.draw(array ? plane(array) : null);
-    const words = found && { name: classes[found.head.target], score: num(found.head.score), square: found.head.square, layer: found.head.layer };
+    const words = found && {
+      name: classes[found.head.target],
+      score: num(found.head.score),
+      square: found.head.square,
+      layer: found.head.layer,
+    };
     show(legend, ...(array ? rich(t(`inside.about_${kind}`, words)) : found ? [t("inside.no_cam")] : []));
   }
 

@@ -9,9 +9,16 @@ export function bar(value, limit, kind = "arrow") {
   const room = kind === "share" ? WIDE - 2 : WIDE / 2 - 2;
   const end = middle + room * Math.max(-1, Math.min(1, value / limit));
   const head = Math.sign(value) * Math.min(5, Math.abs(end - middle));
-  const shape = kind === "share" ? s("rect", { x: 1, y: 3, width: Math.max(0.5, end - 1), height: 8, class: "share" })
-    : value === 0 ? s("circle", { cx: middle, cy: 7, r: 2 })
-      : s("path", { d: `M${middle} 7H${end}m${-head} -4l${head} 4l${-head} 4`, class: value < 0 ? "minus" : "plus" });
-  return s("svg", { class: "slope", width: WIDE, height: 14, viewBox: `0 0 ${WIDE} 14`, "aria-hidden": "true" },
-    kind === "share" ? null : s("line", { x1: middle, x2: middle, y1: 1, y2: 13 }), shape);
+  const shape =
+    kind === "share"
+      ? s("rect", { x: 1, y: 3, width: Math.max(0.5, end - 1), height: 8, class: "share" })
+      : value === 0
+        ? s("circle", { cx: middle, cy: 7, r: 2 })
+        : s("path", { d: `M${middle} 7H${end}m${-head} -4l${head} 4l${-head} 4`, class: value < 0 ? "minus" : "plus" });
+  return s(
+    "svg",
+    { class: "slope", width: WIDE, height: 14, viewBox: `0 0 ${WIDE} 14`, "aria-hidden": "true" },
+    kind === "share" ? null : s("line", { x1: middle, x2: middle, y1: 1, y2: 13 }),
+    shape,
+  );
 }

@@ -6,7 +6,7 @@ import { num } from "../../core/format.js";
 import { onTheme } from "../../core/theme.js";
 import { grid } from "../../parts/grid.js";
 import { map } from "../../parts/map.js";
-import { coloured, titled } from "../convolution/figure.js";
+import { coloured, titled } from "../convolution/cells.js";
 import { put, sizes } from "../convolution/tensors.js";
 import { box, cells, readers } from "./windows.js";
 
@@ -36,7 +36,8 @@ export function pictures(t, { pick, edit }) {
     const grey = state.picture && !state.backward ? { low: 0, high: 1 } : null;
     parts.inputs.forEach((part, i) => {
       const plane = inputs[i];
-      if (part.kind === "map") part.draw({ rows: height, columns: width, values: plane.flat(), ...(grey ?? { limit: inLimit }) });
+      if (part.kind === "map")
+        part.draw({ rows: height, columns: width, values: plane.flat(), ...(grey ?? { limit: inLimit }) });
       else {
         part.element.classList.toggle("small", width + 2 * state.padding[1] > 8 || c > 1);
         part.draw(padded(plane, state, inLimit));
@@ -60,7 +61,11 @@ export function pictures(t, { pick, edit }) {
     const width = plane[0].length + 2 * q;
     const text = backward ? "" : kind === "max" ? "−∞" : "0";
     const pad = { value: null, text, kind: "pad", fixed: true };
-    const rows = plane.map((row) => [...Array(q).fill(pad), ...row.map((value) => coloured(value, limit)), ...Array(q).fill(pad)]);
+    const rows = plane.map((row) => [
+      ...Array(q).fill(pad),
+      ...row.map((value) => coloured(value, limit)),
+      ...Array(q).fill(pad),
+    ]);
     const empty = Array.from({ length: p }, () => Array(width).fill(pad));
     return [...empty, ...rows, ...empty];
   }
@@ -70,11 +75,16 @@ export function pictures(t, { pick, edit }) {
   function build(c, largeInput, largeOutput, { backward, picture }) {
     const spoken = (r, k, { value, text }) => t("common.cell", { r, c: k, value: text ?? num(value) });
     const [inName, outName] = backward ? ["∂loss/∂input", "∂loss/∂output"] : ["input", "output"];
-    const side = (name, testid, large, width, options) => Array.from({ length: c }, (_, i) => {
-      const common = { label: `${name}[${i}]`, testid: `${testid}-${i}` };
-      const mine = options(i);
-      return titled(`${name}[${i}]`, large ? map({ ...common, width, onat: mine.onat }) : grid({ ...common, spoken, ...mine }), large);
-    });
+    const side = (name, testid, large, width, options) =>
+      Array.from({ length: c }, (_, i) => {
+        const common = { label: `${name}[${i}]`, testid: `${testid}-${i}` };
+        const mine = options(i);
+        return titled(
+          `${name}[${i}]`,
+          large ? map({ ...common, width, onat: mine.onat }) : grid({ ...common, spoken, ...mine }),
+          large,
+        );
+      });
     const at = (i, forInput) => (r, k, how) => {
       const here = forInput ? [i, ...unshift(r, k, largeInput)] : [i, r, k];
       if (backward !== forInput) return;
@@ -85,11 +95,25 @@ export function pictures(t, { pick, edit }) {
     const editUpstream = (i) => (r, k, value) => edit("upstream", put(last[1].upstream, [i, r, k], value));
     drop();
     parts = {
-      inputs: side(inName, "input", largeInput, 288, (i) => ({ editable: !backward && picture === "", onedit: editInput(i), onat: at(i, true) })),
-      outputs: side(outName, "output", largeOutput, 216, (i) => ({ editable: backward, onedit: editUpstream(i), onat: at(i, false) })),
+      inputs: side(inName, "input", largeInput, 288, (i) => ({
+        editable: !backward && picture === "",
+        onedit: editInput(i),
+        onat: at(i, true),
+      })),
+      outputs: side(outName, "output", largeOutput, 216, (i) => ({
+        editable: backward,
+        onedit: editUpstream(i),
+        onat: at(i, false),
+      })),
     };
-    show(left, parts.inputs.map((part) => part.box));
-    show(right, parts.outputs.map((part) => part.box));
+    show(
+      left,
+      parts.inputs.map((part) => part.box),
+    );
+    show(
+      right,
+      parts.outputs.map((part) => part.box),
+    );
   }
 
   const unshift = (r, k, large) => (large ? [r, k] : [r - last[0].padding[0], k - last[0].padding[1]]);
@@ -105,9 +129,15 @@ export function pictures(t, { pick, edit }) {
     const { backward } = state;
     const reading = backward ? readers(at[1], at[2], sizes(answer.output).slice(1), state) : [];
     parts.inputs.forEach((part, i) => {
-      if (part.kind === "map") return part.outline(i !== at[0] ? null : backward ? { row: at[1], column: at[2], rows: 1, columns: 1 } : box(at[1], at[2], state));
+      if (part.kind === "map")
+        return part.outline(
+          i !== at[0] ? null : backward ? { row: at[1], column: at[2], rows: 1, columns: 1 } : box(at[1], at[2], state),
+        );
       const here = i !== at[0] ? [] : backward ? [[at[1], at[2]]] : cells(at[1], at[2], state);
-      part.mark(backward ? "pinned" : "tap", here.map(([r, q]) => shifted(r, q)));
+      part.mark(
+        backward ? "pinned" : "tap",
+        here.map(([r, q]) => shifted(r, q)),
+      );
     });
     parts.outputs.forEach((part, i) => {
       const here = backward ? (i === at[0] ? reading : []) : i === pinned[0] ? [[pinned[1], pinned[2]]] : [];

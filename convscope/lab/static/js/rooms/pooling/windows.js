@@ -20,10 +20,11 @@ export function box(row, column, state) {
 // The windows of an output of rows × columns that read the input cell (row, column): its gradient comes from there.
 export function readers(row, column, [rows, columns], state) {
   const { kernel_size, stride, padding, dilation } = settled(state);
-  const along = (cell, count, axis) => Array.from({ length: count }, (_, i) => i).filter((i) => {
-    const offset = cell + padding[axis] - i * stride[axis];
-    return offset >= 0 && offset % dilation[axis] === 0 && offset < kernel_size[axis] * dilation[axis];
-  });
+  const along = (cell, count, axis) =>
+    Array.from({ length: count }, (_, i) => i).filter((i) => {
+      const offset = cell + padding[axis] - i * stride[axis];
+      return offset >= 0 && offset % dilation[axis] === 0 && offset < kernel_size[axis] * dilation[axis];
+    });
   const across = along(column, columns, 1);
   return along(row, rows, 0).flatMap((r) => across.map((k) => [r, k]));
 }

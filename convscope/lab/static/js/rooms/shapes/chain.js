@@ -5,7 +5,9 @@ const BLOCK = /[[/|]|\][^\s|/[\]]*|[^|/[\]]+/g;
 
 // ["relu", "[", "tanh", "]+"] → "relu | [ tanh ]+".
 export function spec(blocks) {
-  return blocks.map((block, i) => (i ? ("[/".includes(blocks[i - 1]) || "/]".includes(block[0]) ? " " : " | ") : "") + block).join("");
+  return blocks
+    .map((block, i) => (i ? ("[/".includes(blocks[i - 1]) || "/]".includes(block[0]) ? " " : " | ") : "") + block)
+    .join("");
 }
 
 export function replace(blocks, at, text) {

@@ -3,15 +3,16 @@
 import { h, sentence } from "../../core/dom.js";
 import { count, formula, shape } from "../../core/format.js";
 import { below, lanes } from "../../parts/lanes.js";
-import { move, remove, replace } from "./chain.js";
+import { editor } from "./blocks.js";
+import { narrow } from "./refusal.js";
 
 const NUMBERS = ["output", "fed", "parameters", "multiply_adds"];
 
 // change(blocks): the user has changed the net.
-export function table(answer, t, change) {
+export function table(t, answer, change) {
   const { fed, failure } = answer;
   const heads = ["name", "layer", "output", ...(fed ? ["fed"] : []), "formula", "parameters", "multiply_adds"];
-  const edit = (i, name) => editor(answer.layers, i, name, t, change);
+  const edit = (i, name) => editor(t, answer.layers, i, name, change);
   let next = 0; // the block whose turn it is: what is repeated is edited where it stands first
   const rows = [];
   const brackets = (until, marks = "") => {
@@ -31,62 +32,95 @@ export function table(answer, t, change) {
   }
   brackets(answer.layers.length);
   rows.push(total(answer, fed, t));
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("shapes.table") },
-    h("table", { class: "shapes" },
-      h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col", class: NUMBERS.includes(key) ? "n" : null }, t(`shapes.${key}`))))),
-      h("tbody", {}, rows)));
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": t("shapes.table") },
+    h(
+      "table",
+      { class: "shapes" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          heads.map((key) => h("th", { scope: "col", class: NUMBERS.includes(key) ? "n" : null }, t(`shapes.${key}`))),
+        ),
+      ),
+      h("tbody", {}, rows),
+    ),
+  );
 }
 
 function row(line, i, edit, fed, t) {
   const branch = line.inputs.length > 1;
   const note = line.note && sentence("span", { class: "hint" }, t.said(line.note));
-  return h("tr", { "data-testid": `row-${i}`, class: fed?.failed === line.name ? "bad" : null },
+  return h(
+    "tr",
+    { "data-testid": `row-${i}`, class: fed?.failed === line.name ? "bad" : null },
     h("th", { scope: "row", class: "laned" }, lanes(line.marks), line.name),
-    h("td", {}, edit ?? (branch ? null : h("code", {}, line.text)), branch && h("code", { class: "hint" }, line.text), note),
+    h(
+      "td",
+      {},
+      edit ?? (branch ? null : h("code", {}, line.text)),
+      branch && h("code", { class: "hint" }, line.text),
+      note,
+    ),
     h("td", { class: "n", "data-value": line.output.join() }, shape(line.output)),
-    fed && h("td", { class: "n", "data-testid": `fed-${line.name}` }, fed.outputs[line.name] ? `(${fed.outputs[line.name].join(", ")})` : fed.failed === line.name ? "✗" : "—"),
+    fed &&
+      h(
+        "td",
+        { class: "n", "data-testid": `fed-${line.name}` },
+        fed.outputs[line.name] ? `(${fed.outputs[line.name].join(", ")})` : fed.failed === line.name ? "✗" : "—",
+      ),
     h("td", { class: "formula" }, formula(t.said(line.formula).text)),
     h("td", { class: "n", "data-value": line.parameters }, count(line.parameters)),
-    h("td", { class: "n", "data-value": line.multiply_adds }, count(line.multiply_adds)));
+    h("td", { class: "n", "data-value": line.multiply_adds }, count(line.multiply_adds)),
+  );
 }
 
 function bracket(edit, marks, columns) {
-  return h("tr", { class: "bracket" }, h("th", { scope: "row", class: "laned" }, lanes(marks)), h("td", { colspan: columns - 1 }, edit));
+  return h(
+    "tr",
+    { class: "bracket" },
+    h("th", { scope: "row", class: "laned" }, lanes(marks)),
+    h("td", { colspan: columns - 1 }, edit),
+  );
 }
 
 function refused(failure, edit, t) {
-  return h("tr", { class: "bad", "data-testid": `row-${failure.index}` },
-    h("th", { scope: "row" }, failure.name), h("td", {}, edit), h("td", { class: "n" }, "✗"), sentence("td", { colspan: 3 }, narrow(t.said(failure.problem))));
+  return h(
+    "tr",
+    { class: "bad", "data-testid": `row-${failure.index}` },
+    h("th", { scope: "row" }, failure.name),
+    h("td", {}, edit),
+    h("td", { class: "n" }, "✗"),
+    sentence("td", { colspan: 3 }, narrow(t.said(failure.problem))),
+  );
 }
 
 function after(edit, i) {
-  return h("tr", { class: "after", "data-testid": `row-${i}` }, h("th", { scope: "row" }), h("td", {}, edit), h("td", { class: "n" }, "—"), h("td", { colspan: 3 }));
+  return h(
+    "tr",
+    { class: "after", "data-testid": `row-${i}` },
+    h("th", { scope: "row" }),
+    h("td", {}, edit),
+    h("td", { class: "n" }, "—"),
+    h("td", { colspan: 3 }),
+  );
 }
 
 function total(answer, fed, t) {
-  return h("tr", { class: "total" }, h("th", { scope: "row" }, t("shapes.total")), h("td", { colspan: fed ? 4 : 3 }),
+  return h(
+    "tr",
+    { class: "total" },
+    h("th", { scope: "row" }, t("shapes.total")),
+    h("td", { colspan: fed ? 4 : 3 }),
     h("td", { class: "n", "data-testid": "parameters", "data-value": answer.parameters }, count(answer.parameters)),
-    h("td", { class: "n", "data-testid": "multiply-adds", "data-value": answer.multiply_adds }, count(answer.multiply_adds)));
-}
-
-// One block: its text, and Alt with the arrows to move it, Alt+Delete to take it out; buttons do the same.
-function editor(layers, i, name, t, change) {
-  const acts = { ArrowUp: () => move(layers, i, -1), ArrowDown: () => move(layers, i, 1), Delete: () => remove(layers, i) };
-  const input = h("input", { value: layers[i], class: "code block", spellcheck: "false", "data-key": `block-${i}`, "data-testid": `block-${i}`,
-    "aria-label": t("shapes.block", { name }), size: Math.max(8, layers[i].length + 1),
-    onchange: () => change(replace(layers, i, input.value)),
-    onkeydown: (event) => {
-      const act = event.altKey && acts[event.key];
-      if (!act) return;
-      event.preventDefault();
-      change(act());
-    } });
-  const button = (sign, label, act) => h("button", { class: "tiny", tabindex: "-1", "aria-label": `${label}: ${name}`, title: label, onclick: () => change(act()) }, sign);
-  return h("span", { class: "editor" }, input,
-    button("↑", t("shapes.up"), acts.ArrowUp), button("↓", t("shapes.down"), acts.ArrowDown), button("×", t("shapes.out"), acts.Delete));
-}
-
-// A sentence with the narrow dot of products.
-export function narrow({ text, lang }) {
-  return { text: formula(text), lang };
+    h(
+      "td",
+      { class: "n", "data-testid": "multiply-adds", "data-value": answer.multiply_adds },
+      count(answer.multiply_adds),
+    ),
+  );
 }

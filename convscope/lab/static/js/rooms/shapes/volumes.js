@@ -13,23 +13,41 @@ export function volumes(image, answer, t) {
   const skips = jumps(answer.lines, where);
   const above = skips.length ? 14 + LEVEL * Math.max(...skips.map(({ level }) => level)) : 0;
   const largest = Math.max(...stages.filter(({ size }) => size.length === 3).flatMap(({ size }) => size.slice(1)));
-  const svg = s("svg", { class: "volumes", role: "img", "aria-label": stages.map(({ names, size }) => `${names[0]} ${shape(size)}`).join(", ") });
+  const svg = s("svg", {
+    class: "volumes",
+    role: "img",
+    "aria-label": stages.map(({ names, size }) => `${names[0]} ${shape(size)}`).join(", "),
+  });
   let x = 14;
-  stages.forEach((stage, i) => {
+  stages.forEach((stage) => {
     const { names, size, chained } = stage;
     const body = size.length === 3 ? box(size, largest) : column(size[0]);
     const width = Math.max(body.width, 64);
     const left = x + (width - body.width) / 2;
     if (chained) svg.append(arrow(x - GAP + 12, x - 10));
     Object.assign(stage, { x: x + width / 2, top: BASE - body.height });
-    svg.append(s("g", { transform: `translate(${left} 0)`, class: size.length === 3 ? "body image" : "body vector" }, body.parts),
-      label(x + width / 2, BASE + 24, shape(size), "size"), ...names.slice(0, 3).map((name, k) => label(x + width / 2, BASE + 42 + 15 * k, name, "name")));
+    svg.append(
+      s(
+        "g",
+        { transform: `translate(${left} 0)`, class: size.length === 3 ? "body image" : "body vector" },
+        body.parts,
+      ),
+      label(x + width / 2, BASE + 24, shape(size), "size"),
+      ...names.slice(0, 3).map((name, k) => label(x + width / 2, BASE + 42 + 15 * k, name, "name")),
+    );
     x += width + GAP;
   });
   if (answer.failure) {
-    svg.append(arrow(x - GAP + 12, x - 10, "bad"),
-      s("g", { class: "bad" }, s("rect", { x, y: BASE - 64, width: 64, height: 64, rx: 4 }), s("text", { x: x + 32, y: BASE - 24, "text-anchor": "middle", class: "cross" }, "✗")),
-      label(x + 32, BASE + 24, answer.failure.name, "name bad"));
+    svg.append(
+      arrow(x - GAP + 12, x - 10, "bad"),
+      s(
+        "g",
+        { class: "bad" },
+        s("rect", { x, y: BASE - 64, width: 64, height: 64, rx: 4 }),
+        s("text", { x: x + 32, y: BASE - 24, "text-anchor": "middle", class: "cross" }, "✗"),
+      ),
+      label(x + 32, BASE + 24, answer.failure.name, "name bad"),
+    );
     x += 64 + GAP;
   }
   svg.append(...skips.map((skip) => jump(stages[skip.from], stages[skip.to], skip.level)));
@@ -45,10 +63,13 @@ function staged(image, lines, t) {
   const stages = [{ names: [t("shapes.input")], size: image }];
   const where = { image: 0 };
   let last = "image";
-  const read = new Set(lines.flatMap(({ inputs }, i) => inputs.filter((name) => name !== (i ? lines[i - 1].name : "image"))));
+  const read = new Set(
+    lines.flatMap(({ inputs }, i) => inputs.filter((name) => name !== (i ? lines[i - 1].name : "image"))),
+  );
   for (const { name, inputs, input, output } of lines) {
     const chained = inputs.includes(last);
-    if (output.join() === input.join() && inputs.length === 1 && chained && !read.has(last)) stages.at(-1).names.push(name);
+    if (output.join() === input.join() && inputs.length === 1 && chained && !read.has(last))
+      stages.at(-1).names.push(name);
     else stages.push({ names: [name], size: output, chained });
     where[name] = stages.length - 1;
     last = name;
@@ -60,7 +81,8 @@ function staged(image, lines, t) {
 function jumps(lines, where) {
   const found = [];
   lines.forEach(({ name, inputs }, i) => {
-    for (const source of inputs) if (source !== (i ? lines[i - 1].name : "image")) found.push({ from: where[source], to: where[name] });
+    for (const source of inputs)
+      if (source !== (i ? lines[i - 1].name : "image")) found.push({ from: where[source], to: where[name] });
   });
   found.sort((a, b) => a.to - a.from - (b.to - b.from));
   for (const one of found) {
@@ -73,7 +95,10 @@ function jumps(lines, where) {
 function jump(from, to, level) {
   const y = BASE - TALL - 44 - LEVEL * level;
   const [a, b] = [from.x + 6, to.x - 6];
-  return s("path", { class: "arrow skip", d: `M${a} ${from.top - 8}V${y + 8}Q${a} ${y} ${a + 8} ${y}H${b - 8}Q${b} ${y} ${b} ${y + 8}V${to.top - 8}m-4 -6l4 6l4 -6` });
+  return s("path", {
+    class: "arrow skip",
+    d: `M${a} ${from.top - 8}V${y + 8}Q${a} ${y} ${a + 8} ${y}H${b - 8}Q${b} ${y} ${b} ${y + 8}V${to.top - 8}m-4 -6l4 6l4 -6`,
+  });
 }
 
 function side(size, largest) {
@@ -100,7 +125,11 @@ function column(features) {
     const y = BASE - tall + ((i + 1) * tall) / rungs;
     return s("line", { x1: 0, x2: 12, y1: y, y2: y });
   });
-  return { width: 12, height: tall, parts: [s("rect", { x: 0, y: BASE - tall, width: 12, height: tall, rx: 1.5 }), lines] };
+  return {
+    width: 12,
+    height: tall,
+    parts: [s("rect", { x: 0, y: BASE - tall, width: 12, height: tall, rx: 1.5 }), lines],
+  };
 }
 
 function arrow(from, to, extra = "") {

@@ -1,49 +1,134 @@
 // Loss above, accuracy below, over one axis of updates; several runs laid over each other. The numbers stand in a table.
 
 import { h, s } from "../../core/dom.js";
-import { num } from "../../core/format.js";
+import { num, power } from "../../core/format.js";
 import { legend, paper } from "../../parts/chart.js";
 import { path, scale, ticks } from "../../parts/chart-scale.js";
 
 const [LOSS, ACCURACY] = [190, 150];
 const EDGE = { left: 58, right: 14, top: 10, bottom: 40, between: 24 };
 const MOST = 500; // points of a line on the screen
+const WINDOWS = 150; // along the axis
 
-// runs: [{name, kind, losses: [[step, loss]], epochs: [[step, {epoch, train_loss, test_loss, test_accuracy, …}]]}]; last: end of the axis.
+// runs: [{name, kind, losses: [[step, loss]], epochs: [[step, {epoch, train_loss, test_loss, test_accuracy, …}]]}]; last:
+// the last update of the run under way. A loss is drawn faintly as it came, and clearly as the mean of equal windows.
 export function curves(t, runs, last) {
   const wide = paper();
-  const losses = runs.flatMap((run) => run.losses).filter(([, v]) => v > 0);
-  const accuracies = runs.flatMap((run) => run.epochs.map(([, row]) => 100 * row.test_accuracy));
-  const across = scale([0, Math.max(1, last, ...runs.map((run) => run.losses.at(-1)?.[0] ?? 0))], [EDGE.left, wide - EDGE.right]);
+  const reached = Math.max(1, ...runs.map((run) => run.losses.at(-1)?.[0] ?? 0));
+  const across = scale([0, horizon(reached, last)], [EDGE.left, wide - EDGE.right]);
   const split = EDGE.top + LOSS;
   const bottom = split + EDGE.between + ACCURACY;
-  const low = scale(losses.map(([, v]) => v), [split, EDGE.top], { log: true, room: true });
-  const high = scale([...accuracies, 100], [bottom, split + EDGE.between], { room: true });
-  const svg = s("svg", { class: "chart curves", viewBox: `0 0 ${wide} ${bottom + EDGE.bottom}`, role: "img", "aria-label": t("train.curves") },
-    panel(low, t("train.loss_axis"), wide, EDGE.top, split), panel(high, t("train.accuracy_axis"), wide, split + EDGE.between, bottom),
-    ticks(across).map((v) => s("text", { class: "tick", x: across.at(v), y: bottom + 18, "text-anchor": "middle" }, num(v, 6))),
-    s("text", { class: "axis", x: (EDGE.left + wide - EDGE.right) / 2, y: bottom + 36, "text-anchor": "middle" }, t("train.updates")),
-    runs.map(({ losses: line, epochs, kind }) => {
-      const dots = thin(epochs.map(([step, row]) => [step, 100 * row.test_accuracy]));
-      return [s("path", { class: `line k${kind}`, d: path(thin(line), across, low, true) }), s("path", { class: `line k${kind}`, d: path(dots, across, high) }),
-        dots.length < 40 && dots.map(([x, y]) => s("circle", { class: `dot k${kind}`, cx: across.at(x), cy: high.at(y), r: 3 }))];
-    }));
+  const losses = runs.flatMap((run) => run.losses.map(([, loss]) => loss)).filter((loss) => loss > 0);
+  const low = scale(losses, [split, EDGE.top], { log: true, room: true });
+  const high = scale([0, 100], [bottom, split + EDGE.between]);
+  const label = { class: "axis", x: (EDGE.left + wide - EDGE.right) / 2, y: bottom + 36, "text-anchor": "middle" };
+  const foot = ticks(across).map((v) =>
+    s("text", { class: "tick", x: across.at(v), y: bottom + 18, "text-anchor": "middle" }, num(v, 6)),
+  );
+  const box = { viewBox: `0 0 ${wide} ${bottom + EDGE.bottom}`, role: "img", "aria-label": t("train.curves") };
+  const svg = s(
+    "svg",
+    { class: "chart curves", ...box },
+    panel(low, t("train.loss_axis"), wide, EDGE.top, split),
+    panel(high, t("train.accuracy_axis"), wide, split + EDGE.between, bottom),
+    foot,
+    s("text", label, t("train.updates")),
+    runs.map((run) => lines(run, across, low, high)),
+  );
   return runs.length > 1 ? [svg, legend(runs)] : [svg];
 }
 
+function lines({ losses, epochs, kind }, across, low, high) {
+  const width = Math.ceil(across.high / WINDOWS);
+  const accuracy = thin(epochs.map(([step, row]) => [step, 100 * row.test_accuracy]));
+  const dot = ([x, y]) => s("circle", { class: `dot k${kind}`, cx: across.at(x), cy: high.at(y), r: 3 });
+  return [
+    s("path", { class: `line raw k${kind}`, d: path(thin(losses), across, low, true) }),
+    s("path", {
+      class: `line k${kind}`,
+      "data-testid": `loss-${kind}`,
+      d: path(windows(losses, width), across, low, true),
+    }),
+    s("path", { class: `line k${kind}`, d: path(accuracy, across, high) }),
+    accuracy.length < 40 && accuracy.map(dot),
+  ];
+}
+
 function panel(up, label, wide, top, bottom) {
-  return [ticks(up).map((v) => [s("line", { class: "rule", x1: EDGE.left, x2: wide - EDGE.right, y1: up.at(v), y2: up.at(v) }),
-    s("text", { class: "tick", x: EDGE.left - 8, y: up.at(v) + 4, "text-anchor": "end" }, num(v, 3))]),
-    s("text", { class: "axis", transform: `translate(13 ${(top + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, label)];
+  const turned = `translate(13 ${(top + bottom) / 2}) rotate(-90)`;
+  return [
+    ticks(up).map((v) => [
+      s("line", { class: "rule", x1: EDGE.left, x2: wide - EDGE.right, y1: up.at(v), y2: up.at(v) }),
+      s("text", { class: "tick", x: EDGE.left - 8, y: up.at(v) + 4, "text-anchor": "end" }, power(v)),
+    ]),
+    s("text", { class: "axis", transform: turned, "text-anchor": "middle" }, label),
+  ];
+}
+
+// The end of the axis: that of the run, but while this is far away a round number a little beyond what is reached.
+export function horizon(reached, last) {
+  if (last <= 3 * reached) return Math.max(1, reached, last);
+  const size = 10 ** Math.floor(Math.log10(1.3 * reached));
+  return [1, 2, 5, 10].map((m) => m * size).find((end) => end >= 1.3 * reached);
+}
+
+// Points (update, mean loss of the updates since the point before) as means of windows of `width` updates each. A point
+// that spans several windows counts in each by the share that lies there; the last window may be shorter.
+export function windows(points, width) {
+  const found = [];
+  let [sum, count, end, before] = [0, 0, width, 0];
+  for (const [step, loss] of points) {
+    while (before < step) {
+      const part = Math.min(step, end) - before;
+      [sum, count, before] = [sum + part * loss, count + part, before + part];
+      if (before < end) continue;
+      found.push([end, sum / count]);
+      [sum, count, end] = [0, 0, end + width];
+    }
+  }
+  if (count) found.push([before, sum / count]);
+  return found;
 }
 
 // Every epoch of every run as rows.
 export function numbers(t, runs) {
   const heads = ["run", "epoch", "update", "train_loss", "test_loss", "test_accuracy"];
-  const rows = runs.flatMap(({ name, epochs }) => epochs.map(([step, row]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "n" }, String(row.epoch)), h("td", { class: "n" }, String(step)),
-    h("td", { class: "n", "data-value": row.train_loss }, num(row.train_loss)), h("td", { class: "n", "data-value": row.test_loss }, num(row.test_loss)),
-    h("td", { class: "n", "data-value": row.test_accuracy, "data-testid": `accuracy-${name}-${row.epoch}` }, `${(100 * row.test_accuracy).toFixed(2)}\u202f%`))));
-  return h("div", { class: "scroll tall", tabindex: "0" }, h("table", { class: "twin-table" }, h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, t(`train.${key}`))))), h("tbody", {}, rows)));
+  const rows = runs.flatMap(({ name, epochs }) =>
+    epochs.map(([step, row]) =>
+      h(
+        "tr",
+        {},
+        h("th", { scope: "row" }, name),
+        h("td", { class: "n" }, String(row.epoch)),
+        h("td", { class: "n" }, String(step)),
+        h("td", { class: "n", "data-value": row.train_loss }, num(row.train_loss)),
+        h("td", { class: "n", "data-value": row.test_loss }, num(row.test_loss)),
+        h(
+          "td",
+          { class: "n", "data-value": row.test_accuracy, "data-testid": `accuracy-${name}-${row.epoch}` },
+          `${(100 * row.test_accuracy).toFixed(2)}\u202f%`,
+        ),
+      ),
+    ),
+  );
+  return h(
+    "div",
+    { class: "scroll tall", tabindex: "0" },
+    h(
+      "table",
+      { class: "twin-table" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          heads.map((key) => h("th", { scope: "col" }, t(`train.${key}`))),
+        ),
+      ),
+      h("tbody", {}, rows),
+    ),
+  );
 }
 
 // At most MOST points, each the mean of its neighbours.

@@ -1,12 +1,14 @@
 // The run under way: what the server has sent so far. The connection mends itself; nothing is lost by a pause of it.
 
-import { ApiError, ask } from "../../core/api.js";
+import { ask } from "../../core/api.js";
+import { lose } from "../../core/connection.js";
 import { unpack } from "../../core/binary.js";
 
 const MOST = 4000; // points of a curve and rows that are kept; beyond, every second one of the older half goes
 
-// onchange(run) at every event: run is {state, losses, norms, probe}; onend(run) once it is over; onlost(error) when nobody answers.
-export function live({ onchange, onend, onlost }) {
+// onchange(run) at every event: run is {state, losses, norms, probe}; onend(run) once it is over; onerror(error) where a
+// probe cannot be had.
+export function live({ onchange, onend, onerror }) {
   let source = null;
   let run = null;
   let fetching = false;
@@ -15,14 +17,21 @@ export function live({ onchange, onend, onlost }) {
     if (run?.job === job && (source || !running(run.state))) return;
     close();
     run = { job, state: null, losses: [], norms: [], probe: null, looked: 0 };
-    source = new EventSource(`/api/train/events?job=${job}`);
+    listen();
+  }
+
+  function listen() {
+    source = new EventSource(`/api/train/events?job=${run.job}`);
     source.onmessage = (event) => take(JSON.parse(event.data));
-    source.onerror = () => onlost(new ApiError(0));
+    source.onerror = lose;
   }
 
   function take({ losses, norms, epochs_done: news, ...state }) {
     const told = run.state?.epochs_done ?? [];
-    run.state = { ...state, epochs_done: news.length ? kept([...told.filter((row) => row.epoch < news[0].epoch), ...news]) : told };
+    run.state = {
+      ...state,
+      epochs_done: news.length ? kept([...told.filter((row) => row.epoch < news[0].epoch), ...news]) : told,
+    };
     run.losses = merge(run.losses, losses);
     run.norms = merge(run.norms, norms);
     onchange(run);
@@ -44,11 +53,22 @@ export function live({ onchange, onend, onlost }) {
       mine.looked = version;
       if (mine === run) onchange(mine);
     } catch (error) {
-      return onlost(error);
+      return onerror(error);
     } finally {
       fetching = false;
     }
     if (mine === run) look();
+  }
+
+  // The lab answers again. What was missed is sent from the last event on; the job may be over, or that of a lab that
+  // has ended.
+  function reconnect(job) {
+    if (!run || source?.readyState === EventSource.OPEN) return;
+    const last = run.job === job && running(run.state) ? run : null;
+    if (!last) run = null;
+    close();
+    if (job !== null && !last) connect(job);
+    else if (last) listen();
   }
 
   function close() {
@@ -56,7 +76,7 @@ export function live({ onchange, onend, onlost }) {
     source = null;
   }
 
-  return { connect, close, look, run: () => run };
+  return { connect, reconnect, close, look, run: () => run };
 }
 
 export function running(state) {

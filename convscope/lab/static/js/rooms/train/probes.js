@@ -14,8 +14,19 @@ export function probes(t, { onpick }) {
   const maps = h("div", { class: "strips" });
   const kernels = h("div", { class: "strips" });
   const at = h("p", { class: "hint", "data-testid": "probe-step" });
-  const element = h("div", { class: "probes" }, h("h2", {}, t("train.probes")), at, list,
-    h("div", { class: "two" }, h("div", { class: "strips" }, image.element, maps), h("div", { class: "strips" }, h("h2", {}, t("train.kernels")), kernels)));
+  const element = h(
+    "div",
+    { class: "probes" },
+    h("h2", {}, t("train.probes")),
+    at,
+    list,
+    h(
+      "div",
+      { class: "two" },
+      h("div", { class: "strips" }, image.element, maps),
+      h("div", { class: "strips" }, h("h2", {}, t("train.kernels")), kernels),
+    ),
+  );
   const drawn = new Map(); // testid → map
   let buttons = [];
   let shown = "";
@@ -35,18 +46,40 @@ export function probes(t, { onpick }) {
       button.dataset.value = row[head.labels[i]];
     });
     image.draw(picture(arrays.image));
-    strips(maps, head.layers.map(({ name, shape: size }) => [name, `map.${name}`, shape(size)]), arrays);
-    strips(kernels, Object.keys(arrays).filter((name) => name.startsWith("weight.")).map((name) => [name.slice(7), name, shape(arrays[name].shape)]), arrays);
+    strips(
+      maps,
+      head.layers.map(({ name, shape: size }) => [name, `map.${name}`, shape(size)]),
+      arrays,
+    );
+    strips(
+      kernels,
+      Object.keys(arrays)
+        .filter((name) => name.startsWith("weight."))
+        .map((name) => [name.slice(7), name, shape(arrays[name].shape)]),
+      arrays,
+    );
   }
 
   function build({ labels }, state) {
     buttons = labels.map((label, i) => {
       const text = h("span");
-      const button = h("button", { class: "probe", "data-testid": `probe-${i}`, title: state.classes[label], onclick: () => onpick(i) },
-        h("img", { src: `/api/train/probe/${i}.png?job=${state.job}`, alt: state.classes[label], width: 40, height: 40 }), text);
+      const button = h(
+        "button",
+        { class: "probe", "data-testid": `probe-${i}`, title: state.classes[label], onclick: () => onpick(i) },
+        h("img", {
+          src: `/api/train/probe/${i}.png?job=${state.job}`,
+          alt: state.classes[label],
+          width: 40,
+          height: 40,
+        }),
+        text,
+      );
       return { button, text };
     });
-    show(list, buttons.map(({ button }) => button));
+    show(
+      list,
+      buttons.map(({ button }) => button),
+    );
     for (const { one } of drawn.values()) one.leave();
     drawn.clear();
     show(maps);
@@ -59,10 +92,21 @@ export function probes(t, { onpick }) {
       const data = sheet(arrays[key]);
       const limit = limitOf(data.values);
       if (!drawn.has(key)) {
-        const one = map({ label: `${name} ${size}`, testid: key, width: Math.min(1100, data.columns * scaleOf(arrays[key].shape, data)) });
+        const one = map({
+          label: `${name} ${size}`,
+          testid: key,
+          width: Math.min(1100, data.columns * scaleOf(arrays[key].shape, data)),
+        });
         const range = h("span", { class: "hint n" });
         drawn.set(key, { one, range });
-        parent.append(h("div", { class: "strip" }, h("p", {}, h("code", {}, name), " ", h("span", { class: "hint" }, size), " ", range), one.element));
+        parent.append(
+          h(
+            "div",
+            { class: "strip" },
+            h("p", {}, h("code", {}, name), " ", h("span", { class: "hint" }, size), " ", range),
+            one.element,
+          ),
+        );
       }
       const { one, range } = drawn.get(key);
       one.draw({ ...data, limit });
@@ -76,5 +120,9 @@ export function probes(t, { onpick }) {
     return columns > 110 && size.length === 4 ? 5 : Math.max(4, Math.ceil(52 / (size.at(-1) + 1)));
   }
 
-  return { element, draw, leave: () => [image, ...[...drawn.values()].map(({ one }) => one)].forEach((part) => part.leave()) };
+  return {
+    element,
+    draw,
+    leave: () => [image, ...[...drawn.values()].map(({ one }) => one)].forEach((part) => part.leave()),
+  };
 }

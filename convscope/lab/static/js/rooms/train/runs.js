@@ -1,26 +1,64 @@
-// The runs in the folder: lay their curves over, look at their mistakes, go on with them, look inside.
+// The runs in the folder: lay their curves over, look at their mistakes, resume them, look inside.
 
 import { h, show } from "../../core/dom.js";
 import { num } from "../../core/format.js";
 
+const HEADS = ["run", "state", "test_accuracy", "mistakes_of", "data", "epochs", "lay_over"];
+
 // over(names), judge(name), resume(name)
-export function runList(t, { over, judge, resume }) {
+export function runList(t, acts) {
   const element = h("div", { class: "runs" });
 
   function draw(runs, chosen, judged, busy) {
     if (!runs.length) return show(element, h("p", { class: "hint" }, t("train.no_runs")));
-    const heads = ["lay_over", "run", "data", "net", "epochs", "test_accuracy", ""];
-    const rows = runs.toReversed().map((run) => h("tr", { class: run.name === judged ? "judged" : null },
-      h("td", {}, h("input", { type: "checkbox", checked: chosen.includes(run.name), "aria-label": `${t("train.lay_over")}: ${run.name}`, "data-key": `over-${run.name}`, "data-testid": `over-${run.name}`,
-        onchange: (event) => over(event.target.checked ? [...chosen, run.name] : chosen.filter((name) => name !== run.name)) })),
-      h("th", { scope: "row" }, run.name), h("td", {}, run.data), h("td", { class: "spec" }, h("code", { title: run.net }, run.net)), h("td", { class: "n" }, String(run.epochs)),
-      h("td", { class: "n", "data-value": run.accuracy ?? "", "data-testid": `result-${run.name}` }, run.accuracy === null ? num(null) : `${(100 * run.accuracy).toFixed(2)}\u202f%`),
-      h("td", { class: "acts" },
-        run.model && h("button", { class: "quiet", "data-key": `judge-${run.name}`, "data-testid": `judge-${run.name}`, onclick: () => judge(run.name) }, t("train.mistakes")),
-        run.model && h("a", { href: `#/inside?run=${encodeURIComponent(run.name)}`, "data-testid": `inside-${run.name}` }, t("common.inside")),
-        run.resumable && h("button", { class: "quiet", disabled: busy, "data-key": `resume-${run.name}`, "data-testid": `resume-${run.name}`, onclick: () => resume(run.name) }, t("train.resume")))));
-    show(element, h("h2", {}, t("train.runs")), h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, key && t(`train.${key}`))))), h("tbody", {}, rows))));
+    const heads = HEADS.map((key) => h("th", { scope: "col" }, t(`train.${key}`)));
+    const rows = runs.toReversed().map((run) => row(t, run, { chosen, judged, busy }, acts));
+    const table = h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows));
+    show(element, h("h2", {}, t("train.runs")), h("div", { class: "scroll" }, table));
   }
 
   return { element, draw };
+}
+
+function row(t, run, { chosen, judged, busy }, { over, judge, resume }) {
+  const id = (what) => ({ "data-key": `${what}-${run.name}`, "data-testid": `${what}-${run.name}` });
+  const button = (what, words, props) => h("button", { class: "quiet", ...id(what), ...props }, words);
+  const others = chosen.filter((name) => name !== run.name);
+  const inside = `#/inside?run=${encodeURIComponent(run.name)}`;
+  const overlay = h("input", {
+    type: "checkbox",
+    checked: chosen.includes(run.name),
+    "aria-label": `${t("train.lay_over")}: ${run.name}`,
+    onchange: (event) => over(event.target.checked ? [...others, run.name] : others),
+    ...id("over"),
+  });
+  const accuracy = run.accuracy === null ? num(null) : `${(100 * run.accuracy).toFixed(2)}\u202f%`;
+  return h(
+    "tr",
+    { class: run.name === judged ? "judged" : null },
+    h("th", { scope: "row", class: "name", title: run.net }, run.name),
+    h(
+      "td",
+      { class: "acts" },
+      state(t, run, busy),
+      run.resumable && button("resume", t("train.resume"), { disabled: busy, onclick: () => resume(run.name) }),
+    ),
+    h("td", { class: "n", "data-value": run.accuracy ?? "", "data-testid": `result-${run.name}` }, accuracy),
+    h(
+      "td",
+      { class: "acts" },
+      run.model && button("judge", t("train.mistakes"), { onclick: () => judge(run.name) }),
+      run.model && h("a", { href: inside, "data-testid": `inside-${run.name}` }, t("common.inside")),
+    ),
+    h("td", { class: "data", title: run.data }, run.data.split("/").at(-1)),
+    h("td", { class: "n" }, String(run.epochs)),
+    h("td", {}, overlay),
+  );
+}
+
+// How far the run has come.
+function state(t, { finished, done, epochs, resumable }, busy) {
+  if (finished && !resumable) return t("train.state_finished");
+  if (busy && !finished && !resumable) return t("train.state_begun");
+  return t("train.state_stopped", { done, epochs });
 }

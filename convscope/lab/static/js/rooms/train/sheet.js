@@ -14,7 +14,10 @@ export function sheet({ shape, values }) {
   for (let i = 0; i * area < values.length; i += 1) {
     const [a, d] = kernels ? [Math.floor(i / down), i % down] : [i % ROW, Math.floor(i / ROW)];
     for (let r = 0; r < high; r += 1) {
-      cells.set(values.subarray(i * area + r * wide, i * area + (r + 1) * wide), (d * (high + 1) + r) * columns + a * (wide + 1));
+      cells.set(
+        values.subarray(i * area + r * wide, i * area + (r + 1) * wide),
+        (d * (high + 1) + r) * columns + a * (wide + 1),
+      );
     }
   }
   return { rows, columns, values: cells };

@@ -1,61 +1,108 @@
 // Where the run stands, in one line and a bar, and the buttons that hold it.
 
-import { h, rich, show } from "../../core/dom.js";
+import { complete, h, rich, show } from "../../core/dom.js";
 import { count, num } from "../../core/format.js";
 import { running } from "./live.js";
 
+const NUMBERS = ["loss", "guess", "try"]; // in a remark: shown with three digits
+
 // act(name): "start", "pause", "go", "step" or "stop".
 export function status(t, { act }) {
-  const button = (name, primary) => h("button", { class: primary ? "primary" : "", "data-testid": name, onclick: () => act(name) }, t(`train.${name}`));
-  const buttons = { start: button("start", true), pause: button("pause"), go: button("go"), step: button("step"), stop: button("stop") };
+  const button = (name, kind = "") =>
+    h("button", { class: kind, "data-testid": name, onclick: () => act(name) }, t(`train.${name}`));
+  const buttons = { start: button("start", "primary") };
+  for (const name of ["pause", "go", "step", "stop"]) buttons[name] = button(name);
   const line = h("p", { class: "where", "data-testid": "where" });
   const bar = h("progress", { max: 1, "aria-label": t("train.progress"), "data-testid": "progress" });
-  const facts = h("dl", { class: "facts" });
-  const told = new Map(); // key → {one, whole}: kept, for only a text that changes is drawn anew
+  const facts = factList(t);
   const notes = h("div", { class: "notes" });
-  const element = h("div", { class: "status" }, h("div", { class: "line" }, Object.values(buttons)), line, bar, facts, notes);
-
+  const row = h("div", { class: "line" }, Object.values(buttons));
+  const element = h("div", { class: "status" }, row, line, bar, facts.element, notes);
   let noted = "";
 
-  function draw(state) {
-    const on = running(state);
-    const paused = state?.status === "paused";
-    buttons.start.disabled = on;
-    buttons.pause.disabled = !on || paused || state.status === "opening";
-    buttons.go.disabled = !paused;
-    buttons.step.disabled = !on || state.status === "opening";
-    buttons.stop.disabled = !on;
-    element.dataset.status = state?.status ?? "none";
+  // lost: whether what is shown may be long past, as the lab does not answer; remarks: see diagnosis.js.
+  function draw(state, { lost = false, remarks = [] } = {}) {
+    enable(buttons, state, lost);
+    element.dataset.status = lost ? "lost" : (state?.status ?? "none");
     bar.hidden = !state?.total;
     if (!state) return show(line, t("train.nothing"));
     if (state.total) bar.value = state.step / state.total;
-    const where = `${state.run ?? ""} ${t(`train.is_${state.status}`)}`;
-    if (line.textContent !== where) show(line, h("strong", {}, state.run ?? ""), ` ${t(`train.is_${state.status}`)}`);
-    const last = state.epochs_done.at(-1);
-    const rows = [
-      ["update", state.total && `${count(state.step)} / ${count(state.total)}`, state.step], ["epoch", state.epochs && `${Math.min(state.epochs, state.epoch || 1)} / ${state.epochs}`, state.epoch],
-      ["speed", state.images_per_second && count(Math.round(state.images_per_second)), state.images_per_second], ["left", state.seconds_left !== null && clock(state.seconds_left), state.seconds_left],
-      ["test_accuracy", last && `${(100 * last.test_accuracy).toFixed(2)}\u202f%`, last?.test_accuracy], ["test_loss", last && num(last.test_loss), last?.test_loss],
-      ["engine", state.engine && `${state.engine}, ${state.device}`, state.engine],
-    ];
-    for (const [key, text, value] of rows) fact(key, text || text === 0 ? String(text) : "", value);
-    const words = [...(state.notes ?? []), ...(state.status === "failed" ? [state.message, state.help] : [])].filter(Boolean);
-    const now = JSON.stringify([state.status, words]);
-    if (now === noted) return;
+    const where = ` ${whereabouts(t, state, lost)}`;
+    if (line.textContent !== (state.run ?? "") + where) show(line, h("strong", {}, state.run ?? ""), where);
+    facts.draw(state);
+    const now = JSON.stringify([state.status, state.notes, state.message, remarks]);
+    if (now !== noted) show(notes, told(t, state), remarks.length > 0 && diagnosed(t, remarks));
     noted = now;
-    show(notes, words.length > 0 && h("div", { class: state.status === "failed" ? "problem" : "hint", lang: "en", role: state.status === "failed" ? "alert" : null, "data-testid": "told" }, words.map((text) => h("p", {}, ...rich(text)))));
   }
 
+  return { element, draw };
+}
+
+function enable(buttons, state, lost) {
+  const on = running(state) && !lost;
+  const paused = state?.status === "paused";
+  const open = on && state.status !== "opening";
+  buttons.start.disabled = lost || on;
+  buttons.pause.disabled = !open || paused;
+  buttons.go.disabled = !on || !paused;
+  buttons.step.disabled = !open;
+  buttons.stop.disabled = !on;
+}
+
+function whereabouts(t, { status: how, run, step }, lost) {
+  if (lost && running({ status: how })) return t("train.last_seen", { step: count(step) });
+  return t(how === "stopped" && !run ? "train.is_not_started" : `train.is_${how}`);
+}
+
+// What the run says of itself: notes, and where it failed, why.
+function told(t, { status: how, notes = [], message, help }) {
+  const failed = how === "failed";
+  const words = [...notes, ...(failed ? [message, help] : [])].filter(Boolean).map((text) => t.said(text));
+  const props = { class: failed ? "problem" : "hint", role: failed ? "alert" : null, "data-testid": "told" };
+  const lines = words.map(({ text, lang }) => h("p", { lang }, ...rich(complete(text))));
+  return words.length > 0 && h("div", props, lines);
+}
+
+function diagnosed(t, remarks) {
+  const words = ([key, values]) => {
+    const rounded = Object.entries(values).map(([name, value]) => [
+      name,
+      NUMBERS.includes(name) ? num(value, 3) : value,
+    ]);
+    return t(`train.diagnosis_${key}`, Object.fromEntries(rounded));
+  };
+  const lines = remarks.map((remark) => h("p", {}, rich(words(remark))));
+  return h("div", { class: "warned", role: "status", "data-testid": "diagnosis" }, lines);
+}
+
+// Facts by name; only a text that changes is drawn again.
+function factList(t) {
+  const element = h("dl", { class: "facts" });
+  const shown = new Map(); // key → {one, whole}
+
   function fact(key, text, value) {
-    if (!told.has(key)) {
+    if (!shown.has(key)) {
       const one = h("dd", { "data-testid": `now-${key}` });
-      told.set(key, { one, whole: h("div", {}, h("dt", {}, t(`train.${key}`)), one) });
-      facts.append(told.get(key).whole);
+      shown.set(key, { one, whole: h("div", {}, h("dt", {}, t(`train.${key}`)), one) });
+      element.append(shown.get(key).whole);
     }
-    const { one, whole } = told.get(key);
+    const { one, whole } = shown.get(key);
     whole.hidden = !text;
     if (one.textContent !== text) one.textContent = text;
     one.dataset.value = value ?? "";
+  }
+
+  function draw(state) {
+    const { step, total, epoch, epochs, images_per_second: rate, seconds_left: left } = state;
+    const last = state.epochs_done.at(-1);
+    const accuracy = last && `${(100 * last.test_accuracy).toFixed(2)}\u202f%`;
+    fact("update", total ? `${count(step)} / ${count(total)}` : "", step);
+    fact("epoch", epochs ? `${Math.min(epochs, epoch || 1)} / ${epochs}` : "", epoch);
+    fact("speed", rate ? count(Math.round(rate)) : "", rate);
+    fact("left", left === null ? "" : clock(left), left);
+    fact("test_accuracy", accuracy ?? "", last?.test_accuracy);
+    fact("test_loss", last ? num(last.test_loss) : "", last?.test_loss);
+    fact("engine", state.engine ? `${state.engine}, ${state.device}` : "", state.engine);
   }
 
   return { element, draw };
@@ -63,7 +110,8 @@ export function status(t, { act }) {
 
 function clock(seconds) {
   const whole = Math.max(0, Math.round(seconds));
-  return whole >= 3600 ? `${Math.floor(whole / 3600)}:${two((whole / 60) % 60)}:${two(whole % 60)}` : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
+  const rest = `${two((whole / 60) % 60)}:${two(whole % 60)}`;
+  return whole >= 3600 ? `${Math.floor(whole / 3600)}:${rest}` : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
 }
 
 function two(value) {

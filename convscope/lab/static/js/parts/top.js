@@ -1,0 +1,54 @@
+// The bar above every room: the rooms, the language, the theme; and below it, whether the lab answers.
+
+import { connection, onConnection } from "../core/connection.js";
+import { h, say, show } from "../core/dom.js";
+import { LANGUAGES } from "../core/i18n.js";
+import { toggle } from "../core/theme.js";
+import { ROOMS } from "../rooms.js";
+
+const top = document.getElementById("top");
+const alert = document.getElementById("connection");
+let words = () => "";
+
+// onlanguage(code): the user wants the other language. onskip(): to the room's content.
+export function bar(t, lang, room, { onlanguage, onskip }) {
+  words = () => (connection() === "answering" ? "" : t(`common.${connection()}`));
+  tell();
+  const skip = (event) => {
+    event.preventDefault();
+    onskip();
+  };
+  const link = ({ id, number }) => {
+    const props = { href: `#/${id}`, "aria-current": id === room.id ? "page" : null, "data-testid": `room-${id}` };
+    return h(
+      "li",
+      {},
+      h("a", props, h("span", { class: "number", "aria-hidden": "true" }, `${number}`), t(`common.${id}`)),
+    );
+  };
+  const other = lang === "en" ? "zh" : "en";
+  const quiet = (key, props, text) =>
+    h("button", { class: "quiet", "data-key": key, "data-testid": key, ...props }, text);
+  const name = t("common.theme");
+  show(
+    top,
+    h("a", { class: "skip", href: `#/${room.id}`, onclick: skip }, t("common.skip")),
+    h("a", { class: "brand", href: `#/${ROOMS[0].id}` }, "convscope", h("span", {}, t("common.lab"))),
+    h("nav", { "aria-label": t("common.rooms") }, h("ol", {}, ROOMS.map(link))),
+    h(
+      "div",
+      { class: "switches" },
+      quiet("lang", { lang: other === "zh" ? "zh-CN" : "en", onclick: () => onlanguage(other) }, LANGUAGES[other]),
+      quiet("theme", { "aria-label": name, title: name, onclick: toggle }, "◐"),
+    ),
+  );
+  top.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
+}
+
+function tell() {
+  const text = words();
+  show(alert, text && h("p", { "data-testid": "connection" }, text));
+  if (text) say(text);
+}
+
+onConnection(tell);

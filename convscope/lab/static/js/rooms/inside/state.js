@@ -1,0 +1,46 @@
+// What room 8 shows: a run, an image of it, the trail of elements, what is laid over the image. No DOM in here.
+
+import { list, oneOf, whole } from "../../core/state.js";
+import { read } from "../../parts/ink.js";
+
+export const OVERLAYS = ["none", "gradient_input", "occlusion", "grad_cam"];
+
+// test −1 is the drawing; path is the trail of elements, empty for the score of the likeliest class.
+export const defaults = {
+  run: "",
+  test: 0,
+  ink: "",
+  pen: 10,
+  crop: "auto",
+  box: "auto",
+  centre: "auto",
+  invert: false,
+  path: [],
+  over: "none",
+  target: -1,
+};
+
+// An element on the trail: a layer's name and one or three indices, ["conv2", 7, 3, 4].
+function element(value) {
+  if (!Array.isArray(value) || typeof value[0] !== "string") return undefined;
+  const index = list(whole(0, 2 ** 31 - 1), 1, 4)(value.slice(1));
+  return index && [value[0], ...index];
+}
+
+export const rules = {
+  test: whole(-1, 2 ** 31 - 1),
+  pen: whole(1, 56),
+  ...Object.fromEntries(["crop", "box", "centre"].map((step) => [step, oneOf(["auto", "yes", "no"])])),
+  path: list(element, 0, 20),
+  over: oneOf(OVERLAYS),
+  target: whole(-1, 1e6),
+};
+
+// The image as the server is asked for it.
+export function imageOf(now, strokes = read(now.ink)) {
+  const { run, pen, invert } = now;
+  const [crop, box, centre] = [now.crop, now.box, now.centre].map((said) => ({ yes: true, no: false })[said] ?? null);
+  return { run, pen, crop, box, centre, invert, ...(now.test >= 0 ? { test: now.test } : { strokes }) };
+}
+
+export const bestOf = ({ confidences }) => confidences.indexOf(Math.max(...confidences));

@@ -1,0 +1,54 @@
+// The curves of the run under way and of those laid over it, the gradient norms, and all epochs as a table. Drawn only as
+// often as the training can spare, and only where somebody sees it.
+
+import { h, show } from "../../core/dom.js";
+import { chart } from "../../parts/chart.js";
+import { forget, inSight } from "../../parts/sight.js";
+import { curves, numbers, thin } from "./curves.js";
+
+export function charts(t) {
+  const plot = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("train.curves") });
+  const rows = h("div");
+  const summary = h("summary", { "data-testid": "as-table" }, t("common.as_table"));
+  const table = h("details", { class: "twin", ontoggle: () => drawTable() }, summary, rows);
+  const norms = h("div", { class: "plot" });
+  const element = h("div", { class: "two" }, h("div", { class: "plot" }, plot, table), norms);
+  let runs = [];
+  let tabled = "";
+  let normed = null; // the norms that are drawn
+
+  // shown: all runs, the one under way first; job: the run under way as live.js has it, or null.
+  function draw(shown, job) {
+    runs = shown;
+    table.hidden = !runs.length;
+    inSight(plot, () => show(plot, runs.length ? curves(t, runs, job?.state?.total ?? 0) : []));
+    drawTable();
+    inSight(norms, () => drawNorms(job));
+  }
+
+  // Norms come with the probes, more seldom than losses.
+  function drawNorms(job) {
+    if (job?.norms === normed) return;
+    normed = job?.norms;
+    if (!normed?.length) return show(norms);
+    const series = job.state.layers.map((name, i) => ({
+      name,
+      kind: i % 6,
+      points: thin(normed.map(([step, values]) => [step, values[i]])),
+    }));
+    const labels = { label: t("train.norms"), x: t("train.updates"), y: "‖∂L/∂θ‖" };
+    const open = norms.querySelector("details")?.open;
+    const drawn = chart(t, { ...labels, series, log: true, testid: "norms", open });
+    show(norms, h("h2", {}, t("train.norms")), h("p", { class: "hint" }, t("train.norms_hint")), drawn);
+  }
+
+  // Made again only where it would change.
+  function drawTable() {
+    if (!table.open || !runs.length) return;
+    const now = JSON.stringify(runs.map(({ name, epochs }) => [name, epochs.length, epochs.at(-1)?.[0]]));
+    if (now !== tabled) show(rows, numbers(t, runs));
+    tabled = now;
+  }
+
+  return { element, draw, leave: () => [plot, norms].forEach(forget) };
+}

@@ -1,0 +1,64 @@
+// What goes wrong in a run, in sentences, from what it has told so far. No DOM in here.
+
+const GUESSING = 0.03; // of ln K: so near to it a loss says that the net guesses
+const ROSE = 5; // times ln K: a loss above that came of steps that are too large
+const VANISHED = 1e-4; // of the largest gradient norm
+
+// run: {state, losses, norms, probe}, as live.js has it. Gives [[key, values], …], what matters most first.
+export function remarks({ state, losses, norms, probe }) {
+  if (!state?.classes) return [];
+  const lr = { try: Number((state.lr / 10).toPrecision(3)) };
+  return [
+    exploded(state, losses, lr),
+    ...dead(probe),
+    plateau(state),
+    overfitting(state),
+    vanished(state, norms),
+  ].filter(Boolean);
+}
+
+function exploded({ classes, loss }, losses, lr) {
+  if (loss !== "cross-entropy") return null;
+  const limit = ROSE * Math.log(classes.length);
+  const at = losses.findIndex(([, value]) => value > limit);
+  if (at < 0) return null;
+  const most = losses.reduce((a, b) => (b[1] > a[1] ? b : a));
+  return ["exploded", { loss: most[1], step: losses[at][0], ...lr }];
+}
+
+// ReLU layers that are 0 everywhere for the chosen image: what lies below no longer learns from it.
+function dead(probe) {
+  if (!probe) return [];
+  return probe.head.layers
+    .filter(
+      ({ name, kind, shape, shown }) => kind === "ReLU" && shown === shape[0] && isZero(probe.arrays[`map.${name}`]),
+    )
+    .map(({ name, shape }) => ["dead", { name, n: shape[0] }]);
+}
+
+function isZero(map) {
+  return map?.values.every((value) => value === 0);
+}
+
+function plateau({ classes, loss, epochs_done: epochs }) {
+  const guess = Math.log(classes.length);
+  const lately = epochs.slice(-2);
+  const flat = lately.length === 2 && lately.every((row) => Math.abs(row.train_loss - guess) < GUESSING * guess);
+  return loss === "cross-entropy" && flat ? ["plateau", { k: classes.length, guess }] : null;
+}
+
+function overfitting({ epochs_done: epochs }) {
+  if (epochs.length < 4) return null;
+  const best = epochs.reduce((a, b) => (b.test_loss < a.test_loss ? b : a));
+  const last = epochs.at(-1);
+  const apart = last.test_loss > 1.15 * best.test_loss && last.train_loss < 0.5 * last.test_loss;
+  return apart && last.epoch - best.epoch >= 2 ? ["overfitting", { epoch: best.epoch }] : null;
+}
+
+function vanished({ layers }, norms) {
+  const last = norms.at(-1)?.[1];
+  if (!last?.length || !layers) return null;
+  const most = Math.max(...last);
+  const at = last.findIndex((norm) => norm < VANISHED * most);
+  return at < 0 ? null : ["vanished", { name: layers[at] }];
+}
