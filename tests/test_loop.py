@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from convscope.errors import TrainingError
+from convscope.net.build import build
+from convscope.net.spec import parse
 from convscope.recipe import Recipe
+from convscope.training.diagnosis import _first_bad
 from convscope.training.loop import Epoch, Evaluating, Progress, Tick, train
 from convscope.training.prepared import prepare
 from convscope.training.state import State
@@ -112,6 +115,19 @@ def test_a_loss_that_is_not_finite_names_update_layer_and_rate_and_keeps_good_we
     assert layer or "the loss itself overflows" in caught.value.message
     assert "--lr 100000" in caught.value.help
     assert all(bool(torch.isfinite(p).all()) for p in worker.net.parameters())
+
+
+def test_the_first_bad_value_is_found_in_the_branch_where_it_is():
+    net = build(parse("conv 2 3 padding=1 | [ conv 2 1 | relu ]+ | [ conv 2 1 / conv 1 1 ]& | linear"), (1, 8, 8), 3)
+    with torch.no_grad():
+        net.conv2.weight.fill_(3e38)
+    data = small_data()
+    batch = torch.arange(8)
+    assert _first_bad(net, data, batch) == "the first bad value is in the output of conv2"
+    with torch.no_grad():
+        net.conv2.weight.fill_(0.1)
+        net.conv4.bias[0] = float("nan")
+    assert _first_bad(net, data, batch) == "the first bad value is in conv4.bias"
 
 
 def test_going_on_from_any_record_ends_with_the_same_bits():

@@ -101,6 +101,35 @@ def test_every_number_of_a_net_with_branches_has_a_ledger(body, random):
             found.weight_gradient(f"{name}[{index}]", target=1)
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "[ conv 2 3 padding=1 ]+ | linear",
+        "[ conv 4 3 stride=2 padding=1 padding_mode=reflect ]+ | linear",
+        "[ conv 3 3 padding=1 / conv 2 1 ]& | [ relu ]& | linear",
+        "[ [ conv 2 3 padding=1 | tanh ]+ ]& | linear",
+        "[ depthwise 3 padding=1 / conv 2 3 padding=same dilation=2 ]+ | linear",
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+def test_the_gradient_of_a_pixel_comes_from_every_branch_that_reads_it(spec):
+    net = build(parse(spec), (2, 5, 4), 3, seed=2)
+    with seeded(5):
+        image = torch.randn(2, 5, 4)
+    found = explain(net, image)
+    readers = [row.name for row in found.rows if "image" in row.inputs]
+    assert len(readers) > 1
+    leaf = image.clone().requires_grad_()
+    nn.functional.cross_entropy(net.eval()(leaf[None]), torch.tensor([1])).backward()
+    for index in ((0, 0, 0), (1, 2, 3), (0, 4, 1)):
+        ledger = found.pixel_gradient(index, target=1)
+        assert ledger.total == pytest.approx(float(leaf.grad[index]), rel=1e-4, abs=1e-6)
+        assert {term.x.tensor for term in ledger.terms} <= {f"∂loss/∂{name}" for name in readers}
+    assert {term.x.tensor for term in found.pixel_gradient((0, 0, 0), target=1).terms} == {
+        f"∂loss/∂{name}" for name in readers
+    }
+
+
 class Foreign(nn.Module):
     """The same as the own net below, written by somebody else."""
 

@@ -153,10 +153,15 @@ class Convolution:
 
     def input_gradient(self, g: Gradients, index: tuple[int, int, int]) -> Ledger:
         """Why ``g.input[c, row, column]`` is what it is: upstream × kernel weight over all taps that read the cell."""
+        name = f"∂loss/∂{self.names.input}"
+        return Ledger(name, index, self.input_terms(g, index), float(g.input[index]), by="output channel")
+
+    def input_terms(self, g: Gradients, index: tuple[int, int, int]) -> tuple[Term, ...]:
+        """What this convolution adds to the gradient of a cell of its input."""
         c, row, column = index
         each, kernels = self.weight.shape[1], len(self.weight) // self.settings.groups
         group = c // each
-        terms = [
+        return tuple(
             Term(
                 o,
                 self._upstream(g, o, y, x),
@@ -164,9 +169,7 @@ class Convolution:
             )
             for o in range(group * kernels, (group + 1) * kernels)
             for (y, i), (x, j) in product(self.rows.readers(row), self.columns.readers(column))
-        ]
-        name = f"∂loss/∂{self.names.input}"
-        return Ledger(name, index, tuple(terms), float(g.input[index]), by="output channel")
+        )
 
     def bias_gradient(self, g: Gradients, o: int) -> Ledger:
         """Why ``g.bias[o]`` is what it is: the sum of upstream over all positions. The layer must have a bias."""

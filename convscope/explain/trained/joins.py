@@ -45,6 +45,18 @@ def cat(call: Call, x: Array, y: Array, index: Index) -> Ledger:  # noqa: ARG001
     return Ledger(call.name, index, (term,), float(y[index]), operation="identity")
 
 
+def back(call: Call, source: str, upstream: Array, index: Index) -> tuple[Term, ...]:
+    """What a join adds to the gradient of ``source``[index]: its own gradient at each place where that value went."""
+    assert call.output is not None
+    axis = _axis(call.module, call.output) if isinstance(call.module, Concat) else 0
+    places, before = [], 0
+    for operand in call.operands:
+        if operand.source == source:
+            places.append((*index[:axis], index[axis] + before, *index[axis + 1 :]))
+        before += operand.values.shape[axis] if isinstance(call.module, Concat) else 0
+    return tuple(Term(place[0], Factor(f"∂loss/∂{call.name}", place, float(upstream[place]))) for place in places)
+
+
 def _axis(module: Concat, output: Array) -> int:
     """``module.dim`` without the batch axis; −1 is the batch axis itself."""
     return module.dim - 1 if module.dim >= 0 else module.dim + output.ndim

@@ -14,7 +14,7 @@ from ..backprop.activations import function
 from ..concepts.convolution import Convolution, Gradients, Names, Settings
 from ..concepts.pooling import Pooling, PoolSettings
 from ..ledger import Factor, Ledger, Term
-from .joins import add, cat, joins
+from .joins import add, back, cat, joins
 from .trace import Array, Call, Trace
 
 Index = tuple[int, ...]
@@ -97,16 +97,27 @@ def pixel_gradient(trace: Trace, index: Index) -> Ledger:
     if len(index) != len(shape) or any(not 0 <= i < n for i, n in zip(index, shape, strict=True)):
         raise UsageError(f"pixel {_text(index)} lies outside the image {shape}", "channel,row,column, counted from 0")
     readers = [call for call in trace.calls.values() if IMAGE in (call.source, *(o.source for o in call.operands))]
-    if len(readers) == 1 and isinstance(readers[0].module, nn.Conv2d):
-        found = convolution(readers[0])
-        g = Gradients(trace.gradients[readers[0].name], trace.image_gradient, found.weight, None)
-        return found.input_gradient(g, (index[0], index[1], index[2]))
+    if readers and all(isinstance(call.module, nn.Conv2d) or joins(call) for call in readers):
+        terms = [term for call in readers for term in _to_image(trace, call, index)]
+        return Ledger(f"∂loss/∂{IMAGE}", index, tuple(terms), float(trace.image_gradient[index]), by="output channel")
     if len(readers) == 1 and isinstance(readers[0].module, nn.Flatten):
         place = int(np.ravel_multi_index(index, shape))
         after = [call for call in trace.calls.values() if call.source == readers[0].name]
         if len(after) == 1 and isinstance(after[0].module, nn.Linear):
             return _linear_input(trace, after[0], index, place)
-    raise UsageError("the pixels are not read by one convolution or one linear layer: their gradients have no ledger")
+    raise UsageError(
+        "the pixels are read by others than convolutions, sums and a linear layer: their gradients have no ledger"
+    )
+
+
+def _to_image(trace: Trace, call: Call, index: Index) -> tuple[Term, ...]:
+    """What one reader of the image adds to the gradient of a pixel."""
+    if not isinstance(call.module, nn.Conv2d):
+        return back(call, IMAGE, trace.gradients[call.name], index)
+    found = convolution(call)
+    assert trace.image_gradient is not None
+    g = Gradients(trace.gradients[call.name], trace.image_gradient, found.weight, None)
+    return found.input_terms(g, (index[0], index[1], index[2]))
 
 
 def convolution(call: Call) -> Convolution:
