@@ -1,12 +1,8 @@
 # Two commands matter: `make train` and `make test`. Both set themselves up; `make help` lists the rest.
 # An active virtual environment is used as it is; otherwise one is made in .venv.
-VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
-BIN := $(VENV)/bin
-STAMP := $(VENV)/.convscope-installed
-# The stamp names the copy of convscope that is installed: another one in the same environment installs itself.
-ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
-.PHONY: $(STAMP)
-endif
+# Paths reach the shell as variables of its own: they may hold spaces and quotes, which make's own words may not.
+export VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
+RUN := "$$VENV"/bin/
 PYTHON ?= python3
 .DEFAULT_GOAL := help
 .PHONY: help setup train test check check-page bench test-faults screenshots
@@ -14,25 +10,28 @@ PYTHON ?= python3
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-setup: $(STAMP) ## create .venv and install pinned dependencies and the package
-
-$(STAMP): pyproject.toml constraints.txt
+# The stamp names the copy of convscope that is installed: another one in the same environment installs itself.
+setup: ## create .venv and install pinned dependencies and the package
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0] + "; set PYTHON=/path/to/python3.11")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@echo '$(CURDIR)' > $(STAMP)
+	@stamp="$$VENV"/.convscope-installed; \
+	if [ "$$(cat "$$stamp" 2>/dev/null)" = "$$PWD" ] && ! [ pyproject.toml -nt "$$stamp" ] && ! [ constraints.txt -nt "$$stamp" ]; then exit 0; fi; \
+	set -e; \
+	test -x $(RUN)python || $(PYTHON) -m venv "$$VENV"; \
+	$(RUN)python -m pip --version >/dev/null 2>&1 || $(RUN)python -m ensurepip; \
+	echo "installing convscope and what it needs into $$VENV"; \
+	$(RUN)python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'; \
+	printf '%s\n' "$$PWD" > "$$stamp"
 
 train: setup ## train, test and plot a net on real handwritten digits (under a minute)
-	$(BIN)/convscope train
+	$(RUN)convscope train
 
 test: setup ## the whole test suite, shared among the cores
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(RUN)python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: setup ## lint, format and types; the page's JavaScript where there is npm
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+	$(RUN)mypy
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-page; else echo 'npm is not here, so the JavaScript of the page is not checked'; fi
 
 check-page: node_modules/.package-lock.json ## lint and format of the page's JavaScript (needs npm)
@@ -43,10 +42,10 @@ node_modules/.package-lock.json: package.json package-lock.json
 	@touch $@
 
 bench: setup ## measure what the README claims (needs MNIST)
-	$(BIN)/python -m bench
+	$(RUN)python -m bench
 
 test-faults: setup ## the long tests: kills, faults, hostile input; prints what was tried (under 15 minutes)
-	CONVSCOPE_FAULTS=full OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults tests/engine/test_chunks.py
+	CONVSCOPE_FAULTS=full OMP_NUM_THREADS=1 $(RUN)python -m pytest tests/faults tests/engine/test_chunks.py
 
 screenshots: setup ## the pictures of the lab in README and docs (needs Chromium)
-	$(BIN)/python docs/screenshots.py
+	$(RUN)python docs/screenshots.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, asdict, dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from . import job
 from .data.handed import prepared
 from .data.sources import data_name, open_recipe
 from .engine.plain import plain_torch
+from .errors import UsageError
 from .net.model import Model
 from .recipe import Recipe
 from .report.curves import draw_curves
@@ -22,6 +24,7 @@ from .runs import folder as runs
 from .runs.evaluation import images_to_test, test_model
 from .runs.own_data import own_data
 from .runs.predict import predict
+from .storage.places import user_path
 from .training.loop import Epoch, Progress
 from .training.scores import Evaluation
 
@@ -172,7 +175,7 @@ def train(data: Any = "digits", *, offline: bool = False, out: str | Path = "run
     (the work is saved).
     """
     recipe = Recipe.of({**choices, "data": str(data) if isinstance(data, str | Path) else data_name(data)})
-    return _drain(job.start(recipe, open_recipe(recipe, offline, data), Path(out)))
+    return _drain(job.start(recipe, open_recipe(recipe, offline, data), _folder(out)))
 
 
 @plain_torch()
@@ -192,6 +195,13 @@ def load(path: str | Path) -> Run:
     A model alone can predict; it has no recipe, no history and no data.
     """
     return Run(runs.find(str(path)))
+
+
+def _folder(out: object) -> Path:
+    """Where runs are to be made. Raises UsageError for what names no folder."""
+    if not isinstance(out, str | os.PathLike) or "\0" in str(out) or not str(out):
+        raise UsageError(f"out is {str(out)[:60]!r}, a {type(out).__name__}", "it must be the path of a folder")
+    return user_path(os.fspath(out))
 
 
 def _drain(events: Iterator[job.Event]) -> Run:

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import UsageError
 from . import terminal
-from .options import AsJson, DataDir, Moved, Offline, RunArgument, SkipBad
+from .options import AsJson, DataDir, Moved, Offline, RunArgument, SkipBad, path_option
 
 if TYPE_CHECKING:
     from ..training.scores import Evaluation
@@ -29,7 +29,7 @@ def evaluate(
     new: Annotated[bool, typer.Option("--new", help="Test on the images that came to the run's data since.")] = False,
     moved: Moved = None,
     worst: Annotated[int, typer.Option(min=0, max=400, help="Pictures on the sheet of worst mistakes.")] = 40,
-    out: Annotated[Path | None, typer.Option(help="Folder for pictures and tables.  [default: in the run]")] = None,
+    out: Annotated[Path | None, path_option("Folder for pictures and tables.  [default: in the run]")] = None,
     skip_bad: SkipBad = False,
     data_dir: DataDir = None,
     offline: Offline = False,

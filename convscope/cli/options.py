@@ -11,8 +11,15 @@ from typing import Annotated, Any
 import typer
 
 from ..recipe import CHOICES, Declared, flag
+from ..storage.places import user_path
 
-DataDir = Annotated[Path | None, typer.Option(help=CHOICES["data_dir"].choice.help)]
+
+def path_option(help: str, metavar: str = "PATH") -> Any:  # noqa: A002 - Typer's word
+    """An option that is a path, in which ``~`` is the user's home: a shell leaves it where it is quoted."""
+    return typer.Option(parser=user_path, metavar=metavar, help=help)
+
+
+DataDir = Annotated[Path | None, path_option(CHOICES["data_dir"].choice.help)]
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network (CONVSCOPE_OFFLINE=1: the same).")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help=CHOICES["skip_bad"].choice.help)]
 ClassFrom = Annotated[str | None, typer.Option(help=CHOICES["class_from"].choice.help)]

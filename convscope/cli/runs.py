@@ -11,12 +11,12 @@ import typer
 
 from ..errors import ConvscopeError, UsageError
 from . import terminal
-from .options import AsJson
+from .options import AsJson, path_option
 
 if TYPE_CHECKING:
     from ..runs.folder import RunFolder
 
-Out = Annotated[Path, typer.Option(help="The folder that holds the runs.")]
+Out = Annotated[Path, path_option("The folder that holds the runs.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +40,7 @@ def runs(out: Out = Path("runs"), as_json: AsJson = False) -> None:
 
 def compare(
     names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more runs.")],
-    plot: Annotated[Path, typer.Option(help="Where the picture of all curves goes.")] = Path("compare.png"),
+    plot: Annotated[Path, path_option("Where the picture of all curves goes.")] = Path("compare.png"),
     out: Out = Path("runs"),
     as_json: AsJson = False,
 ) -> None:

@@ -12,7 +12,7 @@ import typer
 from ..errors import UsageError
 from ..recipe import Recipe, flag
 from . import terminal
-from .options import AsJson, DataDir, Moved, Offline, Quiet, with_choices
+from .options import AsJson, DataDir, Moved, Offline, Quiet, path_option, with_choices
 from .streams import unheard
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def train(
     context: typer.Context,
     choices: dict[str, Any],
     offline: Offline = False,
-    out: Annotated[Path, typer.Option(help="The folder that runs are made in.")] = Path("runs"),
+    out: Annotated[Path, path_option("The folder that runs are made in.")] = Path("runs"),
     resume_run: Annotated[str | None, typer.Option("--resume", help="Go on with this run by its own recipe.")] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,

@@ -23,6 +23,7 @@ from ..errors import ConvscopeError, DataError
 from ..recipe import LossName
 from ..storage.files import write_atomic
 from ..storage.strict_json import loads
+from ..storage.versions import unreadable
 from .build import build
 from .spec import parse
 
@@ -179,7 +180,7 @@ def load_model(path: Path, loss: LossName = "cross-entropy") -> Model:
         net = _empty_net(metadata["net"], (image[0], image[1], image[2]), len(classes), tensors)
     except (KeyError, ValueError, TypeError, ConvscopeError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-        raise DataError(f"{path} is damaged: {reason}", "train again, or copy the file again") from None
+        raise unreadable(path, metadata.get("version"), reason, "train again, or copy the file again") from None
     shape = (image[0], image[1], image[2])
     return Model(net, metadata["net"], shape, mean, std, tuple(classes), preparation, loss, look)
 

@@ -17,6 +17,7 @@ from ..errors import DataError, UsageError
 from ..net.model import load_tensors, save_tensors
 from ..recipe import OptimizerName, Recipe
 from ..storage.strict_json import dumps, loads
+from ..storage.versions import unreadable
 from ..training.state import State
 
 FORMAT = "convscope-resume"
@@ -54,7 +55,7 @@ class ResumePoint:
                 raise ValueError(f"its metadata lack format={FORMAT}")
             state = State.of(loads(metadata.get("state", "")))
         except (ValueError, TypeError) as error:
-            raise DataError(f"{path} is damaged: {error}", AGAIN) from None
+            raise unreadable(path, metadata.get("version"), str(error), AGAIN) from None
         state.best.weights = groups["best"]
         return cls(state, groups["net"], groups["engine"])
 

@@ -24,9 +24,10 @@ from typing import Any
 from ..errors import DataError, UsageError, near
 from ..net.model import Model, load_model
 from ..recipe import Recipe
-from ..storage.files import disk_error, own_file
+from ..storage.files import disk_error, open_plain, own_file
 from ..storage.places import user_path
 from ..storage.strict_json import loads
+from ..storage.versions import unreadable
 from ..training.loop import Epoch, Progress
 from .checkpoint import ResumePoint
 from .images import FILE as IMAGES
@@ -58,7 +59,11 @@ class RunFolder:
         try:
             return Recipe.from_json(self.text("recipe.json"))
         except UsageError as error:
-            raise DataError(f"{self.path / 'recipe.json'} is damaged: {error.message}", error.help) from None
+            try:
+                written_by = self.environment().get("convscope")
+            except DataError:
+                written_by = None
+            raise unreadable(self.path / "recipe.json", written_by, error.message, error.help) from None
 
     def environment(self) -> dict[str, Any]:
         """Versions, machine and data of the run."""
@@ -114,11 +119,12 @@ class RunFolder:
         """The content of a text file of the run."""
         path = self._file(name)
         try:
-            if path.stat().st_size > LARGEST[path.suffix]:
-                raise DataError(
-                    f"{path} is larger than {LARGEST[path.suffix] >> 20} MiB, so convscope did not write it"
-                )
-            return path.read_text(encoding="utf-8", errors=errors)
+            with os.fdopen(open_plain(path), encoding="utf-8", errors=errors) as file:
+                if os.fstat(file.fileno()).st_size > LARGEST[path.suffix]:
+                    raise DataError(
+                        f"{path} is larger than {LARGEST[path.suffix] >> 20} MiB, so convscope did not write it"
+                    )
+                return file.read()
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{path} cannot be read: {error}") from None
 

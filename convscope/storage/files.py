@@ -81,7 +81,7 @@ def append(path: Path, text: str) -> None:
     :func:`write_atomic` does.
     """
     try:
-        with path.open("r+b", buffering=0) as file:  # not "a", which would make a file that has gone anew
+        with os.fdopen(open_plain(path, os.O_RDWR), "r+b", buffering=0) as file:  # a file that has gone is not made
             end = file.seek(0, os.SEEK_END)
             try:
                 data = text.encode()
@@ -98,10 +98,22 @@ def append(path: Path, text: str) -> None:
 def sync(path: Path) -> None:
     """Wait until what was written to ``path`` is on the disk. Raises TrainingError as :func:`write_atomic` does."""
     try:
-        with path.open("r+b", buffering=0) as file:
+        with os.fdopen(open_plain(path, os.O_RDWR), "r+b", buffering=0) as file:
             os.fsync(file.fileno())
     except OSError as error:
         raise disk_error(path, error) from None
+
+
+def open_plain(path: Path, flags: int = os.O_RDONLY) -> int:
+    """A descriptor of the plain file at ``path`` itself. Raises OSError where a link or pipe stands in its place: the
+    one is not followed, wherever it may lead, and the other not waited for.
+    """
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    return descriptor
 
 
 def own_file(folder: Path, name: str) -> Path:
@@ -128,6 +140,7 @@ def disk_error(path: Path, error: OSError) -> TrainingError:
         errno.ENOENT: ("the file or its folder is gone", "put it back, or choose another folder with --out"),
         errno.EEXIST: ("a file is in the way", "choose another folder with --out"),
         errno.ENOTDIR: ("a file is in the way", "choose another folder with --out"),
+        errno.ELOOP: ("a link stands in its place", "remove the link"),
         errno.EIO: ("the disk reports an error", "look at the disk, and copy what is on it"),
     }
     what, mend = cause.get(error.errno or 0, (error.strerror or str(error), "look at the disk"))

@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
+from .files import open_plain
+
 SIGNATURE = 32  # bytes at the head of a signed file
 MOST = 64 * 2**20  # bytes of a file that is read
 OTHERS = 0o022  # the rights to write of those who are not the owner
@@ -33,14 +35,11 @@ def is_private(folder: Path) -> bool:
 
 def open_own(path: Path) -> BinaryIO | None:
     """A plain file of this user's that nobody else can write to, opened for reading; None for everything else."""
-    # Neither a link is followed nor a pipe waited for.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        file = os.fdopen(os.open(path, flags), "rb")
+        file = os.fdopen(open_plain(path), "rb")
     except UNUSABLE:
         return None
-    about = os.fstat(file.fileno())
-    if stat.S_ISREG(about.st_mode) and _is_ours(about):
+    if _is_ours(os.fstat(file.fileno())):
         return file
     file.close()
     return None

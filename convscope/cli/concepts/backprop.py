@@ -11,6 +11,7 @@ import typer
 
 from ...errors import UsageError
 from .. import columns, terminal
+from ..options import path_option
 
 if TYPE_CHECKING:
     from ...explain.backprop.autograd import Check
@@ -41,7 +42,7 @@ def backprop(
         int, typer.Option(min=1, max=5, help="Go back this often without setting the gradients to zero in between.")
     ] = 1,
     step: Annotated[bool, typer.Option("--step", help="Show what is known after every step (Enter goes on).")] = False,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the graph.")] = None,
+    plot: Annotated[Path | None, path_option("Draw the graph.", "FILE.svg")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Differentiate an expression or a small net by hand: forward with cached values, then backward.

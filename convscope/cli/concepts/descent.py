@@ -7,7 +7,7 @@ import typer
 
 from ...errors import UsageError
 from .. import columns, terminal
-from ..options import AsJson, DataDir, Offline
+from ..options import AsJson, DataDir, Offline, path_option
 
 if TYPE_CHECKING:
     from ...explain.concepts.batches import Batches
@@ -85,7 +85,7 @@ def descent(
     seed: Annotated[int, typer.Option(min=0, help="Decides samples, initial weights and order.")] = 0,
     data_dir: DataDir = None,
     offline: Offline = False,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw it as .png, .svg or .pdf.")] = None,
+    plot: Annotated[Path | None, path_option("Draw it as .png, .svg or .pdf.", "FILE.png")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Descend with one sample, a mini-batch and all samples an update: same start, same samples seen."""

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import terminal
+from ..options import path_option
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, the result under its key output.")]
-Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it: a .png, .svg or .pdf file.")]
+Plot = Annotated[Path | None, path_option("Draw it: a .png, .svg or .pdf file.", "FILE")]
 Input = Annotated[
     str | None,
     typer.Option("--input", help="'1 2 / 3 4' (rows: /, channels: |), JSON, or a .csv, .npy or image file."),

@@ -11,6 +11,7 @@ from ...net.shapes import drawn, table
 from ...net.spec import BRACKETS
 from ...net.zoo import ZOO, resolve
 from .. import terminal
+from ..options import path_option
 
 LONGEST_SPEC = 700  # characters of a spec in the list of nets
 
@@ -77,7 +78,7 @@ def shapes(
             "what PyTorch says, why, and the mend.",
         ),
     ] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it: a .png, .svg or .pdf file.")] = None,
+    plot: Annotated[Path | None, path_option("Draw it: a .png, .svg or .pdf file.", "FILE")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Show the shape, parameters and arithmetic of every layer of a net."""
