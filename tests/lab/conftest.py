@@ -100,6 +100,15 @@ def colour_run(lab):
 
 
 @pytest.fixture(scope="session")
+def branched_run(lab):
+    """The name of a run on digits whose net adds and joins."""
+    branches = "[ conv 6 3 stride=2 padding=1 | relu ]+ | [ conv 2 1 / avgpool 3 stride=1 padding=1 ]&"
+    net = f"conv 4 5 stride=3 | {branches} | linear"
+    run = convscope.train("digits", net=net, epochs=1, lr=0.05, threads=1, engine="eager", out=lab.runs)
+    return run.path.name
+
+
+@pytest.fixture(scope="session")
 def browser():
     if CHROMIUM is None:
         pytest.skip("needs Chromium on the PATH")

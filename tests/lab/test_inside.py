@@ -16,6 +16,7 @@ import convscope
 from convscope.errors import DataError
 from convscope.lab.binary import pack, unpack
 from convscope.lab.shelf import Shelf
+from convscope.net.graph import parts
 
 SEVEN = [[[30, 30], [80, 30], [50, 90]]]
 
@@ -31,12 +32,12 @@ def reference(lab, run, pixels):
     model = convscope.load(lab.runs / run).model
     mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (model.mean, model.std))
     x = ((torch.from_numpy(pixels.copy()) / 255 - mean) / std)[None]
-    outputs = {}
+    outputs = {"image": x}
     with torch.no_grad():
-        for name, layer in model.net.eval().named_children():
-            x = layer(x)
-            outputs[name] = x[0]
-    return outputs
+        for part in parts(model.net.eval()):
+            outputs[part.name] = part.module(*(outputs[name] for name in part.inputs))
+    del outputs["image"]
+    return {name: output[0] for name, output in outputs.items()}
 
 
 def test_binary_there_and_back():
@@ -134,7 +135,21 @@ def test_saliency_is_gradient_times_input(lab, digits_run):
     assert likeliest == int(model.net(x).argmax())
 
 
-@pytest.mark.parametrize("which", ["digits_run", "colour_run"])
+def test_branches_are_marked_and_every_branch_has_its_numbers(lab, branched_run):
+    head, arrays = look(lab, run=branched_run, test=2)
+    for name, output in reference(lab, branched_run, arrays["image"]).items():
+        assert np.allclose(arrays[f"map.{name}"], output.numpy(), atol=1e-5)
+    told = {layer["name"]: (layer["inputs"], layer["marks"]) for layer in head["layers"]}
+    assert told["conv1"] == (["image"], " ╭")
+    assert told["add1"] == (["relu1", "projection1"], "╰╭")
+    assert told["concat1"] == (["conv3", "avgpool1"], "╰ ")
+    added = lab.ask("/api/inside/pixel", {"run": branched_run, "test": 2, "layer": "add1", "index": [5, 1, 2]})
+    assert [term["x"]["tensor"] for term in added["ledger"]["terms"]] == ["relu1", "projection1"]
+    joined = lab.ask("/api/inside/pixel", {"run": branched_run, "test": 2, "layer": "concat1", "index": [7, 1, 2]})
+    assert [term["x"]["tensor"] for term in joined["ledger"]["terms"]] == ["avgpool1"]
+
+
+@pytest.mark.parametrize("which", ["digits_run", "colour_run", "branched_run"])
 def test_the_program_asserts_what_is_shown(lab, which, request):
     for given in ({"test": 1}, {"strokes": SEVEN}):
         script = lab.ask("/api/inside/script", {"run": request.getfixturevalue(which), **given})["script"]

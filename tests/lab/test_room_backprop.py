@@ -36,6 +36,12 @@ CASES = [
     {"mode": "net"},
     {
         "mode": "net",
+        "net": "conv 2 2 | [ gelu | conv 4 1 ]+ | [ pool 2 / avgpool 2 ]& | leakyrelu 0.1 | linear 2",
+        "input": "[[1,2,3],[3,4,5],[1,0,1]]",
+        "target": "0,1",
+    },
+    {
+        "mode": "net",
         "net": "conv 2 2 | tanh | pool 2 | flatten | linear 3",
         "input": "[[1,2,3],[3,4,5],[1,0,1]]",
         "target": "1",

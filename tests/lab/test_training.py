@@ -352,6 +352,7 @@ def test_control_and_events_need_a_job(lab):
         {"loss": "mse", "optimizer": "adam"},
         {"loss": "mae", "weight_decay": 0.01},
         {"label_smoothing": 0.1, "clip_norm": 1},
+        {"net": "conv 4 3 | [ conv 8 3 stride=2 padding=1 | relu ]+ | globalavg | linear"},
     ],
 )
 def test_the_program_trains(lab, change):

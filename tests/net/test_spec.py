@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convscope.errors import UsageError
@@ -47,6 +47,25 @@ nets = st.tuples(
     st.lists(st.one_of(convs, pools(), anywhere, st.just(GlobalAvg())), max_size=6),
     st.lists(st.one_of(anywhere, st.builds(Linear, st.none() | small, st.booleans())), max_size=5),
 ).map(lambda parts: (*parts[0], Flatten(), *parts[1]))
+
+
+PIECES = [
+    "[",
+    "]+",
+    "]&",
+    "]x2",
+    "]+x3",
+    "]",
+    "/",
+    "|",
+    "relu",
+    "conv 2 3",
+    "linear",
+    "flatten",
+    "pool 2",
+    "x",
+    "]x999",
+]
 
 
 @given(nets)
@@ -145,3 +164,20 @@ def test_zeros_around_an_image_are_written_before_and_after():
 def test_a_name_that_ends_with_a_digit_keeps_its_running_number_apart():
     names = [row.name for row in table(parse("conv 2 1 | relu6 | relu6 | relu | linear"), (1, 4, 4), 2)]
     assert names == ["conv1", "relu6_1", "relu6_2", "relu1", "flatten1", "linear1"]
+
+
+pieced = st.lists(st.sampled_from(PIECES), max_size=12).map(lambda words: " ".join(words).replace("_", " "))
+
+
+@settings(max_examples=500)
+@given(pieced | st.text("[]/|+&x2 conrelu", max_size=30))
+def test_any_text_is_a_net_or_an_error_that_points_into_it(spec):
+    try:
+        net = parse(spec)
+    except SpecError as caught:
+        error = caught
+    else:
+        assert parse(text(net)) == net
+        return
+    assert 0 <= error.position <= len(spec)
+    assert error.help or "at most" in error.message
