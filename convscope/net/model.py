@@ -36,7 +36,8 @@ class Model:
     """A net and all that is needed to use it: the image it takes (C, H, W), its normalisation and its classes.
 
     ``stored`` is what is done to a picture before, None where nothing says so (in files of older versions): the plain
-    fit to that image; ``look`` is what the training images look like, None there, too.
+    fit to that image; ``look`` is what the training images look like and ``stored_loss`` what the net was trained with,
+    None there, too.
     """
 
     net: nn.Sequential
@@ -46,8 +47,13 @@ class Model:
     std: tuple[float, ...]
     classes: tuple[str, ...]
     stored: Preparation | None = None
-    loss: LossName = "cross-entropy"
+    stored_loss: LossName | None = None
     look: Look | None = None
+
+    @property
+    def loss(self) -> LossName:
+        """What the net was trained with: it says whether its answers are probabilities or scores."""
+        return self.stored_loss or "cross-entropy"
 
     @property
     def preparation(self) -> Preparation:
@@ -153,11 +159,8 @@ def save_model(path: Path, model: Model, weights: Mapping[str, Tensor]) -> None:
     save_tensors(path, weights, metadata)
 
 
-def load_model(path: Path, loss: LossName = "cross-entropy") -> Model:
-    """Read a model file. Raises DataError where it is damaged or its parts do not fit each other.
-
-    ``loss`` is what the net was trained with where the file, of an older version, does not say so.
-    """
+def load_model(path: Path) -> Model:
+    """Read a model file. Raises DataError where it is damaged or its parts do not fit each other."""
     tensors, metadata = load_tensors(path)
     if metadata.get("format") != "convscope":
         raise DataError(f"{path} holds no convscope model", "its metadata lack format=convscope")
@@ -176,7 +179,7 @@ def load_model(path: Path, loss: LossName = "cross-entropy") -> Model:
         if preparation and preparation.image != image:
             raise ValueError(f"its images are prepared to {preparation.image}, but the net takes {image}")
         look = Look.from_json(metadata["look"]) if "look" in metadata else None
-        loss = _loss(metadata.get("loss", loss))
+        loss = _loss(metadata["loss"]) if "loss" in metadata else None
         net = _empty_net(metadata["net"], (image[0], image[1], image[2]), len(classes), tensors)
     except (KeyError, ValueError, TypeError, ConvscopeError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)

@@ -17,7 +17,7 @@ curves.png         loss and accuracy against epoch
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +80,10 @@ class RunFolder:
 
     def model(self) -> Model:
         """The net with the run's weights: the best by validation where there was one, else the last."""
-        file = self._file(self.weights)
-        alone = not os.path.lexists(self.path / "recipe.json")
-        return load_model(file) if alone else load_model(file, self.recipe().loss)  # older files do not say the loss
+        model = load_model(self._file(self.weights))
+        if model.stored_loss is None and os.path.lexists(self.path / "recipe.json"):  # of an older version
+            return replace(model, stored_loss=self.recipe().loss)
+        return model
 
     def epochs(self) -> list[Epoch]:
         """The rows of epochs.csv."""

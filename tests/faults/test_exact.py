@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convscope import job
-from convscope.engine import eager
+from convscope.data import batches
 from convscope.errors import Interrupted
 from convscope.runs import folder as runs
 from convscope.training import loop, pace
@@ -76,7 +76,7 @@ def test_interrupted_after_any_updates(engine, monkeypatch):
     @given(choices(engine), st.lists(st.integers(1, 2 * UPDATES), min_size=1, max_size=4))
     def check(the_choices, stops):
         with TemporaryDirectory() as folder, monkeypatch.context() as patch:
-            for module in (loop, eager):
+            for module in (loop, batches):
                 patch.setattr(module, "EVALUATION_BATCH", 12)  # the 30 test images: three parts
             whole = complete(Path(folder) / "whole", the_choices)
             patch.setattr(pace, "CALL_SECONDS", 0.0)  # one update a call: other calls must not mean other bits
