@@ -62,7 +62,7 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
         std=data.std,
         classes=data.classes,
         stored=data.prepared,
-        loss=recipe.loss,
+        stored_loss=recipe.loss,
         look=Look.of(data.train.images, data.side),
     )
     device = resolve(recipe.device)
