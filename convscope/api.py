@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, get_type_hints
 from torch import nn
 
 from . import job
+from .auto import settle
 from .data.handed import prepared
-from .data.sources import data_name, open_recipe
+from .data.sources import data_name
 from .engine.plain import plain_torch
 from .errors import UsageError
 from .net.model import Model
@@ -143,10 +144,11 @@ class Run:
 
 @dataclass(frozen=True)
 class _Train(Recipe):
-    """What :func:`train` may be given: the choices of a recipe, of which two may be more than there, and where to."""
+    """What :func:`train` may be given: the choices of a recipe, of which three may be more than there, and where to."""
 
     data: Any = "digits"
     _: KW_ONLY
+    net: str | None = None  # type: ignore[assignment]  # None: what suits the data
     epochs: int | None = None  # type: ignore[assignment]  # None: as many as usual for the data
     offline: bool = False
     out: str | Path = "runs"
@@ -171,11 +173,12 @@ def train(data: Any = "digits", *, offline: bool = False, out: str | Path = "run
     """Train a net and return its run. The choices are those of ``convscope train``; see :class:`Recipe`.
 
     ``data`` may also be NumPy arrays or a map-style dataset (:func:`convscope.data.sources.open_source` says how).
-    ``epochs`` None means 10, for digits 60. Raises UsageError, DataError, TrainingError, and Interrupted on Ctrl-C
-    (the work is saved).
+    ``net`` None is chosen by the data, ``epochs`` None means 10, for digits 60. Raises UsageError, DataError,
+    TrainingError, and Interrupted on Ctrl-C (the work is saved).
     """
     recipe = Recipe.of({**choices, "data": str(data) if isinstance(data, str | Path) else data_name(data)})
-    return _drain(job.start(recipe, open_recipe(recipe, offline, data), _folder(out)))
+    settled = settle(recipe, {name for name, value in choices.items() if value is not None}, offline, data)
+    return _drain(job.start(settled.recipe, settled.data, _folder(out)))
 
 
 @plain_torch()

@@ -36,6 +36,7 @@ from .training.interruption import interruption
 from .training.loop import Epoch, Record, Tick, train
 from .training.pace import Pace
 from .training.prepared import Prepared, prepare
+from .training.pretrained import one_step
 from .training.scores import score
 from .training.state import State
 
@@ -83,6 +84,7 @@ def start(recipe: Recipe, data: Dataset, out: Path = Path("runs"), pace: Pace | 
     Nothing is written before recipe, data and net are known to fit. Raises Interrupted (the work is saved) on
     Ctrl-C, SIGTERM or SIGHUP, TrainingError where the loss is not finite or the disk fails.
     """
+    recipe = one_step(recipe)
     prepared = prepare(recipe, data)
     folder = create(out, f"{net_name(recipe.net)}-{data_name(recipe.data)}")
     with locked(folder.path):

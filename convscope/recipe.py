@@ -70,7 +70,8 @@ class Recipe:
 
     Seconds are wall-clock, ``val_fraction`` is the share of the training images that is held out for validation,
     ``threads`` 0 means all cores, ``image_size`` (pixels) None means the data's own size, ``class_from`` is the pattern
-    by which the names of a folder's files tell their classes.
+    by which the names of a folder's files tell their classes. Where nobody chose a ``net``, the command line and
+    :func:`convscope.train` choose it by the data (:mod:`convscope.auto`).
     """
 
     data: Annotated[
@@ -82,7 +83,14 @@ class Recipe:
         ),
     ] = "digits"
     _: KW_ONLY
-    net: Annotated[str, Choice("A named net (convscope nets) or a spec.", page="first")] = "note"
+    net: Annotated[
+        str,
+        Choice(
+            "A named net (convscope nets), a spec, or auto: what suits the data.",
+            usual="auto; note for digits and mnist",
+            page="first",
+        ),
+    ] = "note"
     epochs: Annotated[
         int, Choice("Passes over the images.", ge=1, le=1_000_000, usual="10; digits 60", page="first")
     ] = 10
@@ -129,6 +137,9 @@ class Recipe:
     class_from: Annotated[
         str | None, Choice("Read a folder's classes from its file names, as by '{class}.*' from cat.0.png.")
     ] = None
+    no_pretrained: Annotated[bool, Choice("Let auto take no net that has learned from other images.")] = False
+    unfreeze: Annotated[int, Choice("Train a pretrained net's last so many blocks, too.", ge=0, le=1000)] = 0
+    remark: Annotated[str | None, Choice("Words to keep with the run; auto adds why it chose its net.")] = None
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
@@ -145,10 +156,13 @@ class Recipe:
 
     @classmethod
     def of(cls, choices: Mapping[str, Any]) -> "Recipe":
-        """The recipe of what somebody has chosen; ``epochs`` absent or None means as many as usual for the data."""
-        epochs = choices.get("epochs")
+        """The recipe of what somebody has chosen.
+
+        ``epochs`` absent or None means as many as usual for the data, ``net`` absent or None that it is to be chosen.
+        """
+        epochs, net = choices.get("epochs"), choices.get("net")
         usual = DEFAULT_EPOCHS.get(choices.get("data", cls.data), cls.epochs)
-        return cls(**{**choices, "epochs": usual if epochs is None else epochs})
+        return cls(**{**choices, "epochs": usual if epochs is None else epochs, "net": "auto" if net is None else net})
 
     def to_json(self) -> str:
         """All fields, one a line."""

@@ -45,23 +45,31 @@ def train(
         return
     recipe = Recipe.of(choices)
     from .. import job
-    from ..data.sources import open_recipe
+    from ..auto import settle
     from ..engine.devices import resolve
     from ..net.zoo import resolve as resolve_net
 
     resolve(recipe.device)  # a wrong device or net is told before any data are read
-    resolve_net(recipe.net)
+    if recipe.net.strip() != "auto":
+        resolve_net(recipe.net)
     with unheard():
-        _draw(job.start(recipe, open_recipe(recipe, offline), out), quiet, as_json)
+        settled = settle(recipe, _given(context), offline)
+        if settled.chosen and not quiet:
+            terminal.note(settled.chosen)
+        _draw(job.start(settled.recipe, settled.data, out), quiet, as_json)
+
+
+def _given(context: typer.Context) -> set[str]:
+    """The names of the options that the user wrote."""
+    names = [parameter.name or "" for parameter in context.command.params]
+    return {name for name in names if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"}
 
 
 def _refuse_choices(context: typer.Context) -> None:
     """Raise UsageError for choices given beside --resume: the run's own hold, and none is passed over in silence."""
     allowed = {"resume_run", "epochs", "data_dir", "offline", "quiet", "as_json"}
-    given = [
-        name for name in (parameter.name or "" for parameter in context.command.params)
-        if name not in allowed and getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
-    ]  # fmt: skip
+    order = [parameter.name or "" for parameter in context.command.params]
+    given = sorted(_given(context) - allowed, key=order.index)
     if given:
         words = ["DATA" if name == "data" else flag(name) for name in given]
         raise UsageError(

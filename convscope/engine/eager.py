@@ -101,7 +101,7 @@ class EagerEngine:
         """See :class:`~convscope.engine.base.Engine`. Raises UsageError where names or shapes do not fit the net."""
         self.optimizer.state.clear()
         self.update = None if any(key.startswith("rng.") for key in state) else int(state.get("update", 0))
-        known = dict(self.net.named_parameters())
+        known = {name: parameter for name, parameter in self.net.named_parameters() if parameter.requires_grad}
         for key, value in state.items():
             slot, _, name = key.partition(".")
             if key == "step":
@@ -141,7 +141,7 @@ class Dropped(Seeded):
 
 
 def _optimizer(problem: Problem, net: nn.Module) -> torch.optim.Optimizer:
-    parameters = list(net.parameters())
+    parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
     fused = parameters[0].device.type in ("cpu", "cuda")  # one kernel for all parameters
     if problem.optimizer == "adam":
         return torch.optim.Adam(parameters, betas=problem.betas, weight_decay=problem.weight_decay, fused=fused)

@@ -35,3 +35,14 @@ def plain_torch() -> Iterator[None]:
         finally:
             if torch.get_num_threads() != threads:
                 torch.set_num_threads(threads)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Every thread of this process computes alone inside the block: the cores share the work in larger pieces."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

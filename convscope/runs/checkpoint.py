@@ -68,7 +68,8 @@ class ResumePoint:
                 raise ValueError("best epoch and best weights do not go together")
             if self.state.best.weights:
                 _check_tensors("best", self.state.best.weights, net.state_dict())
-            _check_engine(self.engine, recipe.optimizer, dict(net.named_parameters()))
+            trained = {name: value for name, value in net.named_parameters() if value.requires_grad}
+            _check_engine(self.engine, recipe.optimizer, trained)
         except ValueError as error:
             raise DataError(f"{path} is damaged: {error}", AGAIN) from None
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..recipe import Recipe, flag
+from ..training.pretrained import fits_head
 from ..training.schedule import learning_rate
 from ..training.state import State
 from ..training.stop import SENTENCES
@@ -22,6 +23,11 @@ def go_on(
     if state.stopped_by == "epochs" or (state.stopped_by and getattr(recipe, state.stopped_by) is None):
         state.stopped_by = None
     stop = state.stopped_by
+    if fits_head(recipe) and (epochs is not None or (finished and state.epoch >= recipe.epochs)):
+        raise UsageError(
+            f"{path} is finished: its last layer is fitted in one step, and more epochs would change nothing",
+            "train its last blocks, too: convscope train DATA --net NAME --unfreeze 2",
+        )
     if epochs is None:
         if finished and (stop or state.epoch >= recipe.epochs):
             ended = f"has ended: {SENTENCES[stop]}" if stop else f"has already done its {recipe.epochs} epochs"

@@ -13,10 +13,12 @@ from ..engine.devices import cores, resolve
 from ..errors import UsageError
 from ..net.build import build
 from ..net.model import Model
+from ..net.pretrained.catalogue import PRETRAINED
 from ..net.shapes import Row, table
 from ..net.tree import text as spec_text
 from ..net.zoo import resolve as resolve_net
 from ..recipe import Recipe
+from . import pretrained
 from .lonely import JOINED, batches_of, lonely
 
 
@@ -50,16 +52,21 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
             "--patience needs a validation split, and there is none",
             "add --val-fraction 0.1, or bring folders for all three: train/, val/ and test/",
         )
+    pretrained.check(recipe)
+    entry = PRETRAINED.get(recipe.net.strip())
     layers = resolve_net(recipe.net)
     rows = table(layers, data.train.shape, len(data.classes))
-    batches = batches_of(rows, len(data.train), recipe.batch_size)
+    size = len(data.train) if pretrained.fits_head(recipe) else recipe.batch_size
+    batches = batches_of(rows, len(data.train), size)
     net = build(layers, data.train.shape, len(data.classes), recipe.seed)
+    channels = data.train.shape[0]
+    mean, std = (entry.mean[:channels], entry.std[:channels]) if entry else (data.mean, data.std)
     model = Model(
         net=net,
         spec=spec_text(layers),
         image=data.train.shape,
-        mean=data.mean,
-        std=data.std,
+        mean=mean,
+        std=std,
         classes=data.classes,
         stored=data.prepared,
         stored_loss=recipe.loss,
@@ -71,8 +78,8 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
         net,
         torch.from_numpy(data.train.images),
         torch.from_numpy(data.train.labels),
-        data.mean,
-        data.std,
+        mean,
+        std,
         loss=recipe.loss,
         label_smoothing=recipe.label_smoothing,
         clip_norm=recipe.clip_norm,
@@ -82,7 +89,11 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
         weight_decay=recipe.weight_decay,
         seed=recipe.seed,
     )
-    engine, notes = choose(recipe.engine, problem, device, threads, recipe.batch_size)
+    if entry:
+        engine: Engine = pretrained.start(recipe, problem, data, device, threads)
+        notes: tuple[str, ...] = ()
+    else:
+        engine, notes = choose(recipe.engine, problem, device, threads, recipe.batch_size)
     if batches.joined:
         notes += (JOINED.format(lonely(rows)),)
     return Prepared(rows, model, engine, threads, batches, notes)

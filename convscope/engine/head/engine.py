@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from ...data.batches import Normalize
 from ...net.graph import parts
 from ..base import Problem
+from ..plain import one_thread
 from .features import Features
 from .ridge import Head, fit
 
@@ -36,7 +37,9 @@ class HeadEngine:
         for batch in index.split(batch_size)[: len(lrs)]:
             batch = batch.sort().values  # the sums of a fit have one order, whatever the epoch's
             labels = self.labels[batch]
-            self.head = fit(self.features(self.images[batch]), labels, self.last.out_features)
+            rows = self.features(self.images[batch])
+            with one_thread():  # two threads wait for each other longer than they compute, beside other programs
+                self.head = fit(rows, labels, self.last.out_features)
             losses.append(F.cross_entropy(self.head.left_out, labels).float())
             with torch.no_grad():
                 self.last.weight.copy_(self.head.weight)

@@ -8,7 +8,6 @@ import hashlib
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from copy import copy
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from ...data.batches import Normalize
 from ...net.graph import GraphNet, parts
+from ..plain import one_thread
 from . import store
 
 KEPT = 256  # images after which what was computed is written down
@@ -81,7 +81,7 @@ class Features:
             for part in torch.tensor(numbers).split(TOGETHER):
                 yield from self._look(images[part]).cpu().numpy()
             return
-        with _one_thread_each(), ThreadPoolExecutor(self.threads) as pool:
+        with one_thread(), ThreadPoolExecutor(self.threads) as pool:
             waiting = pool.map(lambda number: self._look(images[number : number + 1])[0].numpy(), numbers)
             try:
                 yield from waiting
@@ -108,14 +108,3 @@ def _trunk(net: nn.Sequential) -> GraphNet:
         modules[part.name] = module
     inputs = net.inputs if isinstance(net, GraphNet) else {}
     return GraphNet(modules, {name: given for name, given in inputs.items() if name in modules}).eval()
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Every thread computes alone inside the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

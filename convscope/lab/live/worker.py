@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ... import job
-from ...data.sources import open_recipe
+from ...auto import settle
 from ...errors import ConvscopeError, Interrupted
 from ...recipe import Recipe
 from ...runs import folder as runs
@@ -123,7 +123,8 @@ def events(task: dict[str, Any], pace: Pace) -> Iterator[job.Event]:
         yield from job.resume(folder, own, task["epochs"], pace)
     else:
         recipe = Recipe(**task["recipe"])
-        yield from job.start(recipe, open_recipe(recipe, task["offline"]), Path(task["out"]), pace)
+        settled = settle(recipe, offline=task["offline"])
+        yield from job.start(settled.recipe, settled.data, Path(task["out"]), pace)
 
 
 def follow(stream: Iterator[job.Event], control: Control, report: Reporter) -> None:

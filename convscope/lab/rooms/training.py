@@ -44,10 +44,15 @@ class Chosen(BaseModel):
         return Recipe.of(self.model_dump())
 
 
+def _open(declared: Declared) -> bool:
+    """Whether a choice may be left to the data. The page shows the net that it trains, so it names one."""
+    return bool(declared.choice.usual) and declared.name != "net"
+
+
 def _field(declared: Declared) -> tuple[Any, Any]:
     """A choice as pydantic has it: type and default. Texts and images are no larger than a page needs."""
     bounds = {"max_length": LONGEST} if declared.kind is str else {"le": LARGEST_SIDE} if declared.name == SIDE else {}
-    kind, default = (declared.kind | None, None) if declared.choice.usual else (declared.kind, declared.default)
+    kind, default = (declared.kind | None, None) if _open(declared) else (declared.kind, declared.default)
     return Annotated[kind, declared.choice, Field(**bounds)], default  # type: ignore[call-overload]  # two of its many
 
 
@@ -88,7 +93,7 @@ def _offer(declared: Declared) -> Offer:
         name=declared.name,
         kind=kind,
         place=choice.page,
-        default=None if choice.usual else declared.default,
+        default=None if _open(declared) else declared.default,
         options=declared.options,
         least=choice.ge if choice.gt is None else choice.gt,
         most=choice.le if choice.lt is None else choice.lt,

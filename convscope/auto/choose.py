@@ -1,0 +1,114 @@
+"""The rules of ``--net auto``: what is known of the data → a net, the choices that go with it, and why.
+
+A pure function, so that every rule is a row of a table in the tests. A ``rival`` is another choice that may be better:
+both are tried on training images that are held out, by :mod:`~convscope.auto.settling`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+NOTE = ("digits", "mnist")  # the note's own data keep the note's net
+PRETRAINED = "efficientnet-lite0"
+SCRATCH = "resnet8"
+MOST_IMAGES = 5_000  # beyond which a net from scratch has enough to learn from
+FEWEST_TO_COMPARE = 5  # images of the smallest class: with fewer a part held out says nothing
+NOTE_SIDE = 16  # the smallest image that goes through the note's net
+SCRATCH_SIDE = 48  # larger images are made as small for a net from scratch: its time grows with their area
+ROOM_TO_COMPARE = 0.5  # minutes: who wants it faster gets the likelier choice untried
+# Choices of a training by gradients. Who makes one wants a net that is trained so.
+TRAINING = (
+    "epochs",
+    "batch_size",
+    "lr",
+    "momentum",
+    "nesterov",
+    "weight_decay",
+    "optimizer",
+    "schedule",
+    "loss",
+    "label_smoothing",
+    "clip_norm",
+    "target_loss",
+    "patience",
+    "engine",
+)
+FROM_SCRATCH = {"optimizer": "adam", "lr": 0.004, "schedule": "one-cycle", "epochs": 30}
+DESCENT = {"lr", "momentum", "nesterov", "optimizer", "schedule", "loss"}  # choices that only make sense together
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known before a net is chosen. ``shape`` is (C, H, W) as the data come, ``side`` the longer side of most of
+    their pictures before (None: as they come), ``fewest`` counts the images of the smallest class.
+
+    ``installed`` says whether the pretrained net's weights lie here, ``allowed`` whether they may be used, ``given``
+    which choices the user made; ``minutes`` bounds the whole run (None: it may take what it takes).
+    """
+
+    data: str
+    shape: tuple[int, int, int]
+    images: int
+    classes: int
+    fewest: int
+    side: int | None = None
+    installed: bool = True
+    allowed: bool = True
+    given: frozenset[str] = frozenset()
+    device: str = "cpu"
+    minutes: float | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A net, the other choices that go with it by their names in a recipe, and why; ``rival`` may be better."""
+
+    net: str
+    reason: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    rival: "Choice | None" = None
+
+
+def choose(facts: Facts) -> Choice:
+    """The net for these facts."""
+    channels, height, width = facts.shape
+    if facts.data in NOTE:
+        return Choice("note", f"{facts.data} has the note's own net")
+    if channels == 1:
+        if min(height, width) >= NOTE_SIDE:
+            return Choice("note", "for grey images")
+        return scratch(facts, f"for grey images of {height}×{width}")
+    asked = [] if "unfreeze" in facts.given else [name for name in TRAINING if name in facts.given]
+    if asked:
+        return scratch(facts, f"trained from scratch, since --{asked[0].replace('_', '-')} was given")
+    if not facts.allowed:
+        return scratch(facts, "from scratch, as --no-pretrained says")
+    if facts.images > MOST_IMAGES:
+        return scratch(facts, f"{facts.images:,} colour images are enough to learn from scratch")
+    if not facts.installed:
+        return scratch(
+            facts,
+            f"from scratch; for {facts.images:,} colour images a pretrained net is likely better: "
+            "pip install 'convscope[photos]'",
+        )
+    changes = {} if "image_size" in facts.given else {"image_size": input_side(facts.side or max(facts.shape[1:]))}
+    reason = f"pretrained, for {facts.images:,} colour images"
+    comparable = facts.fewest >= FEWEST_TO_COMPARE and (facts.minutes is None or facts.minutes >= ROOM_TO_COMPARE)
+    return Choice(PRETRAINED, reason, changes, scratch(facts, "from scratch") if comparable else None)
+
+
+def scratch(facts: Facts, reason: str) -> Choice:
+    """A net that begins with random weights, and a training for it. What the user chose stays."""
+    side = max(facts.shape[1:])
+    changes: dict[str, Any] = {"image_size": SCRATCH_SIDE} if side > SCRATCH_SIDE else {}
+    skipped = set(facts.given) | (DESCENT if DESCENT & facts.given else set())
+    changes |= FROM_SCRATCH
+    return Choice(SCRATCH, reason, {name: value for name, value in changes.items() if name not in skipped})
+
+
+def input_side(side: int) -> int:
+    """The side of the square in which a pretrained net sees images whose longer side is ``side``.
+
+    A multiple of 32 from 160 to 224. Below 160 small photographs lose: 74.9 % at 128, 76.1 % at 160 of those of 32×32.
+    """
+    return min(224, max(160, -(-side // 32) * 32))
