@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from convscope.engine.base import Engine, Problem
-from convscope.engine.devices import cores
+from convscope.engine.cores import cores
 from convscope.engine.eager import EagerEngine
 from convscope.engine.jit import JitEngine, JitPredictor
 from convscope.engine.jit.graph import graph

@@ -14,7 +14,7 @@ from .data.batches import Batches
 from .data.images import Dataset
 from .data.sources import data_name
 from .engine.base import Engine
-from .errors import ConvscopeError, DataError, Interrupted, NotFinite
+from .errors import ConvscopeError, DataError, Interrupted, NotFinite, TrainingError
 from .net.model import Model, save_model
 from .net.shapes import Row
 from .net.zoo import net_name
@@ -30,6 +30,7 @@ from .runs.resume import go_on
 from .runs.summary import Summary
 from .runs.writer import RunWriter
 from .storage.lock import locked
+from .storage.memory import is_out_of_memory
 from .training.calibration import calibrated
 from .training.finding import Facts, finding
 from .training.interruption import interruption
@@ -204,6 +205,18 @@ def _work(began: Started, engine: Engine, writer: RunWriter, state: State, pace:
         except NotFinite:
             save()
             raise
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            try:
+                save()
+                kept = "the work is saved"
+            except (MemoryError, RuntimeError):
+                kept = "what was saved before is intact"
+            raise TrainingError(
+                f"there was no memory left after {state.step:,} updates; {kept}",
+                f"close other programs, then: convscope resume {folder.path}; or train with a smaller --batch-size",
+            ) from None
         check_data()
         if state.best.weights:
             engine.net.load_state_dict(state.best.weights)

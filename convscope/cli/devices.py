@@ -25,7 +25,7 @@ def devices(as_json: AsJson = False) -> None:
         f"MPS      {'yes' if found.mps else 'no'}",
         f"CPU      {found.cpu}",
         f"cores    {found.cores}",
-        f"threads  {found.threads}",
+        f"threads  {found.threads}" + (f" ({found.limit})" if found.limit else ""),
         f"vectors  {found.vectors}",
         f"engines  {', '.join(found.engines)}",
         f"auto     {found.auto}",

@@ -4,6 +4,7 @@ import torch
 
 from ..errors import UsageError
 from ..recipe import EngineName
+from ..storage.memory import TooLarge
 from .base import Engine, Problem
 from .eager import EagerEngine
 
@@ -14,7 +15,7 @@ def choose(
     """The engine for ``problem``, and what the user should know of the choice.
 
     ``threads`` is at least 1; ``batch_size`` is what programs are compiled for. Raises UsageError where the user
-    insists on the jit engine and it does not cover the net or the device.
+    insists on the jit engine and it does not cover the net or the device, or needs more memory than there is.
     """
     torch.set_num_threads(threads)
     if name == "eager":
@@ -32,7 +33,12 @@ def choose(
         if slower:
             return EagerEngine(problem, device), (f"PyTorch is faster than the jit engine here: {slower}",)
     if reason is None:
-        return JitEngine(problem, threads, batch_size=batch_size), ()
+        try:
+            return JitEngine(problem, threads, batch_size=batch_size), ()
+        except TooLarge as error:
+            if name == "jit":
+                raise
+            return EagerEngine(problem, device), (f"PyTorch may do with less memory: {error.message}",)
     if name == "jit":
         raise UsageError(f"the jit engine does not cover this run: {reason}", "use --engine auto")
     return EagerEngine(problem, device), (f"not covered by the jit engine: {reason}",)

@@ -1,6 +1,5 @@
 """What can do the arithmetic on this machine, and which of it a run uses."""
 
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import torch
 
 from ..errors import UsageError
+from . import cores
 
 # Widest first: feature of the CPU → what one register holds.
 VECTORS = [
@@ -28,7 +28,10 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Devices:
-    """The machine as torch sees it. ``cores`` are those that this process may use, ``auto`` is what a run takes."""
+    """The machine as torch sees it. ``cores`` are those that this process may use, ``auto`` the device a run takes.
+
+    A run takes ``threads`` of the cores by itself; ``limit`` says why they are fewer than all.
+    """
 
     cpu: str
     cores: int
@@ -38,11 +41,7 @@ class Devices:
     mps: bool
     engines: tuple[str, ...]
     auto: str
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit: str = ""
 
 
 def resolve(text: str) -> torch.device:
@@ -85,15 +84,17 @@ def survey() -> Devices:
     gpus = tuple(
         Gpu(torch.cuda.get_device_name(i), torch.cuda.get_device_properties(i).total_memory) for i in range(count)
     )
+    found = cores.survey()
     return Devices(
-        cpu_name(),
-        cores(),
-        cores(),
-        vectors,
-        gpus,
-        torch.backends.mps.is_available(),
-        ("jit", "eager"),
-        str(resolve("auto")),
+        cpu=cpu_name(),
+        cores=found.usable,
+        threads=found.threads,
+        vectors=vectors,
+        gpus=gpus,
+        mps=torch.backends.mps.is_available(),
+        engines=("jit", "eager"),
+        auto=str(resolve("auto")),
+        limit=found.limit,
     )
 
 

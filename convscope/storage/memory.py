@@ -2,14 +2,22 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import DataError, UsageError
 
 try:
     import resource
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
+
+
+class TooLarge(UsageError):
+    """A net that does not fit into this machine's memory (exit code 2)."""
+
+
+SMALLER = "take a smaller net, smaller images (--image-size), a smaller --batch-size or fewer --threads"
 
 
 def require_memory(needed: int, what: str) -> None:
@@ -20,6 +28,34 @@ def require_memory(needed: int, what: str) -> None:
             f"{what} needs {size_text(needed)} of memory, but {size_text(free)} are free",
             "take fewer or smaller images (--image-size), close other programs, or use a larger machine",
         )
+
+
+def require_room(needed: int, what: str) -> None:
+    """Raise TooLarge unless ``needed`` bytes for a net can be allocated now."""
+    free = available_memory()
+    if free is not None and needed > free:
+        raise TooLarge(
+            f"{what} needs {size_text(needed)} of memory, but {size_text(free)} are free",
+            SMALLER,
+        )
+
+
+@contextlib.contextmanager
+def told(what: str) -> Iterator[None]:
+    """Inside the block a want of memory becomes a TooLarge that names ``what`` there is too little for."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise TooLarge(f"there is not enough memory for {what}", SMALLER) from None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of Python, NumPy or torch says that there is no memory left."""
+    words = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(word in text for word in words))
 
 
 def require_address_space(needed: int, what: str) -> None:

@@ -16,6 +16,7 @@ from ..data.batches import EVALUATION_BATCH, Batches, epoch_order
 from ..data.images import Dataset, ImageSet
 from ..engine.base import Engine
 from ..recipe import Recipe
+from ..storage.memory import is_out_of_memory
 from .diagnosis import Snapshot, is_finite, not_finite
 from .pace import Pace, Pacer
 from .schedule import learning_rate
@@ -142,7 +143,12 @@ def _take_steps(engine: Engine, recipe: Recipe, data: Dataset, state: State, cal
     """Let the engine work and account for it; the loss of each update."""
     good, where = Snapshot.of(engine), (state.epoch + 1, state.step)
     began = time.perf_counter()
-    losses = engine.steps(call.index, call.batch_size, call.rates).cpu()
+    try:
+        losses = engine.steps(call.index, call.batch_size, call.rates).cpu()
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            good.restore(engine)  # some of these updates may have been taken
+        raise
     seconds = time.perf_counter() - began
     if not is_finite(engine, losses):
         raise not_finite(engine, recipe, data, where, good, call.index.split(call.batch_size), call.rates)

@@ -1,6 +1,7 @@
 """A recipe and its data → the net, the model and the engine, ready for the first update. No file is touched."""
 
 from dataclasses import dataclass
+from math import prod
 
 import torch
 
@@ -9,7 +10,8 @@ from ..data.images import Dataset
 from ..data.look import Look
 from ..engine.base import Engine, Problem
 from ..engine.choose import choose
-from ..engine.devices import cores, resolve
+from ..engine.cores import cores
+from ..engine.devices import resolve
 from ..errors import UsageError
 from ..net.build import build
 from ..net.model import Model
@@ -18,6 +20,7 @@ from ..net.shapes import Row, table
 from ..net.tree import text as spec_text
 from ..net.zoo import resolve as resolve_net
 from ..recipe import Recipe
+from ..storage.memory import require_room, told
 from . import pretrained
 from .lonely import JOINED, batches_of, lonely
 
@@ -42,6 +45,19 @@ class Prepared:
         return str(next(self.engine.net.parameters()).device)
 
 
+def weights_bytes(count: int, recipe: Recipe) -> int:
+    """At least so much is needed for weights, gradients and optimizer state, and for the loop's copy of them."""
+    states = 2 if recipe.optimizer == "adam" else int(recipe.momentum > 0)
+    return 4 * count * (2 * (1 + states) + 1)
+
+
+def kept_bytes(rows: list[Row], batch_size: int) -> int:
+    """At least so much of a batch does autograd keep: the inputs of layers with weights; and the largest output."""
+    kept = sum(prod(row.input) for row in rows if row.parameters)
+    return 4 * batch_size * (kept + max(prod(row.output) for row in rows))
+
+
+@told("this net and its engine")
 def prepare(recipe: Recipe, data: Dataset) -> Prepared:
     """Build the net of ``recipe`` for ``data`` with its first weights, and choose the engine.
 
@@ -58,6 +74,8 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
     rows = table(layers, data.train.shape, len(data.classes))
     size = len(data.train) if pretrained.fits_head(recipe) else recipe.batch_size
     batches = batches_of(rows, len(data.train), size)
+    count = sum(row.parameters for row in rows)
+    require_room(weights_bytes(count, recipe), f"training the net's {count:,} weights")
     net = build(layers, data.train.shape, len(data.classes), recipe.seed)
     channels = data.train.shape[0]
     mean, std = (entry.mean[:channels], entry.std[:channels]) if entry else (data.mean, data.std)
@@ -94,6 +112,9 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
         notes: tuple[str, ...] = ()
     else:
         engine, notes = choose(recipe.engine, problem, device, threads, recipe.batch_size)
+        if engine.name == "eager" and device.type == "cpu":
+            most = min(batches.size, len(data.train))
+            require_room(kept_bytes(rows, most), f"training this net on batches of {most:,}")
     if batches.joined:
         notes += (JOINED.format(lonely(rows)),)
     return Prepared(rows, model, engine, threads, batches, notes)

@@ -16,16 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import UsageError
+from ....storage.memory import require_room
 from ..ir.arrays import LINE
 from . import slots
 
 Native = Callable[[int, int], None]
+LARGE = 64 * 2**20  # bytes
 GRACE = 5.0  # seconds that an interrupt waits for helpers: a call of the training loop takes a tenth of one
 
 
 def aligned(count: int, dtype: type = np.float32) -> NDArray[np.generic]:
-    """``count`` zeros that begin at a cache line."""
+    """``count`` zeros that begin at a cache line. Raises UsageError where there is no memory for so many."""
     size = count * np.dtype(dtype).itemsize
+    if size > LARGE:  # what is smaller need not cost a look
+        require_room(size, "the CPU engine's memory for this net")
     raw = np.zeros(size + LINE, np.uint8)
     start = -raw.ctypes.data % LINE
     return raw[start : start + size].view(dtype)
