@@ -63,6 +63,26 @@ def test_digits_of_another_size_are_prepared_as_they_were_trained(size):
     assert np.array_equal(data.prepared.apply_all(data.test.images), data.test.images)
 
 
+def test_the_same_digits_as_arrays_or_files_are_prepared_alike(make_folder):
+    train, test = read_digits()
+    data = open_source((train.images, train.labels))
+    assert data.prepared == Preparation((1, 28, 28), Steps(margin=True))
+    assert "as ink on paper" in data.notes[0]
+    root = make_folder({f"{test.labels[i]}/{i}.png": as_image(test.images[i]) for i in range(355)})
+    assert open_source(root).prepared == data.prepared
+    few = open_source((train.images[:90], train.labels[:90]))
+    moved = open_source((np.roll(train.images, 3, 2), train.labels))
+    mixed = open_source((np.concatenate([train.images, 255 - train.images[:1]]), np.append(train.labels, 0)))
+    for other in (few, moved, mixed):
+        assert other.prepared == Preparation((1, 28, 28))
+        assert not [note for note in other.notes if "ink" in note]
+
+
+def test_mnist_by_its_files_is_prepared_as_by_its_name(mnist_dir):
+    data = open_source(mnist_dir)
+    assert data.prepared == Preparation((1, 28, 28), Steps())
+
+
 def test_a_folder_of_digits_stays_as_it_is(make_folder):
     test = read_digits()[1]
     root = make_folder({f"{test.labels[i]}/{i}.png": as_image(255 - test.images[i]) for i in range(100)})
