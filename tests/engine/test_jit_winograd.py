@@ -130,8 +130,9 @@ def stable(problem, index) -> bool:
 
 
 @settings(max_examples=50)
-@given(cases(), st.sampled_from([1, 2]), st.sampled_from(host.available()), st.integers(0, 9))
-def test_gradients_and_scores_are_pytorchs(case, threads, isa, seed):
+@given(cases(), st.sampled_from([1, 2]), st.sampled_from(host.available()), st.integers(0, 9),
+       st.sampled_from([1, 1 << 20]))  # fmt: skip
+def test_gradients_and_scores_are_pytorchs(case, threads, isa, seed, packed):
     net, image, batch = case
     problem = problem_of(net, image, 24, seed)
     index = torch.arange(batch)
@@ -139,6 +140,7 @@ def test_gradients_and_scores_are_pytorchs(case, threads, isa, seed):
     expected, _, gradients = reference(problem, index, batch, [0.0])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiling, "WORTH", 1e9)  # wherever it is possible
+        patch.setattr(tiling, "PACKED", packed)
         loss, found = gradients_by_a_step(problem, threads, isa, index)
         predictor = JitPredictor(net, image, problem.mean, problem.std, threads, isa)
         scores = predictor.logits(problem.images)

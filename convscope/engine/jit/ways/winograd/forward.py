@@ -20,7 +20,7 @@ from collections.abc import Callable
 from ...ir import registers
 from ...ir.arrays import Array, Index, Room, chunks
 from ...ir.kernel import Kernel
-from ...ir.values import F32
+from ...ir.values import F32, vector
 from ..direct.forward import largest
 from ..layer import Activation
 from .tiling import At, Row, Tiles, both, values
@@ -32,7 +32,8 @@ Products = Callable[[Index, Index, Index], At]  # M of an output channel, a tile
 def weights(f: Kernel, t: Tiles, columns: bool = False) -> None:
     """U = G w Gᵀ of every pair of channels; a vector holds a row of points, or a column of them."""
     by_o, by_c, by_k, by_l = t.conv.weight_strides()
-    by_row, _, by_input, by_output = t.weight_strides()
+    by_row, by_column, by_input, by_output = t.weight_strides()
+    room = f.reserve(vector(MOST)) if t.packed else None
     (outer, by_outer), (inner, by_inner) = (t.down, by_k), (t.along, by_l)
     if columns:
         (outer, by_outer), (inner, by_inner) = (inner, by_inner), (outer, by_outer)
@@ -49,7 +50,13 @@ def weights(f: Kernel, t: Tiles, columns: bool = False) -> None:
             rows.append(row)
         out = f.address(t.weights, (c, by_input), (o, by_output))
         for i, row in enumerate(multiply(f, outer.weight, rows)):
-            f.store(row, out, i * by_row, align=4 * MOST)
+            if not t.packed:
+                f.store(row, out, i * by_row, align=4 * MOST)
+                continue
+            assert room
+            f.store(row, room)
+            for j in range(inner.points):
+                f.store(f.load(F32, room, 4 * j), out, i * by_row + j * by_column)
 
 
 def forward(f: Kernel, t: Tiles, act: Activation, x: Array, y: Array) -> None:
