@@ -26,8 +26,9 @@ NET = "conv 4 3 | batchnorm | relu | pool 2 | dropout 0.3 | linear"
 def problem(spec=NET, shape=(1, 8, 8), **choices):
     data = small_data(shape=shape)
     net = build(parse(spec), shape, 3, seed=5)
-    return Problem(net, torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels), data.mean, data.std,
-                   **choices)  # fmt: skip
+    return Problem(
+        net, torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels), data.mean, data.std, **choices
+    )
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "mse", "mae"])

@@ -140,8 +140,17 @@ def problem_of(net, image, count, seed, **choices) -> Problem:
 def gradients_by_a_step(problem: Problem, threads: int, isa: str, index: Tensor) -> tuple[float, list[Tensor]]:
     """The engine's gradients: plain SGD with rate 1 from zeroed float64 differences, start − end."""
     net = copy.deepcopy(problem.net)
-    plain = Problem(net, problem.images, problem.labels, problem.mean, problem.std, problem.loss, "sgd", 1.0,
-                    label_smoothing=problem.label_smoothing)  # fmt: skip
+    plain = Problem(
+        net,
+        problem.images,
+        problem.labels,
+        problem.mean,
+        problem.std,
+        problem.loss,
+        "sgd",
+        1.0,
+        label_smoothing=problem.label_smoothing,
+    )
     engine = JitEngine(plain, threads, isa, batch_size=len(index))
     loss = engine.steps(index, len(index), [0.0])  # momentum 1 and rate 0: the state is the gradient, unrounded
     state = engine.state()
@@ -172,8 +181,14 @@ LOSSES = [
 
 
 @settings(max_examples=220)
-@given(nets(), st.integers(1, 40), st.sampled_from([1, 2]), st.sampled_from(ISAS),
-       st.sampled_from(LOSSES), st.integers(0, 9))  # fmt: skip
+@given(
+    nets(),
+    st.integers(1, 40),
+    st.sampled_from([1, 2]),
+    st.sampled_from(ISAS),
+    st.sampled_from(LOSSES),
+    st.integers(0, 9),
+)
 def test_loss_and_gradients_are_pytorchs(net_image, batch, threads, isa, loss, seed):
     net, image = net_image
     assert why_not(net) is None

@@ -130,8 +130,13 @@ def stable(problem, index) -> bool:
 
 
 @settings(max_examples=50)
-@given(cases(), st.sampled_from([1, 2]), st.sampled_from(host.available()), st.integers(0, 9),
-       st.sampled_from([1, 1 << 20]))  # fmt: skip
+@given(
+    cases(),
+    st.sampled_from([1, 2]),
+    st.sampled_from(host.available()),
+    st.integers(0, 9),
+    st.sampled_from([1, 1 << 20]),
+)
 def test_gradients_and_scores_are_pytorchs(case, threads, isa, seed, packed):
     net, image, batch = case
     problem = problem_of(net, image, 24, seed)

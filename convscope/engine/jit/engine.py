@@ -28,8 +28,14 @@ class JitEngine:
 
     name = "jit"
 
-    def __init__(self, problem: Problem, threads: int = 1, isa: str | None = None, cache_dir: Path | None = None,
-                 batch_size: int = 64) -> None:  # fmt: skip
+    def __init__(
+        self,
+        problem: Problem,
+        threads: int = 1,
+        isa: str | None = None,
+        cache_dir: Path | None = None,
+        batch_size: int = 64,
+    ) -> None:
         images, labels = problem.images, problem.labels
         if images.dtype != torch.uint8 or images.ndim != 4 or not len(images):
             raise UsageError(
@@ -40,11 +46,21 @@ class JitEngine:
         momentum = problem.momentum if problem.optimizer == "sgd" else 0.0
         self.rule = Rule(problem.optimizer, momentum, problem.nesterov, problem.betas, problem.weight_decay)
         _, *shape = images.shape
-        self._core = Compiled(problem.net, (shape[0], shape[1], shape[2]), problem.mean, problem.std, threads, isa,
-                               cache_dir, Learning(problem.loss, self.rule, problem.label_smoothing))  # fmt: skip
+        self._core = Compiled(
+            problem.net,
+            (shape[0], shape[1], shape[2]),
+            problem.mean,
+            problem.std,
+            threads,
+            isa,
+            cache_dir,
+            Learning(problem.loss, self.rule, problem.label_smoothing),
+        )
         if int(labels.min()) < 0 or int(labels.max()) >= self._core.classes:
-            raise UsageError(f"labels run from {int(labels.min())} to {int(labels.max())}, "
-                             f"but the net has {self._core.classes} outputs")  # fmt: skip
+            raise UsageError(
+                f"labels run from {int(labels.min())} to {int(labels.max())}, "
+                f"but the net has {self._core.classes} outputs"
+            )
         self.net = problem.net
         self._images, self._labels = images.cpu().contiguous(), labels.cpu().contiguous()
         self._states: Floats = aligned(max(1, len(self.rule.states)) * len(self._core.parameters)).view(np.float32)
@@ -77,8 +93,10 @@ class JitEngine:
         """Whether the smallest batch has more than one number for each mean and variance."""
         for op, shape in ((node.op, node.output) for node in self._core.nodes):
             if isinstance(op, BatchNorm) and least * prod(shape[1:]) < 2:
-                raise UsageError(f"{op.name} takes the variance of a channel over a batch of one image, one number",
-                                 "choose another batch size, so that the last batch holds more images")  # fmt: skip
+                raise UsageError(
+                    f"{op.name} takes the variance of a channel over a batch of one image, one number",
+                    "choose another batch size, so that the last batch holds more images",
+                )
 
     def _steps(self, index: Tensor, batch_size: int, lrs: list[float]) -> Tensor:
         count, steps = len(index), len(lrs)

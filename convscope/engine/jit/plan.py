@@ -33,8 +33,9 @@ class _Use:
         return any(a <= d and c <= b for a, b in self.spans for c, d in other.spans)
 
 
-def plan(start: int, cleared: int, once: Iterable[Kernel], phases: Sequence[Sequence[Kernel]],
-         again: Set[int] = frozenset()) -> Plan:  # fmt: skip
+def plan(
+    start: int, cleared: int, once: Iterable[Kernel], phases: Sequence[Sequence[Kernel]], again: Set[int] = frozenset()
+) -> Plan:
     """Give every room that a kernel touches its place, from byte ``start`` of the arena on.
 
     ``once``: kernels that run once a step; ``phases``: those of a block, in order. Bytes ``cleared`` to ``start`` begin

@@ -52,8 +52,16 @@ class Program:
     kernel can be called, too.
     """
 
-    def __init__(self, nodes: Graph, lanes: Lanes, scale: Sequence[float], shift: Sequence[float],
-                 learning: Learning | None, pause: str, exported: bool = False) -> None:  # fmt: skip
+    def __init__(
+        self,
+        nodes: Graph,
+        lanes: Lanes,
+        scale: Sequence[float],
+        shift: Sequence[float],
+        learning: Learning | None,
+        pause: str,
+        exported: bool = False,
+    ) -> None:
         self.nodes, self.lanes, self.learning, self.pause = nodes, lanes, learning, pause
         self.count = parameter_count(nodes)
         self.draws = any(node.op.draws for node in nodes)

@@ -1,17 +1,20 @@
 """Backward through direct sums: unpooling, and the gradients of input, weights and bias. Formulas: conv.py."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 
 from ...ir import registers
-from ...ir.arrays import Array, Index, Lanes, chunks
+from ...ir.arrays import Array, Index, Lanes, Pair, chunks
 from ...ir.elementary import lane_sums
 from ...ir.kernel import Kernel
 from ...ir.taps import TapTable, taps
 from ...ir.values import F32, I1, I16, Value, vector
 from ..conv import Conv, Masks
 from ..way import Gradient
+
+CACHE = 1 << 19  # bytes: half of a second-level cache of today, all of an older one
 
 # -- through a fused max pool ----------------------------------------------------------------------------------------
 
@@ -88,33 +91,67 @@ def weight_chunks(lanes: Lanes, conv: Conv) -> Iterator[tuple[int, int, int]]:
     return chunks(conv.fan_out, max(1, (lanes.registers + 1) // columns))
 
 
-def weight_gradient(f: Kernel, conv: Conv, x: Array, dy: Array, g: Index, o: Index, size: int, channel: Index) -> None:
+def rows_at_a_time(conv: Conv, x: Array, dy: Array) -> int:
+    """How many rows of a group of dy, with the inputs they meet, stay in the cache while all weights look at them."""
+    row = conv.fan_in * x.row * x.height // dy.height + conv.fan_out * dy.row
+    return dy.height if row * dy.height <= CACHE else max(1, CACHE // row)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Which weights share a block: ``columns``, for each ``outer``, kernel row and ``first``; in bytes (of w, of x).
+
+    Columns of the kernel; where it has one only, input channels; where registers are left, the whole kernel.
+    """
+
+    outer: tuple[int, Pair]  # how many, and from one to the next
+    rows: tuple[int, Pair]
+    first: tuple[int, int, int, Pair]  # from, to, how many together
+    columns: list[Pair]
+
+
+def _blocks_of_sums(lanes: Lanes, conv: Conv, x: Array, size: int) -> Iterator[_Sums]:
+    """Together all weights of ``size`` output channels."""
+    (kh, kw), (ky, kx), most = conv.kernel, conv.dilation, (lanes.registers + 1) // size
+    _, by_c, by_k, by_l = conv.weight_strides()
+    channel, row, column = (by_c, x.channel), (by_k, ky * x.row), (by_l, kx * x.pixel)
+    if kh > 1 and kw > 1 and kh * kw <= most:
+        whole = [(k * row[0] + m * column[0], k * row[1] + m * column[1]) for k in range(kh) for m in range(kw)]
+        yield _Sums((conv.fan_in, channel), (1, row), (0, 1, 1, column), whole)
+        return
+    across, along = ((kw, column), (conv.fan_in, channel)) if kw > 1 else ((conv.fan_in, channel), (kw, column))
+    for left, right, count in chunks(across[0], max(1, most)):
+        (step_w, step_x), columns = across[1], range(count)
+        yield _Sums(along, (kh, row), (left, right, count, across[1]), [(m * step_w, m * step_x) for m in columns])
+
+
+def weight_gradient(
+    f: Kernel, conv: Conv, x: Array, dy: Array, g: Index, o: Index, size: int, channel: Index, top: Index, rows: int
+) -> None:
     """Add to dw the block's part, for ``size`` output channels from o of group g, which are dy's from ``channel``.
 
-    The sums run over all positions and images; their lanes are added up once, at the end.
+    The sums run over all images and ``rows`` rows of dy from ``top``; their lanes are added up once, at the end.
     """
-    lanes, (kh, kw), (sy, sx), (ky, kx) = f.lanes, conv.kernel, conv.stride, conv.dilation
-    by_o, by_c, by_k, by_l = conv.weight_strides()
-    limit = max(1, (lanes.registers + 1) // size)
-    across, along = (kw, conv.fan_in) if kw > 1 else (conv.fan_in, kw)  # sums for kernel columns, or input channels
-    step_w, step_x = (by_l, kx * x.pixel) if kw > 1 else (by_c, x.channel)
-    outer_w, outer_x = (by_c, x.channel) if kw > 1 else (by_l, kx * x.pixel)
-    for left, right, count in chunks(across, limit):
-        with f.loop(along) as outer, f.loop(kh) as k, f.loop(right, left, count) as first:
-            sums = registers.zeros(f, size, count, lanes.vector)
+    lanes, (sy, sx), by_o = f.lanes, conv.stride, conv.weight_strides()[0]
+    for block in _blocks_of_sums(lanes, conv, x, size):
+        (along, (outer_w, outer_x)), (kernel_rows, (row_w, row_x)) = block.outer, block.rows
+        left, right, count, (first_w, first_x) = block.first
+        with f.loop(along) as outer, f.loop(kernel_rows) as k, f.loop(right, left, count) as first:
+            sums = registers.zeros(f, size, len(block.columns), lanes.vector)
             at = f.address(
                 x.room,
                 x.corner(conv.padding),
                 (g, conv.fan_in * x.channel),
                 (outer, outer_x),
-                (k, ky * x.row),
-                (first, step_x),
+                (k, row_x),
+                (first, first_x),
+                (top, sy * x.row),
             )
-            gradient = f.address(dy.room, dy.origin, (channel, dy.channel))
-            with f.loop(dy.height) as i, f.loop(dy.width) as j, f.loop(lanes.vectors) as v:
+            gradient = f.address(dy.room, dy.origin, (channel, dy.channel), (top, dy.row))
+            with f.loop(rows) as i, f.loop(dy.width) as j, f.loop(lanes.vectors) as v:
                 here = f.address(at, (i, sy * x.row), (j, sx * x.pixel), (v, lanes.bytes))
                 there = f.address(gradient, (i, dy.row), (j, dy.pixel), (v, lanes.bytes))
-                inputs = [f.load(lanes.vector, here, m * step_x) for m in range(count)]
+                inputs = [f.load(lanes.vector, here, by_x) for _, by_x in block.columns]
                 registers.accumulate(f, sums, registers.loads(f, lanes.vector, there, dy.channel), inputs)
             out = f.address(
                 f["g"],
@@ -122,14 +159,14 @@ def weight_gradient(f: Kernel, conv: Conv, x: Array, dy: Array, g: Index, o: Ind
                 (g, by_o * conv.fan_out),
                 (o, by_o),
                 (outer, outer_w),
-                (k, by_k),
-                (first, step_w),
+                (k, row_w),
+                (first, first_w),
             )
             add_sums(
                 f,
                 [total.value for row in sums for total in row],
                 out,
-                [n * by_o + m * step_w for n in range(size) for m in range(count)],
+                [n * by_o + by_w for n in range(size) for by_w, _ in block.columns],
             )
 
 

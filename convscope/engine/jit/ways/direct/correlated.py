@@ -77,8 +77,12 @@ def input_gradient(f: Kernel, conv: Conv, x: Array, dy: Array, dx: Gradient) -> 
         for start, stop, size in chunks(conv.fan_in, lanes.registers // lanes.vectors):
             across = max(1, min(lanes.registers // (lanes.vectors * size), columns.count))
             for left, right, count in chunks(columns.count, across):
-                with (f.loop(conv.groups) as g, f.loop(stop, start, size) as c, f.loop(rows.count) as row,
-                      f.loop(right, left, count) as column):  # fmt: skip
+                with (
+                    f.loop(conv.groups) as g,
+                    f.loop(stop, start, size) as c,
+                    f.loop(rows.count) as row,
+                    f.loop(right, left, count) as column,
+                ):
                     part = _Part(f, conv, rows, columns, size, count)
                     part.store(part.sums(dy, g, c, row, column), x, dx, g, c, row, column)
 
@@ -104,27 +108,41 @@ class _Part:
         (k, i), (m, j) = self.rows.taps[0], self.columns.taps[0]
         (next_k, next_i), (next_m, next_j) = self.rows.step, self.columns.step
         w = f.address(f["p"], 4 * conv.weight + k * by_k + m * by_l, (g, by_o * conv.fan_out), (c, by_c))
-        corner = f.address(dy.room, dy.origin + i * dy.row + j * dy.pixel, (g, conv.fan_out * dy.channel),
-                           (row, dy.row), (column, dy.pixel))  # fmt: skip
+        corner = f.address(
+            dy.room,
+            dy.origin + i * dy.row + j * dy.pixel,
+            (g, conv.fan_out * dy.channel),
+            (row, dy.row),
+            (column, dy.pixel),
+        )
         with f.loop(conv.fan_out) as o, f.loop(len(self.rows.taps)) as tap:
             at = f.address(corner, (o, dy.channel), (tap, next_i * dy.row))
             wt = f.address(w, (o, by_o), (tap, next_k * by_k))
             for n in range(len(self.columns.taps)):
-                slopes = [f.load(lanes.vector, at, (n * next_j + u) * dy.pixel + v * lanes.bytes)
-                          for u in range(self.count) for v in range(lanes.vectors)]  # fmt: skip
+                slopes = [
+                    f.load(lanes.vector, at, (n * next_j + u) * dy.pixel + v * lanes.bytes)
+                    for u in range(self.count)
+                    for v in range(lanes.vectors)
+                ]
                 registers.accumulate(f, sums, registers.spread(f, wt, by_c, lanes.width, n * next_m * by_l), slopes)
         return sums
 
-    def store(self, sums: registers.Sums, x: Array, dx: Gradient, g: Index, c: Index, row: Index,
-              column: Index) -> None:  # fmt: skip
+    def store(
+        self, sums: registers.Sums, x: Array, dx: Gradient, g: Index, c: Index, row: Index, column: Index
+    ) -> None:
         """dx, at every s-th place."""
         f, (down, along) = self.f, self.conv.stride
         known, out = (
-            f.address(array.room, array.origin + self.rows.first * array.row + self.columns.first * array.pixel,
-                      (c, array.channel), (g, self.conv.fan_in * array.channel), (row, down * array.row),
-                      (column, along * array.pixel))
+            f.address(
+                array.room,
+                array.origin + self.rows.first * array.row + self.columns.first * array.pixel,
+                (c, array.channel),
+                (g, self.conv.fan_in * array.channel),
+                (row, down * array.row),
+                (column, along * array.pixel),
+            )
             for array in (x, dx.array)
-        )  # fmt: skip
+        )
         for n, u, v in product(range(self.size), range(self.count), range(f.lanes.vectors)):
             place, target = (n * array.channel + u * along * array.pixel + v * f.lanes.bytes for array in (x, dx.array))
             result = partial(f.load, f.lanes.vector, known, place)

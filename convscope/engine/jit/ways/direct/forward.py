@@ -90,13 +90,16 @@ class Direct(Way):
         f, conv, unpool = self.site.kernel("weight_gradient"), self.conv, self.masks and not self.site.dx[0]
         if unpool:
             dy = self._unpooled(min(conv.outputs, f.lanes.registers + 1))
-        for start, stop, size in backward.weight_chunks(f.lanes, conv):
-            with f.loop(conv.groups) as g, f.loop(stop, start, size) as o:
-                channel = o if isinstance(g, int) else g * conv.fan_out + o
-                if unpool and self.masks:
-                    backward.unpool(f, conv, self.dy, self.masks, dy, channel, size)
-                    channel = 0
-                backward.weight_gradient(f, conv, self.site.x[0], dy, g, o, size, channel)
+        x, sizes = self.site.x[0], list(backward.weight_chunks(f.lanes, conv))
+        for first, last, rows in chunks(dy.height, dy.height if unpool else backward.rows_at_a_time(conv, x, dy)):
+            with f.loop(last, first, rows) as top:
+                for start, stop, size in sizes:
+                    with f.loop(conv.groups) as g, f.loop(stop, start, size) as o:
+                        channel = o if isinstance(g, int) else g * conv.fan_out + o
+                        if unpool and self.masks:
+                            backward.unpool(f, conv, self.dy, self.masks, dy, channel, size)
+                            channel = 0
+                        backward.weight_gradient(f, conv, x, dy, g, o, size, channel, top, rows)
         yield f
 
     def _unpooled(self, channels: int) -> Array:
@@ -115,8 +118,13 @@ def forward(f: Kernel, conv: Conv, act: Activation, x: Array, y: Array, masks: M
             places = [(0, i) for i in range(count)]
             if conv.pool:
                 places = [(i, j) for i in range(window[0]) for j in range(window[1])]
-            with (f.loop(conv.groups) as g, f.loop(stop, start, size) as o, f.loop(y.height) as row,
-                  f.loop(right, left, count) as column, f.loop(lanes.vectors, 0, vectors) as v):  # fmt: skip
+            with (
+                f.loop(conv.groups) as g,
+                f.loop(stop, start, size) as o,
+                f.loop(y.height) as row,
+                f.loop(right, left, count) as column,
+                f.loop(lanes.vectors, 0, vectors) as v,
+            ):
                 block = Block(f, conv, g, o, size, row, column, v, vectors)
                 sums = block.sums(x, places)
                 if conv.pool:
@@ -146,16 +154,24 @@ class Block:
         sums = self._biases(len(places))
         (sy, sx), (dy, dx), (kh, kw), window = conv.stride, conv.dilation, conv.kernel, conv.window
         w = f.address(f["p"], 4 * conv.weight, (self.g, by_o * conv.fan_out), (self.o, by_o))
-        corner = f.address(x.room, x.corner(conv.padding), (self.g, conv.fan_in * x.channel),
-                           (self.row, window[0] * sy * x.row), (self.column, window[1] * sx * x.pixel),
-                           (self.v, lanes.bytes))  # fmt: skip
+        corner = f.address(
+            x.room,
+            x.corner(conv.padding),
+            (self.g, conv.fan_in * x.channel),
+            (self.row, window[0] * sy * x.row),
+            (self.column, window[1] * sx * x.pixel),
+            (self.v, lanes.bytes),
+        )
         unroll = kw * self.size * len(places) * self.vectors <= UNROLLED
         with f.loop(conv.fan_in) as c, f.loop(kh) as k, f.loop(1 if unroll else kw) as rolled:
             at = f.address(corner, (c, x.channel), (k, dy * x.row), (rolled, dx * x.pixel))
             wt = f.address(w, (c, by_c), (k, by_k), (rolled, by_l))
             for column in range(kw if unroll else 1):
-                inputs = [f.load(lanes.vector, at, i * sy * x.row + (j * sx + column * dx) * x.pixel + u * lanes.bytes)
-                          for i, j in places for u in range(self.vectors)]  # fmt: skip
+                inputs = [
+                    f.load(lanes.vector, at, i * sy * x.row + (j * sx + column * dx) * x.pixel + u * lanes.bytes)
+                    for i, j in places
+                    for u in range(self.vectors)
+                ]
                 registers.accumulate(f, sums, registers.spread(f, wt, by_o, lanes.width, column * by_l), inputs)
         return registers.values(sums)
 
@@ -174,8 +190,12 @@ class Block:
     def store(self, sums: list[list[Value]], act: Activation, y: Array, places: Sequence[Pair]) -> None:
         """y = a(sums)."""
         f = self.f
-        at = f.address(y.room, *y.at(self.o, self.row, self.column), (self.g, self.conv.fan_out * y.channel),
-                       (self.v, f.lanes.bytes))  # fmt: skip
+        at = f.address(
+            y.room,
+            *y.at(self.o, self.row, self.column),
+            (self.g, self.conv.fan_out * y.channel),
+            (self.v, f.lanes.bytes),
+        )
         for n, channel in enumerate(sums):
             for i, total in enumerate(channel):
                 (_, j), u = places[i // self.vectors], i % self.vectors
@@ -184,8 +204,9 @@ class Block:
     def store_pooled(self, sums: list[list[Value]], act: Activation, y: Array, masks: Masks | None) -> None:
         """y = a(max(sums))."""
         f, fan_out = self.f, self.conv.fan_out
-        at = f.address(y.room, *y.at(self.o, self.row, self.column), (self.g, fan_out * y.channel),
-                       (self.v, f.lanes.bytes))  # fmt: skip
+        at = f.address(
+            y.room, *y.at(self.o, self.row, self.column), (self.g, fan_out * y.channel), (self.v, f.lanes.bytes)
+        )
         words = None
         for n, window in enumerate(sums):
             if masks:
