@@ -64,10 +64,11 @@ def nets(draw):
                 if kind == "conv+pool":
                     layers += [nn.ReLU()] * draw(st.integers(0, 1))
                     height, width = size(layers, image)
-                    layers.append(nn.MaxPool2d((min(2, height), min(2, width))))
+                    layers.append(nn.MaxPool2d((min(2, height), min(2, width)), ceil_mode=draw(st.booleans())))
             case "max" | "avg" as kind:
                 k, s, p = zip(window(draw, height), window(draw, width), strict=True)
-                layers.append((nn.MaxPool2d if kind == "max" else nn.AvgPool2d)(k, s, p))
+                ceil = kind == "max" and draw(st.booleans())
+                layers.append(nn.MaxPool2d(k, s, p, ceil_mode=ceil) if kind == "max" else nn.AvgPool2d(k, s, p))
         if draw(st.booleans()):
             layers.append(draw(st.sampled_from(ACTIVATIONS))())
         height, width = size(layers, image)

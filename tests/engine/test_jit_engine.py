@@ -65,7 +65,7 @@ def hooked(layer):
         (nn.InstanceNorm2d(3), "InstanceNorm2d is not covered"),
         (nn.Conv2d(3, 3, 1, padding_mode="reflect"), "it pads with 'reflect'"),
         (nn.LeakyReLU(-0.5), "its negative slope is -0.5"),
-        (nn.MaxPool2d(2, ceil_mode=True), "it has dilation, ceil_mode or return_indices"),
+        (nn.MaxPool2d(2, dilation=2), "it has dilation or return_indices"),
         (
             nn.AvgPool2d(2, padding=1, count_include_pad=False),
             "it has ceil_mode, a divisor_override, or does not count the padding",

@@ -89,6 +89,7 @@ class Compiled:
         self.net, self.image, self.threads = net, image, threads
         self.host = machine(isa)
         self.nodes = graph(net, image, learning is not None)
+        self.streams = any(isinstance(node.op, BatchNorm) for node in self.nodes)
         self.largest = max(prod(shape) for node in self.nodes for shape in (*node.shapes, node.output))
         self.classes = self.nodes[-1].output[0]
         if self.nodes[-1].output[1:] != (1, 1):
@@ -116,7 +117,7 @@ class Compiled:
 
     def program(self, batch: int) -> Loaded:
         """The program for batches of ``batch`` images; compiled or read from the cache when it is first asked for."""
-        lanes = self.host.lanes(-(-batch // self.threads), self.largest)
+        lanes = self.host.lanes(-(-batch // self.threads), self.largest, self.streams)
         ready = self._load(lanes, self.threads)
         ready.hold(-(-batch // (lanes.count * self.threads)))
         return ready

@@ -42,7 +42,8 @@ def _max_pool(before: Node, node: Node) -> Node | None:
     conv, pool = before.op, node.op
     if not isinstance(pool, Pool) or not isinstance(conv, Conv) or conv.pool or not before.act.keeps_order:
         return None
-    plain = not pool.average and pool.stride == pool.kernel and pool.padding == (0, 0)
+    inside = all(n * k <= m for n, k, m in zip(node.output[1:], pool.kernel, before.output[1:], strict=True))
+    plain = inside and not pool.average and pool.stride == pool.kernel and pool.padding == (0, 0)
     if not plain or not 1 < prod(pool.kernel) <= FUSED:
         return None
     return replace(before, op=replace(conv, pool=pool.kernel), output=node.output)

@@ -162,8 +162,8 @@ def _(module: nn.AdaptiveAvgPool2d) -> str:
 
 @objection.register
 def _(module: nn.MaxPool2d) -> str:
-    plain = pair(module.dilation) == (1, 1) and not module.ceil_mode and not module.return_indices
-    return "" if plain else "it has dilation, ceil_mode or return_indices"
+    plain = pair(module.dilation) == (1, 1) and not module.return_indices
+    return "" if plain else "it has dilation or return_indices"
 
 
 @objection.register
@@ -185,5 +185,6 @@ def _(module: nn.MaxPool2d | nn.AvgPool2d, inputs: tuple[Form, ...], _where: Whe
     channels, *size = image_of(inputs)
     average = isinstance(module, nn.AvgPool2d)
     pool = Pool(average, pair(module.kernel_size), pair(module.stride), pair(module.padding))
-    output = [window_size(*n) for n in zip(size, pool.kernel, pool.stride, pool.padding, strict=True)]
+    sides = zip(size, pool.kernel, pool.stride, pool.padding, strict=True)
+    output = [window_size(*side, ceil_mode=module.ceil_mode) for side in sides]
     return Read(pool, fitting((channels, *output), inputs[0]))
