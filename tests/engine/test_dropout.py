@@ -55,7 +55,7 @@ def reference(problem, index):
     net = copy.deepcopy(problem.net).double()
     with Kept(problem.seed, 0, index):
         scores = net((problem.images[index].double() / 255 - 0.4) / 0.3)
-    loss = loss_of(problem.loss, scores, problem.labels[index])
+    loss = loss_of(problem.loss, scores, problem.labels[index], problem.label_smoothing)
     loss.backward()
     return loss.item(), [p.grad for p in net.parameters()]
 
