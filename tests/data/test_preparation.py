@@ -15,6 +15,7 @@ from convscope.data.pictures.decode import read_image
 from convscope.data.preparation import Preparation, as_image, depth, scaled
 from convscope.data.readers.digits import read_digits
 from convscope.data.sources import open_source, read_parts
+from convscope.explain.trained.drawing import SIDE, rasterise
 
 SHAPES = st.tuples(st.sampled_from([1, 3]), st.integers(1, 40), st.integers(1, 40))
 PREPARATIONS = st.builds(
@@ -174,3 +175,12 @@ def test_a_files_bits_are_read_as_its_array(tmp_path):
     Image.fromarray(grey).save(file, "PNG")
     prepared = Preparation((1, 9, 7), deep=(1000, 1130))
     assert np.array_equal(read_image(file, prepared)[0], scaled(grey, (1000, 1130)))
+
+
+@given(st.lists(st.lists(st.tuples(*[st.integers(0, SIDE - 1)] * 2), min_size=1, max_size=6), max_size=3))
+def test_a_drawing_on_the_pad_is_prepared_as_its_picture(strokes):
+    sheet = rasterise(strokes)
+    for preparation in (Preparation((1, 28, 28), Steps()), Preparation((1, 28, 28), Steps(margin=True)),
+                        Preparation((1, 40, 40), Steps()), Preparation((1, 20, 30))):  # fmt: skip
+        steps = preparation.ink or Steps(crop=False, box=False, centre=False)
+        assert np.array_equal(preparation.stages(sheet, steps).centred, preparation.apply(sheet[None])[0])
