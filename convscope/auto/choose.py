@@ -39,11 +39,12 @@ DESCENT = {"lr", "momentum", "nesterov", "optimizer", "schedule", "loss"}  # cho
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known before a net is chosen. ``shape`` is (C, H, W) as the data come, ``side`` the longer side of most
-    of their pictures before (None: as they come), ``fewest`` counts the images of the smallest class.
+    """What is known before a net is chosen.
 
-    ``installed`` says whether the pretrained net's weights lie here, ``allowed`` whether they may be used, ``given``
-    which choices the user made; ``minutes`` bounds the whole run (None: it may take what it takes).
+    ``shape`` is (C, H, W) as the data come, ``side`` the longer side of most of their pictures before (None: the same).
+    ``fewest`` counts the images of the smallest class. ``installed`` says whether the pretrained net's weights lie
+    here, ``allowed`` whether they may be used, ``given`` which choices the user made; ``minutes`` bounds the whole run
+    (None: it may take what it takes).
     """
 
     data: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 
 from ..errors import UsageError
 from ..recipe import Recipe, flag
-from . import terminal
+from . import growth, terminal
 from .options import AsJson, DataDir, Moved, Offline, Quiet, path_option, with_choices
 from .streams import unheard
 
@@ -34,6 +35,9 @@ def train(
     offline: Offline = False,
     out: Annotated[Path, path_option("The folder that runs are made in.")] = Path("runs"),
     resume_run: Annotated[str | None, typer.Option("--resume", help="Go on with this run by its own recipe.")] = None,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Then try 25 and 50 % of the images: would more help?")
+    ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -56,7 +60,7 @@ def train(
         settled = settle(recipe, _given(context), offline)
         if settled.chosen and not quiet:
             terminal.note(settled.chosen)
-        _draw(job.start(settled.recipe, settled.data, out), quiet, as_json)
+        _draw(job.start(settled.recipe, settled.data, out), quiet, as_json, curve)
 
 
 def _given(context: typer.Context) -> set[str]:
@@ -98,7 +102,7 @@ def resume(
         _draw(job.resume(folder, own, epochs), quiet, as_json)
 
 
-def _draw(events: Iterator[Event], quiet: bool, as_json: bool) -> None:
+def _draw(events: Iterator[Event], quiet: bool, as_json: bool, curve: bool = False) -> None:
     """Print the events of a run: a table on stdout, a bar where somebody watches."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -143,12 +147,15 @@ def _draw(events: Iterator[Event], quiet: bool, as_json: bool) -> None:
         terminal.note(finished.summary.warning)
     for note in finished.notes:
         terminal.note(note)
+    grown = growth.measure(finished, started) if curve else None
     if as_json:
-        terminal.emit_json(finished.summary)
+        terminal.emit_json({**asdict(finished.summary), "growth": grown} if grown else finished.summary)
     elif quiet:
         print(finished.folder.path)
     else:
         _print_end(finished, started)
+        if grown:
+            growth.show(grown, finished)
 
 
 def _row(*cells: str) -> None:
@@ -203,6 +210,7 @@ def _print_end(event: Finished, started: Started) -> None:
         f"test accuracy {100 * (summary.test_accuracy or 0):.2f} % after {terminal.count(summary.steps, 'update')} in "
         f"{summary.train_seconds:.1f} s of training ({summary.images_per_second:,.0f} images/s); "
         f"{SENTENCES[summary.stopped_by]}",
+        *growth.warnings(event, started),
         "",
         *([] if event.notes else [f"plot    {path / 'curves.png'}"]),
         f"run     {path}",

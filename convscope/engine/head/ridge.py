@@ -22,13 +22,14 @@ GOLDEN = (5**0.5 - 1) / 2
 class Head:
     """logits = x @ weight.T + bias for features x (N, D): ``weight`` (K, D), ``bias`` (K,), float32.
 
-    ``strength`` is λ over the mean squared length of the centred features. ``left_out`` float64 (N, K) are the logits
-    of every training image by the fit without it.
+    ``strength`` is λ over the mean squared length of the scaled features, ``scale`` what the scores are multiplied by.
+    ``left_out`` float64 (N, K) are the logits of every training image by the fit without it.
     """
 
     weight: Tensor
     bias: Tensor
     strength: float
+    scale: float
     left_out: Tensor
 
 
@@ -59,7 +60,7 @@ def fit(features: Tensor, labels: Tensor, classes: int) -> Head:
     scale = _scale(scores, labels)
     weight = (vectors @ (there / (values + best * unit)[:, None])).T / deviation
     bias = base - weight @ mean
-    return Head((scale * weight).float(), (scale * bias).float(), best, scale * scores)
+    return Head((scale * weight).float(), (scale * bias).float(), best, scale, scale * scores)
 
 
 def _decompose(x: Tensor) -> tuple[Tensor, Tensor]:
