@@ -14,7 +14,7 @@ from .wiring import IMAGE, Inputs
 
 
 @dataclass(frozen=True)
-class Part:
+class Wired:
     """One module of a net and the names of what goes into it, in order."""
 
     name: str
@@ -33,7 +33,7 @@ class GraphNet(nn.Sequential):
         self.inputs: dict[str, Inputs] = dict(inputs or {})
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[Wired, ...]:
         """The modules in forward order."""
         return parts(self)
 
@@ -60,11 +60,11 @@ class GraphNet(nn.Sequential):
         return super().__getitem__(index)
 
 
-def parts(net: nn.Sequential) -> tuple[Part, ...]:
+def parts(net: nn.Sequential) -> tuple[Wired, ...]:
     """The modules of any Sequential in forward order, with what goes into each."""
     inputs: Mapping[str, Inputs] = net.inputs if isinstance(net, GraphNet) else {}
     result, before = [], IMAGE
     for name, module in net.named_children():
-        result.append(Part(name, module, inputs.get(name, (before,))))
+        result.append(Wired(name, module, inputs.get(name, (before,))))
         before = name
     return tuple(result)

@@ -9,7 +9,7 @@ from math import prod
 
 from ..errors import UsageError
 from .ops import Add, Join, Op, Projection, Shape, Shapes, shape_text
-from .tree import Branches, Item, Net, Path, Repeat
+from .tree import Branches, Net, Path, Repeat, Written
 from .wiring import IMAGE, Inputs, brackets
 
 MAX_ELEMENTS = 2**31  # of one layer's output for one image: more is surely a slip, and would take 8 GiB
@@ -106,7 +106,7 @@ class _Layout:
             source = self.item(item, source, (*at, place))
         return source
 
-    def item(self, item: Item, source: str, at: Path) -> str:
+    def item(self, item: Written, source: str, at: Path) -> str:
         match item:
             case Branches():
                 return self.branches(item, source, at)

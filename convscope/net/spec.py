@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from .ops import JOINS, WORDS, Flatten, Linear, Op
-from .tree import Branches, Item, Net, Repeat, size
+from .tree import Branches, Net, Repeat, Written, size
 from .words import SpecError, Word, Words
 
 BRACKETS = {
@@ -70,7 +70,7 @@ class _Parser:
 
     def sequence(self, depth: int) -> Net:
         """Items with | between them, up to what ends a branch."""
-        items: list[Item] = []
+        items: list[Written] = []
         while True:
             first = self.next
             if first is None or first.text[0] in "|/]":
@@ -90,7 +90,7 @@ class _Parser:
                 raise self.error(after, f"a | is missing before {after.text[:40]!r}", "write | between layers")
             self.at += 1
 
-    def layer(self) -> list[Item]:
+    def layer(self) -> list[Written]:
         """One layer, after a flatten where it needs one."""
         words = []
         while self.next is not None and self.next.text[0] not in "|/[]":
@@ -111,14 +111,14 @@ class _Parser:
             )
         return [*self.flatten(head, op), op]
 
-    def flatten(self, head: Word, op: Op) -> list[Item]:
+    def flatten(self, head: Word, op: Op) -> list[Written]:
         """The flatten that ``op`` needs before it; from now on there is no image if it is one itself."""
         if self.flat or not isinstance(op, Flatten | Linear):
             return []
         self.flat = head
         return [Flatten()] if isinstance(op, Linear) else []
 
-    def bracket(self, depth: int) -> list[Item]:
+    def bracket(self, depth: int) -> list[Written]:
         """What stands between [ and ], and what its sign makes of it."""
         opening, before = self.tokens[self.at], self.flat
         if depth > MAX_DEPTH:

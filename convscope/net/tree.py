@@ -25,8 +25,8 @@ class Repeat:
     body: "Net"
 
 
-Item = Op | Branches | Repeat
-Net = tuple[Item, ...]
+Written = Op | Branches | Repeat
+Net = tuple[Written, ...]
 
 
 def text(net: Net) -> str:
@@ -65,7 +65,7 @@ def size(net: Net) -> int:
     return sum(_size(item) for item in net)
 
 
-def _size(item: Item) -> int:
+def _size(item: Written) -> int:
     match item:
         case Branches():
             return 1 + sum(map(size, item.branches))
@@ -97,7 +97,7 @@ def put(net: Net, path: Path, new: Net) -> Net:
         case Branches():
             branches = list(item.branches)
             branches[number] = put(branches[number], rest, new)
-            changed: Item = replace(item, branches=tuple(branches))
+            changed: Written = replace(item, branches=tuple(branches))
         case Repeat():
             changed = replace(item, body=put(item.body, rest, new))
         case _:

@@ -60,7 +60,7 @@ def resolve(net: str) -> Net:
     name = net.strip()
     if name in ZOO:
         return parse(ZOO[name].spec)
-    if not set("|[/") & set(name) and len(name.split()) == 1 and name not in WORDS:
+    if not set("|[") & set(name) and len(name.split()) == 1 and name not in WORDS:
         raise UsageError(
             f"no net is called {name[:60]!r}",
             f"{near(name[:60], ZOO)}; or write a spec such as 'conv 10 5 | pool 2 | relu | linear'",

@@ -140,6 +140,8 @@ def test_an_empty_spec_and_an_unknown_name_are_refused():
     with pytest.raises(UsageError, match="no net is called 'lenet'") as caught:
         resolve("lenet")
     assert "did you mean 'lenet5' or" in caught.value.help
+    with pytest.raises(UsageError, match="no net is called 'some/file'"):
+        resolve("some/file")
     with pytest.raises(SpecError, match="at most 200 layers"):
         parse(" | ".join(["relu"] * 201))
 

@@ -107,6 +107,7 @@ def shapes(
                 "parameters": r.parameters,
                 "multiply_adds": r.multiply_adds,
                 "inputs": r.inputs,
+                "note": r.note,
             }
             for r in rows
         ]

@@ -1,6 +1,6 @@
 """Functions of single elements as this floor knows them: value, derivative, and what PyTorch calls them.
 
-A kind of activation is one entry here: a function that makes its :class:`Function` from the layer (an op of a net, or
+A kind of activation is one entry here: what makes its :class:`Elementwise` from the layer (an op of a net, or
 the torch module, which have the same parameters), and where there is one, its name in torch.nn.functional.
 """
 
@@ -29,7 +29,7 @@ FUNCTIONAL: dict[str, tuple[type[nn.Module], str]] = {
 
 
 @dataclass(frozen=True)
-class Function:
+class Elementwise:
     """y = f(x), written ``text``. ``terms`` is Σ|terms| of f(x) where digits can cancel in it."""
 
     text: str
@@ -43,33 +43,33 @@ class Function:
 
 
 @singledispatch
-def function(layer: object) -> Function | None:
+def function(layer: object) -> Elementwise | None:
     """The function that ``layer`` (an op or a torch module) applies to every element; None where it does not."""
     return None
 
 
 @function.register
-def _(layer: Relu | nn.ReLU) -> Function:
-    return Function("relu", RELU)
+def _(layer: Relu | nn.ReLU) -> Elementwise:
+    return Elementwise("relu", RELU)
 
 
 @function.register
-def _(layer: Relu6 | nn.ReLU6) -> Function:
-    return Function("relu6", RELU6)
+def _(layer: Relu6 | nn.ReLU6) -> Elementwise:
+    return Elementwise("relu6", RELU6)
 
 
 @function.register
-def _(layer: Tanh | nn.Tanh) -> Function:
-    return Function("tanh", TANH)
+def _(layer: Tanh | nn.Tanh) -> Elementwise:
+    return Elementwise("tanh", TANH)
 
 
 @function.register
-def _(layer: Sigmoid | nn.Sigmoid) -> Function:
-    return Function("sigmoid", SIGMOID)
+def _(layer: Sigmoid | nn.Sigmoid) -> Elementwise:
+    return Elementwise("sigmoid", SIGMOID)
 
 
 @function.register
-def _(layer: LeakyRelu | nn.LeakyReLU) -> Function:
+def _(layer: LeakyRelu | nn.LeakyReLU) -> Elementwise:
     slope = layer.negative_slope
     operator = Operator(
         f"leakyrelu({slope:g})",
@@ -78,7 +78,7 @@ def _(layer: LeakyRelu | nn.LeakyReLU) -> Function:
         (Partial(f"({{a}} > 0) + {slope:g}·({{a}} ≤ 0)", lambda out, a: np.where(a > 0, 1.0, slope)),),
         remark=lambda a: f"at the kink leakyrelu(0) PyTorch takes the derivative {slope:g}" * bool((a == 0).any()),
     )
-    return Function(operator.name, operator)
+    return Elementwise(operator.name, operator)
 
 
 # The derivatives below are sums in which digits can cancel: ``terms`` is what their rounding errors compare with.
@@ -97,8 +97,8 @@ SILU = Operator(
 
 
 @function.register
-def _(layer: Silu | nn.SiLU) -> Function:
-    return Function("silu", SILU)
+def _(layer: Silu | nn.SiLU) -> Elementwise:
+    return Elementwise("silu", SILU)
 
 
 def _normal(a: Array) -> Array:
@@ -153,8 +153,8 @@ GELU_TANH = Operator(
 
 
 @function.register
-def _(layer: Gelu | nn.GELU) -> Function:
+def _(layer: Gelu | nn.GELU) -> Elementwise:
     # PyTorch adds 1 to an erf or a tanh near −1, so that float32 loses digits of a value far below |x|.
     if layer.approximate == "tanh":
-        return Function("gelu(tanh)", GELU_TANH, abs)
-    return Function("gelu", GELU, abs)
+        return Elementwise("gelu(tanh)", GELU_TANH, abs)
+    return Elementwise("gelu", GELU, abs)

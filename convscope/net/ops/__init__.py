@@ -2,7 +2,7 @@
 
 from ..words import Pair
 from .activation import ACTIVATIONS, Activation, Relu, Relu6, Sigmoid, Tanh
-from .base import Call, Op, Problem, Shape, Shapes, shape_text
+from .base import Misfit, Op, Shape, Shapes, TorchCall, shape_text
 from .conv import Conv, Depthwise, Projection
 from .dropout import Dropout, Dropout2d
 from .flatten import Flatten
@@ -40,7 +40,6 @@ __all__ = [
     "Add",
     "AvgPool",
     "BatchNorm",
-    "Call",
     "Concat",
     "Conv",
     "Depthwise",
@@ -50,11 +49,11 @@ __all__ = [
     "GlobalAvg",
     "Join",
     "Linear",
+    "Misfit",
     "Op",
     "Pad",
     "Pair",
     "Pool",
-    "Problem",
     "Projection",
     "Relu",
     "Relu6",
@@ -62,6 +61,7 @@ __all__ = [
     "Shapes",
     "Sigmoid",
     "Tanh",
+    "TorchCall",
     "same_padding",
     "shape_text",
     "window_formula",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 from ..words import Words, decimal_text
-from .base import Call, Op, Shapes, changed
+from .base import Op, Shapes, TorchCall, changed
 
 
 class Activation(Op):
@@ -12,8 +12,8 @@ class Activation(Op):
 
     torch_name: ClassVar[str]
 
-    def call(self, shapes: Shapes) -> Call:
-        return Call(self.torch_name)
+    def call(self, shapes: Shapes) -> TorchCall:
+        return TorchCall(self.torch_name)
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class LeakyRelu(Activation):
     def text(self) -> str:
         return self.kind if self == LeakyRelu() else f"{self.kind} {decimal_text(self.negative_slope)}"
 
-    def call(self, shapes: Shapes) -> Call:
-        return Call("LeakyReLU", (self.negative_slope,))
+    def call(self, shapes: Shapes) -> TorchCall:
+        return TorchCall("LeakyReLU", (self.negative_slope,))
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ class Gelu(Activation):
     def text(self) -> str:
         return self.kind if self.approximate == "none" else f"{self.kind} approximate={self.approximate}"
 
-    def call(self, shapes: Shapes) -> Call:
-        return Call("GELU", (), changed(approximate=(self.approximate, "none")))
+    def call(self, shapes: Shapes) -> TorchCall:
+        return TorchCall("GELU", (), changed(approximate=(self.approximate, "none")))
 
 
 ACTIVATIONS: tuple[type[Activation], ...] = (Relu, Relu6, Tanh, Sigmoid, LeakyRelu, Silu, Gelu)

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]  # of one image's tensor: (C, H, W), or (F,) when flattened
 Shapes = tuple[Shape, ...]  # of all inputs
-Problem = tuple[str, str]  # what is wrong, and what to do about it
+Misfit = tuple[str, str]  # what is wrong, and what to do about it
 
 
 @dataclass(frozen=True)
-class Call:
+class TorchCall:
     """``torch.nn.NAME(*arguments, **options)``: the module and the code for it are made from the same words."""
 
     name: str
@@ -61,7 +61,7 @@ class Op:
         """The op with what its place in a net decides."""
         return self
 
-    def problem(self, shapes: Shapes) -> Problem | None:
+    def problem(self, shapes: Shapes) -> Misfit | None:
         """Why the op does not fit, None where it does."""
         return None
 
@@ -81,7 +81,7 @@ class Op:
         """Products of one image's forward pass."""
         return 0
 
-    def call(self, shapes: Shapes) -> Call:
+    def call(self, shapes: Shapes) -> TorchCall:
         """The module in torch.nn that does this."""
         raise NotImplementedError
 

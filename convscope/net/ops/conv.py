@@ -5,7 +5,7 @@ from math import prod
 from typing import Literal, Self, cast
 
 from ..words import Pair, Words, option_text, pair_text
-from .base import Call, Op, Problem, Shape, Shapes, changed, shape_text
+from .base import Misfit, Op, Shape, Shapes, TorchCall, changed, shape_text
 from .window import same_padding, too_large, windows
 
 Padding = Pair | Literal["same"]
@@ -48,7 +48,7 @@ class Conv(Op):
         """The padding before and after the image, as (height, width) pairs."""
         return same_padding(self.kernel, self.dilation) if self.padding == "same" else (self.padding, self.padding)
 
-    def problem(self, shapes: Shapes) -> Problem | None:
+    def problem(self, shapes: Shapes) -> Misfit | None:
         channels = shapes[0][0]
         if channels % self.groups or self.out % self.groups:
             both = [g for g in range(1, min(channels, self.out) + 1) if channels % g == self.out % g == 0]
@@ -60,7 +60,7 @@ class Conv(Op):
             return found
         return None if self.padding == "same" else too_large(shapes[0], self.kernel, self.padding, self.dilation)
 
-    def _padding_problem(self, shape: Shape) -> Problem | None:
+    def _padding_problem(self, shape: Shape) -> Misfit | None:
         """What is repeated comes from the image, so there can be no more of it than the image has."""
         inner = self.padding_mode == "reflect"  # the edge itself is not repeated
         need = max(p - n + inner for pads in self.pads() for p, n in zip(pads, shape[1:], strict=True))
@@ -95,7 +95,7 @@ class Conv(Op):
         height, width = self.kernel
         return shapes[0][0] // self.groups * height * width
 
-    def call(self, shapes: Shapes) -> Call:
+    def call(self, shapes: Shapes) -> TorchCall:
         options = changed(
             stride=(self.stride, (1, 1)),
             padding=(self.padding, (0, 0)),
@@ -104,7 +104,7 @@ class Conv(Op):
             bias=(self.bias, True),
             padding_mode=(self.padding_mode, "zeros"),
         )
-        return Call("Conv2d", (shapes[0][0], self.out, self.kernel), options)
+        return TorchCall("Conv2d", (shapes[0][0], self.out, self.kernel), options)
 
 
 @dataclass(frozen=True)

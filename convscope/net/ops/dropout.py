@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from ..words import Words, decimal_text
-from .base import Call, Op, Shapes
+from .base import Op, Shapes, TorchCall
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Dropout(Op):
     def text(self) -> str:
         return f"{self.kind} {decimal_text(self.p)}"
 
-    def call(self, shapes: Shapes) -> Call:
-        return Call(self.torch_name, (self.p,))
+    def call(self, shapes: Shapes) -> TorchCall:
+        return TorchCall(self.torch_name, (self.p,))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import prod
 
-from .base import Call, Op, Shape, Shapes
+from .base import Op, Shape, Shapes, TorchCall
 
 
 @dataclass(frozen=True)
@@ -20,5 +20,5 @@ class Flatten(Op):
     def formula(self, shapes: Shapes) -> str:
         return f"{' · '.join(map(str, shapes[0]))} = {prod(shapes[0])}"
 
-    def call(self, shapes: Shapes) -> Call:
-        return Call("Flatten")
+    def call(self, shapes: Shapes) -> TorchCall:
+        return TorchCall("Flatten")

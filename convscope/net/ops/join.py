@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Op, Problem, Shape, Shapes, shape_text
+from .base import Misfit, Op, Shape, Shapes, shape_text
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,7 +14,7 @@ class Join(Op):
 
     sign: str
 
-    def problem(self, shapes: Shapes) -> Problem | None:
+    def problem(self, shapes: Shapes) -> Misfit | None:
         """The first input that does not go with the first of all."""
         for shape in shapes[1:]:
             if self._part(shape) != self._part(shapes[0]):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from ..words import Words
-from .base import Call, Op, Shape, Shapes, changed
+from .base import Op, Shape, Shapes, TorchCall, changed
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Linear(Op):
     def multiply_adds(self, shapes: Shapes) -> int:
         return self._out() * shapes[0][0]
 
-    def call(self, shapes: Shapes) -> Call:
-        return Call("Linear", (shapes[0][0], self._out()), changed(bias=(self.bias, True)))
+    def call(self, shapes: Shapes) -> TorchCall:
+        return TorchCall("Linear", (shapes[0][0], self._out()), changed(bias=(self.bias, True)))
 
     def _out(self) -> int:
         assert self.out is not None, "the number of classes is known where the net is laid out"

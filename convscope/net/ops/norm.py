@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .base import Call, Op, Shapes
+from .base import Op, Shapes, TorchCall
 
 
 @dataclass(frozen=True)
@@ -15,5 +15,5 @@ class BatchNorm(Op):
     def parameters(self, shapes: Shapes) -> int:
         return 2 * shapes[0][0]
 
-    def call(self, shapes: Shapes) -> Call:
-        return Call("BatchNorm2d" if len(shapes[0]) == 3 else "BatchNorm1d", (shapes[0][0],))
+    def call(self, shapes: Shapes) -> TorchCall:
+        return TorchCall("BatchNorm2d" if len(shapes[0]) == 3 else "BatchNorm1d", (shapes[0][0],))

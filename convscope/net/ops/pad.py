@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from ..words import Pair, Words, pair_text
-from .base import Call, Op, Shape, Shapes, shape_text
+from .base import Op, Shape, Shapes, TorchCall, shape_text
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,6 @@ class Pad(Op):
         sides = zip(self.before, shapes[0][1:], self.after, strict=True)
         return f"{' × '.join(f'({b} + {n} + {a})' for b, n, a in sides)} = {shape_text(self.output(shapes)[1:])}"
 
-    def call(self, shapes: Shapes) -> Call:
+    def call(self, shapes: Shapes) -> TorchCall:
         (top, left), (bottom, right) = self.before, self.after
-        return Call("ZeroPad2d", ((left, right, top, bottom),))
+        return TorchCall("ZeroPad2d", ((left, right, top, bottom),))

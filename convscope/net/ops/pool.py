@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from ..words import Pair, Words, option_text, pair_text
-from .base import Call, Op, Problem, Shape, Shapes, changed, shape_text
+from .base import Misfit, Op, Shape, Shapes, TorchCall, changed, shape_text
 from .window import too_large, windows
 
 
@@ -36,7 +36,7 @@ class Pool(Op):
         words += option_text("padding", self.padding, (0, 0))
         return " ".join(words + ["ceil_mode=yes"] * self.ceil_mode)
 
-    def problem(self, shapes: Shapes) -> Problem | None:
+    def problem(self, shapes: Shapes) -> Misfit | None:
         return too_large(shapes[0], self.kernel, self.padding)
 
     def output(self, shapes: Shapes) -> Shape:
@@ -48,11 +48,11 @@ class Pool(Op):
     def _windows(self, shape: Shape) -> tuple[Pair, str]:
         return windows(shape, self.kernel, self.stride, self.padding, ceil_mode=self.ceil_mode)
 
-    def call(self, shapes: Shapes) -> Call:
+    def call(self, shapes: Shapes) -> TorchCall:
         options = changed(
             stride=(self.stride, self.kernel), padding=(self.padding, (0, 0)), ceil_mode=(self.ceil_mode, False)
         )
-        return Call("AvgPool2d" if self.average else "MaxPool2d", (self.kernel,), options)
+        return TorchCall("AvgPool2d" if self.average else "MaxPool2d", (self.kernel,), options)
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class AdaptiveAvgPool(Op):
     def formula(self, shapes: Shapes) -> str:
         return f"{shape_text(self.size)} cells of {shape_text(shapes[0][1:])}, each a mean"
 
-    def call(self, shapes: Shapes) -> Call:
-        return Call("AdaptiveAvgPool2d", (self.size,))
+    def call(self, shapes: Shapes) -> TorchCall:
+        return TorchCall("AdaptiveAvgPool2d", (self.size,))
 
 
 @dataclass(frozen=True)
@@ -105,5 +105,5 @@ class GlobalAvg(Op):
     def formula(self, shapes: Shapes) -> str:
         return f"mean over {shape_text(shapes[0][1:])}"
 
-    def call(self, shapes: Shapes) -> Call:
-        return Call("AdaptiveAvgPool2d", (1,))
+    def call(self, shapes: Shapes) -> TorchCall:
+        return TorchCall("AdaptiveAvgPool2d", (1,))

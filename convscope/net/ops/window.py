@@ -5,7 +5,7 @@ a last window that would begin in the padding behind the image.
 """
 
 from ..words import Pair
-from .base import Problem, Shape
+from .base import Misfit, Shape
 
 
 def window_size(size: int, kernel: int, stride: int, padding: int, dilation: int = 1, ceil_mode: bool = False) -> int:
@@ -40,7 +40,7 @@ def windows(
     return (height, width), f"{window_formula(*numbers[0], ceil_mode)}; {window_formula(*numbers[1], ceil_mode)}"
 
 
-def too_large(shape: Shape, kernel: Pair, padding: Pair, dilation: Pair = (1, 1)) -> Problem | None:
+def too_large(shape: Shape, kernel: Pair, padding: Pair, dilation: Pair = (1, 1)) -> Misfit | None:
     """Why the window does not fit into an image (C, H, W) with its padding, None where it does."""
     for axis, word in enumerate(("height", "width")):
         size, reach = shape[1 + axis], dilation[axis] * (kernel[axis] - 1) + 1
