@@ -14,7 +14,7 @@ from ..engine.base import Engine, Problem
 from ..engine.eager import EagerEngine
 from ..engine.head import HeadEngine
 from ..errors import UsageError
-from ..net.graph import Part, parts
+from ..net.graph import Wired, parts
 from ..net.pretrained.catalogue import PRETRAINED, digest
 from ..net.pretrained.weights import load
 from ..recipe import Recipe
@@ -81,10 +81,10 @@ def _freeze(net: nn.Sequential, last: int) -> None:
         part.module.requires_grad_(part.name in trained)
 
 
-def blocks(net: nn.Sequential) -> list[list[Part]]:
+def blocks(net: nn.Sequential) -> list[list[Wired]]:
     """The convolutions of a net, block by block: a block ends with one that no activation follows, or with the net."""
     followed = {part.inputs[0] for part in parts(net) if isinstance(part.module, nn.ReLU6)}
-    groups: list[list[Part]] = [[]]
+    groups: list[list[Wired]] = [[]]
     for part in parts(net):
         if isinstance(part.module, nn.Conv2d):
             groups[-1].append(part)

@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from convscope.data.batches import Normalize, epoch_order, steps_per_epoch
 from convscope.engine.base import Problem
-from convscope.engine.choose import choose
 from convscope.engine.devices import check_same_device, resolve, survey
 from convscope.engine.eager import EagerEngine
 from convscope.errors import UsageError
@@ -105,13 +104,6 @@ def test_gradients_are_clipped_to_a_norm_over_all_parameters(clip_norm):
     for ours, before in zip(p.net.parameters(), net.parameters(), strict=True):
         wanted = before - before.grad * min(1.0, clip_norm / float(norm))
         torch.testing.assert_close(ours.contiguous(), wanted, rtol=1e-4, atol=1e-6)
-
-
-def test_clipping_is_left_to_pytorch_and_said():
-    engine, notes = choose("auto", problem("conv 4 3 | relu | linear", clip_norm=1.0), CPU, 1, 16)
-    assert (engine.name, notes) == ("eager", ("not covered by the jit engine: clipping of gradients",))
-    with pytest.raises(UsageError, match="the jit engine does not cover this run: clipping of gradients"):
-        choose("jit", problem(clip_norm=1.0), CPU, 1, 16)
 
 
 @pytest.mark.parametrize("choices", [{"momentum": 0.5}, {"optimizer": "adam"}], ids=["sgd", "adam"])

@@ -121,6 +121,8 @@ def reference(problem: Problem, index: Tensor, batch: int, lrs: list[float]):
         loss = loss_of(problem.loss, logits, problem.labels[chosen], problem.label_smoothing)
         optimizer.zero_grad()
         loss.backward()
+        if problem.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(net.parameters(), problem.clip_norm)
         gradients = gradients or [p.grad.clone() for p in net.parameters()]
         optimizer.step()
         losses.append(loss.item())
@@ -209,6 +211,9 @@ OPTIMIZERS = [
     {"momentum": 0.9, "nesterov": True},
     {"optimizer": "adam", "betas": (0.7, 0.9)},
     {"optimizer": "adam", "weight_decay": 0.02},
+    {"momentum": 0.9, "clip_norm": 0.05},
+    {"optimizer": "adam", "clip_norm": 0.3, "label_smoothing": 0.2},
+    {"momentum": 0.5, "clip_norm": 1e6},
 ]
 
 

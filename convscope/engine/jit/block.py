@@ -25,6 +25,7 @@ class Learning:
     loss: LossName
     rule: Rule
     label_smoothing: float = 0.0
+    clip_norm: float | None = None
 
 
 class Block:

@@ -54,7 +54,7 @@ class JitEngine:
             threads,
             isa,
             cache_dir,
-            Learning(problem.loss, self.rule, problem.label_smoothing),
+            Learning(problem.loss, self.rule, problem.label_smoothing, problem.clip_norm),
         )
         if int(labels.min()) < 0 or int(labels.max()) >= self._core.classes:
             raise UsageError(

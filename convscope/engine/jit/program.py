@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from . import optimizers
+from . import clipping, optimizers
 from .block import Block, Learning
 from .graph import Graph, parameter_count
-from .ir.arrays import Lanes, padded
+from .ir.arrays import Index, Lanes, padded
 from .ir.function import Function, Module
 from .ir.kernel import Header, Kernel, Reduction
-from .ir.values import F32, I32, I64, PTR, Value
+from .ir.values import F32, I32, I64, PTR, Value, Var
 from .machine import slots
 from .machine.barrier import write_barrier
 from .optimizers import Rule
@@ -34,13 +34,14 @@ class Phase:
     met: list[Reduction]
 
 
-def header(count: int, lanes: Lanes, draws: bool) -> Header:
+def header(count: int, lanes: Lanes, draws: bool, clips: bool) -> Header:
     """Where a block's images, labels, weights and losses stand, and the gradients of ``count`` parameters.
 
-    ``draws``: there is something that depends on the images' numbers and on the update.
+    ``draws``: there is something that depends on the images' numbers and on the update. ``clips``: its norm is limited.
     """
     places, lane = [0], 4 * lanes.count
-    for size in (2 * lane, lane, lane, lane, lane if draws else 0, 4 if draws else 0, 4 * padded(count)):
+    for size in (2 * lane, lane, lane, lane, lane if draws else 0, 4 if draws else 0, lane if clips else 0,
+                 4 * padded(count)):  # fmt: skip
         places.append(places[-1] + lines(size))
     return Header(*places)
 
@@ -65,7 +66,8 @@ class Program:
         self.nodes, self.lanes, self.learning, self.pause = nodes, lanes, learning, pause
         self.count = parameter_count(nodes)
         self.draws = any(node.op.draws for node in nodes)
-        self.header = header(self.count if learning else 0, lanes, self.draws)
+        self.clip_norm = learning.clip_norm if learning else None
+        self.header = header(self.count if learning else 0, lanes, self.draws, self.clip_norm is not None)
         self.module = Module(32 * lanes.width, exported)
         self.block = Block(nodes, lanes, self.module, self.header, learning)
         weights, forward = self.block.weights(), list(self.block.forward(scale, shift))
@@ -144,6 +146,7 @@ class Program:
     def _train(self, before: Sequence[Kernel], phases: Sequence[Phase], after: Sequence[Kernel], rule: Rule) -> None:
         """``STEPS`` steps of batches of ``BATCH`` images; the last one may hold fewer."""
         prepare, update = self._prepare("select_labelled", labels=True), self._update(rule)
+        measure = None if self.clip_norm is None else self._measure()
         barrier = write_barrier(self.module, self.pause)
         f = self.module.function("train", [("job", PTR), ("thread", I64)], public=True)
         job, lanes = f["job"], self.lanes
@@ -183,8 +186,35 @@ class Program:
             for kernel in after:
                 f.call(kernel, a, p, g, a)
             f.call(barrier, job)
+            if measure:
+                f.call(measure, job, f["thread"])
+                f.call(barrier, job)
             f.call(update, job, f["thread"], f.integer(step))
             f.call(barrier, job)
+
+    def _measure(self) -> Function:
+        """Thread t adds up its slice of the gradient, and its squares: see :mod:`convscope.engine.jit.clipping`."""
+        f = self.module.function("measure", [("job", PTR), ("thread", I64)])
+        lanes, threads = self.lanes, f.load(I64, f["job"], 8 * slots.THREADS)
+        arenas, stride = f.load(PTR, f["job"], 8 * slots.ARENAS), f.load(I64, f["job"], 8 * slots.STRIDE)
+        squares = f.var(f.constant(0.0, lanes.vector))
+        first, last = self._share(f, f.constant(padded(self.count) // lanes.width, I64), threads)
+        with f.loop(last, first) as i:
+            g = self._summed(f, arenas, stride, threads, i).value
+            squares.value = f.fma(g, g, squares.value)
+            f.store(g, arenas, self.header.gradients, (i, lanes.bytes))
+        f.store(squares.value, self._arena(f), self.header.squares)
+        return f
+
+    def _summed(self, f: Function, arenas: Value, stride: Value, threads: Value, i: Index) -> Var:
+        """A vector of the gradient, added up over the threads in their order."""
+        lanes = self.lanes
+        g = f.var(f.constant(0.0, lanes.vector))
+        with f.loop(threads) as t:
+            g.value = g.value + f.load(
+                lanes.vector, arenas, self.header.gradients, f.integer(t) * stride, (i, lanes.bytes)
+            )
+        return g
 
     def _update(self, rule: Rule) -> Function:
         """Thread t updates its slice of the parameters; thread 0 also adds up the loss."""
@@ -195,15 +225,16 @@ class Program:
         p, states = f.load(PTR, job, 8 * slots.PARAMETERS), f.load(PTR, job, 8 * slots.STATES)
         rates_at = f.address(f.load(PTR, job, 8 * slots.RATES), (f["step"], 8))
         rates = [f.splat(f.load(F32, rates_at, 4 * n), lanes.width) for n in range(2)]
-        zero = f.constant(0.0, lanes.vector)
         room = 4 * padded(self.count)
         first, last = self._share(f, f.constant(padded(self.count) // lanes.width, I64), threads)
+        scale = None
+        if self.clip_norm is not None:
+            scale = clipping.factor(f, arenas, stride, threads, self.header, lanes, self.clip_norm)
         with f.loop(last, first) as i:
-            g = f.var(zero)
-            with f.loop(threads) as t:
-                g.value = g.value + f.load(
-                    lanes.vector, arenas, self.header.gradients, f.integer(t) * stride, (i, lanes.bytes)
-                )
+            if scale:
+                g = f.var(f.load(lanes.vector, arenas, self.header.gradients, (i, lanes.bytes)) * scale)
+            else:
+                g = self._summed(f, arenas, stride, threads, i)
             places = [f.address(p, (i, lanes.bytes))]
             places += [f.address(states, n * room, (i, lanes.bytes)) for n in range(len(rule.states))]
             old = [f.load(lanes.vector, place) for place in places]
