@@ -101,7 +101,7 @@ def _pool(op: ops.Pool, row: Row, weights: Mapping[str, Tensor]) -> list[Op]:
         tuple(_window(size, k, s, p, i) for i in range(made))
         for size, k, s, p, made in zip(row.input[1:], op.kernel, op.stride, op.padding, row.output[1:], strict=True)
     )
-    return [Pool(op.average, rows, columns)]
+    return [Pool(op.average, rows, columns, (op.kernel, op.stride, op.padding))]
 
 
 @convert.register(ops.AdaptiveAvgPool)

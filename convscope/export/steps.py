@@ -58,6 +58,7 @@ class Pool:
     average: bool
     rows: tuple[Span, ...]
     columns: tuple[Span, ...]
+    window: tuple[Pair, Pair, Pair] | None = None  # kernel, stride, padding before, where all windows are alike
 
 
 @dataclass(frozen=True)

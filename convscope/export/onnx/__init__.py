@@ -1,0 +1,1 @@
+"""ONNX: the program with its preparation of pictures as one graph, written with onnx.helper."""
