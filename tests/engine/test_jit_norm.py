@@ -1,6 +1,7 @@
 """Batch normalisation on the CPU engine: statistics of the whole batch, whoever computes which part of it."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from convscope.engine.base import Problem
+from convscope.engine.eager import EagerEngine
 from convscope.engine.jit import JitEngine, JitPredictor, why_not
 from convscope.engine.jit.machine import host
 from convscope.errors import UsageError
@@ -162,3 +164,23 @@ def test_channels_that_do_not_fit_are_refused():
     net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(108, 5))
     with pytest.raises(UsageError, match="1 takes 4 channels, but gets 3"):
         JitPredictor(net, (1, 8, 8), (0.1,), (0.3,))
+
+
+def test_resnet8_trains_as_on_the_eager_engine(tmp_path):
+    net = build(resolve("resnet8"), (3, 32, 32), CLASSES)
+    assert why_not(net) is None
+    problem = problem_of(net, (3, 32, 32), 48, 0)
+    mine = JitEngine(replace(problem, net=copy.deepcopy(net)), 2, cache_dir=tmp_path, batch_size=24)
+    theirs = EagerEngine(replace(problem, net=copy.deepcopy(net)), torch.device("cpu"))
+    index, rates = torch.arange(48).repeat(2), [0.05] * 4
+    torch.testing.assert_close(mine.steps(index, 24, rates), theirs.steps(index, 24, rates), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(mine.logits(problem.images), theirs.logits(problem.images), rtol=1e-2, atol=1e-2)
+
+
+def test_a_batch_that_takes_more_than_half_of_the_memory_is_refused(tmp_path, monkeypatch):
+    problem = problem_of(build(resolve(SPEC), (1, 12, 12), CLASSES), (1, 12, 12), 600, 0)
+    engine = JitEngine(problem, 2, cache_dir=tmp_path, batch_size=32)
+    monkeypatch.setattr("convscope.engine.jit.compiled.memory", lambda: 1 << 21)
+    with pytest.raises(UsageError, match=r"of one batch take .* GiB, more than half of the memory here \(0.0 GiB\)"):
+        engine.steps(torch.arange(600), 600, [0.1])
+    assert torch.isfinite(engine.steps(torch.arange(32), 32, [0.1])).all()

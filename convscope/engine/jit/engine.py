@@ -74,7 +74,7 @@ class JitEngine:
     @property
     def compile_seconds(self) -> float:
         """Seconds spent so far on writing and compiling programs, or on reading them from the cache."""
-        return self._core.compile_seconds
+        return self._core.compile_seconds + (self._used.compile_seconds if self._used else 0.0)
 
     def steps(self, index: Tensor, batch_size: int, lrs: list[float]) -> Tensor:
         """Take ``len(lrs)`` steps; see :meth:`Engine.steps`. Everything is checked before the foreign call."""
