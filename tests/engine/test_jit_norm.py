@@ -119,6 +119,24 @@ def test_many_steps_are_pytorchs(threads):
     assert distance(engine.logits(problem.images), wanted) <= 1e-3 * float(wanted.norm())
 
 
+@pytest.mark.parametrize("spec", ["conv 3 3 | flatten | batchnorm | relu | linear", "flatten | batchnorm | linear"])
+def test_every_number_of_a_flat_image_is_a_channel(spec):
+    net = build(resolve(spec), (1, 6, 7), CLASSES)
+    problem = problem_of(net, (1, 6, 7), 40, 0)
+    (loss, gradients, buffers), (got, found, kept) = wanted_and_found(problem, 2, None, torch.arange(33))
+    assert abs(got - loss) <= 1e-5 * loss
+    whole = sum(float(g.norm()) ** 2 for g in gradients) ** 0.5
+    for mine, theirs in zip(found, gradients, strict=True):
+        assert distance(mine, theirs) <= 1e-4 * max(float(theirs.norm()), 1e-2 * whole)
+    for name, theirs in buffers.items():
+        assert distance(kept[name], theirs) <= 1e-5 * float(theirs.double().norm())
+    predictor = JitPredictor(net, (1, 6, 7), problem.mean, problem.std)
+    with torch.no_grad():
+        expected = copy.deepcopy(net).eval()((problem.images / 255 - 0.4) / 0.3)
+    for count in (1, 40):
+        torch.testing.assert_close(predictor.logits(problem.images[:count]), expected[:count], rtol=1e-4, atol=1e-5)
+
+
 def test_statistics_do_not_cancel():
     """The mean of a channel is 1,000 times its deviation; Σ x² − (Σ x)² would leave nothing of it."""
     net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(128, CLASSES))

@@ -103,12 +103,16 @@ NONE = Nothing()
 
 
 class Read(NamedTuple):
-    """A module as a node of the graph. ``flat``: whether its result is, where that is not as its inputs are."""
+    """A module as a node of the graph. ``flat``: whether its result is, where that is not as its inputs are.
+
+    ``column``: each number of its flat input is a channel to it.
+    """
 
     op: Op
     output: Shape
     act: Activation = NONE
     flat: bool | None = None
+    column: bool = False
 
 
 @singledispatch

@@ -257,18 +257,19 @@ def _objection(module: nn.BatchNorm2d | nn.BatchNorm1d) -> str:
 
 def _read(module: nn.BatchNorm2d | nn.BatchNorm1d, inputs: tuple[Form, ...], where: Where) -> Read:
     (form,) = inputs
-    if isinstance(module, nn.BatchNorm1d) and not form.flat:
-        raise MisfitError("needs a flatten before it")
-    channels, height, width = (form.count, 1, 1) if form.flat and form.shape[1:] != (1, 1) else form.shape
     if isinstance(module, nn.BatchNorm2d):
         image_of(inputs)
+    elif not form.flat:
+        raise MisfitError("needs a flatten before it")
+    shape = (form.count, 1, 1) if form.flat else form.shape
+    channels = shape[0]
     if module.num_features != channels:
         raise MisfitError(f"takes {module.num_features} channels, but gets {channels}")
     if not where.training:
-        return Read(Scale(where.name, channels, where.statistic), (channels, height, width))
+        return Read(Scale(where.name, channels, where.statistic), shape, column=form.flat)
     weight, bias = (where.parameter, where.parameter + channels) if module.affine else (None, None)
     norm = BatchNorm(where.name, weight, bias, where.statistic, channels, module.momentum or 0.0, module.eps)
-    return Read(norm, (channels, height, width))
+    return Read(norm, shape, column=form.flat)
 
 
 for kind in (nn.BatchNorm2d, nn.BatchNorm1d):
