@@ -1,8 +1,10 @@
 """One lab, one browser for all of these tests. The server runs in a thread of the test process, on a free port."""
 
+import asyncio
 import json
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -51,6 +53,12 @@ class Lab:
         answer = self.post(path, body)
         assert answer.status_code == 200, answer.text
         return json.loads(answer.text, parse_constant=lambda word: pytest.fail(f"{word} is no strict JSON"))
+
+
+def run(coroutine):
+    """What a coroutine returns. In a thread of its own: the browser leaves an event loop running in this one."""
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(asyncio.run, coroutine).result()
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Who may ask, how much, and what comes back."""
 
-import asyncio
 import json
 
 import httpx
@@ -12,6 +11,8 @@ from convscope.lab.server.guard.answers import HEADERS, Failures
 from convscope.lab.server.guard.bodies import MAX_BODY
 from convscope.lab.server.guard.names import is_local
 from convscope.lab.server.serve import listen
+
+from .conftest import run
 
 QUESTION = {"net": "note", "image": [1, 28, 28], "classes": 10}
 
@@ -194,7 +195,7 @@ def asked(access, scope):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(Key(application, access)(scope, None, send))
+    run(Key(application, access)(scope, None, send))
     return sent[0]["status"], *seen, *(value for name, value in sent[0]["headers"] if name == b"set-cookie")
 
 
@@ -247,7 +248,7 @@ class _InProcess(httpx.BaseTransport):
             answer = await transport.handle_async_request(httpx.Request(request.method, request.url))
             return answer.status_code, answer.headers, await answer.aread()
 
-        status, headers, content = asyncio.run(ask())
+        status, headers, content = run(ask())
         return httpx.Response(status, headers=headers, content=content)
 
 

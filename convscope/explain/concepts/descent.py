@@ -5,7 +5,7 @@ asks for is the mean loss of some samples and its gradient.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -70,7 +70,7 @@ class Regression:
     y: Array
     name: str = "regression with two parameters"
     records: int = 5_000
-    repeats: int = 7
+    repeats: int = 5
 
     @property
     def samples(self) -> int:
@@ -262,13 +262,25 @@ def compare(
 
 def timed(objective: Objective, name: str, batch_size: int, epochs: int, lr: float, seed: int) -> Regime:
     """:func:`descend`, with the median seconds of every point over ``objective.repeats`` runs after one to warm up."""
-    first = descend(objective, name, batch_size, epochs, lr, seed)
+    found = descend(objective, name, batch_size, epochs, lr, seed)
     if objective.repeats == 1:
-        return first
-    runs = [descend(objective, name, batch_size, epochs, lr, seed) for _ in range(objective.repeats)]
-    seconds = np.median([[point.seconds for point in run.points] for run in runs], axis=0).tolist()
-    points = tuple(replace(point, seconds=s) for point, s in zip(first.points, seconds, strict=True))
-    return replace(first, points=points, seconds=seconds[-1])
+        return found
+    batches = [batch for batch, _ in _batches(objective.samples, batch_size, epochs, seed)][: found.updates]
+    runs = [_clock(objective, batches, lr) for _ in range(objective.repeats + 1)][1:]
+    seconds = np.median(runs, axis=0).tolist()
+    points = tuple(replace(point, seconds=seconds[point.updates]) for point in found.points)
+    return replace(found, points=points, seconds=seconds[-1])
+
+
+def _clock(objective: Objective, batches: Sequence[Index], lr: float) -> list[float]:
+    """Seconds since the start after every update, the start included."""
+    parameters = objective.start()
+    began = time.perf_counter()
+    found = [0.0]
+    for batch in batches:
+        parameters = parameters - lr * objective.loss(parameters, batch)[1]
+        found.append(time.perf_counter() - began)
+    return found
 
 
 def descend(objective: Objective, name: str, batch_size: int, epochs: int, lr: float, seed: int) -> Regime:

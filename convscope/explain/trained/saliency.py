@@ -10,6 +10,7 @@ Grad-CAM           relu(Σ over channels k of mean(∂score/∂A[k]) · A[k]) fo
                    first one on the way back from the scores, not the 1×1 one in a shortcut beside it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,24 +48,33 @@ class Saliency:
 
 
 @plain_torch()
-def saliency(net: nn.Module, image: torch.Tensor, target: int, square: int | None = None) -> Saliency:
+def saliency(
+    net: nn.Module,
+    image: torch.Tensor,
+    target: int,
+    square: int | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Saliency:
     """Explain ``target``'s score for ``image`` float (C, H, W) as the net takes it (normalised: the mean pixel is 0).
 
-    ``square`` is the occluded square's side: a fifth of the shorter side unless given.
+    ``square`` is the occluded square's side: a fifth of the shorter side unless given. ``check`` is called again and
+    again while squares are moved, which may take long; what it raises ends that.
     """
     traced = trace(net, image, target, of="score")
     assert traced.image_gradient is not None
     assert traced.value is not None
     shares = (traced.image_gradient.astype(np.float64) * traced.image).sum(0)
     side = square or max(1, round(min(image.shape[1:]) / 5))
-    hidden = occlusion(net, image, target, side)
+    hidden = occlusion(net, image, target, side, check)
     layer = last_convolution(traced)
     cam = None if layer is None else grad_cam(traced, layer)
     return Saliency(target, traced.value, shares, hidden, side, cam, layer)
 
 
 @plain_torch()
-def occlusion(net: nn.Module, image: torch.Tensor, target: int, side: int) -> Map:
+def occlusion(
+    net: nn.Module, image: torch.Tensor, target: int, side: int, check: Callable[[], None] = lambda: None
+) -> Map:
     """(H, W): the mean fall of the score over all squares of ``side`` that cover the pixel. Squares move by side/4."""
     height, width = image.shape[1:]
     step = max(1, side // 4)
@@ -77,6 +87,7 @@ def occlusion(net: nn.Module, image: torch.Tensor, target: int, side: int) -> Ma
         score = float(_scores(net, whole[None].clone())[0, target])
         together = min(BATCH, images_together(height, width))
         for start in range(0, len(places), together):
+            check()
             part = places[start : start + together]
             hidden = whole.repeat(len(part), 1, 1, 1)
             for i, (top, left) in enumerate(part):

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from functools import partial
-from math import gcd
+from math import gcd, prod
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -16,7 +16,7 @@ from ...explain.concepts.shapes import Diagnosis, LayerError, check, make
 from ...explain.ledger import Ledger
 from ..programs.scripts import conv_script
 from ..reply import Reply
-from .tensors import PICTURES, Array, Natural, Number, Pen, Strokes, Whole, array, bounded, drawing, picture
+from .tensors import PICTURES, Array, Natural, Number, Pen, Strokes, Whole, affordable, array, bounded, drawing, picture
 
 router = APIRouter(prefix="/api/convolution", tags=["convolution"])
 
@@ -114,6 +114,9 @@ def _read(question: Question) -> tuple[Array, Array, Settings]:
     padded = [size + b + a for size, b, a in zip(image.shape[1:], before, after, strict=True)]
     bounded("the padded input", image.shape[0], *padded)
     bounded("the output", weight.shape[0], *padded)
+    axes = zip(padded, weight.shape[2:], settings.stride, settings.dilation, strict=True)
+    places = prod(max(0, (size - d * (k - 1) - 1) // s + 1) for size, k, s, d in axes)
+    affordable(weight.size * places, weight[0].size)
     return image, weight, settings
 
 

@@ -28,6 +28,7 @@ from ...net.wiring import IMAGE, brackets
 from ...storage.strict_json import plain
 from ...training.scores import confidence_of, confidences
 from ..binary import floats
+from ..patience import Check, while_waited_for
 from ..programs.inside_script import script
 from ..reply import Reply
 from ..shelf import Opened, Shelf
@@ -269,10 +270,14 @@ def _cut(ledger: Ledger) -> tuple[dict[str, Any], int, float]:
 
 
 @router.post("/saliency")
-def why(question: Why, request: Request) -> Response:
+async def why(question: Why, request: Request) -> Response:
     """Which pixels speak for a class: gradient × input, occlusion and Grad-CAM, as float32."""
+    shelf = _shelf(request)
+    return await while_waited_for(request, lambda check: _why(question, shelf, check))
 
-    opened = _shelf(request).open(question.run)
+
+def _why(question: Why, shelf: Shelf, check: Check) -> Response:
+    opened = shelf.open(question.run)
     classes = opened.classes
     if question.target is not None and question.target >= len(classes):
         raise UsageError(f"there is no class {question.target}", f"they are counted from 0 to {len(classes) - 1}")
@@ -281,7 +286,7 @@ def why(question: Why, request: Request) -> Response:
     with opened.alone() as model:
         if target is None:
             target = int(trace(model.net, seen.tensor).output.argmax())
-        found = saliency(model.net, seen.tensor, target)
+        found = saliency(model.net, seen.tensor, target, check=check)
     arrays: dict[str, NDArray[np.floating | np.integer]] = {
         "gradient_input": found.gradient_input, "occlusion": found.occlusion
     }  # fmt: skip

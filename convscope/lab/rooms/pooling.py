@@ -1,6 +1,7 @@
 """Room 5: max and average pooling, forward and backward."""
 
 from dataclasses import asdict, dataclass
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,9 @@ from ...explain.ledger import Ledger
 from ..programs.scripts import pool_script
 from ..reply import Reply
 from .convolution import Mend, Side
-from .tensors import PICTURES, Array, Natural, Number, Whole, array, bounded, picture
+from .tensors import PICTURES, Array, Natural, Number, Whole, affordable, array, bounded, picture
+
+MOST_CELLS = 400  # of a window: what goes back to one cell is told window by window
 
 router = APIRouter(prefix="/api/pooling", tags=["pooling"])
 
@@ -61,9 +64,13 @@ def _read(question: Question) -> tuple[Array, PoolSettings]:
     if (question.input is None) == (question.picture is None):
         raise UsageError("give either input or picture", f"pictures: {', '.join(PICTURES)}")
     image = picture(question.picture) if question.picture else array(question.input, "input", 3)
-    bounded(
-        "the padded input", image.shape[0], *(n + 2 * p for n, p in zip(image.shape[1:], question.padding, strict=True))
-    )
+    sizes = [n + 2 * p for n, p in zip(image.shape[1:], question.padding, strict=True)]
+    bounded("the padded input", image.shape[0], *sizes)
+    window = prod(question.kernel_size)
+    if window > MOST_CELLS:
+        raise UsageError(f"a window covers {window:,} cells", f"the lab shows windows of at most {MOST_CELLS:,}")
+    places = prod(n // s + 1 for n, s in zip(sizes, question.stride, strict=True))
+    affordable(image.shape[0] * places * window, window)
     return image, _settings(question)
 
 

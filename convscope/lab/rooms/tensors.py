@@ -16,6 +16,8 @@ Array = NDArray[np.float32]
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
 Natural = Annotated[int, Field(ge=1, le=1000)]
 Whole = Annotated[int, Field(ge=0, le=1000)]
+MOST_PRODUCTS = 100_000_000  # about a second of one core
+MOST_TERMS = 8_192  # of a ledger; about a second, too
 PICTURES = ("digit", "china", "flower")
 
 # Strokes of points (x, y) on a sheet of SIDE × SIDE pixels, and the width of the pen.
@@ -39,6 +41,14 @@ def bounded(what: str, *sizes: int, most: int = 1_000_000) -> None:
     """Refuse to make ``what`` where it is absurdly large."""
     if prod(max(size, 0) for size in sizes) > most:
         raise UsageError(f"{what} would have {prod(sizes):,} numbers", f"the lab shows at most {most:,}")
+
+
+def affordable(products: int, terms: int) -> None:
+    """Refuse before anything is computed what would take long: by its multiply-adds, and the terms of one ledger."""
+    if products > MOST_PRODUCTS:
+        raise UsageError(f"that takes {products:,} products", f"the lab computes at most {MOST_PRODUCTS:,} at a time")
+    if terms > MOST_TERMS:
+        raise UsageError(f"a window covers {terms:,} numbers", f"the lab lists at most {MOST_TERMS:,} terms")
 
 
 def drawing(strokes: Sequence[Sequence[tuple[int, int]]], pen: int) -> Array:
