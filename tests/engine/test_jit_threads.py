@@ -42,7 +42,8 @@ def test_a_program_is_seen_by_others_only_when_it_is_whole(tmp_path, monkeypatch
 
     monkeypatch.setattr(runtime.Job, "array", watched)
     given.logits(images(40))
-    assert published == [False, False]  # arenas and parameters
+    assert len(published) >= 2  # memory and weights
+    assert not any(published)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -223,17 +223,17 @@ class Compiled:
             return result
         images = images.cpu().contiguous()
         assert ready.predict
-        for start in range(0, count, PIECE):
-            part, scores = images[start : start + PIECE].numpy(), result[start : start + PIECE].numpy()
+        whole = count <= PIECE  # slices take microseconds
+        for part, scores in [(images, result)] if whole else zip(images.split(PIECE), result.split(PIECE), strict=True):
             with self.lock:
-                ready.job.array(slots.IMAGES, part)
+                ready.job.array(slots.IMAGES, part.numpy())
                 ready.job.array(slots.INDEX, np.arange(len(part)))
-                ready.job.array(slots.LOGITS, scores)
+                ready.job.array(slots.LOGITS, scores.numpy())
                 ready.job.number(slots.COUNT, len(part))
                 if ready.job.threads == 1:
                     ready.predict(ready.job.address, 0)
                 else:
-                    self.helpers.run(ready.predict, ready.job)
+                    self.helpers.run(ready.predict, ready.job, barriers=False)
         return result
 
 

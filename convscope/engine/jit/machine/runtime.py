@@ -82,8 +82,8 @@ Answers: TypeAlias = "SimpleQueue[None]"
 class Helpers:
     """``count`` threads that sleep until ``run`` wakes them. They end with the process, or with their owner.
 
-    The caller's own thread does none of the work: it waits in Python, where Ctrl-C is answered at once, while a thread
-    inside a program cannot be. For one thread there are no helpers, and ``run`` is a plain call.
+    Where threads wait for each other inside a program, the caller's own does none of the work: it waits in Python,
+    where Ctrl-C is answered at once. For one thread there are no helpers, and ``run`` is a plain call.
     Raises UsageError where so many threads cannot be started; those begun are ended.
     """
 
@@ -100,9 +100,10 @@ class Helpers:
         self._finalizer.detach()
         self._idle, self._queues = True, []
 
-    def run(self, function: Native, job: Job) -> None:
+    def run(self, function: Native, job: Job, barriers: bool = True) -> None:
         """Call ``function(job, t)`` for t = 0, 1, ... at once, and wait for all of them.
 
+        Without ``barriers`` in it, the caller's thread is the first of them: that saves waking one more.
         After an interrupt the helpers are waited for, up to ``GRACE``: a call that can be ended takes no longer.
         """
         if not self._count:
@@ -116,9 +117,12 @@ class Helpers:
         self._idle, self._job = False, job
         job.slots[slots.ABANDONED] = job.slots[slots.ARRIVED] = job.slots[slots.DONE] = 0
         try:
-            for number in reversed(range(self._count)):  # thread 0 last: nobody passes a barrier without it
+            first = 0 if barriers else 1
+            for number in range(self._count - 1, first - 1, -1):  # thread 0 last: nobody passes a barrier without it
                 self._queues[number].put((function, job, number))
-            self._idle = _all_done(self._queues, None)
+            if not barriers:
+                function(job.address, 0)
+            self._idle = _all_done(self._queues[first:], None)
         except BaseException:
             self.settle(GRACE)
             raise
