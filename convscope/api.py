@@ -19,7 +19,7 @@ from .data.sources import data_name
 from .engine.plain import plain_torch
 from .errors import UsageError
 from .net.model import Model
-from .recipe import Recipe
+from .recipe import ExportName, Recipe
 from .report.curves import draw_curves
 from .runs import folder as runs
 from .runs.evaluation import images_to_test, test_model
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .engine.jit import JitPredictor
+    from .runs.exported import Answering
 
 P = ParamSpec("P")
 
@@ -83,6 +84,11 @@ class Run:
         """The net with what is needed to use it: image size, normalisation, classes."""
         return self.folder.model()
 
+    @cached_property
+    @plain_torch()
+    def _answering(self) -> Answering:
+        return self.folder.answering() if self.folder.exported else self.model
+
     @property
     def net(self) -> nn.Sequential:
         """The trained net, float32, on the CPU; it takes normalised images (N, C, H, W)."""
@@ -91,7 +97,7 @@ class Run:
     @property
     def classes(self) -> tuple[str, ...]:
         """The class names in the order of the net's outputs."""
-        return self.model.classes
+        return self._answering.classes
 
     @plain_torch()
     def predict(self, images: Any) -> NDArray[np.float64]:
@@ -102,11 +108,11 @@ class Run:
         image, a Pillow image, the path of a file or folder, a map-style dataset, or a list of these, of any sizes.
         Each is prepared as the training images were (``run.model.preparation``). Raises UsageError, DataError.
         """
-        return predict(self.model, images)
+        return predict(self._answering, images)
 
     def prepare(self, images: Any) -> NDArray[np.uint8]:
         """The images, handed over as for :meth:`predict`, as the net takes them: uint8 (N, C, H, W)."""
-        return prepared(images, self.model.preparation)
+        return prepared(images, self._answering.preparation)
 
     @plain_torch()
     def predictor(self, threads: int = 1) -> JitPredictor:
@@ -136,6 +142,28 @@ class Run:
         place = Path(data_dir) if data_dir else None
         test = images_to_test(self.folder, self.model, other, moved=data, new=new, data_dir=place, offline=offline)
         return test_model(self.model, test.images).evaluation
+
+    @plain_torch()
+    def export(
+        self,
+        path: str | Path | None = None,
+        to: ExportName | None = None,
+        *,
+        force: bool = False,
+        verify: bool = True,
+        offline: bool = False,
+    ) -> Path:
+        """Write the net as a file for elsewhere, and return its path: ``RUN/export/NET-DATA.onnx``, or ``path``.
+
+        ``to`` None is known by the path's ending, else onnx. The file is run again in its own runtime and compared with
+        the net. Raises UsageError where there is one already (unless ``force``), TrainingError where it answers
+        otherwise; then nothing is written.
+        """
+        from .export.formats import format_of
+        from .export.leave import leave
+
+        place = None if path is None else Path(path)
+        return leave(self.folder, to or format_of(place), place, force=force, verify=verify, offline=offline).path
 
     def plot(self) -> Figure:
         """Loss and accuracy against epoch, as a matplotlib figure (``.savefig(path)`` writes it)."""
@@ -193,9 +221,11 @@ def resume(run: str | Path, *, data: Any = None, epochs: int | None = None, offl
 
 
 def load(path: str | Path) -> Run:
-    """The run in a folder, or the model in a ``.safetensors`` file alone. Raises DataError where there is none.
+    """The run in a folder, or the net in a ``.safetensors`` or exported ``.onnx`` file alone. Raises DataError where
+    there is none.
 
-    A model alone can predict; it has no recipe, no history and no data.
+    A net alone can predict; it has no recipe, no history and no data. One from an ``.onnx`` file answers by
+    onnxruntime, and has no ``model`` to look into.
     """
     return Run(runs.find(str(path)))
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "convscope"
-FLOORS = ["errors", "storage", "recipe", "data", "net", "engine", "training", "runs", "explain", "report", "job",
-          "auto", "api", "export", "lab", "cli"]  # fmt: skip
+FLOORS = ["errors", "storage", "recipe", "data", "net", "engine", "training", "runs", "explain", "report", "export",
+          "job", "auto", "api", "lab", "cli"]  # fmt: skip
 FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE})
 
 

@@ -15,7 +15,7 @@ import typer
 
 from .. import __version__
 from ..errors import ConvscopeError
-from . import check, devices, evaluate, explain, lab, predict, runs, streams, train
+from . import check, devices, evaluate, explain, export, lab, predict, runs, streams, train
 from .concepts import backprop, convolution, descent, losses, pooling, shapes
 from .terminal import fail, note
 
@@ -49,6 +49,7 @@ for group in (
     train,
     evaluate,
     predict,
+    export,
     runs,
     check,
     shapes,

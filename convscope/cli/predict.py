@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    run: Annotated[str, typer.Argument(help="A run's folder or name, or a model.safetensors file.")],
+    run: Annotated[str, typer.Argument(help="A run, a model.safetensors, or an exported .onnx.")],
     images: Annotated[list[Path], typer.Argument(help="Image files, folders or .zip of them, or patterns: '*.png'.")],
     top: Annotated[str | None, typer.Option(metavar="K|all", help="The K likeliest classes, one a line.")] = None,
     min_probability: Annotated[
@@ -50,7 +50,7 @@ def predict(
     from ..storage.strict_json import dumps
     from ..training.scores import confidence_of
 
-    model = runs.find(run).model()
+    model = runs.find(run).answering()
     count = _top(top, len(model.classes))
     files, notes = image_files(images)
     for line in notes:

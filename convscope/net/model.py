@@ -179,7 +179,7 @@ def load_model(path: Path) -> Model:
         if preparation and preparation.image != image:
             raise ValueError(f"its images are prepared to {preparation.image}, but the net takes {image}")
         look = Look.from_json(metadata["look"]) if "look" in metadata else None
-        loss = _loss(metadata["loss"]) if "loss" in metadata else None
+        loss = known_loss(metadata["loss"]) if "loss" in metadata else None
         net = _empty_net(metadata["net"], (image[0], image[1], image[2]), len(classes), tensors)
     except (KeyError, ValueError, TypeError, ConvscopeError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
@@ -188,7 +188,8 @@ def load_model(path: Path) -> Model:
     return Model(net, metadata["net"], shape, mean, std, tuple(classes), preparation, loss, look)
 
 
-def _loss(name: str) -> LossName:
+def known_loss(name: str) -> LossName:
+    """The loss of that name. Raises ValueError where there is none."""
     for known in get_args(LossName):
         if name == known:
             return cast(LossName, known)

@@ -30,6 +30,7 @@ from ..storage.strict_json import loads
 from ..storage.versions import unreadable
 from ..training.loop import Epoch, Progress
 from .checkpoint import ResumePoint
+from .exported import Answering, open_exported
 from .images import FILE as IMAGES
 from .images import RunImages
 from .summary import Summary
@@ -38,6 +39,7 @@ LOG_COLUMNS = ["epoch", "step", "loss"]
 EPOCH_COLUMNS = ["epoch", "train_loss", "test_loss", "test_accuracy", "lr", "seconds", "images_per_second"]
 VAL_COLUMNS = ["val_loss", "val_accuracy"]
 NAME_A_RUN = "name a folder that convscope train made"
+ONNX = ".onnx"
 WHOLE = ("epoch", "step")  # columns of numbers from 1
 LARGEST = {".csv": 64 * 2**20, ".json": 4 * 2**20}  # bytes of a text file that is read: more is not ours
 
@@ -80,10 +82,24 @@ class RunFolder:
 
     def model(self) -> Model:
         """The net with the run's weights: the best by validation where there was one, else the last."""
+        if self.exported:
+            raise DataError(
+                f"{self.path / self.weights} is an exported file: it answers, but it cannot be looked into",
+                "predict with it; for all else name the run it was exported from",
+            )
         model = load_model(self._file(self.weights))
         if model.stored_loss is None and os.path.lexists(self.path / "recipe.json"):  # of an older version
             return replace(model, stored_loss=self.recipe().loss)
         return model
+
+    @property
+    def exported(self) -> bool:
+        """Whether an ONNX file stands for the run, with nothing else beside it."""
+        return self.weights.endswith(ONNX)
+
+    def answering(self) -> Answering:
+        """What answers for the run: its model, or the exported file that was named."""
+        return open_exported(self._file(self.weights)) if self.exported else self.model()
 
     def epochs(self) -> list[Epoch]:
         """The rows of epochs.csv."""
@@ -175,12 +191,12 @@ def create(root: Path, name: str) -> RunFolder:
 def find(text: str, root: Path = Path("runs")) -> RunFolder:
     """The run that a user means: a folder's path, or the name of a run in ``root``. Raises DataError.
 
-    A model file stands for the folder where it lies, which need not hold a whole run.
+    A model file, or an exported one (.onnx), stands for the folder where it lies, which need not hold a whole run.
     """
     shown = text if len(text) <= 200 else text[:199] + "…"
     text, root = str(user_path(text)), user_path(root)
     try:
-        if Path(text).suffix == ".safetensors" and Path(text).is_file():
+        if Path(text).suffix in (".safetensors", ONNX) and Path(text).is_file():
             return RunFolder(Path(text).parent, Path(text).name)
         for path in (Path(text), root / text):
             if (path / "recipe.json").is_file():

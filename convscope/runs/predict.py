@@ -14,8 +14,8 @@ from ..data.pictures.decode import judge_image
 from ..data.pictures.source import Source
 from ..data.preparation import Preparation
 from ..errors import DataError
-from ..net.model import Model
 from ..training.scores import confidences
+from .exported import Answering
 
 BATCH = 256
 
@@ -44,7 +44,7 @@ class Prediction:
 
 
 def predict_files(
-    model: Model,
+    model: Answering,
     files: Sequence[Source],
     preparation: Preparation | None = None,
     skip_bad: bool = False,
@@ -71,31 +71,31 @@ def predict_files(
             yield from _predictions(model, np.stack(images), names, np.array(expected), top)
 
 
-def predict(model: Model, images: Any) -> NDArray[np.float64]:
+def predict(model: Answering, images: Any) -> NDArray[np.float64]:
     """Probabilities or scores (N, K) for pictures as :func:`~convscope.data.handed.prepared` takes them."""
     return scores_of(model, prepared(images, model.preparation))
 
 
-def scores_of(model: Model, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+def scores_of(model: Answering, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Probabilities or scores (N, K), as the model's loss says, for images that are prepared: uint8 (N, C, H, W)."""
     return confidences(_logits(model, pixels), model.loss).numpy()
 
 
-def strange(model: Model, pixels: NDArray[np.uint8], logits: Tensor) -> NDArray[np.bool_]:
+def strange(model: Answering, pixels: NDArray[np.uint8], logits: Tensor) -> NDArray[np.bool_]:
     """Which of prepared images (N, C, H, W) with raw scores ``logits`` (N, K) look like none of the training images."""
     if model.look is None:
         return np.zeros(len(pixels), dtype=bool)
     return model.look.strange(pixels) | model.look.weak(logits.numpy())
 
 
-def _logits(model: Model, pixels: NDArray[np.uint8]) -> Tensor:
+def _logits(model: Answering, pixels: NDArray[np.uint8]) -> Tensor:
     if not pixels.flags.writeable:  # PyTorch warns of what it could write to
         pixels = pixels.copy()
     return model.logits(torch.from_numpy(np.ascontiguousarray(pixels)))
 
 
 def _predictions(
-    model: Model, pixels: NDArray[np.uint8], names: list[str], expected: NDArray[np.bool_], top: int
+    model: Answering, pixels: NDArray[np.uint8], names: list[str], expected: NDArray[np.bool_], top: int
 ) -> Iterator[Prediction]:
     logits = _logits(model, pixels)
     odd = strange(model, pixels, logits) | ~expected

@@ -56,11 +56,13 @@ def onnx_model(model: Model, facts: dict[str, str] | None = None) -> ModelProto:
 
 def metadata(model: Model) -> dict[str, str]:
     """What the file says of the net: enough to use it without anything else."""
-    return {
+    told = {
         "classes": json.dumps(model.classes, ensure_ascii=False),
         "net": model.spec,
         "input": json.dumps(model.image),
         "preparation": model.preparation.to_json(),
         "confidence": confidence_of(model.loss),
+        "loss": model.loss,
         "version": __version__,
     }
+    return told if model.look is None else told | {"look": model.look.to_json()}

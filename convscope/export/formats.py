@@ -1,0 +1,81 @@
+"""The formats a net can leave in: one table, and what each needs on this machine."""
+
+import importlib.util
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from ..errors import UsageError
+from ..recipe import ExportName
+from ..runs.exported import INSTALL, MISSING, session_of
+from .subject import Pixels, Replay, Subject
+
+
+@dataclass(frozen=True)
+class Format:
+    """``write`` makes the whole file, ``replay`` runs it on prepared images uint8 (N, C, H, W), ``lacking`` says why
+    this machine cannot run it ("" where it can), ``limits`` what the file cannot do that the net could.
+    """
+
+    ending: str
+    write: Callable[[Subject], bytes]
+    replay: Callable[[bytes, Subject, Pixels], Replay]
+    lacking: Callable[[], str]
+    limits: Callable[[Subject], str]
+
+
+def _write_onnx(subject: Subject) -> bytes:
+    if importlib.util.find_spec("onnx") is None:
+        raise UsageError("onnx is not installed, which writes ONNX files", "pip install 'convscope[export]'")
+    from .onnx.file import onnx_model
+
+    return bytes(onnx_model(subject.model, subject.facts).SerializeToString())
+
+
+def _replay_onnx(content: bytes, subject: Subject, images: Pixels) -> Replay:
+    import onnxruntime
+
+    session = session_of(content, f"{subject.name}.onnx")
+    channels_last = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+    start, answers = time.perf_counter(), []
+    for first in range(len(images)):
+        answers.append(session.run(["probabilities"], {"image": channels_last[first : first + 1]})[0])
+    seconds = (time.perf_counter() - start) / len(images)
+    return Replay(np.concatenate(answers).astype(np.float64), seconds, f"onnxruntime {onnxruntime.__version__}")
+
+
+def _no_onnxruntime() -> str:
+    return "" if importlib.util.find_spec("onnxruntime") else f"{MISSING} ({INSTALL})"
+
+
+def _any_size(subject: Subject) -> str:
+    """Pictures of any size come in, but no ink is looked for."""
+    if subject.model.preparation.ink is None:
+        return ""
+    return (
+        "images must have the training images' form, light ink on a ground of 0, in the middle: the file fits them "
+        "to the net's size, but does not look for ink on paper as convscope predict does"
+    )
+
+
+FORMATS: dict[ExportName, Format] = {
+    "onnx": Format(".onnx", _write_onnx, _replay_onnx, _no_onnxruntime, _any_size),
+}
+
+
+def format_of(path: Path | None) -> ExportName:
+    """The format that a file's ending tells; onnx without a file. Raises UsageError for an ending of none."""
+    if path is None:
+        return "onnx"
+    for name, made in FORMATS.items():
+        if path.suffix.lower() == made.ending:
+            return name
+    endings = ", ".join(made.ending for made in FORMATS.values())
+    raise UsageError(f"the ending of {path.name!r} tells no format", f"give to=…, or one of the endings {endings}")
+
+
+assert set(FORMATS) == set(get_args(ExportName))

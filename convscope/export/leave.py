@@ -1,0 +1,130 @@
+"""A run's net leaves: named, written, proved, and only then put where it was asked for."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..data.sources import data_name
+from ..errors import DataError, UsageError, near
+from ..net.pretrained.catalogue import PRETRAINED
+from ..net.zoo import net_name
+from ..recipe import ExportName
+from ..runs.folder import RunFolder
+from ..storage.files import make_folder, write_atomic
+from ..storage.places import user_path
+from .formats import FORMATS, Format
+from .subject import Subject
+from .verify import Images, Proof, images_for, prove
+
+
+@dataclass(frozen=True)
+class Left:
+    """The file at ``path``, ``bytes`` long. ``proof`` is None where nothing proved it; ``notes`` are for the user."""
+
+    path: Path
+    to: ExportName
+    bytes: int
+    proof: Proof | None
+    notes: tuple[str, ...]
+
+    def told(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def leave(
+    folder: RunFolder,
+    to: ExportName,
+    output: Path | None = None,
+    *,
+    force: bool = False,
+    verify: bool = True,
+    offline: bool = False,
+) -> Left:
+    """Write the run's net as a file: ``RUN/export/NET-DATA.onnx`` (and so on), or ``output``.
+
+    The file is run again on the run's test images before it is put there. Raises UsageError where there is one
+    already (unless ``force``), TrainingError where it answers otherwise than the net or cannot be written; then nothing
+    is left behind.
+    """
+    if to not in FORMATS:
+        raise UsageError(f"{to!r} is no format to export to", near(str(to), FORMATS))
+    made = FORMATS[to]
+    name = _name(folder)
+    path = folder.path / "export" / f"{name}{made.ending}" if output is None else user_path(output)
+    _require_room(path, force, default=output is None)
+    model = folder.model()
+    subject = Subject(model, name)
+    images = images_for(folder, model, subject.program, offline)
+    lacking = made.lacking() if verify else ""
+    checked = "yes" if verify and not lacking else f"no: {lacking or 'written with --no-verify'}"
+    limits = made.limits(subject)
+    facts = _facts(folder, checked) | ({"limits": limits} if limits else {})
+    subject = Subject(model, name, facts, images.samples)
+    content, proof = _proved(made, subject, images, verify and not lacking)
+    notes = [*(images.notes if proof else ()), *([limits] if limits else ())]
+    if proof is None:
+        notes.append(f"not verified: {lacking or '--no-verify'}; the file says so")
+    _require_room(path, force, default=output is None)
+    _put(path, content, default=output is None)
+    return Left(path, to, len(content), proof, tuple(notes))
+
+
+def _proved(made: Format, subject: Subject, images: Images, verify: bool) -> tuple[bytes, Proof | None]:
+    """The file's content, and its proof where one is asked for."""
+    weights = [value for step in subject.program.steps for value in vars(step.op).values()]
+    if not all(np.isfinite(value).all() for value in weights if isinstance(value, np.ndarray)):
+        raise DataError("the net has weights that are not finite", "train again, with a lower --lr")
+    content = made.write(subject)
+    if not verify:
+        return content, None
+    return content, prove(subject.model, images, made.replay(content, subject, images.test))
+
+
+def _name(folder: RunFolder) -> str:
+    """NET-DATA of a run; the file's own name for a model alone."""
+    try:
+        recipe = folder.recipe()
+    except DataError:
+        return Path(folder.weights).stem
+    return f"{net_name(recipe.net)}-{data_name(recipe.data)}"
+
+
+def _facts(folder: RunFolder, checked: str) -> dict[str, str]:
+    """What the file says besides the net: who made it, from what, by which recipe, and whether it was proved."""
+    facts = {"made_by": f"convscope {__version__}", "verified": checked}
+    try:
+        recipe = folder.recipe()
+    except DataError:
+        return facts
+    facts["recipe"] = recipe.to_json()
+    entry = PRETRAINED.get(recipe.net.strip())
+    if entry:
+        facts["licence"] = f"{recipe.net.strip()}: {entry.licence}, {entry.source}"
+    return facts
+
+
+def _require_room(path: Path, force: bool, default: bool) -> None:
+    """Raise UsageError where the file cannot or must not be put."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", "give the name of a file")
+    if not default and not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent}", "make it, or name another place with --output")
+    if path.exists() and not force:
+        raise UsageError(f"{path} exists", "--force replaces it; --output FILE names another place")
+
+
+def _put(path: Path, content: bytes, default: bool) -> None:
+    """Write the file, whole or not at all; a folder that was made for it goes with it."""
+    fresh = default and not path.parent.exists()
+    if fresh:
+        make_folder(path.parent)
+    try:
+        write_atomic(path, content)
+    except BaseException:
+        if fresh:
+            path.parent.rmdir()
+        raise

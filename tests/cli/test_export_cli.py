@@ -1,0 +1,188 @@
+"""A trained net leaves, as a user types it: where the file goes, what is said, and what is left when it fails."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import convscope
+from convscope.errors import DataError, TrainingError, UsageError
+from convscope.export import formats
+from convscope.export.formats import FORMATS
+from convscope.net.model import load_tensors, save_tensors
+
+from ..helpers import run_cli, run_json
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+
+def told(path):
+    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+
+
+def left_behind(folder):
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if "export" in str(path))
+
+
+def wrong(content, subject, images):
+    """A runtime that answers with nonsense."""
+    replay = REPLAY(content, subject, images)
+    return formats.Replay(1 - replay.probabilities, replay.seconds, replay.runtime)
+
+
+REPLAY = FORMATS["onnx"].replay
+
+
+def test_the_path_is_all_on_stdout_and_the_proof_is_on_stderr(trained, capsys):
+    code, out, err = run_cli(capsys, "export", trained, "--to", "onnx")
+    assert code == 0
+    path = Path(out.removesuffix("\n"))
+    assert path == Path(trained) / "export" / "custom-stripes.onnx"
+    assert "run again on 30 test images in onnxruntime" in err
+    assert "100 % the same class, max |Δp| " in err
+    assert told(path)["verified"] == "yes"
+    assert json.loads(told(path)["recipe"])["data"] == "stripes.npz"
+    assert told(path)["made_by"] == f"convscope {convscope.__version__}"
+
+
+def test_json_holds_the_proof(trained, capsys):
+    left = run_json(capsys, "export", trained, "--to", "onnx", "--output", "net.onnx")
+    assert (left["path"], left["to"], left["bytes"]) == ("net.onnx", "onnx", Path("net.onnx").stat().st_size)
+    assert left["proof"]["images"] == 30
+    assert left["proof"]["agreement"] == 1
+    assert 0 <= left["proof"]["difference"] <= 1e-5
+
+
+def test_a_file_that_is_there_stays_unless_it_is_forced(trained, capsys):
+    Path("mine.onnx").write_text("mine")
+    code, out, err = run_cli(capsys, "export", trained, "--to", "onnx", "--output", "mine.onnx")
+    assert (code, out) == (2, "")
+    assert "error: mine.onnx exists\nhelp: --force replaces it; --output FILE names another place\n" in err
+    assert Path("mine.onnx").read_text() == "mine"
+    assert run_cli(capsys, "export", trained, "--to", "onnx", "--output", "mine.onnx", "--force")[0] == 0
+    assert told("mine.onnx")["verified"] == "yes"
+
+
+def test_places_that_cannot_be_are_told(trained, capsys):
+    Path("folder").mkdir()
+    for place, said in {
+        "folder": "error: folder is a folder\nhelp: give the name of a file",
+        "no/where.onnx": "error: there is no folder no\nhelp: make it, or name another place with --output",
+    }.items():
+        code, out, err = run_cli(capsys, "export", trained, "--to", "onnx", "--output", place)
+        assert (code, out) == (2, "")
+        assert said in err
+    code, out, err = run_cli(capsys, "export", trained, "--to", "tflite")
+    assert (code, out) == (2, "")
+    assert "'onnx'" in err
+    assert run_cli(capsys, "export", "nobody", "--to", "onnx")[0] == 3
+
+
+def test_nothing_is_left_of_a_file_that_answers_otherwise(trained, capsys, monkeypatch):
+    from dataclasses import replace
+
+    monkeypatch.setitem(FORMATS, "onnx", replace(FORMATS["onnx"], replay=wrong))
+    code, out, err = run_cli(capsys, "export", trained, "--to", "onnx")
+    assert (code, out) == (1, "")
+    assert "error: the exported file does not answer as the net does" in err
+    assert "nothing is written" in err
+    assert left_behind(trained) == []
+
+
+def test_nothing_is_left_when_the_disk_is_full(trained, capsys, monkeypatch):
+    def full(*_):
+        raise TrainingError("cannot write it: the disk is full", "free some space")
+
+    monkeypatch.setattr("convscope.export.leave.write_atomic", full)
+    code, out, err = run_cli(capsys, "export", trained, "--to", "onnx")
+    assert (code, out) == (1, "")
+    assert "the disk is full" in err
+    assert left_behind(trained) == []
+
+
+def test_a_file_that_was_not_verified_says_so(trained, capsys, monkeypatch):
+    from dataclasses import replace
+
+    code, out, err = run_cli(capsys, "export", trained, "--to", "onnx", "--no-verify")
+    assert code == 0
+    assert "not verified: --no-verify; the file says so" in err
+    assert told(out.strip())["verified"] == "no: written with --no-verify"
+    monkeypatch.setitem(FORMATS, "onnx", replace(FORMATS["onnx"], lacking=lambda: "onnxruntime is not installed"))
+    code, out, err = run_cli(capsys, "export", trained, "--to", "onnx", "--output", "x.onnx")
+    assert code == 0
+    assert "not verified: onnxruntime is not installed; the file says so" in err
+    assert told("x.onnx")["verified"] == "no: onnxruntime is not installed"
+
+
+def test_without_its_data_a_run_is_compared_on_random_images(trained, capsys):
+    Path("stripes.npz").unlink()
+    code, _, err = run_cli(capsys, "export", trained, "--to", "onnx")
+    assert code == 0
+    assert "no test images of the run: the data of" in err
+    assert "run again on 500 random images" in err
+
+
+def test_a_net_of_weights_that_are_not_finite_is_refused(trained, capsys):
+    path = Path(trained, "model.safetensors")
+    tensors, metadata = load_tensors(path)
+    tensors["conv1.weight"].view(-1)[0] = float("nan")
+    save_tensors(path, tensors, metadata)
+    code, out, err = run_cli(capsys, "export", trained, "--to", "onnx")
+    assert (code, out) == (3, "")
+    assert "error: the net has weights that are not finite" in err
+
+
+def test_an_ink_net_says_what_its_onnx_file_does_not_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run = convscope.train("digits", net="conv 4 5 stride=3 | relu | linear", epochs=1, out="runs", threads=1)
+    code, out, err = run_cli(capsys, "export", run.path, "--to", "onnx")
+    assert code == 0
+    assert "images must have the training images' form" in err
+    assert told(out.strip())["limits"].startswith("images must have the training images' form")
+
+
+def test_predict_gives_the_same_table_from_the_exported_file(trained, here, capsys):
+    run_cli(capsys, "export", trained, "--to", "onnx", "--output", "net.onnx")
+    rng = np.random.default_rng(0)
+    for i in range(4):
+        Image.fromarray(rng.integers(0, 256, (20, 9 + i, 3), dtype=np.uint8)).save(f"{i}.png")
+    files = [f"{i}.png" for i in range(4)]
+    _, whole, notes = run_cli(capsys, "predict", trained, *files, "--top", "all")
+    assert run_cli(capsys, "predict", "net.onnx", *files, "--top", "all") == (0, whole, notes)
+    run, loaded = convscope.load(trained), convscope.load("net.onnx")
+    assert loaded.classes == run.classes
+    assert np.abs(loaded.predict(files) - run.predict(files)).max() < 1e-6
+    assert np.array_equal(loaded.prepare(files), run.prepare(files))
+    with pytest.raises(DataError, match="is an exported file: it answers, but it cannot be looked into"):
+        loaded.model  # noqa: B018
+
+
+def test_an_onnx_file_of_others_is_refused(trained, here, capsys, monkeypatch):
+    run_cli(capsys, "export", trained, "--to", "onnx", "--output", "net.onnx")
+    model = onnx.load("net.onnx")
+    del model.metadata_props[:]
+    onnx.save(model, "bare.onnx")
+    Path("torn.onnx").write_bytes(Path("net.onnx").read_bytes()[:100])
+    Image.new("L", (8, 8)).save("a.png")
+    for name, said in {"bare.onnx": "was not exported by convscope: its metadata lack 'classes'",
+                       "torn.onnx": "torn.onnx cannot be read"}.items():  # fmt: skip
+        code, out, err = run_cli(capsys, "predict", name, "a.png")
+        assert (code, out) == (3, "")
+        assert said in err
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    code, out, err = run_cli(capsys, "predict", "net.onnx", "a.png")
+    assert (code, out) == (2, "")
+    assert "error: onnxruntime is not installed, which runs net.onnx\nhelp: pip install onnxruntime" in err
+
+
+def test_from_python_the_ending_tells_the_format(trained):
+    run = convscope.load(trained)
+    assert run.export("a.onnx") == Path("a.onnx")
+    assert run.export() == Path(trained) / "export" / "custom-stripes.onnx"
+    with pytest.raises(UsageError, match=r"the ending of 'a\.xyz' tells no format"):
+        run.export("a.xyz")
+    with pytest.raises(UsageError, match="'onxx' is no format to export to"):
+        run.export(to="onxx")
