@@ -16,6 +16,7 @@ from convscope.engine.jit.machine import host
 from convscope.errors import UsageError
 from convscope.net.build import build
 from convscope.net.zoo import resolve
+from convscope.storage.memory import TooLarge
 
 from .test_jit_arithmetic import CLASSES, distance, problem_of, reference
 from .test_jit_graphs import graphs
@@ -195,10 +196,11 @@ def test_resnet8_trains_as_on_the_eager_engine(tmp_path):
     torch.testing.assert_close(mine.logits(problem.images), theirs.logits(problem.images), rtol=1e-2, atol=1e-2)
 
 
-def test_a_batch_that_takes_more_than_half_of_the_memory_is_refused(tmp_path, monkeypatch):
+def test_a_batch_that_needs_more_memory_than_there_is_is_refused(tmp_path, monkeypatch):
     problem = problem_of(build(resolve(SPEC), (1, 12, 12), CLASSES), (1, 12, 12), 600, 0)
     engine = JitEngine(problem, 2, cache_dir=tmp_path, batch_size=32)
-    monkeypatch.setattr("convscope.engine.jit.compiled.memory", lambda: 1 << 21)
-    with pytest.raises(UsageError, match=r"of one batch take .* GiB, more than half of the memory here \(0.0 GiB\)"):
+    monkeypatch.setattr("convscope.engine.jit.machine.runtime.LARGE", 0)
+    monkeypatch.setattr("convscope.storage.memory.available_memory", lambda: 1 << 20)
+    with pytest.raises(TooLarge, match=r"the CPU engine's memory for this net needs .* of memory, but .* are free"):
         engine.steps(torch.arange(600), 600, [0.1])
     assert torch.isfinite(engine.steps(torch.arange(32), 32, [0.1])).all()

@@ -48,8 +48,8 @@ class Block:
     def _array(self, i: int) -> Array:
         """Room for what node ``i`` makes, with the borders that its readers want."""
         shape = self.nodes[0].shapes[0] if i == IMAGE else self.nodes[i].output
-        borders = [node.op.border for node in self.nodes if i in node.inputs]
-        top, left, bottom, right = (max(sides) for sides in zip(NO_BORDER, *borders, strict=True))
+        wanted = [node.op.border for node in self.nodes if i in node.inputs]
+        top, left, bottom, right = (max(sides) for sides in zip(NO_BORDER, *wanted, strict=True))
         return new_array(self.module, self.lanes, shape, (top, left, bottom, right), self.keeps_borders)
 
     def _site(self, i: int) -> Site:

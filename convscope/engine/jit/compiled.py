@@ -20,7 +20,7 @@ from .covers import why_not
 from .graph import graph, statistics
 from .ir.arrays import Lanes, Shape, padded
 from .machine import slots
-from .machine.host import COMPILING, Code, Machine, machine, memory
+from .machine.host import COMPILING, Code, Machine, machine
 from .machine.runtime import Helpers, Job, Native, aligned, native
 from .program import Program
 from .ways.conv import Conv
@@ -60,15 +60,8 @@ class Loaded:
         plan = self.program.plan
         if self.blocks < 0 or (plan.each and blocks > self.blocks):
             stride = plan.size + blocks * plan.each
-            whole, there = self.job.threads * stride, memory()
-            if there and whole > there / 2:
-                raise UsageError(
-                    f"the net's numbers of one batch take {whole / 2**30:,.1f} GiB, more than half of the memory here "
-                    f"({there / 2**30:,.1f} GiB)",
-                    "choose a smaller --batch-size or smaller images",
-                )
+            self.arenas = aligned(self.job.threads * stride, np.uint8)
             self.blocks = blocks
-            self.arenas = aligned(whole, np.uint8)
             self.job.array(slots.ARENAS, self.arenas)
             self.job.number(slots.STRIDE, stride)
 

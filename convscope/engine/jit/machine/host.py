@@ -86,14 +86,6 @@ class Machine:
         return Lanes(1, 1, SUMS[self.isa])
 
 
-def memory() -> int | None:
-    """Bytes of memory of this machine, where the system tells."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return None
-
-
 def available() -> tuple[Isa, ...]:
     """The instruction sets of this CPU that the engine can use, the widest first; none on an unknown processor."""
     processor = platform.machine().lower()

@@ -30,7 +30,7 @@ def aligned(count: int, dtype: type = np.float32) -> NDArray[np.generic]:
     size = count * np.dtype(dtype).itemsize
     if size > LARGE:  # what is smaller need not cost a look
         require_room(size, "the CPU engine's memory for this net")
-    raw = np.zeros(size + LINE, np.uint8)
+    raw = np.zeros(size + 2 * LINE, np.uint8)  # a vector that begins in the last row may look beyond it
     start = -raw.ctypes.data % LINE
     return raw[start : start + size].view(dtype)
 

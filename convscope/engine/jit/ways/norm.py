@@ -4,8 +4,9 @@
     dβ = Σ dy      dγ = Σ dy·x̂            dx = γ / √(σ² + ε) · (dy − dβ/N − x̂·dγ/N)
 
 A block knows its own images only. So each direction is cut in two: every thread sums over its blocks; all meet; then
-each adds up what all threads have, in their order, so that runs are bit-identical for equal threads; and goes on with
-its blocks. Means and squares of blocks are merged as T. Chan, G. Golub and R. LeVeque do (1983), without cancellation.
+each adds up what all threads have, in their order, so that runs are bit-identical for equal threads, and takes its
+blocks up again. Means and squares of blocks are merged as T. Chan, G. Golub and R. LeVeque do (1983), without
+cancellation.
 
 Where a net is only used, y = s x + t with what training has left: scale.py.
 """

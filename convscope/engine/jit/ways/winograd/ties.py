@@ -23,7 +23,7 @@ NEAR = 2.0**-16  # 20 times Winograd's rms error, and more than the largest of 6
 
 
 def forward(f: Kernel, t: Tiles, act: Activation, x: Array, y: Array, masks: Masks | None) -> None:
-    """y = a(pool(conv(x))), and what the pool's way back needs to know."""
+    """y = a(pool(conv(x))), and what the pool's backward pass needs to know."""
     evaluate = transposed(t.down.evaluate), transposed(t.along.evaluate)
     products = summed(f, t)
     decided = _Decided(f, t, act, x, y, masks)
