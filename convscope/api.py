@@ -26,6 +26,7 @@ from .runs.evaluation import images_to_test, test_model
 from .runs.own_data import own_data
 from .runs.predict import predict
 from .storage.places import user_path
+from .training.augment import Augment, named
 from .training.loop import Epoch, Progress
 from .training.scores import Evaluation
 
@@ -178,6 +179,7 @@ class _Train(Recipe):
     _: KW_ONLY
     net: str | None = None  # type: ignore[assignment]  # None: what suits the data
     epochs: int | None = None  # type: ignore[assignment]  # None: as many as usual for the data
+    augment: str | Augment | None = None  # type: ignore[assignment]  # None: as goes with a net that is chosen
     offline: bool = False
     out: str | Path = "runs"
 
@@ -201,23 +203,35 @@ def train(data: Any = "digits", *, offline: bool = False, out: str | Path = "run
     """Train a net and return its run. The choices are those of ``convscope train``; see :class:`Recipe`.
 
     ``data`` may also be NumPy arrays or a map-style dataset (:func:`convscope.data.sources.open_source` says how).
-    ``net`` None is chosen by the data, ``epochs`` None means 10, for digits 60. Raises UsageError, DataError,
-    TrainingError, and Interrupted on Ctrl-C (the work is saved).
+    ``net`` None is chosen by the data, ``epochs`` None means 10, for digits 60. ``augment`` may be a function of your
+    own: of pixels uint8 (M, C, H, W), the images' numbers int64 (M,) and the epoch, as tensors and int, which gives
+    pixels of the same shape, the same ones for the same image and epoch; ``resume`` wants it again. Raises
+    UsageError, DataError, TrainingError, and Interrupted on Ctrl-C (the work is saved).
     """
+    own = _own_function(choices.get("augment"))
+    if own is not None:
+        choices["augment"] = named(own)
     recipe = Recipe.of({**choices, "data": str(data) if isinstance(data, str | Path) else data_name(data)})
     settled = settle(recipe, {name for name, value in choices.items() if value is not None}, offline, data)
-    return _drain(job.start(settled.recipe, settled.data, _folder(out)))
+    return _drain(job.start(settled.recipe, settled.data, _folder(out), augment=own))
 
 
 @plain_torch()
-def resume(run: str | Path, *, data: Any = None, epochs: int | None = None, offline: bool = False) -> Run:
+def resume(
+    run: str | Path,
+    *,
+    data: Any = None,
+    epochs: int | None = None,
+    offline: bool = False,
+    augment: Augment | None = None,
+) -> Run:
     """Go on with an interrupted run, or extend a finished one to ``epochs``.
 
     ``data`` is needed only where the run was trained on arrays, or where its folder or file was moved; its images
     must be the same (their pixels are checked), those that came since are not used.
     """
     folder = runs.find(str(run))
-    return _drain(job.resume(folder, own_data(folder, data, offline=offline), epochs))
+    return _drain(job.resume(folder, own_data(folder, data, offline=offline), epochs, augment=augment))
 
 
 def load(path: str | Path) -> Run:
@@ -228,6 +242,10 @@ def load(path: str | Path) -> Run:
     onnxruntime, and has no ``model`` to look into.
     """
     return Run(runs.find(str(path)))
+
+
+def _own_function(augment: Any) -> Augment | None:
+    return None if augment is None or isinstance(augment, str) else augment
 
 
 def _folder(out: object) -> Path:

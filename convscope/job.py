@@ -31,6 +31,7 @@ from .runs.summary import Summary
 from .runs.writer import RunWriter
 from .storage.lock import locked
 from .storage.memory import is_out_of_memory
+from .training.augment import Augment, settled
 from .training.calibration import calibrated
 from .training.finding import Facts, finding
 from .training.interruption import interruption
@@ -79,13 +80,21 @@ class Finished:
 Event = Started | Record | Finished
 
 
-def start(recipe: Recipe, data: Dataset, out: Path = Path("runs"), pace: Pace | None = None) -> Iterator[Event]:
+def start(
+    recipe: Recipe,
+    data: Dataset,
+    out: Path = Path("runs"),
+    pace: Pace | None = None,
+    augment: Augment | None = None,
+) -> Iterator[Event]:
     """Run ``recipe`` on ``data`` in a new folder below ``out``, at ``pace`` where somebody wants to hold it back.
+
+    ``augment`` is the user's own function where the recipe names one.
 
     Nothing is written before recipe, data and net are known to fit. Raises Interrupted (the work is saved) on
     Ctrl-C, SIGTERM or SIGHUP, TrainingError where the loss is not finite or the disk fails.
     """
-    recipe = one_step(recipe)
+    recipe = settled(one_step(recipe), data)
     prepared = prepare(recipe, data)
     folder = create(out, f"{net_name(recipe.net)}-{data_name(recipe.data)}")
     with locked(folder.path):
@@ -93,11 +102,15 @@ def start(recipe: Recipe, data: Dataset, out: Path = Path("runs"), pace: Pace | 
         writer.begin(
             recipe, describe(data, prepared.engine.name, prepared.device, prepared.threads), RunImages.of(data)
         )
-        yield from _work(_started(prepared, folder, recipe, data), prepared.engine, writer, State(), pace)
+        yield from _work(_started(prepared, folder, recipe, data), prepared.engine, writer, State(), pace, augment)
 
 
 def resume(
-    folder: RunFolder, data: OwnData | Dataset, epochs: int | None = None, pace: Pace | None = None
+    folder: RunFolder,
+    data: OwnData | Dataset,
+    epochs: int | None = None,
+    pace: Pace | None = None,
+    augment: Augment | None = None,
 ) -> Iterator[Event]:
     """Go on with the run in ``folder`` at the very update where it was saved; ``epochs`` extends it.
 
@@ -137,7 +150,7 @@ def resume(
         if not keeps_images:
             writer.keep_images(RunImages.of(data))
         began = _started(prepared, folder, new, data, notes + limits, state.step)
-        yield from _work(began, prepared.engine, writer, state, pace)
+        yield from _work(began, prepared.engine, writer, state, pace, augment)
 
 
 def _started(
@@ -163,7 +176,9 @@ def _started(
     )
 
 
-def _work(began: Started, engine: Engine, writer: RunWriter, state: State, pace: Pace | None) -> Iterator[Event]:
+def _work(
+    began: Started, engine: Engine, writer: RunWriter, state: State, pace: Pace | None, augment: Augment | None
+) -> Iterator[Event]:
     """Train, write what comes, save the state from time to time, and finish."""
     recipe, data, folder = began.recipe, began.data, began.folder
     yield began
@@ -186,7 +201,7 @@ def _work(began: Started, engine: Engine, writer: RunWriter, state: State, pace:
     saved = time.monotonic()
     with interruption() as interrupted:
         try:
-            for record in train(engine, recipe, data, state, pace, began.batches):
+            for record in train(engine, recipe, data, state, pace, began.batches, augment):
                 writer.record(record)
                 yield record
                 # The test of an epoch that was cut short is no part of the state: one that goes on must not know it.

@@ -109,6 +109,14 @@ class Recipe:
     clip_norm: Annotated[
         float | None, Choice("Scale the gradient down to this norm where it is larger.", gt=0, le=1e30, page="more")
     ] = None
+    augment: Annotated[
+        str,
+        Choice(
+            "Other pictures of the training images every epoch: none, light, auto, or a spec such as 'flip | shift 4'.",
+            usual="as auto chooses with the net; else none",
+            page="more",
+        ),
+    ] = "none"
     target_loss: Annotated[float | None, Choice("Stop when a log interval's mean loss falls to it.", ge=0, le=1e30)] = (
         None
     )
@@ -159,11 +167,13 @@ class Recipe:
     def of(cls, choices: Mapping[str, Any]) -> "Recipe":
         """The recipe of what somebody has chosen.
 
-        ``epochs`` absent or None means as many as usual for the data, ``net`` absent or None that it is to be chosen.
+        ``epochs`` absent or None means as many as usual for the data, ``net`` absent or None that it is to be chosen,
+        any other None of a choice that may not be None its default.
         """
-        epochs, net = choices.get("epochs"), choices.get("net")
-        usual = DEFAULT_EPOCHS.get(choices.get("data", cls.data), cls.epochs)
-        return cls(**{**choices, "epochs": usual if epochs is None else epochs, "net": "auto" if net is None else net})
+        usual = {"net": "auto", "epochs": DEFAULT_EPOCHS.get(choices.get("data", cls.data), cls.epochs)}
+        left = {name: known.default for name, known in CHOICES.items() if known.choice.usual} | usual
+        given = {name: value for name, value in choices.items() if value is not None or name not in left}
+        return cls(**{**left, **given})
 
     def to_json(self) -> str:
         """All fields, one a line."""

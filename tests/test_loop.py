@@ -122,12 +122,12 @@ def test_the_first_bad_value_is_found_in_the_branch_where_it_is():
     with torch.no_grad():
         net.conv2.weight.fill_(3e38)
     data = small_data()
-    batch = torch.arange(8)
-    assert _first_bad(net, data, batch) == "the first bad value is in the output of conv2"
+    images = torch.from_numpy(data.train.images)[:8]
+    assert _first_bad(net, data, images) == "the first bad value is in the output of conv2"
     with torch.no_grad():
         net.conv2.weight.fill_(0.1)
         net.conv4.bias[0] = float("nan")
-    assert _first_bad(net, data, batch) == "the first bad value is in conv4.bias"
+    assert _first_bad(net, data, images) == "the first bad value is in conv4.bias"
 
 
 def test_going_on_from_any_record_ends_with_the_same_bits():

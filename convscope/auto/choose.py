@@ -29,11 +29,12 @@ TRAINING = (
     "loss",
     "label_smoothing",
     "clip_norm",
+    "augment",
     "target_loss",
     "patience",
     "engine",
 )
-FROM_SCRATCH = {"optimizer": "adam", "lr": 0.004, "schedule": "one-cycle", "epochs": 30}
+FROM_SCRATCH = {"optimizer": "adam", "lr": 0.004, "schedule": "one-cycle", "epochs": 30, "augment": "auto"}
 DESCENT = {"lr", "momentum", "nesterov", "optimizer", "schedule", "loss"}  # choices that only make sense together
 
 

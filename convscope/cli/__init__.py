@@ -18,6 +18,7 @@ from ..errors import ConvscopeError
 from . import check, devices, evaluate, explain, export, lab, predict, runs, streams, train
 from .concepts import backprop, convolution, descent, losses, pooling, shapes
 from .terminal import fail, note
+from .tuning import augment
 
 app = typer.Typer(
     name="convscope",
@@ -52,6 +53,7 @@ for group in (
     export,
     runs,
     check,
+    augment,
     shapes,
     explain,
     losses,

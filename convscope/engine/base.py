@@ -50,11 +50,12 @@ class Engine(Protocol):
         """Seconds spent on writing machine code so far; 0 where there is none to write."""
         ...
 
-    def steps(self, index: Tensor, batch_size: int, lrs: list[float]) -> Tensor:
+    def steps(self, index: Tensor, batch_size: int, lrs: list[float], pixels: Tensor | None = None) -> Tensor:
         """Take ``len(lrs)`` steps over the images at ``index`` int64 (M,), ``batch_size`` at a time.
 
         M must lie in ((steps−1)·batch_size, steps·batch_size]: the last batch may be smaller. Step i uses learning
-        rate ``lrs[i]``. Returns the loss of each step, float32 (steps,), the mean over its batch before the update.
+        rate ``lrs[i]``. ``pixels`` uint8 (M, C, H, W) are what these images look like now (None: as in the
+        training set). Returns the loss of each step, float32 (steps,), the mean over its batch before the update.
         On a GPU the result may still be under way: reading it waits.
         """
         ...

@@ -50,24 +50,24 @@ def threshold(p: float) -> int:
 
 def kept(key: int, images: Tensor, elements: int, p: float) -> Tensor:
     """Which elements of each image a layer with ``key`` keeps: bool (N, elements), for the images' numbers (N,)."""
-    image = _mix(_signed(key) ^ images.to(torch.int32))
-    steps = torch.arange(elements, dtype=torch.int32, device=images.device) * _signed(STEP)
-    words = _mix(image[:, None] + steps)
+    image = mix_each(signed(key) ^ images.to(torch.int32))
+    steps = torch.arange(elements, dtype=torch.int32, device=images.device) * signed(STEP)
+    words = mix_each(image[:, None] + steps)
     if threshold(p) > WORD:
         return torch.zeros_like(words, dtype=torch.bool)
-    return words ^ _signed(1 << 31) >= _signed(threshold(p) ^ 1 << 31)  # as numbers without a sign
+    return words ^ signed(1 << 31) >= signed(threshold(p) ^ 1 << 31)  # as numbers without a sign
 
 
-def _mix(x: Tensor) -> Tensor:
+def mix_each(x: Tensor) -> Tensor:
     """``mix`` of int32; shifts of it bring in the sign, which is cut off."""
     x = x ^ (x >> 16 & 0xFFFF)
-    x = x * _signed(FIRST)
+    x = x * signed(FIRST)
     x = x ^ (x >> 15 & 0x1FFFF)
-    x = x * _signed(SECOND)
+    x = x * signed(SECOND)
     return x ^ (x >> 16 & 0xFFFF)
 
 
-def _signed(word: int) -> int:
+def signed(word: int) -> int:
     """The int32 with the same bits."""
     return word - (1 << 32) if word >> 31 else word
 

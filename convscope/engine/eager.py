@@ -39,11 +39,13 @@ class EagerEngine:
         self.update: int | None = 0
         self.generators = {kind: torch.Generator(kind).manual_seed(problem.seed) for kind in {"cpu", device.type}}
 
-    def steps(self, index: Tensor, batch_size: int, lrs: list[float]) -> Tensor:
+    def steps(self, index: Tensor, batch_size: int, lrs: list[float], pixels: Tensor | None = None) -> Tensor:
         """See :class:`~convscope.engine.base.Engine`."""
         self.net.train()
         with torch.enable_grad(), torch.backends.cudnn.flags(deterministic=True):
-            losses = [self._step(*taken) for taken in zip(index.to(self.device).split(batch_size), lrs, strict=True)]
+            batches = index.to(self.device).split(batch_size)
+            shown = (self.images[batch] for batch in batches) if pixels is None else iter(pixels.split(batch_size))
+            losses = [self._step(*taken) for taken in zip(batches, shown, lrs, strict=True)]
         return torch.stack(losses)
 
     def _drawn(self, batch: Tensor) -> AbstractContextManager[object]:
@@ -54,8 +56,8 @@ class EagerEngine:
             return Dropped(self.generators[self.device.type])
         return Kept(self.problem.seed, self.update, batch)
 
-    def _step(self, batch: Tensor, lr: float) -> Tensor:
-        inputs = self.normalize(self.images[batch]).contiguous(memory_format=self.format)  # (B, C, H, W)
+    def _step(self, batch: Tensor, images: Tensor, lr: float) -> Tensor:
+        inputs = self.normalize(images).contiguous(memory_format=self.format)  # (B, C, H, W)
         with self._drawn(batch):
             p = self.problem
             loss = loss_of(p.loss, self.net(inputs), self.labels[batch], p.label_smoothing)

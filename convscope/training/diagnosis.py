@@ -47,15 +47,19 @@ def not_finite(
     good: Snapshot,
     batches: Sequence[Tensor],
     lrs: list[float],
+    pixels: Tensor | None = None,
 ) -> NotFinite:
     """Go back to ``good``, repeat the updates of ``batches``, and say where the first bad value appeared.
 
-    ``where`` is the epoch under way and how many updates had been taken before these. The net ends as ``good`` was.
+    ``where`` is the epoch under way and how many updates had been taken before these, ``pixels`` what the images of all
+    ``batches`` looked like (None: as in the training set). The net ends as ``good`` was.
     """
     epoch, done = where
     good.restore(engine)
-    at, loss_is_bad = _first_bad_update(engine, batches, lrs)
-    place = _first_bad(engine.net, data, batches[at])
+    seen = torch.from_numpy(data.train.images)[torch.cat(list(batches))] if pixels is None else pixels
+    shown = seen.split(len(batches[0]))
+    at, loss_is_bad = _first_bad_update(engine, batches, shown, lrs)
+    place = _first_bad(engine.net, data, shown[at])
     good.restore(engine)
     what = "the loss is" if loss_is_bad else "the weights are"
     return NotFinite(
@@ -64,15 +68,17 @@ def not_finite(
     )
 
 
-def _first_bad_update(engine: Engine, batches: Sequence[Tensor], lrs: list[float]) -> tuple[int, bool]:
+def _first_bad_update(
+    engine: Engine, batches: Sequence[Tensor], shown: Sequence[Tensor], lrs: list[float]
+) -> tuple[int, bool]:
     """The first update (from 0) that goes wrong, and whether its loss does, which is that of the weights before it;
     ``engine`` is left with the weights that are to blame.
 
     One at a time, for a loss need not show it: an infinite running variance is not used before the net is tested.
     """
-    for at, (batch, lr) in enumerate(zip(batches, lrs, strict=True)):
+    for at, (batch, pixels, lr) in enumerate(zip(batches, shown, lrs, strict=True)):
         before = Snapshot.of(engine)
-        loss = engine.steps(batch, len(batches[0]), [lr]).cpu()
+        loss = engine.steps(batch, len(batches[0]), [lr], pixels).cpu()
         if not bool(torch.isfinite(loss).all()):
             before.restore(engine)
             return at, True
@@ -81,10 +87,10 @@ def _first_bad_update(engine: Engine, batches: Sequence[Tensor], lrs: list[float
     return at, False
 
 
-def _first_bad(net: nn.Sequential, data: Dataset, batch: Tensor) -> str:
-    """The first layer, from the input, whose weights or output hold a value that is not finite."""
+def _first_bad(net: nn.Sequential, data: Dataset, images: Tensor) -> str:
+    """The first layer, from ``images`` uint8 (N, C, H, W) on, whose weights or output are not finite."""
     device = next(net.parameters()).device
-    x = Normalize(data.mean, data.std, device)(torch.from_numpy(data.train.images)[batch])
+    x = Normalize(data.mean, data.std, device)(images)
     with torch.no_grad():
         made = {IMAGE: x}
         for part in parts(net):

@@ -17,6 +17,7 @@ from ..data.images import Dataset, ImageSet
 from ..engine.base import Engine
 from ..recipe import Recipe
 from ..storage.memory import is_out_of_memory
+from .augment import Augment, augmenter
 from .diagnosis import Snapshot, is_finite, not_finite
 from .pace import Pace, Pacer
 from .schedule import learning_rate
@@ -93,19 +94,22 @@ def train(
     state: State,
     pace: Pace | None = None,
     batches: Batches | None = None,
+    augment: Augment | None = None,
 ) -> Iterator[Record]:
     """Train ``engine.net`` until the first stop: epochs, target loss, patience or seconds.
 
     ``state`` is where to start from, and is kept up to date. A stop within an epoch cuts it short: its weights are
-    tested and the record is the last, but the epoch does not count as completed. Raises NotFinite where the loss or
+    tested and the record is the last, but the epoch does not count as completed. ``augment`` is a function of the
+    user's own, where the recipe names one. Raises NotFinite where the loss or
     the weights are not finite; the net then holds the last good weights.
     """
     pacer, pace, batches = Pacer(), pace or Pace(), batches or Batches(len(data.train), recipe.batch_size)
+    augment = augmenter(recipe, data, augment)
     if state.epoch_step == 0:
         state.stopped_by = state.stopped_by or stop(recipe, state)
     while state.epoch_step > 0 or state.stopped_by is None:
         for call in _calls(recipe, batches, state, pacer, pace):
-            losses = _take_steps(engine, recipe, data, state, call, pacer)
+            losses = _take_steps(engine, recipe, data, state, call, pacer, augment)
             logged = _logged(state) if call.logs else None
             state.stopped_by = stop(recipe, state, logged.loss if logged else None)
             if logged:
@@ -139,19 +143,24 @@ def _rate(recipe: Recipe, step: int, epoch_steps: int) -> float:
     return learning_rate(recipe.schedule, recipe.lr, step, epoch_steps * recipe.epochs)
 
 
-def _take_steps(engine: Engine, recipe: Recipe, data: Dataset, state: State, call: _Call, pacer: Pacer) -> Tensor:
+def _take_steps(
+    engine: Engine, recipe: Recipe, data: Dataset, state: State, call: _Call, pacer: Pacer, augment: Augment | None
+) -> Tensor:
     """Let the engine work and account for it; the loss of each update."""
     good, where = Snapshot.of(engine), (state.epoch + 1, state.step)
     began = time.perf_counter()
+    pixels = None
+    if augment is not None:
+        pixels = augment(torch.from_numpy(data.train.images)[call.index], call.index, state.epoch + 1)
     try:
-        losses = engine.steps(call.index, call.batch_size, call.rates).cpu()
+        losses = engine.steps(call.index, call.batch_size, call.rates, pixels).cpu()
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
             good.restore(engine)  # some of these updates may have been taken
         raise
     seconds = time.perf_counter() - began
     if not is_finite(engine, losses):
-        raise not_finite(engine, recipe, data, where, good, call.index.split(call.batch_size), call.rates)
+        raise not_finite(engine, recipe, data, where, good, call.index.split(call.batch_size), call.rates, pixels)
     steps, images = len(call.rates), len(call.index)
     pacer.took(steps, seconds)
     for i, loss in enumerate(losses.tolist()):

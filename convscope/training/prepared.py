@@ -22,6 +22,7 @@ from ..net.zoo import resolve as resolve_net
 from ..recipe import Recipe
 from ..storage.memory import require_room, told
 from . import pretrained
+from .augment import check as check_augment
 from .lonely import JOINED, batches_of, lonely
 
 
@@ -69,6 +70,7 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
             "add --val-fraction 0.1, or bring folders for all three: train/, val/ and test/",
         )
     pretrained.check(recipe)
+    check_augment(recipe)
     entry = PRETRAINED.get(recipe.net.strip())
     layers = resolve_net(recipe.net)
     rows = table(layers, data.train.shape, len(data.classes))

@@ -46,6 +46,11 @@ def check(recipe: Recipe) -> None:
         return
     if recipe.no_pretrained:
         raise UsageError(f"{recipe.net} is a pretrained net, and --no-pretrained was given", "leave one of them out")
+    if recipe.augment.strip() not in ("", "none") and not recipe.unfreeze:
+        raise UsageError(
+            "--augment has no effect on a pretrained net of which only the last layer is fitted",
+            "leave it out, or add --unfreeze 2",
+        )
     if recipe.loss != "cross-entropy":
         raise UsageError(f"--loss {recipe.loss} does not go with a pretrained net", "leave it out: cross-entropy")
     if recipe.engine == "jit":

@@ -181,3 +181,26 @@ def test_ctrl_c_ends_with_130_and_resume_goes_on(here):
     assert first.startswith("stopped after ")
     assert first.endswith("; the work is saved")
     assert second == "help: go on with: convscope resume runs/note-digits-1"
+
+
+def test_augment_draws_what_the_net_sees(capsys, tmp_path):
+    plot = tmp_path / "seen.png"
+    code, out, err = run_cli(capsys, "augment", "digits", "--plot", plot)
+    assert (code, err) == (0, "")
+    assert out == f"augment shift 2 padding=zeros | rotate 10 padding=zeros\nplot    {plot}\n"
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    code, _, err = run_cli(capsys, "augment", "digits", "--augment", "shift four", "--plot", plot)
+    assert code == 2
+    assert (
+        "the number of pixels must be a whole number from 1 to 1000000, not 'four'\n  shift four\n        ^^^^" in err
+    )
+
+
+def test_the_notes_own_data_are_not_augmented_unless_asked(capsys, tmp_path):
+    assert settled_of(capsys, tmp_path)["augment"] == "none"
+    assert settled_of(capsys, tmp_path, "--augment", "light")["augment"] == "shift 1 padding=zeros"
+
+
+def settled_of(capsys, tmp_path, *options):
+    run = run_json(capsys, "train", "digits", "--epochs", "1", "--out", tmp_path, *options)["run"]
+    return json.loads((Path(run) / "recipe.json").read_text())

@@ -31,13 +31,14 @@ class HeadEngine:
         self.last = last
         self.head: Head | None = None
 
-    def steps(self, index: Tensor, batch_size: int, lrs: list[float]) -> Tensor:
+    def steps(self, index: Tensor, batch_size: int, lrs: list[float], pixels: Tensor | None = None) -> Tensor:
         """Fit to each batch in turn: a run has one batch of all images. Learning rates have no say."""
         losses = []
-        for batch in index.split(batch_size)[: len(lrs)]:
-            batch = batch.sort().values  # the sums of a fit have one order, whatever the epoch's
-            labels = self.labels[batch]
-            rows = self.features(self.images[batch])
+        seen = self.images[index] if pixels is None else pixels
+        for images, batch in list(zip(seen.split(batch_size), index.split(batch_size), strict=True))[: len(lrs)]:
+            order = batch.argsort()  # the sums of a fit have one order, whatever the epoch's
+            labels = self.labels[batch[order]]
+            rows = self.features(images[order])
             with one_thread():  # two threads wait for each other longer than they compute, beside other programs
                 self.head = fit(rows, labels, self.last.out_features)
             losses.append(F.cross_entropy(self.head.left_out, labels).float())

@@ -64,6 +64,7 @@ class JitEngine:
         self.net = problem.net
         self._images, self._labels = images.cpu().contiguous(), labels.cpu().contiguous()
         self._states: Floats = aligned(max(1, len(self.rule.states)) * len(self._core.parameters)).view(np.float32)
+        self._shown: Tensor | None = None  # other pixels of the images, where there are any
         self._step = 0
         self._used: Compiled | None = None
         self._seed = problem.seed
@@ -76,7 +77,7 @@ class JitEngine:
         """Seconds spent so far on writing and compiling programs, or on reading them from the cache."""
         return self._core.compile_seconds + (self._used.compile_seconds if self._used else 0.0)
 
-    def steps(self, index: Tensor, batch_size: int, lrs: list[float]) -> Tensor:
+    def steps(self, index: Tensor, batch_size: int, lrs: list[float], pixels: Tensor | None = None) -> Tensor:
         """Take ``len(lrs)`` steps; see :meth:`Engine.steps`. Everything is checked before the foreign call."""
         count, steps = len(index), len(lrs)
         if index.dtype != torch.int64 or index.ndim != 1 or batch_size < 1:
@@ -86,8 +87,17 @@ class JitEngine:
         if int(index.min()) < 0 or int(index.max()) >= len(self._images):
             raise UsageError(f"index must lie in 0..{len(self._images) - 1}")
         self._check_counts(count - (steps - 1) * batch_size)
+        if pixels is not None and (pixels.dtype != torch.uint8 or pixels.shape != (count, *self._images.shape[1:])):
+            raise UsageError(f"pixels must be uint8 ({count}, C, H, W), but are {pixels.dtype} {tuple(pixels.shape)}")
         with self._core.change():
-            return self._steps(index, batch_size, lrs)
+            return self._steps(index, batch_size, lrs, self._images if pixels is None else self._seen(index, pixels))
+
+    def _seen(self, index: Tensor, pixels: Tensor) -> Tensor:
+        """The training set with ``pixels`` in the places ``index``: all that the program looks at."""
+        if self._shown is None:
+            self._shown = torch.empty_like(self._images)
+        self._shown[index] = pixels
+        return self._shown
 
     def _check_counts(self, least: int) -> None:
         """Whether the smallest batch has more than one number for each mean and variance."""
@@ -98,7 +108,7 @@ class JitEngine:
                     "choose another batch size, so that the last batch holds more images",
                 )
 
-    def _steps(self, index: Tensor, batch_size: int, lrs: list[float]) -> Tensor:
+    def _steps(self, index: Tensor, batch_size: int, lrs: list[float], images: Tensor) -> Tensor:
         count, steps = len(index), len(lrs)
         # The program for whole batches also where only a last, smaller one is asked for: which updates share a call
         # must not change their bits.
@@ -107,7 +117,7 @@ class JitEngine:
         self._core.read()
         losses = torch.empty(steps, dtype=torch.float32, device="cpu")
         rates = np.array([self.rule.rates(lr, self._step + i + 1) for i, lr in enumerate(lrs)], np.float32)
-        job.array(slots.IMAGES, self._images.numpy())
+        job.array(slots.IMAGES, images.numpy())
         job.array(slots.LABELS, self._labels.numpy())
         job.array(slots.INDEX, index.cpu().contiguous().numpy())
         job.array(slots.LOSSES, losses.numpy())

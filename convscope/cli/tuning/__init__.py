@@ -1,0 +1,1 @@
+"""Verbs that help to choose how to train: ``augment``, ``lr``, ``sweep``."""

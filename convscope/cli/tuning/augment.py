@@ -1,0 +1,55 @@
+"""``convscope augment``: what the net sees of the training images when they are augmented."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...recipe import CHOICES, Recipe
+from .. import terminal
+from ..options import AsJson, ClassFrom, DataDir, Offline, path_option
+
+IMAGES, EPOCHS = 8, 9
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's verbs."""
+    app.command()(augment)
+
+
+def augment(
+    data: Annotated[str, typer.Argument(help=CHOICES["data"].choice.help)],
+    spec: Annotated[str, typer.Option("--augment", help=CHOICES["augment"].choice.help)] = "auto",
+    plot: Annotated[Path, path_option("Where the picture goes.")] = Path("augment.png"),
+    seed: Annotated[int, typer.Option(min=0, help="That of the run: it decides what is drawn.")] = 0,
+    image_size: Annotated[int | None, typer.Option(help=CHOICES["image_size"].choice.help)] = None,
+    class_from: ClassFrom = None,
+    data_dir: DataDir = None,
+    offline: Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Draw training images as a net sees them, epoch by epoch, with an augmentation."""
+    recipe = Recipe(
+        data,
+        augment=spec,
+        seed=seed,
+        image_size=image_size,
+        class_from=class_from,
+        data_dir=str(data_dir) if data_dir else None,
+    )
+    from ...data.sources import open_recipe
+    from ...report.augmented import draw_augmented
+    from ...report.style import save_figure
+    from ...training.augment import check, settled
+
+    check(recipe)  # a wrong word is told before any data are read
+    opened = open_recipe(recipe, offline)
+    recipe = settled(recipe, opened)
+    save_figure(draw_augmented(replace(recipe, data=opened.name), opened, IMAGES, EPOCHS), plot)
+    if as_json:
+        terminal.emit_json({"data": data, "augment": recipe.augment, "seed": seed, "plot": plot})
+        return
+    terminal.out().print(f"augment {recipe.augment}\nplot    {plot}", markup=False)

@@ -1,0 +1,268 @@
+"""The steps of an augmentation: each makes another picture of a picture that still shows the same class.
+
+A step is read from a spec's words, written back as text, and applied to a batch uint8 (M, C, H, W) with numbers that
+:class:`~.draws.Draws` gives. All arithmetic is in whole numbers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import pi
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ...net.words import Words, decimal_text
+from .draws import Draws
+from .sampling import Padding, shifted, warped
+
+LEAST = 1e-6
+
+
+class Step(Protocol):
+    """One step. ``text`` is how it is written."""
+
+    @property
+    def text(self) -> str:
+        """The step's words; reading them gives the step again."""
+        ...
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """Other pixels uint8 of the same shape."""
+        ...
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Left and right change places, in half of the cases at random, or, ``alternating``, in every second epoch.
+
+    Alternating (K. Jordan 2024, airbench: arXiv 2404.00498) shows each image from both sides equally often.
+    """
+
+    alternating: bool = False
+
+    @property
+    def text(self) -> str:
+        """See :class:`Step`."""
+        return "flip alternating" if self.alternating else "flip"
+
+    @classmethod
+    def read(cls, words: Words) -> "Flip":
+        """See :data:`STEPS`."""
+        if not words.numbers:
+            return cls()
+        word = words.take("alternating")
+        if word.text != "alternating":
+            raise words.fail(word, f"flip may be followed by alternating, not {word.text[:40]!r}")
+        return cls(True)
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """See :class:`Step`."""
+        mirrored = draws.coin() ^ bool(draws.epoch % 2) if self.alternating else draws.below(0, 2) == 1
+        return torch.where(mirrored[:, None, None, None], images.flip(3), images)
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Moved by up to ``most`` whole pixels down or up and right or left; ``padding`` says what comes in."""
+
+    most: int
+    padding: Padding = "reflect"
+
+    @property
+    def text(self) -> str:
+        """See :class:`Step`."""
+        return f"shift {self.most}" + padding_text(self.padding)
+
+    @classmethod
+    def read(cls, words: Words) -> "Shift":
+        """See :data:`STEPS`."""
+        return cls(pixels(words), read_padding(words))
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """See :class:`Step`."""
+        down, right = (draws.below(draw, 2 * self.most + 1) - self.most for draw in range(2))
+        return shifted(images, down, right, self.padding)
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """A square of ``side`` pixels in the image's own mean colour, its centre anywhere in the image.
+
+    DeVries and Taylor 2017, arXiv 1708.04552 (there the colour is the mean of all images).
+    """
+
+    side: int
+
+    @property
+    def text(self) -> str:
+        """See :class:`Step`."""
+        return f"cutout {self.side}"
+
+    @classmethod
+    def read(cls, words: Words) -> "Cutout":
+        """See :data:`STEPS`."""
+        return cls(pixels(words))
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """See :class:`Step`."""
+        height, width = images.shape[2:]
+        covered = [
+            self._covered(draws.below(draw, size)[:, None], torch.arange(size))
+            for draw, size in enumerate((height, width))
+        ]
+        square = covered[0][:, None, :, None] & covered[1][:, None, None, :]
+        return torch.where(square, mean_colour(images), images)
+
+    def _covered(self, centre: Tensor, places: Tensor) -> Tensor:
+        first = centre - self.side // 2
+        return (places >= first) & (places < first + self.side)
+
+
+@dataclass(frozen=True)
+class Rotate:
+    """Turned about its centre by up to ``degrees`` one way or the other, bilinearly."""
+
+    degrees: float
+    padding: Padding = "reflect"
+
+    @property
+    def text(self) -> str:
+        """See :class:`Step`."""
+        return f"rotate {decimal_text(self.degrees)}" + padding_text(self.padding)
+
+    @classmethod
+    def read(cls, words: Words) -> "Rotate":
+        """See :data:`STEPS`."""
+        return cls(real(words, "angle in degrees", 180), read_padding(words))
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """See :class:`Step`."""
+        angle = draws.between(0, -self.degrees, self.degrees) * (pi / 180)
+        cos, sin = angle.cos(), angle.sin()
+        return warped(images, torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2), self.padding)
+
+
+@dataclass(frozen=True)
+class Zoom:
+    """Larger or smaller by a factor between 1 − ``most`` and 1 + ``most``, about its centre, bilinearly."""
+
+    most: float
+    padding: Padding = "reflect"
+
+    @property
+    def text(self) -> str:
+        """See :class:`Step`."""
+        return f"zoom {decimal_text(self.most)}" + padding_text(self.padding)
+
+    @classmethod
+    def read(cls, words: Words) -> "Zoom":
+        """See :data:`STEPS`."""
+        return cls(real(words, "share", 0.9), read_padding(words))
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """See :class:`Step`."""
+        factor = 1 / draws.between(0, 1 - self.most, 1 + self.most)
+        return warped(images, factor[:, None, None] * torch.eye(2, dtype=torch.float64), self.padding)
+
+
+@dataclass(frozen=True)
+class Brightness:
+    """Every value times a factor between 1 − ``most`` and 1 + ``most``, as torchvision's ColorJitter has it."""
+
+    most: float
+
+    @property
+    def text(self) -> str:
+        """See :class:`Step`."""
+        return f"brightness {decimal_text(self.most)}"
+
+    @classmethod
+    def read(cls, words: Words) -> "Brightness":
+        """See :data:`STEPS`."""
+        return cls(real(words, "share", 1))
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """See :class:`Step`."""
+        return blended(images, torch.zeros(()), draws.between(0, 1 - self.most, 1 + self.most))
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Every value's distance from the image's mean times a factor between 1 − ``most`` and 1 + ``most``."""
+
+    most: float
+
+    @property
+    def text(self) -> str:
+        """See :class:`Step`."""
+        return f"contrast {decimal_text(self.most)}"
+
+    @classmethod
+    def read(cls, words: Words) -> "Contrast":
+        """See :data:`STEPS`."""
+        return cls(real(words, "share", 1))
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """See :class:`Step`."""
+        middle = mean_colour(images).int().sum(1, keepdim=True) // images.shape[1]
+        return blended(images, middle, draws.between(0, 1 - self.most, 1 + self.most))
+
+
+def mean_colour(images: Tensor) -> Tensor:
+    """uint8 (M, C, 1, 1), rounded down. Sums of whole numbers: their order has no say."""
+    area = images.shape[2] * images.shape[3]
+    return (images.sum((2, 3), keepdim=True, dtype=torch.int64) // area).to(torch.uint8)
+
+
+def blended(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
+    """factor · image + (1 − factor) · other, rounded and cut to 0..255. ``factor`` (M,) is rounded to 1/4096."""
+    f = (factor * 4096).round().int()[:, None, None, None]
+    return (images.int() * f + other.int() * (4096 - f) + 2048 >> 12).clamp(0, 255).to(torch.uint8)
+
+
+def pixels(words: Words) -> int:
+    """The next number, some pixels."""
+    word = words.take("a number of pixels")
+    return words.number(word, word.text, "the number of pixels", 1)
+
+
+def real(words: Words, what: str, most: float) -> float:
+    """The next number, ``what``, 0 < x ≤ ``most``."""
+    word = words.take(f"a {what}")
+    try:
+        value = float(word.text)
+    except ValueError:
+        value = -1.0
+    if not LEAST <= value <= most:
+        raise words.fail(word, f"the {what} must be a number with 0 < x ≤ {most:g}, not {word.text[:40]!r}")
+    return value
+
+
+def read_padding(words: Words) -> Padding:
+    """The option padding=."""
+    return "zeros" if words.option_choice("padding", ("reflect", "zeros")) == "zeros" else "reflect"
+
+
+def padding_text(padding: Padding) -> str:
+    """The option, nothing where it is the default."""
+    return "" if padding == "reflect" else f" padding={padding}"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A word of the language: how the step is written, how it is read, and what it does."""
+
+    usage: str
+    read: Callable[[Words], Step]
+
+
+STEPS = {
+    "flip": Kind("flip, or flip alternating", Flip.read),
+    "shift": Kind("shift PIXELS [padding=reflect|zeros], such as shift 4", Shift.read),
+    "cutout": Kind("cutout PIXELS, such as cutout 8", Cutout.read),
+    "rotate": Kind("rotate DEGREES [padding=reflect|zeros], such as rotate 10", Rotate.read),
+    "zoom": Kind("zoom SHARE [padding=reflect|zeros], such as zoom 0.1", Zoom.read),
+    "brightness": Kind("brightness SHARE, such as brightness 0.2", Brightness.read),
+    "contrast": Kind("contrast SHARE, such as contrast 0.2", Contrast.read),
+}
