@@ -15,7 +15,7 @@ LossName = Literal["cross-entropy", "mse", "mae"]
 OptimizerName = Literal["sgd", "adam"]
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
 EngineName = Literal["auto", "eager", "jit"]
-ExportName = Literal["onnx"]
+ExportName = Literal["onnx", "c"]
 
 # The note trains ten epochs on 60,000 images. The bundled digits are 1,437, so they need more passes for 97 %.
 DEFAULT_EPOCHS = {"digits": 60}

@@ -62,8 +62,38 @@ def _any_size(subject: Subject) -> str:
     )
 
 
+def _write_c(subject: Subject) -> bytes:
+    from .c.header import header
+
+    return header(subject).encode("ascii")
+
+
+def _replay_c(content: bytes, subject: Subject, images: Pixels) -> Replay:
+    from .c.compiler import Job, answers, compiler
+
+    channels_last = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+    job = Job(subject.identifier, content.decode(), len(subject.model.classes), channels_last)
+    (found,), seconds = answers([job])
+    return Replay(found.astype(np.float64), seconds / len(images), f"C ({Path(compiler() or '').name})")
+
+
+def _no_compiler() -> str:
+    from .c.compiler import COMPILERS, compiler
+
+    return "" if compiler() else f"there is no C compiler here ({', '.join(COMPILERS)})"
+
+
+def _this_size(subject: Subject) -> str:
+    """Only images of the net's own size come in, prepared by whoever calls."""
+    channels, height, width = subject.model.image
+    form = ", in the training images' form: light ink on a ground of 0" if subject.model.preparation.ink else ""
+    kind = "grey" if channels == 1 else "colour"
+    return f"images must be {kind}, of {height}×{width} pixels{form}: the file does not prepare pictures"
+
+
 FORMATS: dict[ExportName, Format] = {
     "onnx": Format(".onnx", _write_onnx, _replay_onnx, _no_onnxruntime, _any_size),
+    "c": Format(".h", _write_c, _replay_c, _no_compiler, _this_size),
 }
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 import convscope
 from convscope.errors import DataError, TrainingError, UsageError
 from convscope.export import formats
+from convscope.export.c.compiler import compiler
 from convscope.export.formats import FORMATS
 from convscope.net.model import load_tensors, save_tensors
 
@@ -186,3 +187,15 @@ def test_from_python_the_ending_tells_the_format(trained):
         run.export("a.xyz")
     with pytest.raises(UsageError, match="'onxx' is no format to export to"):
         run.export(to="onxx")
+
+
+@pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
+def test_a_header_is_compiled_and_compared(trained, capsys):
+    code, out, err = run_cli(capsys, "export", trained, "--to", "c")
+    assert code == 0
+    text = Path(out.strip()).read_text()
+    assert Path(out.strip()).name == "custom-stripes.h"
+    assert "#define CUSTOM_STRIPES_CLASSES 3\n" in text
+    assert " * verified: yes\n" in text
+    assert "images must be grey, of 8×8 pixels: the file does not prepare pictures" in err
+    assert "run again on 30 test images in C (" in err
