@@ -5,6 +5,8 @@ import convscope
 run = convscope.train("mnist", net="note", epochs=10)
 run.accuracy, run.history, run.net, run.predict(images), run.plot()
 run = convscope.load("runs/note-mnist-1")
+
+Every name of ``dir(convscope)`` is public; docs/python.md goes through them.
 """
 
 from importlib import import_module
@@ -14,16 +16,35 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import explain
-    from .api import Run, load, resume, train
+    from .data.check import check
     from .errors import ConvscopeError, DataError, Interrupted, TrainingError, UsageError
+    from .python.concepts import backprop, batches, conv, descent, devices, loss, pool, shapes
+    from .python.run import Run, compare, evaluate, load, predict
+    from .python.training import prepare, resume, steps, train
     from .recipe import Recipe
 
-# Public name → module. They are imported when first used, so that ``convscope --help`` need not load torch.
+# Public name → module, in the order of use. They are imported when first used, so that ``convscope --help`` need not
+# load torch. ``explain`` is a package that can be called: convscope.explain(model, image).
 _PUBLIC = {
-    "train": "api",
-    "resume": "api",
-    "load": "api",
-    "Run": "api",
+    "train": "python.training",
+    "resume": "python.training",
+    "steps": "python.training",
+    "prepare": "python.training",
+    "load": "python.run",
+    "predict": "python.run",
+    "evaluate": "python.run",
+    "compare": "python.run",
+    "check": "data.check",
+    "explain": "",
+    "conv": "python.concepts",
+    "pool": "python.concepts",
+    "loss": "python.concepts",
+    "backprop": "python.concepts",
+    "descent": "python.concepts",
+    "batches": "python.concepts",
+    "shapes": "python.concepts",
+    "devices": "python.concepts",
+    "Run": "python.run",
     "Recipe": "recipe",
     "ConvscopeError": "errors",
     "UsageError": "errors",
@@ -35,8 +56,22 @@ _PUBLIC = {
 __all__ = [  # noqa: RUF022 - in the order of use
     "train",
     "resume",
+    "steps",
+    "prepare",
     "load",
+    "predict",
+    "evaluate",
+    "compare",
+    "check",
     "explain",
+    "conv",
+    "pool",
+    "loss",
+    "backprop",
+    "descent",
+    "batches",
+    "shapes",
+    "devices",
     "Run",
     "Recipe",
     "ConvscopeError",
@@ -48,11 +83,10 @@ __all__ = [  # noqa: RUF022 - in the order of use
 
 
 def __getattr__(name: str) -> Any:
-    if name == "explain":  # a package that can be called: convscope.explain(model, image)
-        return import_module(".explain", __name__)
-    if name in _PUBLIC:
-        return getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
-    raise AttributeError(f"module 'convscope' has no attribute {name!r}")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'convscope' has no attribute {name!r}")
+    place = _PUBLIC[name]
+    return getattr(import_module(f".{place}", __name__), name) if place else import_module(f".{name}", __name__)
 
 
 def __dir__() -> list[str]:

@@ -59,7 +59,7 @@ def test_every_choice_is_an_option_of_the_command_line():
 
 def test_every_choice_is_a_keyword_of_train():
     keywords = inspect.signature(convscope.train).parameters
-    assert {*CHOICES, "offline", "out"} == set(keywords)
+    assert {*CHOICES, "offline", "out", "on", "progress"} == set(keywords)
     assert next(iter(keywords)) == "data"
     assert all(p.kind is p.KEYWORD_ONLY for name, p in keywords.items() if name != "data")
     assert keywords["lr"].annotation is float

@@ -1,5 +1,5 @@
 """``--net auto``: which net suits the data, said with its reason, and decided by images that are held out."""
 
-from .settling import settle
+from .settling import Settled, settle
 
-__all__ = ["settle"]
+__all__ = ["Settled", "settle"]

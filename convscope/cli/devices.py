@@ -19,16 +19,5 @@ def devices(as_json: AsJson = False) -> None:
     if as_json:
         terminal.emit_json(found)
         return
-    lines = [f"GPUs     {len(found.gpus)}"]
-    lines += [f"         cuda:{i}  {gpu.name}, {gpu.memory / 2**30:.1f} GiB" for i, gpu in enumerate(found.gpus)]
-    lines += [
-        f"MPS      {'yes' if found.mps else 'no'}",
-        f"CPU      {found.cpu}",
-        f"cores    {found.cores}",
-        f"threads  {found.threads}" + (f" ({found.limit})" if found.limit else ""),
-        f"vectors  {found.vectors}",
-        f"engines  {', '.join(found.engines)}",
-        f"auto     {found.auto}",
-    ]
-    for line in lines:
+    for line in found.told():
         terminal.out().print(line, markup=False)

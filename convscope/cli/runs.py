@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from ..errors import ConvscopeError, UsageError
+from ..errors import UsageError
 from . import terminal
 from .options import AsJson, path_option
-
-if TYPE_CHECKING:
-    from ..runs.folder import RunFolder
 
 Out = Annotated[Path, path_option("The folder that holds the runs.")]
 
@@ -28,8 +24,9 @@ def register(app: typer.Typer) -> None:
 def runs(out: Out = Path("runs"), as_json: AsJson = False) -> None:
     """List the runs."""
     from ..runs import folder as folders
+    from ..runs.listing import entry
 
-    entries = [_entry(folder) for folder in folders.every(out)]
+    entries = [entry(folder) for folder in folders.every(out)]
     if as_json:
         terminal.emit_json({"runs": entries})
     elif not entries:
@@ -48,29 +45,18 @@ def compare(
     from ..report.curves import draw_curves
     from ..report.style import save_figure
     from ..runs import folder as folders
+    from ..runs.listing import entry
 
     if len(names) < 2:
         raise UsageError("compare needs two runs or more", "convscope runs lists them")
     found = [folders.find(name, out) for name in names]
-    entries = [_entry(folder) for folder in found]
+    entries = [entry(folder) for folder in found]
     save_figure(draw_curves(found), plot)
     if as_json:
         terminal.emit_json({"runs": entries, "plot": plot})
         return
     _print(entries)
     terminal.out().print(f"\nplot    {plot}", markup=False)
-
-
-def _entry(folder: RunFolder) -> dict[str, Any]:
-    """The summary of a run; where there is none yet, its recipe and how it stands."""
-    try:
-        summary = folder.summary()
-        if summary is not None:
-            return {**asdict(summary), "run": str(folder.path), "state": "finished"}
-        recipe = folder.recipe()
-        return {"run": str(folder.path), "data": recipe.data, "net": recipe.net, "state": "unfinished"}
-    except ConvscopeError:
-        return {"run": str(folder.path), "state": "damaged"}
 
 
 def _short(text: str) -> str:

@@ -4,12 +4,14 @@ Images count as the same where the net would see the same pixels, whatever their
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DataError
+from ..shown import Table, Tabular
 from ..storage.places import is_offline
 from .folders.folder import as_splits, read_classes
 from .folders.tree import Tree
@@ -35,8 +37,8 @@ class Place:
 Group = tuple[Place, ...]
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Tabular):
     """``images`` counts by part and class; ``sizes`` ("28×28") and ``modes`` (grey, colour) count the files or arrays.
 
     ``duplicates`` are groups of equal images within a part, ``leaks`` across parts, ``conflicts`` with different
@@ -59,6 +61,19 @@ class Report:
     notes: tuple[str, ...]
     problem: str
     help: str
+
+    def told(self) -> Iterator[str | Table]:
+        """Images by class and part, then what is wrong."""
+        parts = list(self.images)
+        classes = [[name, *(self.images[part][name] for part in parts)] for name in self.images["train"]]
+        yield Table(("class", *parts), classes)
+        kinds = ", ".join(f"{count:,} of {what}" for what, count in self.sizes.items())
+        yield f"sizes       {kinds}; {', '.join(f'{count:,} {what}' for what, count in self.modes.items())}"
+        for name in ("corrupt", "constant", "duplicates", "leaks", "conflicts"):
+            yield f"{name:<12}{len(getattr(self, name)):,}"
+        yield from (f"note        {note}" for note in self.notes)
+        if self.problem:
+            yield f"training would refuse these data: {self.problem}; {self.help}"
 
 
 def check(

@@ -1,12 +1,14 @@
 """What can do the arithmetic on this machine, and which of it a run uses."""
 
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from ..errors import UsageError
+from ..shown import Shown
 from . import cores
 
 # Widest first: feature of the CPU → what one register holds.
@@ -26,8 +28,8 @@ class Gpu:
     memory: int
 
 
-@dataclass(frozen=True)
-class Devices:
+@dataclass(frozen=True, repr=False)
+class Devices(Shown):
     """The machine as torch sees it. ``cores`` are those that this process may use, ``auto`` the device a run takes.
 
     A run takes ``threads`` of the cores by itself; ``limit`` says why they are fewer than all.
@@ -42,6 +44,18 @@ class Devices:
     engines: tuple[str, ...]
     auto: str
     limit: str = ""
+
+    def told(self) -> Iterator[str]:
+        """One fact a line."""
+        yield f"GPUs     {len(self.gpus)}"
+        yield from (f"         cuda:{i}  {gpu.name}, {gpu.memory / 2**30:.1f} GiB" for i, gpu in enumerate(self.gpus))
+        yield f"MPS      {'yes' if self.mps else 'no'}"
+        yield f"CPU      {self.cpu}"
+        yield f"cores    {self.cores}"
+        yield f"threads  {self.threads}" + (f" ({self.limit})" if self.limit else "")
+        yield f"vectors  {self.vectors}"
+        yield f"engines  {', '.join(self.engines)}"
+        yield f"auto     {self.auto}"
 
 
 def resolve(text: str) -> torch.device:

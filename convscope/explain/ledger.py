@@ -15,10 +15,15 @@ accepts that gives the ledger a ``tolerance``.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import InitVar, dataclass, field
 
 from ..errors import ConvscopeError
+from ..shown import Shown
+from .ledger_text import ledger_text
+from .terms import Factor, Subtotal, Term
+
+__all__ = ["Factor", "Ledger", "LedgerError", "Subtotal", "Term", "tolerance_for"]
 
 TOLERANCE, SHORT = 1e-6, 4096  # relative to the sum of |terms|, for sums of so many; float32 on the CPU
 UNDERFLOW = 2.0**-126  # the smallest normal float32: what a product may lose when the CPU flushes it to zero
@@ -33,52 +38,8 @@ class LedgerError(ConvscopeError):
     """The terms do not add up to the number that they are to explain (exit code 1)."""
 
 
-@dataclass(frozen=True)
-class Factor:
-    """One number and where it stands: ``tensor[index]``, counted from 0, without the batch axis.
-
-    ``index`` is (channel, row, column) in an image or a feature map, (out, in, row, column) in a kernel, (feature,)
-    after flattening, () for a constant. Where ``padding`` is true, row and column count from the input's corner, so
-    row −1 is the first row above it; ``copy_of`` is then the cell of the tensor whose value the padding repeats
-    (None for zeros).
-    """
-
-    tensor: str
-    index: tuple[int, ...]
-    value: float
-    padding: bool = False
-    copy_of: tuple[int, ...] | None = None
-
-    @property
-    def text(self) -> str:
-        """Such as "weight[3,0,2,2]"."""
-        return self.tensor + (f"[{','.join(map(str, self.index))}]" if self.index else "")
-
-
-@dataclass(frozen=True)
-class Term:
-    """``x`` × ``w``, or ``x`` alone where ``w`` is None. ``channel`` is the subtotal that it counts to."""
-
-    channel: int
-    x: Factor
-    w: Factor | None = None
-    product: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "product", self.x.value * (1.0 if self.w is None else self.w.value))
-
-
-@dataclass(frozen=True)
-class Subtotal:
-    """What the ``terms`` terms of one channel come to."""
-
-    channel: int
-    terms: int
-    total: float
-
-
-@dataclass(frozen=True)
-class Ledger:
+@dataclass(frozen=True, repr=False)
+class Ledger(Shown):
     """Explains ``name[index]``. ``operation`` says how the terms become the total:
 
     "sum": Σ products + bias. "max": the largest, padding counting as −∞; ``winner`` is its place among the terms, the
@@ -147,6 +108,10 @@ class Ledger:
         for term in self.terms:
             parts.setdefault(term.channel, []).append(term.product)
         return tuple(Subtotal(channel, len(part), math.fsum(part)) for channel, part in parts.items())
+
+    def told(self) -> Iterator[str]:
+        """The terms, one a line, and the check against PyTorch."""
+        yield ledger_text(self)
 
     @property
     def text(self) -> str:

@@ -3,11 +3,41 @@
 import math
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Protocol
 
-from .ledger import Ledger, Term
+from .terms import Factor, Subtotal, Term
 
 TINY, HUGE = 1e-4, 1e12  # whose columns are written with a power of ten
 DIGITS = 7  # of the largest number in a column; the others get as many decimals, so that the printed column adds up
+
+
+class Ledger(Protocol):
+    """What is read here of a :class:`~convscope.explain.ledger.Ledger`, which shows itself by this text."""
+
+    @property
+    def text(self) -> str: ...  # noqa: D102
+    @property
+    def terms(self) -> tuple[Term, ...]: ...  # noqa: D102
+    @property
+    def bias(self) -> Factor | None: ...  # noqa: D102
+    @property
+    def subtotals(self) -> tuple[Subtotal, ...]: ...  # noqa: D102
+    @property
+    def operation(self) -> str: ...  # noqa: D102
+    @property
+    def by(self) -> str: ...  # noqa: D102
+    @property
+    def winner(self) -> int | None: ...  # noqa: D102
+    @property
+    def reported(self) -> float: ...  # noqa: D102
+    @property
+    def total(self) -> float: ...  # noqa: D102
+    @property
+    def difference(self) -> float: ...  # noqa: D102
+    @property
+    def magnitude(self) -> float: ...  # noqa: D102
+    @property
+    def tolerance(self) -> float: ...  # noqa: D102
 
 
 def ledger_text(ledger: Ledger, by_size: bool = False, limit: int | None = 40) -> str:

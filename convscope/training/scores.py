@@ -1,5 +1,6 @@
 """Logits and labels → how good a net is, in one number and in full."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from ..net.loss import loss_of
 from ..recipe import LossName
+from ..shown import Table, Tabular
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ class ClassScore:
     support: int
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Tabular):
     """A net on one set of images. ``interval`` is the 95 % interval of the accuracy (Wilson 1927).
 
     ``confusion`` int64 (K, K): row is the true class, column the predicted one. ``calibration_error`` is the mean
@@ -84,6 +86,22 @@ class Evaluation:
     calibration_error: float | None
     classes: tuple[ClassScore, ...]
     confusion: NDArray[np.int64]
+
+    def told(self) -> Iterator[str | Table]:
+        """Accuracy, every class, and the confusion matrix."""
+        low, high = self.interval
+        yield (
+            f"accuracy    {100 * self.accuracy:.2f} % of {self.images:,} images "
+            f"(95 % interval {100 * low:.2f} % to {100 * high:.2f} %)"
+        )
+        yield f"loss        {self.loss:.4g}"
+        if self.calibration_error is not None:
+            yield f"calibration {100 * self.calibration_error:.2f} % mean distance of confidence from accuracy"
+        names = ("class", "precision", "recall", "f1", "support")
+        yield Table(names, [(c.name, c.precision, c.recall, c.f1, c.support) for c in self.classes])
+        yield "confusion: rows are true classes, columns predicted ones"
+        rows = zip(self.classes, self.confusion.tolist(), strict=True)
+        yield Table(("", *(c.name for c in self.classes)), [(c.name, *counts) for c, counts in rows])
 
 
 def evaluate(logits: Tensor, labels: Tensor, classes: tuple[str, ...], loss: LossName = "cross-entropy") -> Evaluation:

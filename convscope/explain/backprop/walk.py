@@ -1,9 +1,11 @@
 """What back-propagation returns: the walk forward and back as plain data, and what is known after any of its steps."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from .values import Value, inline
+from ...shown import Table, Tabular
+from .values import Value, inline, shape_text
 
 Kind = Literal["variable", "parameter", "data", "constant", "operation"]  # the first two get gradients
 
@@ -95,14 +97,26 @@ class Gradient:
     magnitude: Value
 
 
-@dataclass(frozen=True)
-class Walk:
+@dataclass(frozen=True, repr=False)
+class Walk(Tabular):
     """The whole walk: ``nodes`` in forward order, ``steps`` forward then backward, ``gradients`` of the leaves."""
 
     source: str
     nodes: tuple[Node, ...]
     steps: tuple[WalkStep, ...]
     gradients: tuple[Gradient, ...]
+
+    def told(self) -> Iterator[str | Table]:
+        """The gradients of the leaves, then the forward values, in order."""
+        yield self.source
+        yield Table(
+            ("name", "value", "gradient", "shape"),
+            [(g.label, inline(self.nodes[g.node].value), inline(g.value), shape_text(g.shape)) for g in self.gradients],
+        )
+        yield Table(
+            ("node", "operation", "numbers", "value"),
+            [(node.label, node.formula or node.kind, node.numbers, inline(node.value)) for node in self.nodes],
+        )
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
 """How an epoch is cut into batches: the arithmetic of samples, batch size and updates."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...data.batches import epoch_order, steps_per_epoch
 from ...errors import UsageError
+from ...shown import Shown
 
 MAX_SAMPLES = 10**12
 STRIP_SAMPLES = 120  # an epoch of at most so many samples is shown sample by sample
 
 
-@dataclass(frozen=True)
-class Batches:
+@dataclass(frozen=True, repr=False)
+class Batches(Shown):
     """The batches of an epoch. ``last`` is the size of the last one; ``left_out`` samples take no part in the epoch."""
 
     samples: int
@@ -20,6 +22,14 @@ class Batches:
     updates: int
     last: int
     left_out: int
+
+    def told(self) -> Iterator[str]:
+        """The division and the last batch."""
+        left, right = ("⌊", "⌋") if self.drop_last else ("⌈", "⌉")
+        yield f"{self.samples:,} samples in batches of {self.batch_size:,} ({self.regime})"
+        yield f"updates in an epoch   {left}{self.samples:,} / {self.batch_size:,}{right} = {self.updates:,}"
+        yield f"the last batch holds  {self.last:,}"
+        yield f"left out of an epoch  {self.left_out:,}"
 
 
 def cut(samples: int, batch_size: int, drop_last: bool = False) -> Batches:

@@ -22,6 +22,7 @@ from torch import nn
 from torch.nn import functional
 
 from ...net.ops import same_padding
+from ...shown import Shown
 from ..ledger import Factor, Ledger, Term
 from .shapes import check, make
 from .window import Axis, PaddingMode, Window
@@ -68,8 +69,8 @@ class Gradients:
     bias: Array | None
 
 
-@dataclass(frozen=True)
-class Convolution:
+@dataclass(frozen=True, repr=False)
+class Convolution(Shown):
     """One convolution of one image. ``input`` (C, H, W), ``weight`` (O, C/groups, kh, kw), ``bias`` (O,) or None,
     ``output`` (O, H', W') as PyTorch computed it, all float32. ``padded`` is the input with its padding's real values.
     """
@@ -105,6 +106,13 @@ class Convolution:
             "products": each * self.output.size,
         }.items():
             object.__setattr__(self, name, value)
+
+    def told(self) -> Iterator[str]:
+        """Shapes, size formulas and the output."""
+        yield f"input   {(1, *self.input.shape)}\nweight  {self.weight.shape}\noutput  {(1, *self.output.shape)}"
+        yield f"height  {self.rows.formula}\nwidth   {self.columns.formula}"
+        yield f"each element is the sum of {self.products_each:,} products; {self.products:,} in all"
+        yield str(self.output)
 
     def ledger(self, o: int, row: int, column: int) -> Ledger:
         """Why ``output[o, row, column]`` is what it is; subtotals by input channel."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ...data.batches import epoch_order, steps_per_epoch
 from ...errors import TrainingError, UsageError
+from ...shown import Table, Tabular
 from ..backprop.values import Array
 
 if TYPE_CHECKING:
@@ -198,8 +199,8 @@ class Regime:
     diverged: bool = False
 
 
-@dataclass(frozen=True)
-class Descent:
+@dataclass(frozen=True, repr=False)
+class Descent(Tabular):
     """The regimes side by side: equal start, learning rate and samples seen. ``timed`` runs the seconds come from."""
 
     objective: str
@@ -210,6 +211,12 @@ class Descent:
     seed: int
     regimes: tuple[Regime, ...]
     timed: int
+
+    def told(self) -> Iterator[str | Table]:
+        """The regimes, one a row."""
+        yield f"{self.objective}: {self.parameters:,} parameters, {self.epochs} epochs, lr {self.lr:g}"
+        names = ("name", "batch_size", "updates", "samples", "loss", "angle", "noise", "detour", "seconds")
+        yield Table(names, [[getattr(regime, name) for name in names] for regime in self.regimes])
 
 
 def compare(

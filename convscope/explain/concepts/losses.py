@@ -13,6 +13,7 @@ activation. All is computed here from these formulas in float64 and compared wit
 
 import math
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -23,6 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...errors import UsageError, near
+from ...shown import Table, Tabular
 from ..ledger import LedgerError
 
 Array = NDArray[np.float64]
@@ -57,8 +59,8 @@ class SampleLoss:
     loss: float
 
 
-@dataclass(frozen=True)
-class Loss:
+@dataclass(frozen=True, repr=False)
+class Loss(Tabular):
     """A loss explained. ``elements`` (regression) or ``rows`` (cross entropy) are its parts, ``formula`` their sum with
     numbers, ``derivative`` has the shape of the predictions, ``reported`` is PyTorch's value, in float64.
     """
@@ -72,6 +74,27 @@ class Loss:
     elements: tuple[Element, ...] = ()
     rows: tuple[SampleLoss, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def told(self) -> Iterator[str | Table]:
+        """What each part adds, what they come to, and PyTorch's value."""
+        if self.rows:
+            slopes = self.derivative.reshape(len(self.rows), -1)
+            yield Table(
+                ("sample", "class", "logit", "probability", "∂loss/∂logit"),
+                [
+                    (i, f"{k} ←" if k == row.target else str(k), row.logits[k], row.probabilities[k], float(slope[k]))
+                    for i, (row, slope) in enumerate(zip(self.rows, slopes, strict=True))
+                    for k in range(len(row.logits))
+                ],
+            )
+        else:
+            part = "|difference|" if self.name == "mae" else "square"
+            yield Table(
+                ("index", "prediction", "target", "difference", part),
+                [(",".join(map(str, e.index)), e.prediction, e.target, e.difference, e.term) for e in self.elements],
+            )
+        yield f"{self.name} = {self.formula}\nPyTorch: {self.reported:.9g}"
+        yield from (f"warning: {warning}" for warning in self.warnings)
 
 
 def loss(name: str, prediction: Array, target: Array) -> Loss:

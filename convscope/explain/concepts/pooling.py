@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...errors import UsageError
+from ...shown import Shown
 from ..ledger import Factor, Ledger, Term
 from .shapes import check
 from .window import Axis, Window
@@ -42,8 +43,8 @@ class PoolSettings:
     count_include_pad: bool = True
 
 
-@dataclass(frozen=True)
-class Pooling:
+@dataclass(frozen=True, repr=False)
+class Pooling(Shown):
     """One pooling of one image. ``input`` (C, H, W) and ``output`` (C, H', W'), float32, as PyTorch computed it.
 
     ``winners`` int64 (C, H', W', 2) has the row and column in the input of each window's largest element (max only).
@@ -73,6 +74,12 @@ class Pooling:
             )
             assert axis.output == self.output.shape[1 + a]
             object.__setattr__(self, name, axis)
+
+    def told(self) -> Iterator[str]:
+        """Shapes, size formulas and the output."""
+        yield f"input   {(1, *self.input.shape)}\noutput  {(1, *self.output.shape)}"
+        yield f"height  {self.rows.formula}\nwidth   {self.columns.formula}"
+        yield str(self.output)
 
     def ledger(self, c: int, row: int, column: int) -> Ledger:
         """Why ``output[c, row, column]`` is what it is."""

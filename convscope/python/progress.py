@@ -1,0 +1,67 @@
+"""A bar and a line an epoch while a run is trained from Python: in notebooks, and in terminals that are watched."""
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .. import job
+from ..training import loop
+
+
+@contextmanager
+def bar(wanted: bool = True) -> Iterator["Bar"]:
+    """A bar that is told of the events of a run; it shows nothing where nobody watches, or it is not ``wanted``."""
+    shown = Bar(wanted)
+    try:
+        yield shown
+    finally:
+        shown.close()
+
+
+class Bar:
+    """Called with every event of a run. The bar is drawn from the first one on."""
+
+    def __init__(self, wanted: bool = True) -> None:
+        self.disable = None if wanted else True  # None: tqdm looks whether stderr is a terminal
+        if wanted and "ipykernel" in sys.modules:
+            self.disable = False
+        self._bar: Any = None
+
+    def __call__(self, event: job.Event) -> None:
+        """Take notice of ``event``."""
+        match event:
+            case job.Started():
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of tqdm, where widgets for notebooks are not installed
+                    from tqdm.auto import tqdm
+                recipe = event.recipe
+                self.epochs = recipe.epochs
+                total = event.epoch_steps * recipe.epochs
+                self._bar = tqdm(
+                    total=total, initial=event.resumed_at, unit=" updates", leave=True, disable=self.disable
+                )
+                self._say(f"{event.data.name}, {event.engine} on {event.device}")
+                for note in (*event.data.notes, *event.notes):
+                    self._say(note)
+            case loop.Tick() if self._bar is not None:
+                self._bar.set_description(f"epoch {event.epoch}/{self.epochs}", refresh=False)
+                self._bar.update(event.step - self._bar.n)
+            case loop.Epoch() if self._bar is not None:
+                val = "" if event.val_accuracy is None else f"  val {100 * event.val_accuracy:.2f} %"
+                self._say(
+                    f"epoch {event.epoch:>3}  loss {event.train_loss:.4g}  test {100 * event.test_accuracy:.2f} %{val}"
+                )
+            case _:
+                pass
+
+    def _say(self, text: str) -> None:
+        """A line above the bar; nothing where there is no bar."""
+        if not self._bar.disable:
+            self._bar.write(text, file=self._bar.fp)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self._bar is not None:
+            self._bar.close()

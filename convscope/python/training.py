@@ -1,0 +1,163 @@
+"""Training from Python: ``run = convscope.train("mnist")``, and the open loop ``for event in convscope.steps(…)``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, fields, replace
+from inspect import Signature, signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, get_type_hints
+
+from .. import job
+from ..auto import Settled, settle
+from ..data.images import Dataset
+from ..data.sources import data_name
+from ..engine.plain import plain_torch
+from ..errors import UsageError
+from ..recipe import Recipe
+from ..runs.own_data import own_data
+from ..storage.places import user_path
+from ..training.augment import Augment, named
+from ..training.prepared import Prepared
+from ..training.prepared import prepare as _prepare
+from .progress import bar
+from .run import Run, load
+
+if TYPE_CHECKING:
+    pass
+
+P = ParamSpec("P")
+Callback = Callable[[job.Event], object]
+
+
+@dataclass(frozen=True)
+class _Train(Recipe):
+    """What :func:`train` may be given: the choices of a recipe, of which three may be more than there, and where to."""
+
+    data: Any = "digits"
+    _: KW_ONLY
+    net: str | None = None  # type: ignore[assignment]  # None: what suits the data
+    epochs: int | None = None  # type: ignore[assignment]  # None: as many as usual for the data
+    augment: str | Augment | None = None  # type: ignore[assignment]  # None: as goes with a net that is chosen
+    offline: bool = False
+    out: str | Path = "runs"
+    on: Sequence[Callback] = ()
+    progress: bool = True
+
+
+def _given_as(call: Callable[P, Recipe]) -> Callable[[Callable[..., Run]], Callable[P, Run]]:
+    """The keywords of ``call`` for a function that takes them by name: for type checkers, ``help`` and editors."""
+    kinds = get_type_hints(call)  # without what else is annotated, which is for others
+    given = [parameter.replace(annotation=kinds[name]) for name, parameter in signature(call).parameters.items()]
+    keywords = Signature(given, return_annotation=Run)
+
+    def as_given(function: Callable[..., Run]) -> Callable[P, Run]:
+        function.__signature__ = keywords  # type: ignore[attr-defined]  # inspect.signature asks for it
+        return function
+
+    return as_given
+
+
+@_given_as(_Train)
+@plain_torch()
+def train(
+    data: Any = "digits",
+    *,
+    offline: bool = False,
+    out: str | Path = "runs",
+    on: Sequence[Callback] = (),
+    progress: bool = True,
+    **choices: Any,
+) -> Run:
+    """Train a net and return its run. The choices are those of ``convscope train``; see :class:`Recipe`.
+
+    ``data`` may also be NumPy arrays or a map-style dataset (:func:`convscope.data.sources.open_source` says how).
+    ``net`` None is chosen by the data, ``epochs`` None means 10, for digits 60. ``augment`` may be a function of your
+    own: of pixels uint8 (M, C, H, W), the images' numbers int64 (M,) and the epoch, as tensors and int, which gives
+    pixels of the same shape, the same ones for the same image and epoch; ``resume`` wants it again. Each of ``on`` is
+    called with every event (:func:`steps`); ``progress`` draws a bar where somebody watches. Raises UsageError,
+    DataError, TrainingError, and Interrupted on Ctrl-C (the work is saved).
+    """
+    own = _own_function(choices.get("augment"))
+    if own is not None:
+        choices["augment"] = named(own)
+    recipe = Recipe.of({**choices, "data": str(data) if isinstance(data, str | Path) else data_name(data)})
+    settled = settle(recipe, {name for name, value in choices.items() if value is not None}, offline, data)
+    return _drain(job.start(settled.recipe, settled.data, _folder(out), augment=own), on, progress)
+
+
+@plain_torch()
+def resume(
+    run: str | Path | Run,
+    *,
+    data: Any = None,
+    epochs: int | None = None,
+    offline: bool = False,
+    augment: Augment | None = None,
+    on: Sequence[Callback] = (),
+    progress: bool = True,
+) -> Run:
+    """Go on with an interrupted run, or extend a finished one to ``epochs``. On the command line: ``convscope resume``.
+
+    ``data`` is needed only where the run was trained on arrays, or where its folder or file was moved; its images
+    must be the same (their pixels are checked), those that came since are not used.
+    """
+    folder = load(run).folder
+    return _drain(job.resume(folder, own_data(folder, data, offline=offline), epochs, augment=augment), on, progress)
+
+
+def steps(recipe: Recipe, data: Any = None, *, out: str | Path = "runs", offline: bool = False) -> Iterator[job.Event]:
+    """The open loop of a run: ``for event in convscope.steps(Recipe("digits", epochs=3)): …``.
+
+    The events are :class:`~convscope.job.Started`, whose ``model.net`` is trained in place; ``Tick`` (some updates
+    are done), ``Progress`` (a log interval), ``Epoch`` and ``Evaluating`` of :mod:`convscope.training.loop`; and
+    :class:`~convscope.job.Finished`. Who stops asking stops the training; what was saved can be resumed. ``data`` may
+    be given as for :func:`train`. On the command line: ``convscope train``.
+    """
+    ready = _settled(recipe, data, offline)
+    yield from job.start(ready.recipe, ready.data, _folder(out))
+
+
+@plain_torch()
+def prepare(recipe: Recipe, data: Any = None, *, offline: bool = False) -> Prepared:
+    """The net of ``recipe`` with its first weights, and the engine that would train it; nothing is written.
+
+    ``.model.net`` is a torch.nn.Module, ``.engine.steps`` takes updates. ``data`` may be given as for :func:`train`.
+    Raises UsageError, DataError.
+    """
+    ready = _settled(recipe, data, offline)
+    return _prepare(ready.recipe, ready.data)
+
+
+def _settled(recipe: Recipe, data: Any, offline: bool) -> Settled:
+    if isinstance(data, Dataset):
+        return Settled(recipe, data)
+    if data is not None:
+        recipe = replace(recipe, data=str(data) if isinstance(data, str | Path) else data_name(data))
+    chosen = {field.name for field in fields(recipe) if getattr(recipe, field.name) != field.default}
+    return settle(recipe, chosen, offline, data)
+
+
+def _own_function(augment: Any) -> Augment | None:
+    return None if augment is None or isinstance(augment, str) else augment
+
+
+def _folder(out: object) -> Path:
+    """Where runs are to be made. Raises UsageError for what names no folder."""
+    if not isinstance(out, str | os.PathLike) or "\0" in str(out) or not str(out):
+        raise UsageError(f"out is {str(out)[:60]!r}, a {type(out).__name__}", "it must be the path of a folder")
+    return user_path(os.fspath(out))
+
+
+def _drain(events: Iterator[job.Event], on: Sequence[Callback], progress: bool) -> Run:
+    run = None
+    with bar(progress) as shown:
+        for event in events:
+            shown(event)
+            for listener in on:
+                listener(event)
+            if isinstance(event, job.Finished):
+                run = Run(event.folder)
+    assert run is not None, "a job ends with Finished or an error"
+    return run
