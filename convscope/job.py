@@ -195,8 +195,8 @@ def _work(
     def save() -> None:
         if watch.due():
             check_data()
-        writer.save(ResumePoint(state, engine.net.state_dict(), engine.state()))
-        save_model(folder.path / "model.safetensors", began.model, state.best.weights or engine.net.state_dict())
+        writer.save(ResumePoint(state, state.average.trained or engine.net.state_dict(), engine.state()))
+        save_model(folder.path / "model.safetensors", began.model, state.kept or engine.net.state_dict())
 
     saved = time.monotonic()
     with interruption() as interrupted:
@@ -233,8 +233,9 @@ def _work(
                 f"close other programs, then: convscope resume {folder.path}; or train with a smaller --batch-size",
             ) from None
         check_data()
+        if state.kept:
+            engine.net.load_state_dict(state.kept)
         if state.best.weights:
-            engine.net.load_state_dict(state.best.weights)
             logits = engine.logits(torch.from_numpy(data.test.images))
             result = score(logits, torch.from_numpy(data.test.labels), recipe.loss)
             state.last.test_loss, state.last.test_accuracy = result.loss, result.accuracy

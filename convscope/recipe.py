@@ -12,7 +12,8 @@ from .errors import UsageError, near
 from .storage.strict_json import loads
 
 LossName = Literal["cross-entropy", "mse", "mae"]
-OptimizerName = Literal["sgd", "adam"]
+OptimizerName = Literal["sgd", "adam", "adamw"]
+ClassWeightName = Literal["none", "balanced"]
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
 EngineName = Literal["auto", "eager", "jit"]
 ExportName = Literal["onnx", "c"]
@@ -99,7 +100,9 @@ class Recipe:
     lr: Annotated[float, Choice("Learning rate.", ge=0, le=1e6, page="first")] = 0.01
     momentum: Annotated[float, Choice("Momentum of SGD.", ge=0, lt=1, page="first")] = 0.5
     nesterov: Annotated[bool, Choice("Nesterov's momentum.")] = False
-    weight_decay: Annotated[float, Choice("Weight decay (L2), as in torch.optim.", ge=0, le=1e6, page="more")] = 0.0
+    weight_decay: Annotated[
+        float, Choice("Weight decay (L2; adamw: decoupled), as in torch.optim.", ge=0, le=1e6, page="more")
+    ] = 0.0
     optimizer: Annotated[OptimizerName, Choice("How gradients change the weights.", page="first")] = "sgd"
     schedule: Annotated[ScheduleName, Choice("The learning rate over the updates.", page="first")] = "constant"
     loss: Annotated[LossName, Choice("What is minimised (mse, mae: to one-hot).", page="first")] = "cross-entropy"
@@ -116,6 +119,18 @@ class Recipe:
             usual="as auto chooses with the net; else none",
             page="more",
         ),
+    ] = "none"
+    warmup: Annotated[
+        float, Choice("Epochs in which the learning rate rises to its value, in a line.", ge=0, le=1e6, page="more")
+    ] = 0.0
+    ema: Annotated[
+        float,
+        Choice(
+            "Test and keep an average of the weights with this decay, such as 0.99 (0: none).", ge=0, lt=1, page="more"
+        ),
+    ] = 0.0
+    class_weight: Annotated[
+        ClassWeightName, Choice("balanced: rare classes count as much in the loss as common ones.", page="more")
     ] = "none"
     target_loss: Annotated[float | None, Choice("Stop when a log interval's mean loss falls to it.", ge=0, le=1e30)] = (
         None
@@ -162,6 +177,13 @@ class Recipe:
             raise UsageError(
                 f"--label-smoothing goes with --loss cross-entropy, but --loss is {self.loss}", "leave one of them out"
             )
+
+        if self.class_weight != "none" and self.loss != "cross-entropy":
+            raise UsageError(
+                f"--class-weight goes with --loss cross-entropy, but --loss is {self.loss}", "leave one of them out"
+            )
+        if self.warmup and self.schedule == "one-cycle":
+            raise UsageError("--warmup does not go with --schedule one-cycle, which begins with one", "leave it out")
 
     @classmethod
     def of(cls, choices: Mapping[str, Any]) -> "Recipe":

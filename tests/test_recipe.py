@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from convscope.errors import UsageError
 from convscope.recipe import Recipe
-from convscope.training.schedule import learning_rate
+from convscope.training.update.schedule import learning_rate
 
 
 def test_the_defaults_are_the_notes():
@@ -17,7 +17,9 @@ def test_the_defaults_are_the_notes():
     assert (recipe.loss, recipe.optimizer, recipe.log_interval) == ("cross-entropy", "sgd", 300)
 
 
-@given(st.floats(1e-6, 1), st.integers(1, 100), st.sampled_from(["sgd", "adam"]), st.none() | st.integers(1, 9))
+@given(
+    st.floats(1e-6, 1), st.integers(1, 100), st.sampled_from(["sgd", "adam", "adamw"]), st.none() | st.integers(1, 9)
+)
 def test_json_reads_back(lr, epochs, optimizer, patience):
     recipe = Recipe(lr=lr, epochs=epochs, optimizer=optimizer, patience=patience)
     assert Recipe.from_json(recipe.to_json()) == recipe
@@ -39,6 +41,9 @@ def test_json_reads_back(lr, epochs, optimizer, patience):
             {"label_smoothing": 0.1, "loss": "mse"},
             "--label-smoothing goes with --loss cross-entropy, but",
         ),
+        ({"class_weight": "balanced", "loss": "mse"}, "--class-weight goes with --loss cross-entropy, but"),
+        ({"warmup": 1.0, "schedule": "one-cycle"}, "--warmup does not go with --schedule one-cycle"),
+        ({"ema": 1.0}, "it must be a number with 0 ≤ ema < 1"),
         ({"clip_norm": 0.0}, "it must be a number with 0 < clip_norm ≤ 1e+30"),
         ({"label_smoothing": 1.5}, "it must be a number with 0 ≤ label_smoothing ≤ 1"),
         ({"target_loss": math.inf}, "--target-loss is inf"),

@@ -18,9 +18,11 @@ class Problem:
 
     ``mse`` and ``mae`` compare the logits with one-hot targets and take the mean over batch and classes, as
     torch.nn.MSELoss and L1Loss do. ``sgd`` is torch.optim.SGD (momentum, nesterov, weight decay),
-    ``adam`` torch.optim.Adam (betas, eps 1e-8, weight decay added to the gradient).
+    ``adam`` torch.optim.Adam (betas, eps 1e-8, weight decay added to the gradient), ``adamw`` torch.optim.AdamW
+    (weight decay apart from the gradient: Loshchilov and Hutter, arXiv 1711.05101).
     ``seed`` starts the random stream of dropout, ``label_smoothing`` is that of torch.nn.CrossEntropyLoss.
     ``clip_norm`` is what torch.nn.utils.clip_grad_norm_ scales the whole gradient down to (Pascanu et al. 2013).
+    ``class_weights`` (one a class) are the weight of torch.nn.CrossEntropyLoss.
     """
 
     net: nn.Sequential
@@ -37,6 +39,7 @@ class Problem:
     seed: int = 0
     label_smoothing: float = 0.0
     clip_norm: float | None = None
+    class_weights: tuple[float, ...] | None = None
 
 
 class Engine(Protocol):

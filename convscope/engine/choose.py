@@ -26,7 +26,7 @@ def choose(
         return EagerEngine(problem, device), ()
     from .jit import JitEngine, why_not, why_slower  # llvmlite is slow to import
 
-    reason = why_not(problem.net)
+    reason = "weights of classes" if problem.class_weights is not None else why_not(problem.net)
     if reason is None and name == "auto":
         _, *shape = problem.images.shape
         slower = why_slower(problem.net, (shape[0], shape[1], shape[2]), batch_size)

@@ -31,6 +31,8 @@ class EagerEngine:
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=self.format)
         self.images, self.labels = problem.images.to(device), problem.labels.to(device)
+        weights = problem.class_weights
+        self.class_weights = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
         self.normalize = Normalize(problem.mean, problem.std, device)
         self.optimizer = _optimizer(problem, self.net)
         self.random = any(isinstance(module, _DropoutNd) for module in self.net.modules())
@@ -60,7 +62,7 @@ class EagerEngine:
         inputs = self.normalize(images).contiguous(memory_format=self.format)  # (B, C, H, W)
         with self._drawn(batch):
             p = self.problem
-            loss = loss_of(p.loss, self.net(inputs), self.labels[batch], p.label_smoothing)
+            loss = loss_of(p.loss, self.net(inputs), self.labels[batch], p.label_smoothing, self.class_weights)
         self.optimizer.zero_grad()
         loss.backward()
         if p.clip_norm is not None:
@@ -145,7 +147,8 @@ class Dropped(Seeded):
 def _optimizer(problem: Problem, net: nn.Module) -> torch.optim.Optimizer:
     parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
     fused = parameters[0].device.type in ("cpu", "cuda")  # one kernel for all parameters
-    if problem.optimizer == "adam":
-        return torch.optim.Adam(parameters, betas=problem.betas, weight_decay=problem.weight_decay, fused=fused)
+    if problem.optimizer != "sgd":
+        kind = torch.optim.AdamW if problem.optimizer == "adamw" else torch.optim.Adam
+        return kind(parameters, betas=problem.betas, weight_decay=problem.weight_decay, fused=fused)
     return torch.optim.SGD(parameters, lr=0.0, momentum=problem.momentum, nesterov=problem.nesterov,
                            weight_decay=problem.weight_decay, fused=fused)  # fmt: skip

@@ -6,16 +6,19 @@ from torch.nn import functional as F
 from ..recipe import LossName
 
 
-def loss_of(name: LossName, logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+def loss_of(
+    name: LossName, logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, class_weights: Tensor | None = None
+) -> Tensor:
     """The mean loss () of logits (N, K) and labels int64 (N,).
 
     cross-entropy   −log softmax(logits)[label], mean over N
                     with ε = ``label_smoothing`` the target is 1−ε for the label and ε/K more for every class
-                    (Szegedy et al. 2016, section 7)
+                    (Szegedy et al. 2016, section 7); with ``class_weights`` (K,) a weighted mean over N
+                    (torch.nn.CrossEntropyLoss has both)
     mse, mae        squared and absolute difference to the one-hot target, mean over N and K
     """
     if name == "cross-entropy":
-        return F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+        return F.cross_entropy(logits, labels, class_weights, label_smoothing=label_smoothing)
     target = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
     return F.mse_loss(logits, target) if name == "mse" else F.l1_loss(logits, target)
 

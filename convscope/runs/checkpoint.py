@@ -1,7 +1,7 @@
 """resume.safetensors: all that the next update depends on, in one file, so that no part can be newer than another.
 
 Its tensors are ``net/…`` (weights and buffers), ``engine/…`` (optimizer and random state) and ``best/…`` (the best
-weights by validation); its metadata hold the loop's numbers as JSON.
+weights by validation) and ``average/…`` (the average of the weights); its metadata hold the loop's numbers as JSON.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ from ..training.state import State
 
 FORMAT = "convscope-resume"
 AGAIN = "start the run again with convscope train"
-SLOTS: dict[OptimizerName, tuple[str, ...]] = {"sgd": ("momentum",), "adam": ("exp_avg", "exp_avg_sq")}
+ADAM = ("exp_avg", "exp_avg_sq")
+SLOTS: dict[OptimizerName, tuple[str, ...]] = {"sgd": ("momentum",), "adam": ADAM, "adamw": ADAM}
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,14 @@ class ResumePoint:
         tensors = {f"net/{name}": tensor for name, tensor in self.net.items()}
         tensors |= {f"engine/{name}": tensor for name, tensor in self.engine.items()}
         tensors |= {f"best/{name}": tensor for name, tensor in self.state.best.weights.items()}
+        tensors |= {f"average/{name}": tensor for name, tensor in self.state.average.weights.items()}
         save_tensors(path, tensors, {"format": FORMAT, "version": __version__, "state": dumps(self.state.numbers())})
 
     @classmethod
     def read(cls, path: Path) -> "ResumePoint":
         """Read the file strictly. Raises DataError where it is absent or damaged."""
         tensors, metadata = load_tensors(path)
-        groups: dict[str, dict[str, Tensor]] = {"net": {}, "best": {}, "engine": {}}
+        groups: dict[str, dict[str, Tensor]] = {"net": {}, "best": {}, "average": {}, "engine": {}}
         for key, tensor in tensors.items():
             group, _, name = key.partition("/")
             if group not in groups:
@@ -56,7 +58,7 @@ class ResumePoint:
             state = State.of(loads(metadata.get("state", "")))
         except (ValueError, TypeError) as error:
             raise unreadable(path, metadata.get("version"), str(error), AGAIN) from None
-        state.best.weights = groups["best"]
+        state.best.weights, state.average.weights = groups["best"], groups["average"]
         return cls(state, groups["net"], groups["engine"])
 
     def check(self, path: Path, recipe: Recipe, net: nn.Module, batches: Batches) -> None:
@@ -68,6 +70,10 @@ class ResumePoint:
                 raise ValueError("best epoch and best weights do not go together")
             if self.state.best.weights:
                 _check_tensors("best", self.state.best.weights, net.state_dict())
+            if (recipe.ema > 0 and self.state.step > 0) != bool(self.state.average.weights):
+                raise ValueError("the average of the weights and --ema do not go together")
+            if self.state.average.weights:
+                _check_tensors("average", self.state.average.weights, net.state_dict())
             trained = {name: value for name, value in net.named_parameters() if value.requires_grad}
             _check_engine(self.engine, recipe.optimizer, trained)
         except ValueError as error:
@@ -119,6 +125,6 @@ def _check_engine(tensors: dict[str, Tensor], optimizer: OptimizerName, paramete
     if not slots:
         return
     wanted = {f"{slot}.{name}": value.detach() for slot in SLOTS[optimizer] for name, value in parameters.items()}
-    if optimizer == "adam":
+    if optimizer != "sgd":
         wanted["step"] = torch.tensor(0)
     _check_tensors("engine", slots, wanted)

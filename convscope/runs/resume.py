@@ -6,9 +6,9 @@ from pathlib import Path
 from ..errors import UsageError
 from ..recipe import Recipe, flag
 from ..training.pretrained import fits_head
-from ..training.schedule import learning_rate
 from ..training.state import State
 from ..training.stop import SENTENCES
+from ..training.update.schedule import rate
 
 
 def go_on(
@@ -52,10 +52,10 @@ def _schedule_notes(old: Recipe, new: Recipe, step: int, epoch_steps: int) -> tu
         return ()
     word = "extended" if new.epochs > old.epochs else "shortened"
     text = f"{word} from {old.epochs} to {new.epochs} epochs; "
-    after = learning_rate(new.schedule, new.lr, step, new.epochs * epoch_steps)
+    after = rate(new, step, epoch_steps)
     if new.schedule == "constant":
         return (f"{text}the learning rate stays {after:g} (constant schedule)",)
-    before = learning_rate(old.schedule, old.lr, max(0, step - 1), old.epochs * epoch_steps)
+    before = rate(old, max(0, step - 1), epoch_steps)
     return (
         f"{text}the {new.schedule} schedule is computed anew for {new.epochs}: "
         f"the last update had learning rate {before:.3g}, the next has {after:.3g}",

@@ -17,7 +17,7 @@ NEAR = 0.95  # of the loss of a net that knows nothing: so near, it has learnt n
 BY_HEART = 0.5  # of that loss: the training images are known well
 MOSTLY = 0.6  # of the images in one class: the others are easily passed over
 # Learning rates (of SGD, over 1 − momentum) outside which the rate is the likely cause.
-RATES: dict[OptimizerName, tuple[float, float]] = {"sgd": (1e-3, 0.5), "adam": (1e-5, 1e-2)}
+RATES: dict[OptimizerName, tuple[float, float]] = {"sgd": (1e-3, 0.5), "adam": (1e-5, 1e-2), "adamw": (1e-5, 1e-2)}
 FEW_UPDATES = 200
 
 Cause = Literal["other data", "imbalance", "by heart", "rate too large", "rate too small", "few updates", "unknown"]

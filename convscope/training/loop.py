@@ -20,10 +20,10 @@ from ..storage.memory import is_out_of_memory
 from .augment import Augment, augmenter
 from .diagnosis import Snapshot, is_finite, not_finite
 from .pace import Pace, Pacer
-from .schedule import learning_rate
 from .scores import Score, score
 from .state import Mean, Result, State
 from .stop import stop
+from .update.schedule import rate
 
 
 @dataclass(frozen=True)
@@ -132,15 +132,12 @@ def _calls(recipe: Recipe, batches: Batches, state: State, pacer: Pacer, pace: P
     interval = min(recipe.log_interval, epoch_steps)
     while state.epoch_step < epoch_steps and state.stopped_by is None:
         to_log = interval - state.epoch_step % interval
-        most = min(pacer.size, to_log, epoch_steps - state.epoch_step, pace.most)
+        together = 1 if recipe.ema else pace.most  # an average takes in the weights of every update
+        most = min(pacer.size, to_log, epoch_steps - state.epoch_step, together)
         steps, batch_size = batches.call(state.epoch_step, most)
         index = order[batches.images(state.epoch_step) : batches.images(state.epoch_step + steps)]
-        rates = [_rate(recipe, state.step + i, epoch_steps) for i in range(steps)]
+        rates = [rate(recipe, state.step + i, epoch_steps) for i in range(steps)]
         yield _Call(index, batch_size, rates, steps == to_log)
-
-
-def _rate(recipe: Recipe, step: int, epoch_steps: int) -> float:
-    return learning_rate(recipe.schedule, recipe.lr, step, epoch_steps * recipe.epochs)
 
 
 def _take_steps(
@@ -169,6 +166,8 @@ def _take_steps(
     state.images += images
     state.epoch_step += steps
     state.step += steps
+    if recipe.ema:
+        state.average.add(engine.net, recipe.ema, state.step)
     state.seconds.epoch += seconds
     state.seconds.train += seconds
     return losses
@@ -207,19 +206,20 @@ def _end_of_epoch(
     An epoch that a stop cut short is reported too, but does not count as completed.
     """
     epoch = state.epoch + 1
-    test, seconds = yield from _score(engine, data.test, recipe, epoch)
-    val = None
-    if data.val is not None:
-        val, more = yield from _score(engine, data.val, recipe, epoch)
-        seconds += more
-        state.best.offer(val.loss, epoch, engine.net)
+    with state.average.shown(engine.net):
+        test, seconds = yield from _score(engine, data.test, recipe, epoch)
+        val = None
+        if data.val is not None:
+            val, more = yield from _score(engine, data.val, recipe, epoch)
+            seconds += more
+            state.best.offer(val.loss, epoch, engine.net)
     state.seconds.test += seconds
     record = Epoch(
         epoch=epoch,
         train_loss=state.mean.value,
         test_loss=test.loss,
         test_accuracy=test.accuracy,
-        lr=_rate(recipe, state.step - 1, epoch_steps),
+        lr=rate(recipe, state.step - 1, epoch_steps),
         seconds=state.seconds.epoch,
         images_per_second=state.mean.count / max(state.seconds.epoch, 1e-9),
         val_loss=val.loss if val else None,

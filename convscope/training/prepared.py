@@ -24,6 +24,7 @@ from ..storage.memory import require_room, told
 from . import pretrained
 from .augment import check as check_augment
 from .lonely import JOINED, batches_of, lonely
+from .update.weights import class_weights
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Prepared:
 
 def weights_bytes(count: int, recipe: Recipe) -> int:
     """At least so much is needed for weights, gradients and optimizer state, and for the loop's copy of them."""
-    states = 2 if recipe.optimizer == "adam" else int(recipe.momentum > 0)
+    states = 2 if recipe.optimizer != "sgd" else int(recipe.momentum > 0)
     return 4 * count * (2 * (1 + states) + 1)
 
 
@@ -108,6 +109,7 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
         nesterov=recipe.nesterov,
         weight_decay=recipe.weight_decay,
         seed=recipe.seed,
+        class_weights=class_weights(recipe.class_weight, data.train.labels, len(data.classes)),
     )
     if entry:
         engine: Engine = pretrained.start(recipe, problem, data, device, threads)

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from torch import Tensor, nn
 
 from ..recipe import fits
+from .update.average import Average
 
 Stop = Literal["epochs", "target_loss", "patience", "max_seconds"]  # why a run ended
 
@@ -84,7 +85,13 @@ class State:
     seconds: Seconds = field(default_factory=Seconds)
     last: Result = field(default_factory=Result)
     best: Best = field(default_factory=Best)
+    average: Average = field(default_factory=Average)
     stopped_by: Stop | None = None
+
+    @property
+    def kept(self) -> dict[str, Tensor]:
+        """The weights that the run keeps in place of the last ones: the best, or the average; empty: the last ones."""
+        return self.best.weights or self.average.weights
 
     def begin_epoch(self) -> None:
         """The epoch under way is complete: count it. What came after its last full log interval is not logged."""

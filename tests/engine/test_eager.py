@@ -37,8 +37,9 @@ def problem(spec=NET, shape=(1, 8, 8), **choices):
         {"momentum": 0.0},
         {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
         {"optimizer": "adam", "weight_decay": 0.01},
+        {"optimizer": "adamw", "weight_decay": 0.5},
     ],
-    ids=["sgd", "nesterov", "adam"],
+    ids=["sgd", "nesterov", "adam", "adamw"],
 )
 def test_steps_are_what_plain_torch_does(loss, choices):
     p = problem("conv 4 3 | relu | pool 2 | linear", loss=loss, **choices)
@@ -46,8 +47,8 @@ def test_steps_are_what_plain_torch_does(loss, choices):
     lrs = [0.01 * (i + 1) for i in range(4)]  # 4 batches: 16, 16, 16, 12
 
     reference = build(parse("conv 4 3 | relu | pool 2 | linear"), (1, 8, 8), 3, seed=5)
-    kind = torch.optim.Adam if p.optimizer == "adam" else torch.optim.SGD
-    extra = {} if p.optimizer == "adam" else {"momentum": p.momentum, "nesterov": p.nesterov}
+    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[p.optimizer]
+    extra = {} if p.optimizer != "sgd" else {"momentum": p.momentum, "nesterov": p.nesterov}
     optimizer = kind(reference.parameters(), lr=1.0, weight_decay=p.weight_decay, **extra)
     x = (p.images.float() / 255 - torch.tensor(p.mean).view(1, -1, 1, 1)) / torch.tensor(p.std).view(1, -1, 1, 1)
     expected = []

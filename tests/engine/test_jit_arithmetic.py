@@ -101,8 +101,9 @@ def loss_of(name: str, z: Tensor, labels: Tensor, smoothing: float) -> Tensor:
 
 
 def optimizer_of(problem: Problem, parameters) -> torch.optim.Optimizer:
-    if problem.optimizer == "adam":
-        return torch.optim.Adam(parameters, 0.1, problem.betas, weight_decay=problem.weight_decay)
+    if problem.optimizer != "sgd":
+        kind = torch.optim.AdamW if problem.optimizer == "adamw" else torch.optim.Adam
+        return kind(parameters, 0.1, problem.betas, weight_decay=problem.weight_decay)
     return torch.optim.SGD(
         parameters, 0.1, problem.momentum, weight_decay=problem.weight_decay, nesterov=problem.nesterov
     )
@@ -211,6 +212,7 @@ OPTIMIZERS = [
     {"momentum": 0.9, "nesterov": True},
     {"optimizer": "adam", "betas": (0.7, 0.9)},
     {"optimizer": "adam", "weight_decay": 0.02},
+    {"optimizer": "adamw", "weight_decay": 0.5},
     {"momentum": 0.9, "clip_norm": 0.05},
     {"optimizer": "adam", "clip_norm": 0.3, "label_smoothing": 0.2},
     {"momentum": 0.5, "clip_norm": 1e6},

@@ -165,7 +165,7 @@ class JitEngine:
         if not self._step:
             return {}
         found = {f"{name}.{parameter}": place.clone() for name, parameter, place in self._state_views()}
-        if self.rule.optimizer == "adam":
+        if self.rule.optimizer != "sgd":
             found["step"] = torch.tensor(self._step)
         if self._draws:
             found["update"] = torch.tensor(self._step)

@@ -3,8 +3,9 @@
     sgd    g ← g + λ w;   m ← μ m + g;   w ← w − η m          (nesterov: w ← w − η (g + μ m); μ = 0: w ← w − η g)
     adam   g ← g + λ w;   m ← m + (g − m)(1 − β₁);   v ← β₂ v + (1 − β₂) g²
            w ← w − η/(1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + 1e-8)
+    adamw  w ← w(1 − η λ), then as adam without λ
 
-As torch.optim.SGD and torch.optim.Adam. The first momentum step, m = g, needs no case of its own: m starts at zero.
+As torch.optim.SGD, Adam and AdamW. The first momentum step, m = g, needs no case of its own: m starts at zero.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from .ir.function import Function
 from .ir.values import Value
 
 EPSILON = 1e-8
+RATES = 3  # numbers that a program is given for each step
 
 
 @dataclass(frozen=True)
@@ -30,23 +32,26 @@ class Rule:
     @property
     def states(self) -> tuple[str, ...]:
         """The names of the state, as Engine.state() returns them."""
-        if self.optimizer == "adam":
+        if self.optimizer != "sgd":
             return ("exp_avg", "exp_avg_sq")
         return ("momentum",) if self.momentum else ()
 
-    def rates(self, lr: float, step: int) -> tuple[float, float]:
-        """The two numbers of step ``step`` (from 1) that the program is given: η and nothing, or Adam's corrections."""
+    def rates(self, lr: float, step: int) -> tuple[float, float, float]:
+        """The RATES numbers of step ``step`` (from 1) that the program is given: η, or Adam's two corrections; and what
+        AdamW leaves of a weight."""
         if self.optimizer == "sgd":
-            return lr, 0.0
+            return lr, 0.0, 1.0
         beta1, beta2 = self.betas
-        return lr / (1 - beta1**step), (1 - beta2**step) ** -0.5
+        return lr / (1 - beta1**step), (1 - beta2**step) ** -0.5, 1 - lr * self.weight_decay
 
 
 def update(f: Function, rule: Rule, g: Value, w: Value, states: Sequence[Value], rates: Sequence[Value]) -> list[Value]:
     """[new w, *new states] for vectors of gradients, parameters and states; ``rates`` are vectors of Rule.rates."""
-    if rule.weight_decay:
+    if rule.weight_decay and rule.optimizer != "adamw":
         g = f.fma(w, f.constant(rule.weight_decay, w.type), g)
-    if rule.optimizer == "adam":
+    if rule.optimizer != "sgd":
+        if rule.weight_decay and rule.optimizer == "adamw":
+            w = w * rates[2]
         m, v = states
         beta1, beta2 = rule.betas
         m = f.fma(g - m, f.constant(1 - beta1, w.type), m)

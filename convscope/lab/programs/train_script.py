@@ -14,8 +14,9 @@ def script(net: str, parameters: int, image: tuple[int, ...], classes: int, chos
     decay = f", weight_decay={chosen.weight_decay!r}" if chosen.weight_decay else ""
     smoothing = f", label_smoothing={chosen.label_smoothing!r}" if chosen.label_smoothing else ""
     optimizer = f"torch.optim.SGD(net.parameters(), lr={chosen.lr!r}, momentum={chosen.momentum!r}{decay})"
-    if chosen.optimizer == "adam":
-        optimizer = f"torch.optim.Adam(net.parameters(), lr={chosen.lr!r}{decay})"
+    if chosen.optimizer != "sgd":
+        kind = "AdamW" if chosen.optimizer == "adamw" else "Adam"
+        optimizer = f"torch.optim.{kind}(net.parameters(), lr={chosen.lr!r}{decay})"
     clip = f"        nn.utils.clip_grad_norm_(net.parameters(), {chosen.clip_norm!r})\n" if chosen.clip_norm else ""
     return f"""from collections import OrderedDict
 

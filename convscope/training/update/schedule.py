@@ -2,7 +2,19 @@
 
 from math import cos, pi
 
-from ..recipe import ScheduleName
+from ...recipe import Recipe, ScheduleName
+
+
+def rate(recipe: Recipe, step: int, epoch_steps: int) -> float:
+    """The learning rate of update ``step`` (from 0) of a run with ``epoch_steps`` updates an epoch.
+
+    During ``recipe.warmup`` epochs of W updates in all it is lr · (step + 1) / W; then the schedule begins
+    (torch SequentialLR of LinearLR and the schedule's own; Goyal et al. 2017, arXiv 1706.02677).
+    """
+    total, warm = epoch_steps * recipe.epochs, round(epoch_steps * recipe.warmup)
+    if step < warm:
+        return recipe.lr * (step + 1) / warm
+    return learning_rate(recipe.schedule, recipe.lr, step - warm, total - warm)
 
 
 def learning_rate(schedule: ScheduleName, lr: float, step: int, total: int) -> float:
