@@ -130,6 +130,7 @@ def test_a_stop_that_came_while_the_data_were_opened_is_not_forgotten():
 def test_long_curves_are_thinned():
     points = [(i, float(i)) for i in range(1, 8)]
     assert halved(points) == [(2, 1.5), (4, 3.5), (6, 5.5), (7, 7.0)]
+    assert halved([(9, 2.0), (10, 12.0)]) == [(10, 3.0)]  # nine updates weigh more than one
     said = Said()
     for start in range(0, 20_000, 500):
         points = [(start + i + 1, 1.0) for i in range(500)]

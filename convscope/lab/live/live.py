@@ -108,9 +108,11 @@ class Said:
 
 
 def halved(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Every two neighbours merged into one point at the later update, with the mean of their losses."""
-    pairs = zip(points[0::2], points[1::2], strict=False)
-    merged = [(b[0], (a[1] + b[1]) / 2) for a, b in pairs]
+    """Every two neighbours merged into one point at the later update, with the mean loss of the updates of both."""
+    merged, before = [], 0
+    for (first, a), (second, b) in zip(points[0::2], points[1::2], strict=False):
+        merged.append((second, (a * (first - before) + b * (second - first)) / (second - before)))
+        before = second
     return merged + points[len(points) - len(points) % 2 :]
 
 

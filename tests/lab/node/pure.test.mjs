@@ -222,3 +222,159 @@ test("what a page keeps of a long run is bounded, and new points take the place 
   );
   assert.equal(kept([1, 2, 3]).length, 3);
 });
+
+test("what a link may say: rules keep, clamp or drop", async () => {
+  const { decode, list, oneOf, orNull, real, tensor, whole } = await load("core/state.js");
+  const defaults = { axis: "samples", n: 5, lr: 0.1, path: [], input: [[[1]]], bias: null };
+  const element = (value) => (Array.isArray(value) ? value : undefined);
+  const rules = {
+    axis: oneOf(["samples", "updates"]),
+    n: whole(1, 9),
+    lr: real(0, 1),
+    path: list(element, 0, 2),
+    input: tensor(3),
+    bias: orNull(tensor(1)),
+  };
+  const settled = (query) => decode(query, defaults, rules);
+  assert.deepEqual(settled("axis=x&path=[null]&input=[[[1],[2,3]]]&bias=[[1]]"), defaults);
+  assert.deepEqual(settled("input=[]"), defaults);
+  assert.deepEqual(settled("input=[[[1,null]]]"), defaults);
+  assert.deepEqual(settled("n=99&lr=-3"), { ...defaults, n: 9, lr: 0 });
+  assert.equal(settled("n=2.6").n, 3);
+  assert.equal(settled("lr=1e999").lr, 1);
+  assert.deepEqual(settled('path=[["conv1",0]]&bias=[1,2]'), { ...defaults, path: [["conv1", 0]], bias: [1, 2] });
+  assert.deepEqual(settled("path=[[],[],[]]").path, []);
+});
+
+test("a loss as means of equal windows: every update counts once", async () => {
+  const { horizon, windows } = await load("rooms/train/windows.js");
+  assert.deepEqual(windows([], 10), []);
+  assert.deepEqual(
+    windows(
+      [
+        [10, 1],
+        [20, 3],
+      ],
+      10,
+    ),
+    [
+      [10, 1],
+      [20, 3],
+    ],
+  );
+  assert.deepEqual(
+    windows(
+      [
+        [5, 1],
+        [10, 3],
+        [13, 9],
+      ],
+      10,
+    ),
+    [
+      [10, 2],
+      [13, 9],
+    ],
+  );
+  assert.deepEqual(windows([[25, 4]], 10), [
+    [10, 4],
+    [20, 4],
+    [25, 4],
+  ]); // one point over several windows
+  assert.deepEqual(
+    windows(
+      [
+        [9, 2],
+        [10, 12],
+      ],
+      10,
+    ),
+    [[10, 3]],
+  ); // a point of one update weighs a tenth: no spike
+  const points = [
+    [3, 0.5],
+    [4, 7],
+    [31, 2],
+    [32, 0.1],
+    [70, 5],
+  ];
+  const total = (found) =>
+    found.reduce(([sum, before], [step, loss]) => [sum + (step - before) * loss, step], [0, 0])[0];
+  for (const width of [1, 7, 10, 200]) assert.ok(Math.abs(total(windows(points, width)) - total(points)) < 1e-9);
+  assert.equal(horizon(10, 0), 10);
+  assert.equal(horizon(400, 1000), 1000);
+  assert.equal(horizon(10, 1000), 20);
+  assert.equal(horizon(40, 7500), 100);
+});
+
+test("axes: few ticks on any scale, and large numbers with few letters", async () => {
+  const { scale, ticks } = await load("parts/chart-scale.js");
+  const { power } = await load("core/format.js");
+  for (const [low, high] of [
+    [1.9, 2.4],
+    [0.5, 3],
+    [1e-3, 1e7],
+    [2, 2.1],
+    [1e-30, 1e30],
+    [7e4, 9e6],
+  ]) {
+    const found = ticks(scale([low, high], [0, 1], { log: true, room: true }));
+    assert.ok(found.length >= 2 && found.length <= 13, `${low} ${high}: ${found}`);
+    assert.deepEqual(
+      [...found].sort((a, b) => a - b),
+      found,
+    );
+  }
+  const words = { 0: "0", 2.5: "2.5", 100000: "10⁵", 20000000: "2·10⁷", 0.00015: "1.5·10⁻⁴", 99999: "99999" };
+  for (const [value, text] of Object.entries(words)) assert.equal(power(Number(value)), text);
+  assert.equal(power(-300000), "\u22123·10⁵");
+});
+
+test("a run's trouble is told in sentences, and none where there is none", async () => {
+  const { remarks } = await load("rooms/train/diagnosis.js");
+  const row = (epoch, train_loss, test_loss) => ({ epoch, train_loss, test_loss });
+  const state = {
+    classes: Array(10).fill(""),
+    loss: "cross-entropy",
+    lr: 0.1,
+    epochs_done: [],
+    layers: ["conv1", "conv2"],
+  };
+  const keys = (run) => remarks({ state, losses: [], norms: [], probe: null, ...run }).map(([key]) => key);
+  assert.deepEqual(remarks({ state: null }), []);
+  assert.deepEqual(
+    keys({
+      losses: [
+        [1, 2.3],
+        [2, 0.4],
+      ],
+    }),
+    [],
+  );
+  assert.deepEqual(
+    remarks({
+      state,
+      losses: [
+        [1, 2.3],
+        [3, 1e7],
+      ],
+      norms: [],
+    }),
+    [["exploded", { loss: 1e7, step: 3, try: 0.01 }]],
+  );
+  assert.deepEqual(keys({ state: { ...state, loss: "mse" }, losses: [[1, 1e7]] }), []);
+  const flat = { ...state, epochs_done: [row(1, 2.301, 2.3), row(2, 2.303, 2.3)] };
+  assert.deepEqual(keys({ state: flat }), ["plateau"]);
+  const learnt = [row(1, 1, 1), row(2, 0.5, 0.8), row(3, 0.2, 0.9), row(4, 0.05, 1.1)];
+  assert.deepEqual(keys({ state: { ...state, epochs_done: learnt } }), ["overfitting"]);
+  assert.deepEqual(keys({ state: { ...state, epochs_done: learnt.slice(0, 3) } }), []);
+  assert.deepEqual(keys({ norms: [[5, [1e-9, 1]]] }), ["vanished"]);
+  const layer = (kind, values, shown = 2) => ({
+    head: { layers: [{ name: "relu1", kind, shape: [2, 1, 1], shown }] },
+    arrays: { "map.relu1": { values } },
+  });
+  assert.deepEqual(keys({ probe: layer("ReLU", [0, 0]) }), ["dead"]);
+  assert.deepEqual(keys({ probe: layer("ReLU", [0, 1]) }), []);
+  assert.deepEqual(keys({ probe: layer("Tanh", [0, 0]) }), []);
+  assert.deepEqual(keys({ probe: layer("ReLU", [0], 1) }), []); // only some of its channels are known
+});

@@ -16,12 +16,13 @@ const heights = new Map(); // address → how far the page was scrolled when it 
 let current = null; // {id, defaults, state, view, parts, t}
 let writing;
 let turn = 0; // counts enter() and update(): what comes late is dropped
-let clicked = -Infinity; // ms: when a link was clicked; what comes otherwise is the browser's Back
+let clicked = null; // where the link leads that was clicked last; any other way is the browser's Back
 let missing = false; // whether a room's files could not be had
 
 async function enter() {
   const mine = ++turn;
-  const back = performance.now() - clicked > 1000;
+  const back = location.hash !== clicked;
+  clicked = null;
   leave();
   const [room, query] = chosen();
   const lang = language();
@@ -113,12 +114,14 @@ function complain(error, self) {
   if (error instanceof ApiError && !error.status) return; // the bar says that nobody answers
   const ours = !(error instanceof ApiError);
   if (ours) console.error(error);
-  const words = ours ? { text: self.t("common.broken") } : self.t.said(error.message);
+  const [message, ...place] = error.message.split("\n"); // and where in the text that is, below it
+  const words = ours ? { text: self.t("common.broken") } : self.t.said(message);
+  const text = [complete(words.text), ...(ours ? [] : place)].join("\n");
   const help = !ours && error.help && self.t.said(error.help);
   const again = h("a", { href: `#/${self.id}`, onclick: () => afresh(self) }, self.t("common.afresh"));
   show(
     self.parts.problem,
-    h("pre", { lang: words.lang }, complete(words.text)),
+    h("pre", { lang: words.lang }, text),
     help && h("p", { lang: help.lang }, complete(help.text)),
     ours && h("p", {}, again),
   );
@@ -149,7 +152,7 @@ function link() {
 
 history.scrollRestoration = "manual";
 addEventListener("click", (event) => {
-  if (event.target.closest?.("a[href^='#']")) clicked = performance.now();
+  clicked = event.target.closest?.("a[href^='#']")?.hash ?? null;
 });
 addEventListener("hashchange", () => {
   if (!current || location.hash !== address(current)) enter();

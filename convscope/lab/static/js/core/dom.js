@@ -42,9 +42,7 @@ export function sentence(tag, props, { text, lang }) {
 export function complete(text) {
   if (!text) return "";
   const begun = /^[a-z]+(?=[ ,])/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
-  return /[.!?:…。！？：]$/.test(begun) || begun.includes("\n")
-    ? begun
-    : `${begun}${/[\u4e00-\u9fff]/.test(begun) ? "。" : "."}`;
+  return /[.!?:…。！？：]$/.test(begun) ? begun : `${begun}${/[\u4e00-\u9fff]/.test(begun) ? "。" : "."}`;
 }
 
 // Replace what `parent` shows, keeping the focus on the element with the same data-key where there is one. What is there

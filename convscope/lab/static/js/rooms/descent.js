@@ -13,6 +13,7 @@ import { samples, spell } from "./descent/update.js";
 
 export { defaults, rules } from "./descent/controls.js";
 
+const MOST_UPDATES = 4000; // of the stochastic regime, as in convscope/lab/rooms/descent.py
 const SECONDS = 200; // positions of the slider along the axis of seconds
 
 export function mount(room) {
@@ -31,6 +32,7 @@ export function mount(room) {
   const question = h("div", { class: "cut" }, h("h2", {}, t("descent.cut")), form.cut, sums);
 
   async function update(now) {
+    settle(now);
     form.draw(now);
     const { axis: _, at: __, ...body } = now;
     const key = JSON.stringify(body);
@@ -54,6 +56,12 @@ export function mount(room) {
   }
 
   return { update, leave: steps.stop };
+}
+
+// A mini-batch is smaller than all samples, and all updates fit the page.
+function settle(now) {
+  now.batch_size = Math.min(now.batch_size, now.samples - 1);
+  now.epochs = Math.min(now.epochs, Math.floor(MOST_UPDATES / now.samples));
 }
 
 // Where the slider stands and ends, and what that is on its axis.
