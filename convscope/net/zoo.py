@@ -18,6 +18,35 @@ class Entry:
     about: str
 
 
+def _normed(channels: int) -> str:
+    """A 3×3 convolution that keeps the size, batch norm and ReLU."""
+    return f"conv {channels} 3 padding=1 bias=no | batchnorm | relu"
+
+
+def _pooled(channels: int) -> str:
+    """A block of airbench's: two convolutions, a pool before the first one's batch norm."""
+    convolution = f"conv {channels} 3 padding=1 bias=no"
+    return f"{convolution} | pool 2 | batchnorm | gelu | {convolution} | batchnorm | gelu"
+
+
+def _residual(blocks: int) -> str:
+    """The net of He et al. 2015 (arXiv 1512.03385, section 4.2) with 6 · blocks + 2 layers of weights; shortcuts that
+    change the shape are 1×1 convolutions."""
+    stages = [_normed(16)]
+    for channels, stride in ((16, ""), (32, " stride=2"), (64, " stride=2")):
+        first, more = _block(channels, stride), _block(channels, "")
+        stages += [first, f"[ {more} ]x{blocks - 1}"] if blocks > 1 else [first]
+    return " | ".join([*stages, "globalavg | flatten | linear"])
+
+
+def _block(channels: int, stride: str) -> str:
+    return (
+        f"[ conv {channels} 3{stride} padding=1 bias=no | batchnorm | relu"
+        f" | conv {channels} 3 padding=1 bias=no | batchnorm ]+ | relu"
+    )
+
+
+_RESIDUAL = "{} for 32×32 colour images (after He et al. 2016): {} of two convolutions"
 ZOO = {
     "note": Entry(
         "conv 10 5 | pool 2 | relu | conv 20 5 | pool 2 | relu | flatten | linear",
@@ -36,16 +65,30 @@ ZOO = {
         (3, 64, 64),
         "the net that CNN Explainer shows (Wang et al. 2020): four convolutions for 64×64 colour images",
     ),
-    "resnet8": Entry(
-        "conv 16 3 padding=1 bias=no | batchnorm | relu"
-        " | [ conv 16 3 padding=1 bias=no | batchnorm | relu | conv 16 3 padding=1 bias=no | batchnorm ]+ | relu"
-        " | [ conv 32 3 stride=2 padding=1 bias=no | batchnorm | relu"
-        " | conv 32 3 padding=1 bias=no | batchnorm ]+ | relu"
-        " | [ conv 64 3 stride=2 padding=1 bias=no | batchnorm | relu"
-        " | conv 64 3 padding=1 bias=no | batchnorm ]+ | relu"
-        " | globalavg | flatten | linear",
+    "cnn-s": Entry(
+        f"{_normed(16)} | pool 2 | {_normed(32)} | pool 2 | {_normed(64)} | globalavg | flatten | linear",
         (3, 32, 32),
-        "a small residual net for 32×32 colour images (after He et al. 2016): three blocks of two convolutions",
+        "three convolutions with batch norm (Ioffe and Szegedy 2015): small images, quick to train",
+    ),
+    "cnn-m": Entry(
+        f"{_normed(32)} | {_normed(32)} | pool 2 | {_normed(64)} | {_normed(64)} | pool 2 | {_normed(128)} | globalavg"
+        " | flatten | linear",
+        (3, 32, 32),
+        "five convolutions with batch norm, after VGG (Simonyan and Zisserman 2014)",
+    ),
+    "cnn-l": Entry(
+        f"{_normed(64)} | {_normed(64)} | pool 2 | {_normed(128)} | {_normed(128)} | pool 2 | {_normed(256)}"
+        f" | {_normed(256)} | globalavg | flatten | linear",
+        (3, 32, 32),
+        "six wide convolutions with batch norm, after VGG: where there are tens of thousands of images",
+    ),
+    "resnet8": Entry(_residual(1), (3, 32, 32), _RESIDUAL.format("a small residual net", "three blocks")),
+    "resnet14": Entry(_residual(2), (3, 32, 32), _RESIDUAL.format("a residual net", "six blocks")),
+    "resnet20": Entry(_residual(3), (3, 32, 32), _RESIDUAL.format("a residual net", "nine blocks")),
+    "fast94": Entry(
+        f"conv 24 2 | gelu | {_pooled(64)} | {_pooled(256)} | {_pooled(256)} | pool 3 | flatten | linear",
+        (3, 32, 32),
+        "the layers of airbench94 (Jordan 2024, arXiv 2404.00498) for 32×32 colour images, with random first weights",
     ),
     "mlp": Entry(
         "flatten | linear 128 | relu | linear",

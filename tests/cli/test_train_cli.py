@@ -113,7 +113,10 @@ def test_devices_and_nets_and_shapes(capsys):
     code, out, _ = run_cli(capsys, "devices")
     assert code == 0
     assert out.startswith("GPUs     ")
-    assert run_json(capsys, "nets")["nets"]["note"]["image"] == [1, 28, 28]
+    named = run_json(capsys, "nets")["nets"]
+    assert named["note"]["image"] == [1, 28, 28]
+    assert (named["note"]["parameters"], named["resnet20"]["parameters"]) == (8490, 272_282)
+    assert named["fast94"]["multiply_adds"] == 118_147_360
     assert run_json(capsys, "shapes", "note")["parameters"] == 8490
     code, out, _ = run_cli(capsys, "shapes", "tiny-vgg", "--input", "3x64x64")
     assert code == 0

@@ -1,5 +1,6 @@
 """``convscope nets`` and ``convscope shapes``: the named nets, and the shape of every layer. Neither needs torch."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +9,8 @@ import typer
 from ...errors import UsageError
 from ...net.ops import WORDS, shape_text
 from ...net.shapes import drawn, table
-from ...net.spec import BRACKETS
-from ...net.zoo import ZOO, resolve
+from ...net.spec import BRACKETS, parse
+from ...net.zoo import ZOO, Entry, resolve
 from .. import terminal
 from ..options import path_option
 
@@ -30,13 +31,35 @@ def nets(
     if layers:
         _layers(as_json)
         return
+    costs = {name: _costs(entry) for name, entry in ZOO.items()}
     if as_json:
-        terminal.emit_json({"nets": ZOO})
+        terminal.emit_json({"nets": {name: asdict(entry) | costs[name] for name, entry in ZOO.items()}})
         return
     rows = [
-        [name, shape_text(entry.image), f"{entry.about}\n{_short(name, entry.spec)}\n"] for name, entry in ZOO.items()
+        [
+            name,
+            shape_text(entry.image),
+            *map(_rounded, costs[name].values()),
+            f"{entry.about}\n{_short(name, entry.spec)}\n",
+        ]
+        for name, entry in ZOO.items()
     ]
-    terminal.out().print(terminal.table(["net", "image", "what it is"], rows, left=["net", "image", "what it is"]))
+    columns = ["net", "image", "parameters", "multiply-adds", "what it is"]
+    terminal.out().print(terminal.table(columns, rows, left=["net", "image", "what it is"]))
+
+
+def _costs(entry: Entry) -> dict[str, int]:
+    """Parameters, and multiply-adds of one image, with ten classes."""
+    rows = table(parse(entry.spec), entry.image, 10)
+    return {
+        "parameters": sum(row.parameters for row in rows),
+        "multiply_adds": sum(row.multiply_adds for row in rows),
+    }
+
+
+def _rounded(count: int) -> str:
+    """ "8,490", and millions as "12.5 M"."""
+    return f"{count:,}" if count < 1_000_000 else f"{count / 1e6:.1f} M"
 
 
 def _layers(as_json: bool) -> None:
