@@ -70,7 +70,7 @@ def nets_and_batches(repeats: int, threads: int) -> None:
     for name in ("note", "lenet5", "tiny-vgg", "mlp"):
         image = ZOO[name].image
         for batch in (1, 16, 64, 256, 1024):
-            # Enough for some tenths of a second: PyTorch's threads go on spinning for a while after their call.
+            # Enough for some tenths of a second: PyTorch's threads keep spinning for a while after their call.
             count = 256 if batch == 1 else {"mlp": 16_384, "tiny-vgg": 1024}.get(name, 4096)
             problem = random_problem(name, image, count)
             index = torch.arange(count)

@@ -28,7 +28,7 @@ class Timing:
 def interleaved(contenders: dict[str, Callable[[], object]], repeats: int) -> list[Timing]:
     """Run every contender once unmeasured, then all in turn, ``repeats`` times.
 
-    Between two, the machine rests: the threads of torch (OpenMP) and onnxruntime go on spinning for some milliseconds
+    Between two, the machine rests: the threads of torch (OpenMP) and onnxruntime keep spinning for some milliseconds
     after their work, and would take the next contender's cores.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}

@@ -124,7 +124,7 @@ def _changed(page: Any, act: str, testid: str) -> float:
 
 
 def _strokes(page: Any, repeats: int) -> list[float]:
-    """Draw: seconds from each movement of the pen until the probabilities are drawn anew."""
+    """Draw: seconds from each movement of the pen until the probabilities are drawn again."""
     area = page.get_by_test_id("pad").bounding_box()
     assert area is not None
     page.mouse.move(area["x"] + 60, area["y"] + 60)

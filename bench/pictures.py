@@ -21,7 +21,7 @@ LABELS = {
     "forward": "forward",
     "weight": "weight gradient",
     "input": "input gradient",
-    "backward": "the way back, Winograd",
+    "backward": "the backward pass, Winograd",
 }
 
 

@@ -126,4 +126,4 @@ class Page:
             except httpx.HTTPError as error:
                 self.visitor.errors.append(f"the page: {error!r}")
                 return
-        self.visitor.errors.append("the page: the stream ended while the run went on")
+        self.visitor.errors.append("the page: the stream ended while the run continued")

@@ -23,11 +23,11 @@ class ConvscopeError(Exception):
 
 
 class TrainingError(ConvscopeError):
-    """Training could not go on (exit code 1): the loss is not finite, the disk is full, a run is damaged."""
+    """Training could not continue (exit code 1): the loss is not finite, the disk is full, a run is damaged."""
 
 
 class NotFinite(TrainingError):
-    """The loss or the weights became infinite or no number; the last good ones are kept (exit code 1)."""
+    """The loss or the weights became infinite or not a number; the last good ones are kept (exit code 1)."""
 
 
 class UsageError(ConvscopeError, ValueError):

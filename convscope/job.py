@@ -45,7 +45,7 @@ from .training.state import State
 
 @dataclass(frozen=True)
 class Started:
-    """A run begins or goes on. ``rows`` are the net's layers, ``resumed_at`` the update it goes on from (0: none).
+    """A run begins or resumes. ``rows`` are the net's layers, ``resumed_at`` the update it resumes from (0: none).
 
     ``model`` holds the very net that is trained: between two events its weights may be read.
     """
@@ -204,7 +204,7 @@ def _work(
             for record in train(engine, recipe, data, state, pace, began.batches, augment):
                 writer.record(record)
                 yield record
-                # The test of an epoch that was cut short is no part of the state: one that goes on must not know it.
+                # The test of an epoch that was cut short is no part of the state: one that resumes must not know it.
                 cut_short = isinstance(record, Epoch) and state.epoch_step > 0
                 stopping = isinstance(record, Tick) and state.stopped_by is not None
                 due = isinstance(record, Epoch) or stopping or time.monotonic() - saved >= recipe.save_seconds
@@ -214,7 +214,7 @@ def _work(
                 if interrupted:
                     raise Interrupted(
                         f"stopped after {state.step:,} updates in epoch {record.epoch}; the work is saved",
-                        f"go on with: convscope resume {folder.path}",
+                        f"resume it with: convscope resume {folder.path}",
                         interrupted.number,
                     )
         except NotFinite:

@@ -224,7 +224,7 @@ def flag(name: str) -> str:
 def fits(value: Any, kind: Any) -> bool:
     """Whether ``value`` is of type ``kind``, which may be a union or Literal.
 
-    A whole number is a float too; a truth value is no number.
+    A whole number is a float too; a truth value is not a number.
     """
     if isinstance(kind, types.UnionType):
         return any(fits(value, option) for option in get_args(kind))

@@ -1,4 +1,4 @@
-"""Run folders: what is in them, that they are read strictly, and that going on ends with the same bits."""
+"""Run folders: what is in them, that they are read strictly, and that resuming ends with the same bits."""
 
 import json
 import shutil
@@ -97,7 +97,7 @@ def test_ctrl_c_saves_and_resume_ends_with_the_same_bits(tmp_path):
     assert caught.value.exit_code == 130
     assert "the work is saved" in caught.value.message
     folder = runs.find(str(tmp_path / "cut" / "custom-stripes-1"))
-    assert caught.value.help == f"go on with: convscope resume {folder.path}"
+    assert caught.value.help == f"resume it with: convscope resume {folder.path}"
     assert folder.summary() is None
     finish(job.resume(folder, small_data()))
     assert equal(weights(whole), weights(folder))
@@ -230,7 +230,7 @@ def test_damaged_files_are_named(tmp_path, name, content, message):
         ("preparation", "[]", "written by another version"),
         ("input", "[7, 8, 8]", "is no image size"),
         ("classes", '["a", 3]', "classes must be a list of names"),
-        ("mean", "[NaN]", "NaN is no number of JSON"),
+        ("mean", "[NaN]", "NaN is not a number of JSON"),
         ("mean", "[1e40]", "mean holds a number that is far too large"),
         ("std", "[1, 2]", "std must be 1 numbers"),
         ("format", "other", "holds no convscope model"),

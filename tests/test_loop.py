@@ -31,7 +31,7 @@ def run(recipe, data=None, state=None):
 def test_records_log_every_interval_and_every_epoch():
     recipe = Recipe(net=SPEC, epochs=2, batch_size=7, log_interval=4)
     records, state, _ = run(recipe)
-    # 60 images in batches of 7: nine updates, the last of four images; the interval starts anew each epoch
+    # 60 images in batches of 7: nine updates, the last of four images; the interval starts again each epoch
     assert [(r.epoch, r.step) for r in records if isinstance(r, Progress)] == [(1, 4), (1, 8), (2, 4), (2, 8)]
     assert [r.epoch for r in records if isinstance(r, Epoch)] == [1, 2]
     assert [r.step for r in records if isinstance(r, Tick)][-1] == 18
@@ -149,7 +149,7 @@ def test_going_on_from_any_record_ends_with_the_same_bits():
 
 
 def run_on(recipe, data, state, worker):
-    """A new engine with the old one's weights and state goes on."""
+    """A new engine with the old one's weights and state continues."""
     fresh = engine(data, recipe)
     fresh.net.load_state_dict({name: value.clone() for name, value in worker.net.state_dict().items()})
     fresh.load_state(worker.state())

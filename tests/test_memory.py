@@ -61,11 +61,14 @@ def test_the_cpu_engines_memory_is_asked_for_before_it_is_taken(tmp_path, free, 
     assert any("PyTorch may do with less memory" in note for note in started.notes)
 
 
-@pytest.mark.parametrize("error", [
-    MemoryError(),
-    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
-    torch.OutOfMemoryError("CUDA out of memory."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+        torch.OutOfMemoryError("CUDA out of memory."),
+    ],
+)
 def test_memory_that_ends_in_the_middle_saves_and_resumes_to_the_same_bits(tmp_path, monkeypatch, error):
     choices, data = recipe(engine="eager"), small_data()
     *_, whole = job.start(choices, data, tmp_path / "whole")

@@ -63,7 +63,7 @@ def test_choices_that_make_no_sense_are_refused(choices, message):
         ("{", "the recipe is not JSON"),
         ("[1]", "must be a JSON object, but is a list"),
         ('{"epoch": 3}', "unknown choice 'epoch'"),
-        ('{"lr": NaN}', "NaN is no number of JSON"),
+        ('{"lr": NaN}', "NaN is not a number of JSON"),
         ('{"lr": "fast"}', "--lr is 'fast', a str"),
         ("[" * 100_000, "the recipe is not JSON"),
     ],

@@ -47,8 +47,10 @@ def lost_characters() -> str:
     """A sentence where a file or pipe got "?" for what its encoding lacks; "" where nothing was lost."""
     if not _lost or sys.stdout.isatty():
         return ""
-    return (f"the output is {sys.stdout.encoding}, which lacks U+{ord(_lost[0]):04X}: such characters are written "
-            "as ?; PYTHONIOENCODING=utf-8 keeps them")  # fmt: skip
+    return (
+        f"the output is {sys.stdout.encoding}, which lacks U+{ord(_lost[0]):04X}: such characters are written "
+        "as ?; PYTHONIOENCODING=utf-8 keeps them"
+    )
 
 
 _lost: list[str] = []

@@ -77,7 +77,7 @@ def _refuse_choices(context: typer.Context) -> None:
     if given:
         words = ["DATA" if name == "data" else flag(name) for name in given]
         raise UsageError(
-            f"{', '.join(words)} cannot be given with --resume: the run goes on with its own recipe",
+            f"{', '.join(words)} cannot be given with --resume: the run resumes with its own recipe",
             "leave it out, or start a new run without --resume",
         )
 
@@ -111,9 +111,14 @@ def _draw(events: Iterator[Event], quiet: bool, as_json: bool, curve: bool = Fal
 
     console = terminal.out() if terminal.out().is_terminal and not as_json else terminal.err()
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(), console=console, transient=True, disable=quiet or not console.is_terminal,
-    )  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )
     silent = quiet or as_json
     began = time.monotonic()
     first_step = 0
@@ -132,9 +137,13 @@ def _draw(events: Iterator[Event], quiet: bool, as_json: bool, curve: bool = Fal
                             terminal.note(line)
                 case loop.Tick():
                     rate = (event.step - first_step) * started.recipe.batch_size / (time.monotonic() - began)
-                    bar.update(task, completed=event.step, total=started.epoch_steps * started.recipe.epochs,
-                               description=f"epoch {event.epoch}/{started.recipe.epochs}",
-                               rate=f"{rate:,.0f} images/s")  # fmt: skip
+                    bar.update(
+                        task,
+                        completed=event.step,
+                        total=started.epoch_steps * started.recipe.epochs,
+                        description=f"epoch {event.epoch}/{started.recipe.epochs}",
+                        rate=f"{rate:,.0f} images/s",
+                    )
                 case loop.Progress() if not silent and started.recipe.log_interval < started.epoch_steps:
                     _row(str(event.epoch), str(event.step), terminal.loss(event.loss))
                 case loop.Epoch() if not silent:
@@ -187,7 +196,7 @@ def _print_start(event: Started) -> None:
     ]
     lines += [f"        {note}" for note in _notes(event)]
     if event.resumed_at:
-        lines.append(f"        goes on after update {event.resumed_at:,}")
+        lines.append(f"        resumes after update {event.resumed_at:,}")
     for line in lines:
         terminal.out().print(line, markup=False)
     terminal.out().print()

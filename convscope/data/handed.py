@@ -87,7 +87,7 @@ def _numpy(images: Any) -> NDArray[Any]:
     except (TypeError, ValueError, RuntimeError) as error:  # ragged
         raise UsageError(f"the images cannot become one array: {error}", EXPECTED) from None
     if array.dtype.hasobject or array.dtype.kind not in "biuf":
-        raise UsageError(f"the images are {array.dtype}, which are no numbers", EXPECTED)
+        raise UsageError(f"the images are {array.dtype}, which are not numbers", EXPECTED)
     return array
 
 

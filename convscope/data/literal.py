@@ -70,7 +70,7 @@ def _number(word: str, what: str, error: type[ConvscopeError]) -> float:
         return float(word)
     if word.lower().strip("+-") in ("nan", "inf", "infinity"):
         raise error(f"{what} holds {word}, which is no finite number", "every number must be finite")
-    raise error(f"{what} holds {word[:40]!r}, which is no number", SYNTAX)
+    raise error(f"{what} holds {word[:40]!r}, which is not a number", SYNTAX)
 
 
 def _json(text: str, what: str) -> Array:

@@ -52,8 +52,8 @@ class ShapeError(UsageError):
     ``op`` is what failed (None: the net's end), ``path`` its place in the tree, ``shapes`` what came to it.
     """
 
-    def __init__(self, rows: list[Row], failed: "_Failed", problem: str, mend: str) -> None:
-        self.rows, self.problem, self.mend = rows, problem, mend
+    def __init__(self, rows: list[Row], failed: "_Failed", problem: str, fix: str) -> None:
+        self.rows, self.problem, self.fix = rows, problem, fix
         self.layer, self.text, self.op, self.path, self.shapes = failed
         names = [*drawn(rows)[1:], self.layer]
         wide, wider = max(11, *map(len, names)) + 1, max(27, len(self.text), *(len(row.text) for row in rows)) + 1
@@ -63,7 +63,7 @@ class ShapeError(UsageError):
             for row, name in zip(rows, names, strict=False)
         ]
         lines += [f"  {self.layer:<{wide}}{self.text:<{wider}}✗"]
-        super().__init__("\n".join(lines), mend)
+        super().__init__("\n".join(lines), fix)
 
 
 _Failed = tuple[str, str, Op | None, Path, Shapes]  # name, text, op, path, shapes of its inputs
@@ -83,11 +83,11 @@ def table(net: Net, image: tuple[int, int, int], classes: int) -> list[Row]:
     rows = layout.rows
     last = rows[-1]
     if last.output != (classes,):
-        mend = "end the net with 'linear' (no number: the classes)"
+        fix = "end the net with 'linear' (no number: the classes)"
         if len(last.output) == 3 and last.output == (classes, 1, 1):
-            mend = "end the net with 'flatten'"
+            fix = "end the net with 'flatten'"
         problem = f"the net ends with {shape_text(last.output)} values, but the data have {classes} classes"
-        raise ShapeError(rows[:-1], (last.name, last.text, None, last.path, last.shapes), problem, mend)
+        raise ShapeError(rows[:-1], (last.name, last.text, None, last.path, last.shapes), problem, fix)
     return rows
 
 

@@ -170,7 +170,8 @@ def descent(
     trained (1,000, batches of 32, 5 epochs, lr 0.01). On the command line: ``convscope descent``. Raises UsageError,
     DataError, TrainingError.
     """
-    from ..explain.concepts.descent import NetObjective, Objective, compare, regression
+    from ..explain.concepts.descent import compare
+    from ..explain.concepts.objectives import NetObjective, Objective, regression
 
     usual: tuple[int, int, int, float] = (100, 10, 20, 0.1) if data is None else (1_000, 32, 5, 0.01)
     count = usual[0] if samples is None else samples

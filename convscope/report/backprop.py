@@ -70,7 +70,7 @@ def svg(walk: Walk, taken: int | None = None) -> str:
 
 
 def _contributions(walk: Walk, taken: int) -> dict[tuple[int, int], Contribution]:
-    """What has flowed back along each edge (node, argument place) in the last way back."""
+    """What has flowed back along each edge (node, argument place) in the last backward pass."""
     found: dict[tuple[int, int], Contribution] = {}
     for step in walk.steps[:taken]:
         if step.phase == "seed":

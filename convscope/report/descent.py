@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..explain.concepts.descent import Descent, Regression
+from ..explain.concepts.descent import Descent
+from ..explain.concepts.objectives import Regression
 from .style import COLOURS, INK, QUIET, new_figure, own_style, quiet_axes
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""environment.json: on what a run was made, so that one that goes on can tell what it cannot promise."""
+"""environment.json: on what a run was made, so that one that resumes can tell what it cannot promise."""
 
 import platform
 import time
@@ -47,7 +47,7 @@ def describe(data: Dataset, engine: str, device: str, threads: int) -> dict[str,
 
 
 class Watch:
-    """Whether the data in memory are still what they were when the run began or went on.
+    """Whether the data in memory are still what they were when the run began or resumed.
 
     To hash all pixels takes a while (0.3 s for MNIST), so ``due`` is true for at most SHARE of the time.
     """
@@ -92,7 +92,7 @@ def as_before(recipe: Recipe, environment: dict[str, Any]) -> Recipe:
 
 
 def go_on_here(before: dict[str, Any], now: dict[str, Any], step: int) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The content of environment.json for a run that goes on after update ``step``, and what it cannot promise.
+    """The content of environment.json for a run that resumes after update ``step``, and what it cannot promise.
 
     Where anything that bits depend on has changed, an entry under ``resumed`` keeps what and when, and a line says so.
     """

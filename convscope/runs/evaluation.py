@@ -133,9 +133,14 @@ def new_test_set(folder: RunFolder, own: OwnData) -> TestSet:
 
 
 def other_test_set(
-    folder: RunFolder, model: Model, data: Any, *, data_dir: Path | None = None, offline: bool = False,
+    folder: RunFolder,
+    model: Model,
+    data: Any,
+    *,
+    data_dir: Path | None = None,
+    offline: bool = False,
     skip_bad: bool = False,
-) -> TestSet:  # fmt: skip
+) -> TestSet:
     """The test part of other data, or all where none came with them, as the net takes it; its classes match by name.
 
     Images that the run was trained on are left out and counted, unless there are no others. Raises DataError for
@@ -174,9 +179,16 @@ def other_test_set(
 
 
 def images_to_test(
-    folder: RunFolder, model: Model, data: Any = None, *, moved: Any = None, new: bool = False,
-    data_dir: Path | None = None, offline: bool = False, skip_bad: bool = False,
-) -> TestSet:  # fmt: skip
+    folder: RunFolder,
+    model: Model,
+    data: Any = None,
+    *,
+    moved: Any = None,
+    new: bool = False,
+    data_dir: Path | None = None,
+    offline: bool = False,
+    skip_bad: bool = False,
+) -> TestSet:
     """The run's own test images, or those ``new`` among its own data (now at ``moved``), or those of other ``data``."""
     if data is not None and not _is_own(folder, data):
         return other_test_set(folder, model, data, data_dir=data_dir, offline=offline, skip_bad=skip_bad)

@@ -127,7 +127,7 @@ class RunFolder:
         except OSError as error:
             if isinstance(error, FileNotFoundError) and name == "model.safetensors":
                 raise DataError(f"{self.path} has no weights yet: it was stopped before its first save",
-                                f"go on with: convscope resume {self.path}") from None  # fmt: skip
+                                f"resume it with: convscope resume {self.path}") from None  # fmt: skip
             if isinstance(error, FileNotFoundError | NotADirectoryError):
                 raise DataError(f"{self.path} is no run: it has no {name}", NAME_A_RUN) from None
             raise DataError(f"{self.path / name} cannot be read: {error.strerror}") from None

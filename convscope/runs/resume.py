@@ -1,4 +1,4 @@
-"""With which recipe a run goes on: the old one, or one with more epochs, and what the schedule makes of that."""
+"""With which recipe a run resumes: the old one, or one with more epochs, and what the schedule makes of that."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -35,8 +35,10 @@ def go_on(
         return recipe, ()
     least = max(1, state.epoch + (finished or state.epoch_step > 0))
     if epochs < least:
-        raise UsageError(f"--epochs {epochs} is too few: {path} has already done {state.epoch}",
-                         f"--epochs counts from the run's beginning: {least} or more")  # fmt: skip
+        raise UsageError(
+            f"--epochs {epochs} is too few: {path} has already done {state.epoch}",
+            f"--epochs counts from the run's beginning: {least} or more",
+        )
     new = replace(recipe, epochs=epochs)
     notes = _schedule_notes(recipe, new, state.step, epoch_steps)
     if stop:
@@ -57,6 +59,6 @@ def _schedule_notes(old: Recipe, new: Recipe, step: int, epoch_steps: int) -> tu
         return (f"{text}the learning rate stays {after:g} (constant schedule)",)
     before = rate(old, max(0, step - 1), epoch_steps)
     return (
-        f"{text}the {new.schedule} schedule is computed anew for {new.epochs}: "
+        f"{text}the {new.schedule} schedule is computed again for {new.epochs}: "
         f"the last update had learning rate {before:.3g}, the next has {after:.3g}",
     )

@@ -143,8 +143,8 @@ def disk_error(path: Path, error: OSError) -> TrainingError:
         errno.ELOOP: ("a link stands in its place", "remove the link"),
         errno.EIO: ("the disk reports an error", "look at the disk, and copy what is on it"),
     }
-    what, mend = cause.get(error.errno or 0, (error.strerror or str(error), "look at the disk"))
-    return TrainingError(f"cannot write {path}: {what}", f"{mend}; what was written before is intact")
+    what, fix = cause.get(error.errno or 0, (error.strerror or str(error), "look at the disk"))
+    return TrainingError(f"cannot write {path}: {what}", f"{fix}; what was written before is intact")
 
 
 def _sync_folder(folder: Path) -> None:

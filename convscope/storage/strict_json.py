@@ -60,4 +60,4 @@ def _finite(digits: str) -> float:
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text[:40]} is no number of JSON that a machine can hold")
+    raise ValueError(f"{text[:40]} is not a number of JSON that a machine can hold")

@@ -9,8 +9,9 @@ from ..errors import DataError
 def unreadable(path: object, written_by: object, why: str, help: str = "") -> DataError:  # noqa: A002 - as DataError's
     """The error for a file that makes no sense here: damaged, or written by a newer version, which is then said."""
     if is_newer(written_by):
-        return DataError(f"{path} was written by a newer convscope ({written_by}; this is {__version__}): {why}",
-                         "update convscope")  # fmt: skip
+        return DataError(
+            f"{path} was written by a newer convscope ({written_by}; this is {__version__}): {why}", "update convscope"
+        )
     return DataError(f"{path} is damaged: {why}", help)
 
 

@@ -1,4 +1,4 @@
-"""A loss or weights that are no numbers: where the first of them appeared, and the way back to the last good state."""
+"""A loss or weights that are not finite: where the first of them appeared, and how to return to the last good state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -25,7 +25,7 @@ def interruption() -> Iterator[Interruption]:
     """What becomes true at the first of the signals ASKING; a Ctrl-C after that kills at once.
 
     A signal that is ignored stays ignored: whoever said ``nohup``, or started the program in the background of a
-    script, wants it to go on.
+    script, wants it to continue.
     """
     came = Interruption()
     if threading.current_thread() is not threading.main_thread():

@@ -214,8 +214,9 @@ def test_a_net_that_was_not_trained_for_ink_never_exchanges_dark_and_light(here,
         for i in range(count):
             grey = np.clip(rng.integers(low, high) + rng.normal(0, 10, (12, 12)), 0, 255).astype(np.uint8)
             Image.fromarray(grey).save(f"sky/{name}/{i:02}.png")
-    run = run_json(capsys, "train", "sky", "--net", "conv 4 3|relu|globalavg|linear", "--epochs", "30", "-b", "8",
-                   "--lr", "0.05")["run"]  # fmt: skip
+    run = run_json(
+        capsys, "train", "sky", "--net", "conv 4 3|relu|globalavg|linear", "--epochs", "30", "-b", "8", "--lr", "0.05"
+    )["run"]
     assert run_json(capsys, "evaluate", run, "sky/../sky")["accuracy"] == 1
     code, out, err = run_cli(capsys, "predict", run, "sky/day")
     assert (code, err) == (0, "")

@@ -30,8 +30,15 @@ def whole(folder):
 def test_a_reader_that_goes_away_does_not_stop_training(tmp_path):
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([*COMMAND, *TRAIN], stdout=writing, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
-                          cwd=tmp_path, timeout=100)  # fmt: skip
+    done = subprocess.run(
+        [*COMMAND, *TRAIN],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        cwd=tmp_path,
+        timeout=100,
+    )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")
     assert whole(tmp_path / RUN)
@@ -40,8 +47,15 @@ def test_a_reader_that_goes_away_does_not_stop_training(tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 def test_a_full_disk_behind_stdout_does_not_stop_training_but_is_told(tmp_path):
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([*COMMAND, *TRAIN], stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
-                              cwd=tmp_path, timeout=100)  # fmt: skip
+        done = subprocess.run(
+            [*COMMAND, *TRAIN],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=ENVIRONMENT,
+            cwd=tmp_path,
+            timeout=100,
+        )
     assert done.returncode == 1
     assert done.stderr.startswith("error: the output could not be written: No space left on device\n")
     assert whole(tmp_path / RUN)
@@ -94,15 +108,18 @@ class Screen(io.TextIOWrapper):
         return self.terminal
 
 
-@pytest.mark.parametrize(("encoding", "terminal", "asked", "expected"), [
-    ("ascii", True, False, b"caf? ??"),
-    ("cp1252", True, True, b"caf\xe9 ??"),
-    ("gbk", True, False, "caf\N{LATIN SMALL LETTER E WITH ACUTE} 中文".encode("gbk")),
-    ("ascii", False, False, "café 中文".encode()),
-    ("cp1252", False, False, "café 中文".encode()),
-    ("cp1252", False, True, b"caf\xe9 ??"),
-    ("ascii", False, True, b"caf? ??"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("encoding", "terminal", "asked", "expected"),
+    [
+        ("ascii", True, False, b"caf? ??"),
+        ("cp1252", True, True, b"caf\xe9 ??"),
+        ("gbk", True, False, "caf\N{LATIN SMALL LETTER E WITH ACUTE} 中文".encode("gbk")),
+        ("ascii", False, False, "café 中文".encode()),
+        ("cp1252", False, False, "café 中文".encode()),
+        ("cp1252", False, True, b"caf\xe9 ??"),
+        ("ascii", False, True, b"caf? ??"),
+    ],
+)
 def test_screens_get_question_marks_and_files_utf8(monkeypatch, encoding, terminal, asked, expected):
     stream = Screen(encoding, terminal)
     monkeypatch.setattr(sys, "stdout", stream)
@@ -116,8 +133,10 @@ def test_screens_get_question_marks_and_files_utf8(monkeypatch, encoding, termin
     assert stream.buffer.getvalue() == expected
     lost = streams.lost_characters()
     if asked and not terminal:
-        assert lost == (f"the output is {encoding}, which lacks U+{'4E2D' if encoding == 'cp1252' else '00E9'}: "
-                        "such characters are written as ?; PYTHONIOENCODING=utf-8 keeps them")  # fmt: skip
+        assert lost == (
+            f"the output is {encoding}, which lacks U+{'4E2D' if encoding == 'cp1252' else '00E9'}: "
+            "such characters are written as ?; PYTHONIOENCODING=utf-8 keeps them"
+        )
     else:
         assert lost == ""
 

@@ -158,7 +158,7 @@ def test_a_log_interval_that_no_epoch_fills_adds_no_lines(here, capsys):
 def test_no_choice_beside_resume_is_passed_over_in_silence(trained, capsys, more, named):
     code, out, err = run_cli(capsys, "train", "--resume", trained, "--epochs", "13", *more)
     assert (code, out) == (2, "")
-    assert f"error: {named} cannot be given with --resume: the run goes on with its own recipe" in err
+    assert f"error: {named} cannot be given with --resume: the run resumes with its own recipe" in err
     assert run_json(capsys, "runs")["runs"][0]["epochs"] == 12
 
 
@@ -183,7 +183,7 @@ def test_ctrl_c_ends_with_130_and_resume_goes_on(here):
     first, second = err.splitlines()
     assert first.startswith("stopped after ")
     assert first.endswith("; the work is saved")
-    assert second == "help: go on with: convscope resume runs/note-digits-1"
+    assert second == "help: resume it with: convscope resume runs/note-digits-1"
 
 
 def test_augment_draws_what_the_net_sees(capsys, tmp_path):

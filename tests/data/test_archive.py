@@ -44,22 +44,31 @@ def test_an_archive_is_read_as_the_folder_in_it(tmp_path, top, cache):
     for _ in range(2):  # decoded, then from the cache
         data = open_source(path)
         assert (data.name, data.train.fingerprint, data.test.fingerprint) == (
-            "pets", folder.train.fingerprint, folder.test.fingerprint,
-        )  # fmt: skip
+            "pets",
+            folder.train.fingerprint,
+            folder.test.fingerprint,
+        )
     assert sorted(tmp_path.rglob("*")) == before, "nothing was unpacked"
 
 
 def test_parts_and_what_is_passed_over(tmp_path):
     files = {f"pets/{part}/{name}": content for part in ("train", "test") for name, content in PETS.items()}
     files |= {
-        "pets/train/cat/a.heic": b"x", "pets/.DS_Store": b"x", "__MACOSX/pets/._0.png": b"x", "pets/readme.txt": b"x",
-        "pets/train/cat/../../../../etc/evil.png": png(1), "/etc/worse.png": png(2),
-    }  # fmt: skip
+        "pets/train/cat/a.heic": b"x",
+        "pets/.DS_Store": b"x",
+        "__MACOSX/pets/._0.png": b"x",
+        "pets/readme.txt": b"x",
+        "pets/train/cat/../../../../etc/evil.png": png(1),
+        "/etc/worse.png": png(2),
+    }
     data = open_source(pack(tmp_path / "pets.zip", files))
     assert (len(data.train), len(data.test)) == (10, 10)
     notes = " | ".join(data.notes)
-    for text in ("not read: 1 .heic, 1 .txt", "2 hidden files and folders were left out: .DS_Store, __MACOSX",
-                 "2 links were not followed"):  # fmt: skip
+    for text in (
+        "not read: 1 .heic, 1 .txt",
+        "2 hidden files and folders were left out: .DS_Store, __MACOSX",
+        "2 links were not followed",
+    ):
         assert text in notes, notes
 
 
@@ -84,9 +93,13 @@ def test_an_image_in_an_archive_that_cannot_be_read_is_named(tmp_path):
     assert open_source(path, skip_bad=True).skipped == 1
 
 
-@pytest.mark.parametrize(("content", "text"), [
-    (b"hello", "is no ZIP archive, or is damaged"), (b"PK\5\6" + bytes(18), "has no class folders"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"hello", "is no ZIP archive, or is damaged"),
+        (b"PK\5\6" + bytes(18), "has no class folders"),
+    ],
+)
 def test_what_is_no_archive_of_images(tmp_path, content, text):
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(DataError, match=text):

@@ -222,8 +222,17 @@ def test_tiff_compressed_tiled_or_deep(tmp_path):
 
 def test_a_small_tiff_with_huge_tiles_is_refused():
     width, length, bits, compression, kind, offsets, counts = 256, 257, 258, 259, 262, 324, 325
-    tags = {width: 8, length: 6, bits: 8, compression: 8, kind: 1, TILE_WIDTH: 65_536, TILE_LENGTH: 65_536,
-            offsets: 8, counts: 20}  # fmt: skip
+    tags = {
+        width: 8,
+        length: 6,
+        bits: 8,
+        compression: 8,
+        kind: 1,
+        TILE_WIDTH: 65_536,
+        TILE_LENGTH: 65_536,
+        offsets: 8,
+        counts: 20,
+    }
     directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
     file = io.BytesIO(struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + directory + bytes(4))
     with pytest.raises(DataError, match="is too large: its tiles have 65536 × 65536 pixels"):

@@ -11,12 +11,20 @@ from convscope.errors import DataError, UsageError
 from ..helpers import run_cli, run_json
 
 
-@pytest.mark.parametrize(("pattern", "name", "label"), [
-    ("{class}.*", "cat.0.png", "cat"), ("{class}_#.*", "british_cat_12.jpg", "british_cat"),
-    ("{class}_*", "british_cat_12.jpg", "british"), ("*_{class}.png", "0001_dog.png", "dog"),
-    ("img?-{class}.*", "img7-狗.jpeg", "狗"), ("{class}/images/*", "n01/images/1.png", "n01"),
-    ("{class}.png", "cat.0.png", "cat.0"), ("{class}.*", "README", None), ("(.+){class}.*", "x.png", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("pattern", "name", "label"),
+    [
+        ("{class}.*", "cat.0.png", "cat"),
+        ("{class}_#.*", "british_cat_12.jpg", "british_cat"),
+        ("{class}_*", "british_cat_12.jpg", "british"),
+        ("*_{class}.png", "0001_dog.png", "dog"),
+        ("img?-{class}.*", "img7-狗.jpeg", "狗"),
+        ("{class}/images/*", "n01/images/1.png", "n01"),
+        ("{class}.png", "cat.0.png", "cat.0"),
+        ("{class}.*", "README", None),
+        ("(.+){class}.*", "x.png", None),
+    ],
+)
 def test_what_patterns_read(pattern, name, label):
     match = compiled(pattern).fullmatch(name)
     assert (match and match["label"]) == label
@@ -58,9 +66,14 @@ def test_a_flat_folder(flat, capsys, tmp_path, monkeypatch, make_folder, grey):
 
 
 def test_parts_of_a_folder(make_folder, grey):
-    root = make_folder({
-        "train/cat.0.png": grey(1), "train/dog.0.png": grey(2), "test/1.png": grey(3), "val/dog.9.png": grey(4),
-    })  # fmt: skip
+    root = make_folder(
+        {
+            "train/cat.0.png": grey(1),
+            "train/dog.0.png": grey(2),
+            "test/1.png": grey(3),
+            "val/dog.9.png": grey(4),
+        }
+    )
     data = open_source(root, class_from="{class}.#.png")
     assert (data.train.names, data.test.names) == (["train/cat.0.png", "train/dog.0.png"], ["val/dog.9.png"])
     assert data.notes[0].startswith("test/ holds 1 image whose names do not fit '{class}.#.png', so without labels")

@@ -73,7 +73,7 @@ def test_transparency_is_over_white():
         (np.zeros((2, 5, 8, 6, 1)), r"images of shape \(2, 5, 8, 6, 1\) cannot be used"),
         (np.zeros((0, 8, 6)), r"images of shape \(0, 8, 6\) cannot be used"),
         (np.zeros(7), r"images of shape \(7,\) cannot be used"),
-        (np.zeros((2, 8, 6), object), "which are no numbers"),
+        (np.zeros((2, 8, 6), object), "which are not numbers"),
         ([[1, 2], [3]], "cannot become one array"),
         ([], "there are no images"),
         (None, "a NoneType is no picture"),

@@ -172,11 +172,18 @@ def test_a_class_may_be_called_runs(make):
 # Parts
 
 
-@pytest.mark.parametrize("names", [
-    ("seg_train/seg_train", "seg_test/seg_test"), ("training_set/training_set", "test_set/test_set"),
-    ("seg_train", "seg_test"), ("train/train", "test/test"), ("train/images", "test/images"), ("train", "test_set"),
-    ("Train Data", "test-data"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("training_set/training_set", "test_set/test_set"),
+        ("seg_train", "seg_test"),
+        ("train/train", "test/test"),
+        ("train/images", "test/images"),
+        ("train", "test_set"),
+        ("Train Data", "test-data"),
+    ],
+)
 def test_splits_in_a_folder_of_their_own_or_by_another_name(names, make):
     """Before: the accuracy was that of telling seg_train from seg_test."""
     train, test = names
@@ -199,9 +206,14 @@ def test_what_lies_beside_a_split_is_said(make):
 
 
 def test_names_that_only_sound_like_parts_are_classes(make):
-    for n, names in enumerate([
-        ("steam_train", "bus"), ("train station", "test tube"), ("train", "test", "bus"), ("old_train", "new_train"),
-    ]):  # fmt: skip
+    for n, names in enumerate(
+        [
+            ("steam_train", "bus"),
+            ("train station", "test tube"),
+            ("train", "test", "bus"),
+            ("old_train", "new_train"),
+        ]
+    ):
         found, notes = laid_out(make(*[f"{name}/{i}.png" for name in names for i in range(2)], name=f"root{n}"))
         assert (list(found), sorted(found["train"]), notes) == (["train"], sorted(names), ())
     years = [f"{name}/{year}/1.png" for name in ("train_model", "test_car", "bus") for year in (2019, 2020)]
@@ -284,9 +296,15 @@ def test_flat_folders_of_a_split_get_the_advice_that_helps(make, grey):
     assert f"a table lies there: if it holds path,label, give {flat / 'labels.csv'}" in caught.value.help
 
 
-@pytest.mark.parametrize("names", [
-    ("train", "test1"), ("seg_train", "seg_test"), ("train_images", "test_images"), ("training_set", "test_set"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train", "test1"),
+        ("seg_train", "seg_test"),
+        ("train_images", "test_images"),
+        ("training_set", "test_set"),
+    ],
+)
 def test_flat_folders_that_sound_like_parts_are_no_classes(names, make):
     """Before: a net learnt to tell train from test1."""
     root = make(*[f"{name}/cat.{n}.png" for name in names for n in range(3)])

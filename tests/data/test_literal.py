@@ -40,10 +40,10 @@ def test_literals(text, expected):
         ("-inf", "no finite number"),
         ("1e999", "not finite"),
         ("[NaN]", "not finite"),
-        ("1 two", r"--input holds 'two', which is no number\n  help: write numbers as '1 2 / 3 4'"),
-        ("0x10", "no number"),
-        ("1_000", "no number"),
-        ("__import__('os')", "no number"),
+        ("1 two", r"--input holds 'two', which is not a number\n  help: write numbers as '1 2 / 3 4'"),
+        ("0x10", "not a number"),
+        ("1_000", "not a number"),
+        ("__import__('os')", "not a number"),
         ("[[1, 2], [3]]", "ragged"),
         ("[1, 'a']", "no JSON list of numbers"),
         ('["a"]', "something other than numbers"),
@@ -97,7 +97,7 @@ def test_bad_files(tmp_path):
     (tmp_path / "r.csv").write_text("1,2\n3\n")
     refused("r.csv", r"--input \(.*r.csv\) is ragged")
     (tmp_path / "h.csv").write_text("pred\n1\n")
-    refused("h.csv", "holds 'pred', which is no number")
+    refused("h.csv", "holds 'pred', which is not a number")
     (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00")
     refused("x.csv", "is no text file")
     (tmp_path / "i.png").write_bytes(b"no image")

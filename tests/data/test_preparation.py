@@ -180,7 +180,11 @@ def test_a_files_bits_are_read_as_its_array(tmp_path):
 @given(st.lists(st.lists(st.tuples(*[st.integers(0, SIDE - 1)] * 2), min_size=1, max_size=6), max_size=3))
 def test_a_drawing_on_the_pad_is_prepared_as_its_picture(strokes):
     sheet = rasterise(strokes)
-    for preparation in (Preparation((1, 28, 28), Steps()), Preparation((1, 28, 28), Steps(margin=True)),
-                        Preparation((1, 40, 40), Steps()), Preparation((1, 20, 30))):  # fmt: skip
+    for preparation in (
+        Preparation((1, 28, 28), Steps()),
+        Preparation((1, 28, 28), Steps(margin=True)),
+        Preparation((1, 40, 40), Steps()),
+        Preparation((1, 20, 30)),
+    ):
         steps = preparation.ink or Steps(crop=False, box=False, centre=False)
         assert np.array_equal(preparation.stages(sheet, steps).centred, preparation.apply(sheet[None])[0])

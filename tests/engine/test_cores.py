@@ -27,31 +27,47 @@ def machine(tmp_path, monkeypatch):
     return make
 
 
-@pytest.mark.parametrize(("own", "files", "threads"), [
-    ("0::/\n", {"cpu__max": "max 100000\n"}, 16),
-    ("0::/\n", {"cpu__max": "200000 100000\n"}, 2),
-    ("0::/\n", {"cpu__max": "50000 100000\n"}, 1),  # half a core
-    ("0::/\n", {"cpu__max": "350000 100000\n"}, 3),
-    ("0::/\n", {"cpu__max": "9000000 100000\n"}, 16),
-    ("0::/a/b\n", {"a_DIR_cpu__max": "400000 100000", "a_DIR_b_DIR_cpu__max": "max 100000"}, 4),  # of a group above
-    ("0::/../elsewhere\n", {"cpu__max": "300000 100000\n"}, 3),
-    ("4:memory:/x\n1:cpu,cpuacct:/d\n", {"cpu,cpuacct_DIR_d_DIR_cpu.cfs_quota_us": "150000",
-                                        "cpu,cpuacct_DIR_d_DIR_cpu.cfs_period_us": "100000"}, 1),
-    ("1:cpu:/docker/7\n", {"cpu_DIR_cpu.cfs_quota_us": "250000", "cpu_DIR_cpu.cfs_period_us": "50000"}, 5),
-    ("1:cpu:/\n", {"cpu_DIR_cpu.cfs_quota_us": "-1", "cpu_DIR_cpu.cfs_period_us": "100000"}, 16),
-    ("0::/\n", {"cpu__max": "what 0\n"}, 16),
-    ("0::/\n", {"cpu__max": "100000 0\n"}, 16),
-    ("nonsense\n\n", {}, 16),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("own", "files", "threads"),
+    [
+        ("0::/\n", {"cpu__max": "max 100000\n"}, 16),
+        ("0::/\n", {"cpu__max": "200000 100000\n"}, 2),
+        ("0::/\n", {"cpu__max": "50000 100000\n"}, 1),  # half a core
+        ("0::/\n", {"cpu__max": "350000 100000\n"}, 3),
+        ("0::/\n", {"cpu__max": "9000000 100000\n"}, 16),
+        ("0::/a/b\n", {"a_DIR_cpu__max": "400000 100000", "a_DIR_b_DIR_cpu__max": "max 100000"}, 4),  # of a group above
+        ("0::/../elsewhere\n", {"cpu__max": "300000 100000\n"}, 3),
+        (
+            "4:memory:/x\n1:cpu,cpuacct:/d\n",
+            {"cpu,cpuacct_DIR_d_DIR_cpu.cfs_quota_us": "150000", "cpu,cpuacct_DIR_d_DIR_cpu.cfs_period_us": "100000"},
+            1,
+        ),
+        ("1:cpu:/docker/7\n", {"cpu_DIR_cpu.cfs_quota_us": "250000", "cpu_DIR_cpu.cfs_period_us": "50000"}, 5),
+        ("1:cpu:/\n", {"cpu_DIR_cpu.cfs_quota_us": "-1", "cpu_DIR_cpu.cfs_period_us": "100000"}, 16),
+        ("0::/\n", {"cpu__max": "what 0\n"}, 16),
+        ("0::/\n", {"cpu__max": "100000 0\n"}, 16),
+        ("nonsense\n\n", {}, 16),
+    ],
+)
 def test_a_quota_of_a_container_is_kept(machine, own, files, threads):
     machine(own, **files)
     assert cores.cores() == threads
     assert bool(cores.survey().limit) == (threads < 16)
 
 
-@pytest.mark.parametrize(("text", "threads"), [
-    ("4", 4), ("3,2", 3), ("64", 16), ("0", 16), ("", 16), ("many", 16), ("-1", 16), ("9999999999", 16),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "threads"),
+    [
+        ("4", 4),
+        ("3,2", 3),
+        ("64", 16),
+        ("0", 16),
+        ("", 16),
+        ("many", 16),
+        ("-1", 16),
+        ("9999999999", 16),
+    ],
+)
 def test_omp_num_threads_is_kept(machine, monkeypatch, text, threads):
     machine("0::/\n")
     monkeypatch.setenv("OMP_NUM_THREADS", text)

@@ -10,7 +10,8 @@ from convscope.data.batches import epoch_order
 from convscope.data.images import Dataset
 from convscope.data.readers.digits import read_digits
 from convscope.errors import TrainingError, UsageError
-from convscope.explain.concepts.descent import NetObjective, angle, compare, descend, regression
+from convscope.explain.concepts.descent import angle, compare, descend
+from convscope.explain.concepts.objectives import NetObjective, regression
 from convscope.report.descent import draw_descent
 from convscope.storage.strict_json import dumps
 

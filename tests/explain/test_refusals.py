@@ -1,4 +1,4 @@
-"""Every refusal carries PyTorch's message to the letter, and a mend that mends."""
+"""Every refusal carries PyTorch's message to the letter, and a fix that works."""
 
 import pytest
 import torch
@@ -76,10 +76,10 @@ def test_the_message_is_pytorchs(case):
     assert (found and found.message) == expected
     if found:
         assert found.problem
-        assert found.mend
+        assert found.fix
 
 
-@pytest.mark.parametrize(("layer", "shape", "message", "problem", "mend"), [
+@pytest.mark.parametrize(("layer", "shape", "message", "problem", "fix"), [
     (lambda: nn.Conv2d(5, 10, 3), (1, 6, 100, 100),
      "Given groups=1, weight of size [10, 5, 3, 3], expected input[1, 6, 100, 100] to have 5 channels, but got 6",
      "the layer is made for 5 channels, but the input has 6", "nn.Conv2d(6, 10, ...)"),
@@ -104,11 +104,11 @@ def test_the_message_is_pytorchs(case):
     (lambda: nn.Linear(9, 10), (1, 20, 4, 4), "cannot be multiplied", "they hold 320 numbers", "nn.Linear(320, 10)"),
     (lambda: nn.BatchNorm2d(3), (1, 4, 8, 8), "should contain 4 elements not 3", "normalises 3", "BatchNorm2d(4)"),
 ])  # fmt: skip
-def test_diagnoses(layer, shape, message, problem, mend):
+def test_diagnoses(layer, shape, message, problem, fix):
     found = our_error(layer, shape)
     assert message in found.message
     assert problem in found.problem
-    assert mend in found.mend
+    assert fix in found.fix
 
 
 def test_the_text_of_the_error():
@@ -139,7 +139,7 @@ def test_a_net_fed_with_another_image_size():
     assert [layer.name for layer in fit.layers] == ["conv1", "pool1", "relu1", "conv2", "pool2", "relu2", "flatten1"]
     assert fit.name == "linear1"
     assert fit.diagnosis.message == "mat1 and mat2 shapes cannot be multiplied (1x500 and 320x10)"
-    assert "nn.Linear(500, 10)" in fit.diagnosis.mend
+    assert "nn.Linear(500, 10)" in fit.diagnosis.fix
     assert (net.training, net.conv1.training, net.conv2.training) == (True, True, False)
     assert not net.conv1._forward_hooks
 

@@ -103,7 +103,7 @@ class File:
 
 
 def arm(disk: Disk) -> None:
-    """From now on this process's disk is ``disk``. There is no way back: for a child that is thrown away."""
+    """From now on this process's disk is ``disk``. It cannot be undone: for a child that is thrown away."""
 
     def append(descriptor, data):
         path = path_of(descriptor)

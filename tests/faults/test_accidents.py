@@ -170,7 +170,7 @@ def test_extension_says_what_the_schedule_does(tmp_path):
     cosine = train(tmp_path, epochs=1, schedule="cosine")
     notes = started(job.resume(cosine, dataset(), 3)).notes
     assert notes[-1] == (
-        "extended from 1 to 3 epochs; the cosine schedule is computed anew for 3: "
+        "extended from 1 to 3 epochs; the cosine schedule is computed again for 3: "
         "the last update had learning rate 0.000302, the next has 0.0075"
     )
 

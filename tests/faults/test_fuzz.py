@@ -373,7 +373,7 @@ def test_links_and_pipes_in_a_run_folder_are_not_followed(run, tmp_path, name, m
     }
     with pytest.raises(DataError, match="is a link or no plain file"):
         readers[name]()
-    if name != "model.safetensors":  # which is written anew, in the link's place
+    if name != "model.safetensors":  # which is written again, in the link's place
         with pytest.raises(DataError, match="is a link or no plain file"):
             list(job.resume(folder, dataset(), 2))
     assert secret.read_bytes() == (run.path / name).read_bytes()
@@ -404,8 +404,8 @@ def test_a_lock_writes_through_no_link_and_waits_for_no_pipe(run, tmp_path, name
         ("epochs", 2.5, "its epochs is '2.5'"),
         ("net", None, "its net is 'None'"),
         ("test_accuracy", "high", "its test_accuracy is 'high'"),
-        ("steps", 10**400, "is no number of JSON that a machine can hold"),
-        ("test_loss", float("nan"), "NaN is no number of JSON that a machine can hold"),
+        ("steps", 10**400, "is not a number of JSON that a machine can hold"),
+        ("test_loss", float("nan"), "NaN is not a number of JSON that a machine can hold"),
     ],
 )
 def test_a_summary_of_other_types_is_damaged_and_so_listed(run, tmp_path, capsys, key, value, message):

@@ -133,32 +133,35 @@ def test_folders(tmp_path_factory, files):
 
 
 KIND = st.one_of(hnp.scalar_dtypes(), st.just(np.dtype(object)))
-PLAIN = st.one_of(
-    st.integers(), st.floats(), st.text(max_size=3), st.none(), st.booleans(), st.binary(max_size=2)
-)  # fmt: skip
+PLAIN = st.one_of(st.integers(), st.floats(), st.text(max_size=3), st.none(), st.booleans(), st.binary(max_size=2))
 LABELS = st.one_of(
-    st.lists(PLAIN, max_size=8), hnp.arrays(KIND, hnp.array_shapes(max_dims=3, max_side=8)),
+    st.lists(PLAIN, max_size=8),
+    hnp.arrays(KIND, hnp.array_shapes(max_dims=3, max_side=8)),
     hnp.arrays(np.uint8, (6,), elements=st.integers(0, 2)),
-)  # fmt: skip
+)
 ARRAYS = st.one_of(
-    hnp.arrays(KIND, hnp.array_shapes(min_dims=0, max_dims=5, max_side=6)), hnp.arrays(np.uint8, (6, 4, 4)),
+    hnp.arrays(KIND, hnp.array_shapes(min_dims=0, max_dims=5, max_side=6)),
+    hnp.arrays(np.uint8, (6, 4, 4)),
     hnp.arrays(np.float32, (6, 3, 2, 2), elements=st.floats(0, 1, width=32)),
     st.lists(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=3, max_side=3)), max_size=6),
-)  # fmt: skip
+)
 KEYS = st.sampled_from(["train", "test", "val", "x", "image", "label"])
 ODD = st.one_of(
     PLAIN, st.tuples(), st.just({}), st.just(object()), st.just(iter(())), st.dictionaries(KEYS, LABELS, max_size=3)
-)  # fmt: skip
+)
 
 
 @many(3000)
 @given(
-    st.tuples(ARRAYS, LABELS) | ODD | st.tuples(ODD, ODD) | st.tuples(ARRAYS, LABELS, ODD)
+    st.tuples(ARRAYS, LABELS)
+    | ODD
+    | st.tuples(ODD, ODD)
+    | st.tuples(ARRAYS, LABELS, ODD)
     | st.lists(st.tuples(ARRAYS | ODD, LABELS | ODD), max_size=4)
     | st.lists(st.dictionaries(st.sampled_from(["image", "label", "x"]), ARRAYS | ODD, max_size=2), max_size=3)
     | st.tuples(st.tuples(ARRAYS, LABELS), st.tuples(ARRAYS, LABELS)),
     st.sampled_from([None, 1, 4, 9]),
-)  # fmt: skip
+)
 def test_what_python_hands_over(data, image_size):
     if isinstance(data, str):
         return  # a path

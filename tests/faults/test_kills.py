@@ -67,7 +67,7 @@ def test_a_run_killed_at_any_operation_goes_on_to_the_same_bits(server, undistur
 
 @pytest.mark.parametrize("effect", ["kill", "power"])
 def test_an_extension_killed_at_any_operation_before_it_trains(server, tmp_path, effect):
-    """The recipe is exchanged, the summary removed, the logs are written anew: what no other run does."""
+    """The recipe is exchanged, the summary removed, the logs are written again: what no other run does."""
     one, longer = {"engine": "eager", "epochs": 1}, {"engine": "eager", "epochs": 1, "extend": 2}
     expected = finish(server, tmp_path / "whole", {"engine": "eager", "epochs": 2})
     finish(server, tmp_path / "one", one)

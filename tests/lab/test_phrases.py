@@ -32,7 +32,7 @@ def shapes(lab, net="note", image=(1, 28, 28), classes=10, feed=""):
     said += [line["note"] for line in answer["lines"] if line["note"]]
     said += [line["formula"] for line in answer["lines"] if re.search("[a-z]{3}", line["formula"])]
     if answer["fed"] and (diagnosis := answer["fed"]["diagnosis"]):
-        said += [diagnosis["problem"], diagnosis["mend"]]
+        said += [diagnosis["problem"], diagnosis["fix"]]
     return [sentence for sentence in said if sentence]
 
 
@@ -90,7 +90,7 @@ CONVOLUTION = {
 )
 def test_room_4_says_nothing_unknown(lab, patch):
     refused = lab.ask("/api/convolution", CONVOLUTION | patch)["refused"]
-    assert [sentence for sentence in (refused["problem"], refused["mend"]) if sentence and not known(sentence)] == []
+    assert [sentence for sentence in (refused["problem"], refused["fix"]) if sentence and not known(sentence)] == []
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_room_5_says_nothing_unknown(lab, patch):
         "at": [0, 0, 0],
     }
     refused = lab.ask("/api/pooling", question | patch)["refused"]
-    assert [sentence for sentence in (refused["problem"], refused["mend"]) if sentence and not known(sentence)] == []
+    assert [sentence for sentence in (refused["problem"], refused["fix"]) if sentence and not known(sentence)] == []
 
 
 @pytest.mark.parametrize(

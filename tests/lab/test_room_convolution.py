@@ -66,8 +66,8 @@ def test_any_settings_are_computed_or_answered_in_pytorchs_words(question):
     with pytest.raises((RuntimeError, ValueError)) as caught:
         nn.Conv2d(question.in_channels, **sizes, **settings)(x[None])
     assert shown.refused.message == str(caught.value)
-    for mend in shown.mends:
-        nn.Conv2d(**{"in_channels": question.in_channels, **sizes, **settings, **mend.patch})(x[None])
+    for fix in shown.fixes:
+        nn.Conv2d(**{"in_channels": question.in_channels, **sizes, **settings, **fix.patch})(x[None])
 
 
 def test_the_note(lab):
@@ -181,14 +181,14 @@ def test_by_keyboard(room):
 
 
 @pytest.mark.browser
-def test_refused_and_mended(room):
+def test_refused_and_fixed(room):
     room.open("/convolution")
     room.at("example-channels").click()
     room.settle()
     with pytest.raises(RuntimeError) as caught:
         nn.Conv2d(5, 1, 3, padding=1)(torch.zeros(1, 6, 4, 4))
     assert room.at("pytorch-words").text_content() == "PyTorch" + str(caught.value)
-    room.at("mend-0").click()
+    room.at("fix-0").click()
     room.settle()
     assert room.at("refusal").count() == 0
     room.script()

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convscope.explain.concepts.descent import descend, regression, timed
+from convscope.explain.concepts.descent import descend, timed
+from convscope.explain.concepts.objectives import regression
 from convscope.lab.rooms.descent import Question, answer
 
 

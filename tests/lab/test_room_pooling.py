@@ -56,8 +56,8 @@ def test_any_settings_are_computed_or_answered_in_pytorchs_words(kind, k, s, p, 
         with pytest.raises(RuntimeError) as caught:
             layer(question)(x[None])
         assert shown.refused.message == str(caught.value)
-        for mend in shown.mends:
-            layer(question, **mend.patch)(x[None])
+        for fix in shown.fixes:
+            layer(question, **fix.patch)(x[None])
         return
     exec(shown.script, {"print": lambda *a: None})
     layer(question)(x).sum().backward()
@@ -102,7 +102,7 @@ def test_by_mouse(room):
     room.at("example-refused").click()
     room.settle()
     assert "pad should be at most half" in room.at("pytorch-words").text_content()
-    room.at("mend-0").click()
+    room.at("fix-0").click()
     room.settle()
     assert room.at("refusal").count() == 0
 

@@ -10,7 +10,7 @@ from convscope.errors import UsageError
 from convscope.lab.rooms.feeding import feed, parse_shape
 from convscope.lab.rooms.shapes import Question, chain
 from convscope.net.build import build
-from convscope.net.mend import mends
+from convscope.net.fixes import fixes
 from convscope.net.shapes import ShapeError, table
 from convscope.net.spec import parse
 from convscope.net.zoo import ZOO, resolve
@@ -55,21 +55,21 @@ def test_any_chain_is_answered_and_its_script_asserts_what_is_shown(layers, c, h
     else:
         block = answer.layers[answer.failure.index]
         assert block == answer.failure.text or (block[0] == "]" and answer.failure.name[:-1] in ("add", "concat"))
-        for mend in answer.failure.mends:
-            reached = _reach(mend)
-            assert reached is None if mend.whole else reached > len(answer.lines)
+        for fix in answer.failure.fixes:
+            reached = _reach(fix)
+            assert reached is None if fix.whole else reached > len(answer.lines)
 
 
-def _reach(mend):
+def _reach(fix):
     try:
-        table(parse(mend.net), mend.image, 5)
+        table(parse(fix.net), fix.image, 5)
     except ShapeError as error:
         return len(error.rows)
     return None
 
 
-def test_what_fits_needs_no_mend():
-    assert mends(resolve("note"), (1, 28, 28), 10) == []
+def test_what_fits_needs_no_fix():
+    assert fixes(resolve("note"), (1, 28, 28), 10) == []
 
 
 def test_pytorchs_own_words():
@@ -82,14 +82,17 @@ def test_pytorchs_own_words():
     assert chain(Question(net="conv 4 3", image=(4, 8, 8), classes=10)).failure.pytorch == ""
 
 
-@pytest.mark.parametrize(("image", "words", "failed", "changes"), [
-    ((1, 28, 28), "64, 1, 28, 28", None, []),
-    ((1, 28, 28), "64, 28, 28, 1", "conv1", ["x.permute(0, 3, 1, 2)"]),
-    ((1, 28, 28), "64 1 32 32", "linear1", ["nn.Linear(in_features=…)", "nn.AdaptiveAvgPool2d(1)"]),
-    ((5, 28, 28), "1×6×28×28", "conv1", ["nn.Conv2d(6, …)"]),
-    ((3, 28, 28), "(3, 28, 28)", "linear1", ["x.unsqueeze(0)"]),
-    ((1, 28, 28), "28, 28", "conv1", ["x[None, None]"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("image", "words", "failed", "changes"),
+    [
+        ((1, 28, 28), "64, 1, 28, 28", None, []),
+        ((1, 28, 28), "64, 28, 28, 1", "conv1", ["x.permute(0, 3, 1, 2)"]),
+        ((1, 28, 28), "64 1 32 32", "linear1", ["nn.Linear(in_features=…)", "nn.AdaptiveAvgPool2d(1)"]),
+        ((5, 28, 28), "1×6×28×28", "conv1", ["nn.Conv2d(6, …)"]),
+        ((3, 28, 28), "(3, 28, 28)", "linear1", ["x.unsqueeze(0)"]),
+        ((1, 28, 28), "28, 28", "conv1", ["x[None, None]"]),
+    ],
+)
 def test_feeding(image, words, failed, changes):
     fed = feed(resolve("note"), image, 10, words)
     assert fed.failed == failed
@@ -130,7 +133,7 @@ def test_by_mouse(room):
     with pytest.raises(RuntimeError) as caught:
         build(resolve("note"), (1, 28, 28), 10)(torch.zeros(64, 28, 28, 1))
     assert room.at("pytorch-words").text_content() == "PyTorch" + str(caught.value)
-    room.at("mend-0").click()
+    room.at("fix-0").click()
     room.settle()
     assert room.at("fed-good").text_content() == "✓ (64, 1, 28, 28) → (64, 10)"
     room.at("add-batchnorm").click()
@@ -139,7 +142,7 @@ def test_by_mouse(room):
     room.at("net").fill("conv 3 3 | flatten")
     room.settle()
     assert "网络末尾给出 2028 个值" in room.at("refusal").text_content()  # in the page's language
-    room.at("mend-0").click()
+    room.at("fix-0").click()
     room.settle()
     room.script()
     address = room.page.url
@@ -155,7 +158,7 @@ def test_by_keyboard(room):
     room.press("Control+A", "8")
     room.settle()
     assert room.at("refusal").is_visible()
-    room.tab_to("mend-0")
+    room.tab_to("fix-0")
     room.press("Enter")
     room.settle()
     assert room.at("refusal").count() == 0
@@ -187,8 +190,14 @@ RESIDUAL = "conv 4 3 padding=1 | [ conv 8 3 stride=2 padding=1 | relu ]+x2 | lin
 def test_branches_are_lines_with_marks_and_blocks(lab):
     answer = lab.ask("/api/shapes", {"net": RESIDUAL, "image": [1, 8, 8], "classes": 3})
     assert answer["layers"] == [
-        "conv 4 3 padding=1", "[", "conv 8 3 stride=2 padding=1", "relu", "]+x2", "flatten", "linear",
-    ]  # fmt: skip
+        "conv 4 3 padding=1",
+        "[",
+        "conv 8 3 stride=2 padding=1",
+        "relu",
+        "]+x2",
+        "flatten",
+        "linear",
+    ]
     told = [(line["name"], line["inputs"], line["block"], line["marks"]) for line in answer["lines"]]
     assert told == [
         ("conv1", ["image"], 0, " ╭"),
@@ -212,7 +221,7 @@ def test_a_failure_in_a_bracket_points_at_its_block(lab):
     assert (answer["failure"]["index"], answer["layers"][2]) == (2, "conv 4 9")
     answer = lab.ask("/api/shapes", {"net": "relu | [ conv 1 3 ]+ | linear", "image": [1, 8, 8], "classes": 3})
     assert (answer["failure"]["name"], answer["layers"][answer["failure"]["index"]]) == ("add1", "]+")
-    assert answer["failure"]["mends"][0]["net"] == "relu | [ conv 1 3 padding=same ]+ | flatten | linear"
+    assert answer["failure"]["fixes"][0]["net"] == "relu | [ conv 1 3 padding=same ]+ | flatten | linear"
 
 
 @pytest.mark.browser

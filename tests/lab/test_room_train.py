@@ -1,4 +1,4 @@
-"""Room 7 in the browser: train, hold, step, stop, go on, and look at the mistakes; by mouse and by keys alone."""
+"""Room 7 in the browser: train, hold, step, stop, continue, and look at the mistakes; by mouse and by keys alone."""
 
 import json
 import time
@@ -121,7 +121,7 @@ def test_leaving_the_page_changes_nothing(room):
     before = state(room)["step"]
     room.page.goto("about:blank")
     until = time.monotonic() + 60
-    while state(room)["step"] <= before:  # it goes on
+    while state(room)["step"] <= before:  # it continues
         assert time.monotonic() < until
         time.sleep(0.02)
     assert state(room)["status"] == "training"

@@ -90,7 +90,7 @@ def test_a_lab_without_a_stdout_serves_and_says_nothing(tmp_path):
 
 
 def test_more_connections_than_descriptors_wait_quietly(tmp_path):
-    """A page, or a program gone wild, opens a hundred where the lab may open 64 files: then it goes on as before."""
+    """A page, or a program gone wild, opens a hundred where the lab may open 64 files: then it works as before."""
     with started(tmp_path, shell='ulimit -n 64; exec "$@"') as lab:
         url, headers = key_of(lab)
         port = int(re.search(r":(\d+)/", url)[1])

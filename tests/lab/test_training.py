@@ -74,8 +74,16 @@ def test_a_run_held_stepped_stopped_and_resumed_is_the_run_left_alone(trainer, t
     until(lambda: not again.running)
     assert again.said.status == "finished", again.said.message
     assert again.said.intro["resumed_at"] == said.step
-    alone = convscope.train("digits", net=CHOICES["net"], epochs=6, batch_size=200, lr=0.1, threads=1, engine="eager",
-                            out=tmp_path / "alone")  # fmt: skip
+    alone = convscope.train(
+        "digits",
+        net=CHOICES["net"],
+        epochs=6,
+        batch_size=200,
+        lr=0.1,
+        threads=1,
+        engine="eager",
+        out=tmp_path / "alone",
+    )
     mine, theirs = weights(tmp_path / said.intro["run"]), weights(alone.path)
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
     assert again.said.summary["test_accuracy"] == alone.accuracy
@@ -93,7 +101,7 @@ def test_only_one_run_at_a_time(trainer, tmp_path):
 
 
 def test_when_the_server_is_killed_the_run_is_saved(tmp_path):
-    """The worker notices that its input ends; its run can go on, and nobody trains unseen."""
+    """The worker notices that its input ends; its run can continue, and nobody trains unseen."""
     code = (
         "import json, sys, time\nfrom convscope.lab.live.live import Trainer\n"
         "live = Trainer().start(json.loads(sys.argv[1]))\n"
@@ -101,8 +109,12 @@ def test_when_the_server_is_killed_the_run_is_saved(tmp_path):
         "print(live.process.pid, flush=True)\ntime.sleep(60)\n"
     )
     home = str(Path(convscope.__file__).parents[1])
-    server = subprocess.Popen([sys.executable, "-c", code, json.dumps(task(tmp_path, epochs=100_000))],
-                              stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": home})  # fmt: skip
+    server = subprocess.Popen(
+        [sys.executable, "-c", code, json.dumps(task(tmp_path, epochs=100_000))],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": home},
+    )
     with server:
         worker = int(server.stdout.readline())
         server.send_signal(signal.SIGKILL)

@@ -12,9 +12,9 @@ from hypothesis import assume, given, settings
 from torch import nn
 
 from convscope.net.build import build, seeded
+from convscope.net.fixes import fixes
 from convscope.net.graph import GraphNet, parts
 from convscope.net.listing import listing
-from convscope.net.mend import mends
 from convscope.net.ops import Add, Relu
 from convscope.net.shapes import ShapeError, drawn, table
 from convscope.net.spec import MAX_LAYERS, SpecError, parse
@@ -282,17 +282,17 @@ def test_brackets_of_nested_branches_stand_beside_each_other():
 def test_changes_that_are_proposed_for_a_net_with_branches_get_further(body):
     net = (*body, *parse("linear"))
     assume(size(net) <= 40)
-    found = mends(net, (1, 4, 4), 3)
-    for mend in found:
-        assert text(parse(mend.net)) == mend.net
-        if mend.whole:
-            table(parse(mend.net), mend.image, 3)
+    found = fixes(net, (1, 4, 4), 3)
+    for fix in found:
+        assert text(parse(fix.net)) == fix.net
+        if fix.whole:
+            table(parse(fix.net), fix.image, 3)
 
 
 def test_convolutions_in_a_bracket_are_padded_where_its_ends_do_not_fit():
-    found = mends(parse("[ conv 3 3 | [ depthwise 3 ]+ ]+ | linear"), IMAGE, 10)
-    assert mends(parse("[ conv 3 3 ]+ | linear"), IMAGE, 10)[0].net == "[ conv 3 3 padding=same ]+ | flatten | linear"
-    assert [(mend.what, mend.whole) for mend in found] == [("padding=same", False)]
+    found = fixes(parse("[ conv 3 3 | [ depthwise 3 ]+ ]+ | linear"), IMAGE, 10)
+    assert fixes(parse("[ conv 3 3 ]+ | linear"), IMAGE, 10)[0].net == "[ conv 3 3 padding=same ]+ | flatten | linear"
+    assert [(fix.what, fix.whole) for fix in found] == [("padding=same", False)]
 
 
 def test_an_item_is_replaced_wherever_it_stands():

@@ -9,7 +9,7 @@ from convscope.report.style import plain, save_figure
 from convscope.runs.folder import RunFolder
 from convscope.training.loop import Epoch
 
-NAMES = ("T-shirt/top", "Größe 猫", "$a^b_$", "\U0001d518 in no font", "a class with a name that goes on and on")
+NAMES = ("T-shirt/top", "Größe 猫", "$a^b_$", "\U0001d518 in no font", "a class with a name that has no end")
 
 
 def run(tmp_path, val_losses=None):

@@ -96,10 +96,20 @@ def test_a_process_without_a_home_trains(tmp_path):
     assert (tmp_path / f"convscope-{os.getuid()}" / "programs").is_dir()
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("1", True), ("true", True), ("Yes", True), ("ON", True),
-    ("", False), ("0", False), ("false", False), ("No", False), (" off ", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1", True),
+        ("true", True),
+        ("Yes", True),
+        ("ON", True),
+        ("", False),
+        ("0", False),
+        ("false", False),
+        ("No", False),
+        (" off ", False),
+    ],
+)
 def test_a_switch_is_yes_or_no(monkeypatch, text, value):
     monkeypatch.setenv("CONVSCOPE_OFFLINE", text)
     assert places.is_offline() is value

@@ -87,9 +87,18 @@ def test_files_of_a_newer_version_say_so(tmp_path):
         RunFolder(folder).recipe()
 
 
-@pytest.mark.parametrize(("version", "newer"), [
-    ("99", True), ("0.1.0", False), ("0.0.9", False), ("0.1.0.1", True), ("0.10.0", True), (None, False), ("x", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("version", "newer"),
+    [
+        ("99", True),
+        ("0.1.0", False),
+        ("0.0.9", False),
+        ("0.1.0.1", True),
+        ("0.10.0", True),
+        (None, False),
+        ("x", False),
+    ],
+)
 def test_which_version_is_newer(version, newer, monkeypatch):
     monkeypatch.setattr("convscope.storage.versions.__version__", "0.1.0")
     assert is_newer(version) is newer

@@ -60,14 +60,20 @@ def test_a_class_of_three_images_is_passed_over():
 @pytest.mark.parametrize(
     ("gains", "sentence"),
     [
-        ([(3.0, 0.2), (1.0, 0.2), (0.5, 0.2)], "20 more images of 'a' would help most: leaving so many out costs "
-         "3.00 ± 0.20 points of expected accuracy, and more bring less"),
-        ([(3.0, 0.5), (2.9, 0.5), (0.5, 0.2), (0.4, 0.1)], "20 more images of 'a' or 'b' would help most: leaving so "
-         "many out costs 3.00 ± 0.50 points of expected accuracy, and more bring less"),
+        (
+            [(3.0, 0.2), (1.0, 0.2), (0.5, 0.2)],
+            "20 more images of 'a' would help most: leaving so many out costs "
+            "3.00 ± 0.20 points of expected accuracy, and more bring less",
+        ),
+        (
+            [(3.0, 0.5), (2.9, 0.5), (0.5, 0.2), (0.4, 0.1)],
+            "20 more images of 'a' or 'b' would help most: leaving so "
+            "many out costs 3.00 ± 0.50 points of expected accuracy, and more bring less",
+        ),
         ([(3.0, 0.5), (2.9, 0.5), (2.8, 0.5)], "no class stands out: more images of any would help about as much"),
         ([(0.1, 0.2), (-0.1, 0.2)], "more images of no single class would help measurably"),
     ],
-)  # fmt: skip
+)
 def test_what_is_lacking_is_said_as_far_as_it_is_known(gains, sentence):
     found = [ClassWorth("abcd"[i], 20, gain / 100, error / 100) for i, (gain, error) in enumerate(gains)]
     assert lacking(found) == sentence

@@ -41,7 +41,9 @@ def backprop(
     passes: Annotated[
         int, typer.Option(min=1, max=5, help="Go back this often without setting the gradients to zero in between.")
     ] = 1,
-    step: Annotated[bool, typer.Option("--step", help="Show what is known after every step (Enter goes on).")] = False,
+    step: Annotated[
+        bool, typer.Option("--step", help="Show what is known after every step (Enter continues).")
+    ] = False,
     plot: Annotated[Path | None, path_option("Draw the graph.", "FILE.svg")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
@@ -113,7 +115,7 @@ def _tables(walk: "Walk", check: "Check") -> None:
 
     labels = [node.label for node in walk.nodes]
     print(walk.source)
-    columns.heading("Forward: every value is computed once; cached ones are kept for the way back")
+    columns.heading("Forward: every value is computed once; cached ones are kept for the backward pass")
     columns.show(
         ["node", "operation", "numbers", "value", "shape", "cached"],
         [
@@ -185,5 +187,5 @@ def _steps(walk: "Walk") -> None:
         columns.show(["node", "value", "", "gradient", " "], rows, right=["value", "gradient"])
         before = after
         if waits and taken < len(walk.steps):
-            with contextlib.suppress(EOFError):  # Ctrl-D, too, goes on
+            with contextlib.suppress(EOFError):  # Ctrl-D, too, continues
                 input()

@@ -42,7 +42,7 @@ def batches(
         return
     _print_batches(chosen, epochs)
     for epoch, parts in enumerate(strips, 1):
-        columns.heading(f"Epoch {epoch}: shuffled anew, then cut")
+        columns.heading(f"Epoch {epoch}: shuffled again, then cut")
         for number, part in enumerate(parts, 1):
             print(f"  update {number:<4}{' '.join(f'{sample:>3}' for sample in part)}")
 
@@ -89,7 +89,8 @@ def descent(
     as_json: AsJson = False,
 ) -> None:
     """Descend with one sample, a mini-batch and all samples an update: same start, same samples seen."""
-    from ...explain.concepts.descent import NetObjective, Objective, compare, regression
+    from ...explain.concepts.descent import compare
+    from ...explain.concepts.objectives import NetObjective, Objective, regression
 
     if plot and plot.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise UsageError(f"--plot is {str(plot)!r}, expected a .png, .svg or .pdf file", "such as --plot descent.png")

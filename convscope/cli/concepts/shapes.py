@@ -98,7 +98,7 @@ def shapes(
         typer.Option(
             metavar="SIZES",
             help="Feed the net made for --input with a tensor of these sizes instead: "
-            "what PyTorch says, why, and the mend.",
+            "what PyTorch says, why, and the fix.",
         ),
     ] = None,
     plot: Annotated[Path | None, path_option("Draw it: a .png, .svg or .pdf file.", "FILE")] = None,

@@ -2,7 +2,7 @@
 
 An entry is ``<cache>/folders/<folder and options>/`` with ``<key>-grey.npy`` or ``<key>-colour.npy`` and, written last,
 ``entry.json``. The key covers path, bytes and time of change of every file. Many pixels are mapped, not read.
-When a file changes, the entry is made anew in its place: a folder never has two. It may be deleted at any time, and
+When a file changes, the entry is made again in its place: a folder never has two. It may be deleted at any time, and
 processes that decode the same folder at once do not disturb each other.
 """
 
@@ -159,8 +159,14 @@ def _store(place: Path, key: str, work: _Work) -> None:
             pixels = grey
             write_atomic_with(pixels, write_first_channel)
         bad = {str(index): why for index, why in sorted(decoding.bad.items())}
-        entry = {"key": key, "pixels": pixels.name, "bad": bad, "notes": work.notes,
-                 "preparation": work.preparation.to_json(), "side": work.side}  # fmt: skip
+        entry = {
+            "key": key,
+            "pixels": pixels.name,
+            "bad": bad,
+            "notes": work.notes,
+            "preparation": work.preparation.to_json(),
+            "side": work.side,
+        }
         write_atomic(place / "entry.json", dumps(entry))
     finally:
         _clean(place, keep=pixels)

@@ -30,8 +30,10 @@ from .source import MAX_BYTES, Member
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP", "TIFF", *(("AVIF",) if features.check("avif") else ()))
 FORMAT_NAMES = f"PNG, JPEG, BMP, GIF, PPM, WebP{', TIFF or AVIF' if 'AVIF' in FORMATS else ' or TIFF'}"
 _ENDINGS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"), "PPM": (".ppm", ".pgm", ".pbm", ".pnm"), "TIFF": (".tif", ".tiff"),
-}  # fmt: skip
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "TIFF": (".tif", ".tiff"),
+}
 SUFFIXES = frozenset(ending for form in FORMATS for ending in _ENDINGS.get(form, (f".{form.lower()}",)))
 MAX_PIXELS = 64_000_000  # in one image: more is taken for a decompression bomb
 MAX_SIDE = 200_000  # pixels: the tables with which an image is scaled down take 32 bytes for each

@@ -73,7 +73,7 @@ def to_uint8(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
         )
     kind = images.dtype.kind
     if kind not in "biuf":
-        raise DataError(f"{what}: images are {images.dtype}, which are no numbers", "make them uint8")
+        raise DataError(f"{what}: images are {images.dtype}, which are not numbers", "make them uint8")
     if images.dtype == np.uint8:
         return np.ascontiguousarray(images)
     low, high = images.min(), images.max()

@@ -59,4 +59,4 @@ class HeadEngine:
         return {}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """There is nothing to go on from."""
+        """There is nothing to resume from."""

@@ -40,8 +40,16 @@ def header(count: int, lanes: Lanes, draws: bool, clips: bool) -> Header:
     ``draws``: there is something that depends on the images' numbers and on the update. ``clips``: its norm is limited.
     """
     places, lane = [0], 4 * lanes.count
-    for size in (2 * lane, lane, lane, lane, lane if draws else 0, 4 if draws else 0, lane if clips else 0,
-                 4 * padded(count)):  # fmt: skip
+    for size in (
+        2 * lane,
+        lane,
+        lane,
+        lane,
+        lane if draws else 0,
+        4 if draws else 0,
+        lane if clips else 0,
+        4 * padded(count),
+    ):
         places.append(places[-1] + lines(size))
     return Header(*places)
 

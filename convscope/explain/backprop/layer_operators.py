@@ -166,7 +166,7 @@ def _(op: GlobalAvg, shapes: Shapes) -> Operator:
 
 @operator.register
 def _(op: Pad, shapes: Shapes) -> Operator:
-    """The image within zeros; the way back takes out its part."""
+    """The image within zeros; the backward pass takes out its part."""
     sides = tuple(zip(op.before, op.after, strict=True))
     inner = tuple(slice(before, before + n) for before, n in zip(op.before, shapes[0][1:], strict=True))
     partial = Partial("1", lambda out, a: None, lambda u, local, a: u[:, *inner], "upstream without its border")

@@ -149,7 +149,7 @@ class _Recording:
         return [self.values[i] for i in self.tape.items[index].inputs]
 
     def places(self, index: int) -> list[int]:
-        """The argument places of a node whose input takes part in the way back."""
+        """The argument places of a node whose input takes part in the backward pass."""
         return [place for place, i in enumerate(self.tape.items[index].inputs) if self.needs[i]]
 
     def names(self, index: int) -> dict[str, int]:
@@ -209,7 +209,7 @@ class _Recording:
         return Local(item.inputs[place], text, frozen, self.reads(index, place))
 
     def backward(self, number: int) -> list[WalkStep]:
-        """One way back: seed, then every node from the last to the first. Leaves keep what they have."""
+        """One backward pass: seed, then every node from the last to the first. Leaves keep what they have."""
         last = len(self.values) - 1
         for found in (self.gradients, self.magnitudes):
             for index in [i for i in found if self.tape.items[i].kind == "operation"]:
@@ -222,7 +222,7 @@ class _Recording:
                 upstream = freeze(self.gradients[index])
                 contributions = tuple(self.contribute(index, place) for place in self.places(index))
                 reads = {i for place in self.places(index) for i in self.reads(index, place)}
-                text = f"∂{label}/∂{self.tape.items[index].label} = {inline(upstream)} is complete and goes on"
+                text = f"∂{label}/∂{self.tape.items[index].label} = {inline(upstream)} is complete and flows on"
                 steps.append(WalkStep("backward", index, number, text, upstream, contributions, tuple(sorted(reads))))
         return steps
 

@@ -25,7 +25,7 @@ class Local:
 
 @dataclass(frozen=True)
 class Node:
-    """One node of the graph. ``id`` is its place in forward order; ``cached`` says that the way back reads its value.
+    """One node of the graph. ``id`` is its place in forward order; ``cached``: the backward pass reads its value.
 
     ``formula`` is the operation with labels ("w * x"), ``numbers`` the same with values ("3 * 2"; "" for matrices).
     """
@@ -48,7 +48,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one node hands to one of its inputs on the way back: ``formula`` "upstream × x", ``numbers`` "1 × 2".
+    """What one node hands to one of its inputs in the backward pass: ``formula`` "upstream × x", ``numbers`` "1 × 2".
 
     ``value`` is what that makes, ``note`` tells of a sum over broadcast axes; ``accumulated`` is the input's gradient
     after this += .
@@ -135,7 +135,7 @@ def snapshot(walk: Walk, taken: int) -> Snapshot:
     for step in walk.steps[:taken]:
         if step.phase == "forward":
             values[step.node] = walk.nodes[step.node].value
-        elif step.phase == "seed":  # a new way back: only leaves keep what they have
+        elif step.phase == "seed":  # a new backward pass: only leaves keep what they have
             gradients = [None if n.kind == "operation" else g for n, g in zip(walk.nodes, gradients, strict=True)]
             gradients[step.node] = step.upstream
         for contribution in step.contributions:

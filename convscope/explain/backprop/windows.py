@@ -1,4 +1,4 @@
-"""The windows of an image as convolution and pooling see it, and the way back from them."""
+"""The windows of an image as convolution and pooling see it, and the gradient that goes back through them."""
 
 from dataclasses import dataclass
 from itertools import product

@@ -207,7 +207,7 @@ class Convolution(Shown):
 def convolve(input: Array, weight: Array, bias: Array | None = None, settings: Settings | None = None) -> Convolution:  # noqa: A002 - PyTorch's name
     """Convolve one image (C, H, W) with ``weight`` (O, C/groups, kh, kw), as torch.nn.Conv2d does.
 
-    Raises LayerError, with PyTorch's message and the mend, where they do not fit.
+    Raises LayerError, with PyTorch's message and the fix, where they do not fit.
     """
     settings = settings or Settings()
     out, each, *kernel = weight.shape

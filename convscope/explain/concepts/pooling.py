@@ -135,7 +135,7 @@ class Pooling(Shown):
 
 
 def pool(kind: Literal["max", "avg"], input: Array, settings: PoolSettings) -> Pooling:  # noqa: A002 - PyTorch's name
-    """Pool one image (C, H, W). Raises LayerError, with PyTorch's message and the mend, where it does not fit.
+    """Pool one image (C, H, W). Raises LayerError, with PyTorch's message and the fix, where it does not fit.
 
     ``input`` must be finite. Raises UsageError where a window sees nothing but padding.
     """

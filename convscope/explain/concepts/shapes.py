@@ -1,4 +1,4 @@
-"""Why a layer refuses its input: PyTorch's own message, what it means here, and the mend.
+"""Why a layer refuses its input: PyTorch's own message, what it means here, and the fix.
 
 Whether a net takes an input, and what shape every layer makes of it, is found with fake tensors, which have shapes but
 no data. They word some errors differently, so the failing layer alone is then run on real tensors that repeat a single
@@ -28,7 +28,7 @@ class Diagnosis:
     input: Shape
     message: str
     problem: str
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class LayerError(UsageError):
 
     def __init__(self, diagnosis: Diagnosis, before: str = "") -> None:
         self.diagnosis = d = diagnosis
-        super().__init__(f"{before}{d.layer} refuses input {d.input}\n  PyTorch: {d.message}\n  {d.problem}", d.mend)
+        super().__init__(f"{before}{d.layer} refuses input {d.input}\n  PyTorch: {d.message}\n  {d.problem}", d.fix)
 
 
 def make(layer: Callable[[], nn.Module], shape: Shape) -> nn.Module:
@@ -65,14 +65,14 @@ def make(layer: Callable[[], nn.Module], shape: Shape) -> nn.Module:
             return layer()
     except (ValueError, RuntimeError) as error:
         message = str(error)
-    mend = "groups must divide both in_channels and out_channels"
+    fix = "groups must divide both in_channels and out_channels"
     problem = "each group convolves its own share of the channels, so they must divide evenly"
     if "strided" in message:
         problem = "padding 'same' keeps the size, which a stride greater than 1 cannot do"
-        mend = "give the padding in numbers: kernel // 2 for an odd kernel"
+        fix = "give the padding in numbers: kernel // 2 for an odd kernel"
     elif "groups" not in message:
-        problem, mend = "the layer cannot be made with these parameters", ""
-    raise LayerError(Diagnosis("Conv2d", shape, message, problem, mend))
+        problem, fix = "the layer cannot be made with these parameters", ""
+    raise LayerError(Diagnosis("Conv2d", shape, message, problem, fix))
 
 
 def check(layer: nn.Module, shape: Shape) -> None:
@@ -133,17 +133,17 @@ def refusal(fit: Fit) -> LayerError:
 
 def _diagnose(layer: nn.Module, shape: Shape, fake: str) -> Diagnosis:
     message = _exact_message(layer, shape) or fake
-    problem, mend = "PyTorch cannot run this layer on this input", "compare the shapes in the message"
+    problem, fix = "PyTorch cannot run this layer on this input", "compare the shapes in the message"
     if isinstance(layer, nn.Conv2d):
-        problem, mend = _conv(layer, shape)
+        problem, fix = _conv(layer, shape)
     elif isinstance(layer, nn.Linear):
-        problem, mend = _linear(layer, shape)
+        problem, fix = _linear(layer, shape)
     elif isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):
-        problem, mend = _pool(layer, shape)
+        problem, fix = _pool(layer, shape)
     elif isinstance(layer, nn.BatchNorm2d):
         problem = f"it normalises {layer.num_features} channels, but the input is {shape_text(shape)}"
-        mend = f"make it for the channels that come: nn.BatchNorm2d({shape[1] if len(shape) == 4 else '...'})"
-    return Diagnosis(str(layer), shape, message, problem, mend)
+        fix = f"make it for the channels that come: nn.BatchNorm2d({shape[1] if len(shape) == 4 else '...'})"
+    return Diagnosis(str(layer), shape, message, problem, fix)
 
 
 def _exact_message(layer: nn.Module, shape: Shape) -> str:
@@ -207,8 +207,8 @@ def _channels(shape: Shape, channels: int, want: int, out: int) -> tuple[str, st
         (1, 3): "repeat the grey channel: x.expand(-1, 3, -1, -1)",
         (4, 3): "drop the alpha channel: x[:, :3]",
     }
-    mend = other.get((channels, want), f"feed {want} channel{'s' * (want != 1)}")
-    return problem, f"make the layer for what comes: nn.Conv2d({channels}, {out}, ...); or {mend}"
+    fix = other.get((channels, want), f"feed {want} channel{'s' * (want != 1)}")
+    return problem, f"make the layer for what comes: nn.Conv2d({channels}, {out}, ...); or {fix}"
 
 
 def _linear(layer: nn.Linear, shape: Shape) -> tuple[str, str]:
@@ -217,8 +217,8 @@ def _linear(layer: nn.Linear, shape: Shape) -> tuple[str, str]:
         problem = f"it takes rows of {want} features, but images {shape_text(shape[1:])} come: they are not flattened"
         if features == want:
             return problem, f"put nn.Flatten() before it: {' · '.join(map(str, shape[1:]))} = {want}, which fits"
-        mend = f"put nn.Flatten() before it and make it nn.Linear({features}, {layer.out_features})"
-        return f"{problem}, and they hold {features} numbers", mend
+        fix = f"put nn.Flatten() before it and make it nn.Linear({features}, {layer.out_features})"
+        return f"{problem}, and they hold {features} numbers", fix
     return (
         f"it is made for {want} features, but {shape[-1]} come; "
         "convolution and pooling take images of any size, a classifier fixes the size",

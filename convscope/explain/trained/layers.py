@@ -49,7 +49,7 @@ def follow(trace: Trace, layer: str, index: Index) -> list[Ledger]:
 
 
 def largest(of: Ledger, tensors: set[str]) -> Factor | None:
-    """The factor to go on with among those from ``tensors``: the winner, or that of the largest |term|; no padding."""
+    """The factor to follow among those from ``tensors``: the winner, or that of the largest |term|; no padding."""
     if of.winner is not None:
         return of.terms[of.winner].x
     inside = [term for term in of.terms if term.x.tensor in tensors and not term.x.padding]

@@ -7,7 +7,7 @@ occlusion          how far the score falls when a square is replaced by the mean
                    every pixel gets the mean over the squares that cover it.
 Grad-CAM           relu(Σ over channels k of mean(∂score/∂A[k]) · A[k]) for the last convolution's maps A (Selvaraju et
                    al. 2017): coarse, but it shows where what the net recognised stands. The last convolution is the
-                   first one on the way back from the scores, not the 1×1 one in a shortcut beside it.
+                   first one in the backward pass from the scores, not the 1×1 one in a shortcut beside it.
 """
 
 from collections.abc import Callable
@@ -109,7 +109,7 @@ def grad_cam(traced: Trace, layer: str) -> Map:
 
 
 def last_convolution(traced: Trace) -> str | None:
-    """The convolution that is met first on the way back from the scores; None where there is none."""
+    """The convolution that is met first in the backward pass from the scores; None where there is none."""
     names = list(traced.calls)
     name = names[-1] if names else None
     while name is not None and name != IMAGE:

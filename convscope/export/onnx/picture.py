@@ -114,9 +114,13 @@ def _framed(g: Graph, inner: str, size: tuple[str, str], room: tuple[int, int]) 
         before = g.node("Div", [free, g.constant(2, np.int64)])
         pads.append((before, g.node("Sub", [free, before])))
         places = g.constant(np.arange(side), np.int64)
-        inside = g.node("And", [
-            g.node("GreaterOrEqual", [places, before]), g.node("Less", [places, g.node("Add", [before, made])]),
-        ])  # fmt: skip
+        inside = g.node(
+            "And",
+            [
+                g.node("GreaterOrEqual", [places, before]),
+                g.node("Less", [places, g.node("Add", [before, made])]),
+            ],
+        )
         masks.append(g.node("Reshape", [inside, g.numbers(shape)]))
     nothing = g.numbers([0, 0])
     ends = [[g.node("Unsqueeze", [pad[end], g.numbers([0])]) for pad in pads] for end in (0, 1)]

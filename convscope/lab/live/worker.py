@@ -152,8 +152,14 @@ def follow(stream: Iterator[job.Event], control: Control, report: Reporter) -> N
                 now = time.monotonic()
                 if standing or now - flushed >= FLUSH_SECONDS:
                     active = now - began - waited
-                    report("ticks", points=points, step=event.step, epoch=event.epoch, paused=standing,
-                           steps_per_second=(event.step - first) / active if active > 0 else None)  # fmt: skip
+                    report(
+                        "ticks",
+                        points=points,
+                        step=event.step,
+                        epoch=event.epoch,
+                        paused=standing,
+                        steps_per_second=(event.step - first) / active if active > 0 else None,
+                    )
                     points, flushed = [], now
                 shown = control.probe
                 if standing or probe.due(now):

@@ -7,7 +7,8 @@ import numpy as np
 from ...explain.backprop.small_net import SmallNet
 from ...explain.backprop.walk import Walk
 from ...explain.concepts.convolution import Convolution
-from ...explain.concepts.descent import Regime, Regression
+from ...explain.concepts.descent import Regime
+from ...explain.concepts.objectives import Regression
 from ...explain.concepts.pooling import Pooling
 
 WIDE = 4000  # numbers; larger tensors are drawn at random in the program, and only shapes are asserted
@@ -42,13 +43,22 @@ def _options(**pairs: Any) -> str:
 def conv_script(c: Convolution) -> str:
     """Room 4."""
     s, (out, each, *kernel) = c.settings, c.weight.shape
-    options = _options(stride=(s.stride, (1, 1)), padding=(s.padding, (0, 0)), dilation=(s.dilation, (1, 1)),
-                       groups=(s.groups, 1), bias=(c.bias is not None, True),
-                       padding_mode=(s.padding_mode, "zeros"))  # fmt: skip
+    options = _options(
+        stride=(s.stride, (1, 1)),
+        padding=(s.padding, (0, 0)),
+        dilation=(s.dilation, (1, 1)),
+        groups=(s.groups, 1),
+        bias=(c.bias is not None, True),
+        padding_mode=(s.padding_mode, "zeros"),
+    )
     lines = ["import torch", "from torch import nn", "", _tensor("x", c.input), _tensor("weight", c.weight)]
     lines += [] if c.bias is None else [_tensor("bias", c.bias)]
-    lines += ["", f"conv = nn.Conv2d({each * s.groups}, {out}, {tuple(kernel)}{options})", "with torch.no_grad():",
-              "    conv.weight.copy_(weight)"]  # fmt: skip
+    lines += [
+        "",
+        f"conv = nn.Conv2d({each * s.groups}, {out}, {tuple(kernel)}{options})",
+        "with torch.no_grad():",
+        "    conv.weight.copy_(weight)",
+    ]
     lines += [] if c.bias is None else ["    conv.bias.copy_(bias)"]
     lines += ["    output = conv(x)", "", *_check(c.output, max(c.input.size, c.weight.size))]
     return "\n".join(lines) + "\n"
@@ -63,9 +73,17 @@ def pool_script(p: Pooling) -> str:
     else:
         options += _options(ceil_mode=(s.ceil_mode, False), count_include_pad=(s.count_include_pad, True))
     name = "MaxPool2d" if p.kind == "max" else "AvgPool2d"
-    lines = ["import torch", "from torch import nn", "", _tensor("x", p.input), "",
-             f"pool = nn.{name}({s.kernel_size}{options})", "output = pool(x)", "",
-             *_check(p.output, p.input.size)]  # fmt: skip
+    lines = [
+        "import torch",
+        "from torch import nn",
+        "",
+        _tensor("x", p.input),
+        "",
+        f"pool = nn.{name}({s.kernel_size}{options})",
+        "output = pool(x)",
+        "",
+        *_check(p.output, p.input.size),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -73,8 +91,12 @@ def _check(output: Any, size: int) -> list[str]:
     shape = [f"assert output.shape == {tuple(output.shape)}"]
     if max(output.size, size) > WIDE:
         return [*shape, 'print("the shape is as shown")']
-    return [*shape, _tensor("shown", output), "torch.testing.assert_close(output, shown)",
-            'print("all numbers are as shown")']  # fmt: skip
+    return [
+        *shape,
+        _tensor("shown", output),
+        "torch.testing.assert_close(output, shown)",
+        'print("all numbers are as shown")',
+    ]
 
 
 CALLS = ("relu", "sigmoid", "tanh", "exp", "log", "sqrt", "abs", "sum", "mean")  # the same in torch
@@ -100,8 +122,12 @@ def expression_script(walk: Walk, passes: int) -> str:
             lines.append(f"{name} = " + (f" {node.op} ".join(inputs) if len(inputs) == 2 else f"{node.op}{inputs[0]}"))
     last = walk.nodes[-1]
     value = _leaf("", last.value, False)[3:]
-    lines += ["", f"torch.testing.assert_close(n{last.id}.detach(), {value})", f"for _ in range({passes}):",
-              f"    n{last.id}.sum().backward(retain_graph=True)  # gradients add up"]  # fmt: skip
+    lines += [
+        "",
+        f"torch.testing.assert_close(n{last.id}.detach(), {value})",
+        f"for _ in range({passes}):",
+        f"    n{last.id}.sum().backward(retain_graph=True)  # gradients add up",
+    ]
     for gradient in walk.gradients:
         shown = _leaf("", gradient.value, False)[3:]
         lines += [f"torch.testing.assert_close(n{gradient.node}.grad, {shown})  # {gradient.label}"]
@@ -111,17 +137,30 @@ def expression_script(walk: Walk, passes: int) -> str:
 def net_script(walk: Walk, net: str, small: SmallNet, passes: int) -> str:
     """Room 2, for a net: its parameters are as shown, and autograd gives the gradients."""
     loss = {"mse": "mse_loss", "mae": "l1_loss", "cross-entropy": "cross_entropy"}[small.loss]
-    lines = ["from collections import OrderedDict", "", "import torch", "from torch import nn", "", net,
-             "net = net.double()", "parameters = dict(net.named_parameters())", "with torch.no_grad():"]  # fmt: skip
+    lines = [
+        "from collections import OrderedDict",
+        "",
+        "import torch",
+        "from torch import nn",
+        "",
+        net,
+        "net = net.double()",
+        "parameters = dict(net.named_parameters())",
+        "with torch.no_grad():",
+    ]
     leaves = [node for node in walk.nodes if node.kind == "parameter"]
     for node in leaves:
         value = literal(node.value).replace("\n", "\n" + " " * 12)
         lines.append(f'    parameters["{node.label}"].copy_(torch.tensor({value}, dtype=torch.float64))')
     target = literal(small.target)
     kind = ", dtype=torch.float64" if small.loss != "cross-entropy" else ""
-    lines += [_leaf("x", small.sample, False), f"target = torch.tensor({target}{kind})",
-              f"for _ in range({passes}):", f"    loss = nn.functional.{loss}(net(x[None]), target[None])",
-              "    loss.backward()  # gradients add up"]  # fmt: skip
+    lines += [
+        _leaf("x", small.sample, False),
+        f"target = torch.tensor({target}{kind})",
+        f"for _ in range({passes}):",
+        f"    loss = nn.functional.{loss}(net(x[None]), target[None])",
+        "    loss.backward()  # gradients add up",
+    ]
     for gradient in walk.gradients:
         shown = _leaf("", gradient.value, False)[3:].replace("\n", "\n" + " " * 8)
         lines.append(f'torch.testing.assert_close(parameters["{gradient.label}"].grad, {shown})')

@@ -45,7 +45,7 @@ class Question(BaseModel):
 
 
 @dataclass(frozen=True)
-class Mend:
+class SettingsFix:
     """One change of settings, tried: ``what`` in PyTorch's words, ``patch`` the fields that change."""
 
     what: str
@@ -69,7 +69,7 @@ class Answer:
 
     input: Array
     refused: Diagnosis | None = None
-    mends: tuple[Mend, ...] = ()
+    fixes: tuple[SettingsFix, ...] = ()
     padded: Array | None = None
     output: Array | None = None
     rows: Side | None = None
@@ -126,7 +126,7 @@ def answer(question: Question) -> Answer:
         c = computed(question)
     except LayerError as error:
         image, weight, _ = _read(question)
-        return Answer(image, error.diagnosis, tuple(_mends(question, image.shape, weight.shape)))
+        return Answer(image, error.diagnosis, tuple(_fixes(question, image.shape, weight.shape)))
     before, after = c.settings.sides((c.weight.shape[2], c.weight.shape[3]))
     rows, columns = (
         Side(before[i], after[i], axis.dropped, axis.output, axis.formula) for i, axis in enumerate((c.rows, c.columns))
@@ -145,7 +145,7 @@ def ledger(question: Question) -> Ledger:
     return c.ledger(*question.at)
 
 
-def _mends(question: Question, image: tuple[int, ...], weight: tuple[int, ...]) -> list[Mend]:
+def _fixes(question: Question, image: tuple[int, ...], weight: tuple[int, ...]) -> list[SettingsFix]:
     """Changes of one setting after which PyTorch takes the input; tried, not guessed."""
     channels, out, kernel = question.in_channels, weight[0], (weight[2], weight[3])
     most = min(image[1:]) - (question.padding_mode == "reflect")
@@ -163,7 +163,7 @@ def _mends(question: Question, image: tuple[int, ...], weight: tuple[int, ...]) 
         {"kernel_size": fitting},
     ]
     settings = question.model_dump(include={"stride", "padding", "padding_mode", "dilation", "groups"})
-    found: dict[str, Mend] = {}
+    found: dict[str, SettingsFix] = {}
     for patch in tries:
         options: dict[str, Any] = {
             "in_channels": channels,
@@ -177,13 +177,13 @@ def _mends(question: Question, image: tuple[int, ...], weight: tuple[int, ...]) 
         except (LayerError, ValueError):
             continue
         what = ", ".join(f"{name}={value!r}" for name, value in patch.items())
-        found.setdefault(what, Mend(what, patch))
+        found.setdefault(what, SettingsFix(what, patch))
     return list(found.values())[:4]
 
 
 @router.post("")
 def ask(question: Question) -> Response:
-    """A convolution with its padded input and output, or PyTorch's refusal and mends that were tried."""
+    """A convolution with its padded input and output, or PyTorch's refusal and fixes that were tried."""
     return Reply(answer(question))
 
 

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from ...data.batches import epoch_order
 from ...errors import UsageError
 from ...explain.concepts.batches import Batches, cut
-from ...explain.concepts.descent import Descent, Regime, Regression, compare, regression
+from ...explain.concepts.descent import Descent, Regime, compare
+from ...explain.concepts.objectives import Regression, regression
 from ..programs.scripts import descent_script
 from ..reply import Reply
 
@@ -78,8 +79,10 @@ def answer(question: Question) -> Answer:
     """What room 3 shows, diverging paths included. Raises UsageError."""
     q = question
     if q.samples * q.epochs > MOST_UPDATES:
-        raise UsageError(f"{q.epochs} epochs of {q.samples} samples are {q.samples * q.epochs:,} updates",
-                         f"the lab shows at most {MOST_UPDATES:,}: take fewer epochs or samples")  # fmt: skip
+        raise UsageError(
+            f"{q.epochs} epochs of {q.samples} samples are {q.samples * q.epochs:,} updates",
+            f"the lab shows at most {MOST_UPDATES:,}: take fewer epochs or samples",
+        )
     objective = regression(q.samples, q.seed)
     descent = compare(objective, q.batch_size, q.epochs, q.lr, q.seed, diverging="shown")
     orders = tuple(tuple(epoch_order(q.samples, q.seed, e).tolist()) for e in range(1, q.epochs + 1))

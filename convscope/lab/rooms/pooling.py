@@ -15,7 +15,7 @@ from ...explain.concepts.shapes import Diagnosis, LayerError
 from ...explain.ledger import Ledger
 from ..programs.scripts import pool_script
 from ..reply import Reply
-from .convolution import Mend, Side
+from .convolution import SettingsFix, Side
 from .tensors import PICTURES, Array, Natural, Number, Whole, affordable, array, bounded, picture
 
 MOST_CELLS = 400  # of a window: what goes back to one cell is told window by window
@@ -50,7 +50,7 @@ class Answer:
 
     input: Array
     refused: Diagnosis | None = None
-    mends: tuple[Mend, ...] = ()
+    fixes: tuple[SettingsFix, ...] = ()
     output: Array | None = None
     winners: Any = None
     upstream: Array | None = None
@@ -97,7 +97,7 @@ def answer(question: Question) -> Answer:
     try:
         p = pool(question.kind, image, settings)
     except LayerError as error:
-        return Answer(image, error.diagnosis, tuple(_mends(question, image)))
+        return Answer(image, error.diagnosis, tuple(_fixes(question, image)))
     upstream = _upstream(question, p)
     rows, columns = (
         Side(axis.before, axis.after, axis.dropped, axis.output, axis.formula) for axis in (p.rows, p.columns)
@@ -120,7 +120,7 @@ def ledger(question: Question) -> Ledger:
     return p.gradient_ledger(upstream, p.input_gradient(upstream), question.at)
 
 
-def _mends(question: Question, image: Array) -> list[Mend]:
+def _fixes(question: Question, image: Array) -> list[SettingsFix]:
     """Changes of one setting after which PyTorch pools; tried, not guessed."""
     half = tuple(k // 2 for k in question.kernel_size)
     fitting = tuple(min(k, n) for k, n in zip(question.kernel_size, image.shape[1:], strict=True))
@@ -131,20 +131,20 @@ def _mends(question: Question, image: Array) -> list[Mend]:
         {"padding": half},
         {"ceil_mode": True},
     ]
-    found: dict[str, Mend] = {}
+    found: dict[str, SettingsFix] = {}
     for patch in tries:
         try:
             pool(question.kind, image, _settings(question, **patch))
         except UsageError:
             continue
         what = ", ".join(f"{name}={value!r}" for name, value in patch.items())
-        found.setdefault(what, Mend(what, patch))
+        found.setdefault(what, SettingsFix(what, patch))
     return list(found.values())
 
 
 @router.post("")
 def ask(question: Question) -> Response:
-    """A pooling with its winners and the gradient that goes back, or PyTorch's refusal and mends that were tried."""
+    """A pooling with its winners and the gradient that goes back, or PyTorch's refusal and fixes that were tried."""
     return Reply(answer(question))
 
 

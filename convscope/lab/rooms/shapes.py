@@ -1,4 +1,4 @@
-"""Room 6: the shape after every layer, what does not fit, and changes that mend it."""
+"""Room 6: the shape after every layer, what does not fit, and changes that fix it."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from ...net.fixes import Fix, fixes
 from ...net.listing import listing
-from ...net.mend import Mend, mends
 from ...net.ops import Join, Shape
 from ...net.shapes import Row, ShapeError, table
 from ...net.tree import pieces, text
@@ -64,7 +64,7 @@ class Failure:
     problem: str
     pytorch: str
     help: str
-    mends: list[Mend]
+    fixes: list[Fix]
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ def chain(question: Question) -> Chain:
             error.text,
             error.problem,
             words,
-            error.mend,
-            mends(net, question.image, question.classes),
+            error.fix,
+            fixes(net, question.image, question.classes),
         )
     fed = None
     if question.feed.strip() and failure is None:
@@ -168,7 +168,7 @@ print("all {len(rows)} shapes and {counts:,} parameters are as shown")
 
 @router.post("")
 def ask(question: Question) -> Response:
-    """The shape table of a net; where a layer does not fit, the failure and mends that were tried."""
+    """The shape table of a net; where a layer does not fit, the failure and fixes that were tried."""
     return Reply(chain(question))
 
 

@@ -1,4 +1,4 @@
-"""Room 7: start a run, watch it, hold it, let it take one step, stop it, go on with it."""
+"""Room 7: start a run, watch it, hold it, let it take one step, stop it, resume it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -102,7 +102,7 @@ def _offer(declared: Declared) -> Offer:
 
 
 class Again(BaseModel):
-    """A run to go on with; ``epochs`` extends it."""
+    """A run to resume; ``epochs`` extends it."""
 
     run: str = Field(max_length=300)
     epochs: int | None = Field(None, ge=1, le=1_000_000)
@@ -162,7 +162,7 @@ def resume(again: Again, request: Request) -> Response:
 
 @router.post("/control")
 def control(order: Order, request: Request) -> Response:
-    """Pause, go on, take one step, stop; or choose the probe image."""
+    """Pause, continue, take one step, stop; or choose the probe image."""
     live = _trainer(request).current()
     if live.running:
         live.tell({key: value for key, value in order.model_dump().items() if value is not None})

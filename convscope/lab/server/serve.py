@@ -49,8 +49,9 @@ def listen(host: str, port: int | None) -> socket.socket:
         except OSError as error:
             server.close()
             reason = error.strerror
-    raise UsageError(f"cannot listen on {host}, port {wanted}: {reason}",
-                     "choose another --port, or none: then a free one is taken")  # fmt: skip
+    raise UsageError(
+        f"cannot listen on {host}, port {wanted}: {reason}", "choose another --port, or none: then a free one is taken"
+    )
 
 
 def address(server: socket.socket, key: str) -> str:

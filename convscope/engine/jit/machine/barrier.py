@@ -10,7 +10,7 @@ SPINS = 4000  # looks before a thread gives its core away
 def write_barrier(module: Module, pause: str) -> Function:
     """A function ``barrier(job)``: returns once all threads of the job have called it.
 
-    A thread also goes on when the job is abandoned: an interrupt may keep the caller's own thread from coming.
+    A thread also continues when the job is abandoned: an interrupt may keep the caller's own thread from coming.
     """
     f = module.function("barrier", [("job", PTR)])
     job = f["job"]

@@ -96,7 +96,7 @@ class Helpers:
         self._start()
 
     def forked(self) -> None:
-        """In a forked child, where only the thread that forked goes on: start again when there is work."""
+        """In a forked child, where only the thread that forked continues: start again when there is work."""
         self._finalizer.detach()
         self._idle, self._queues = True, []
 

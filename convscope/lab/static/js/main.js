@@ -51,7 +51,7 @@ function chosen() {
   return [room, query || (kept ?? "")];
 }
 
-// What is on the screen is kept for the way back.
+// What is on the screen is kept for when the reader comes back.
 function leave() {
   if (!current) return;
   flush();

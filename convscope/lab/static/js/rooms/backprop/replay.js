@@ -3,7 +3,7 @@
 export function replay({ boxes, steps, cached }, taken) {
   const known = boxes.map((box) => box.kind !== "operation");
   const gradients = boxes.map(() => null);
-  const flows = new Map(); // edge → what it carried on the present way back
+  const flows = new Map(); // edge → what it carried on the present backward pass
   for (const step of steps.slice(0, taken)) {
     if (step.phase === "forward") known[step.node] = true;
     if (step.phase === "seed") {

@@ -7,7 +7,7 @@ import { ledger, name } from "../../parts/ledger.js";
 import { map } from "../../parts/map.js";
 import { overlay } from "./overlay.js";
 
-// go(path): the user goes on to another element; onterm(places): cells that belong to the term under the pointer.
+// go(path): the user moves to another element; onterm(places): cells that belong to the term under the pointer.
 export function trail(t, { go, onterm }) {
   const crumbs = h("nav", { class: "crumbs", "aria-label": t("inside.crumbs") });
   const sheet = map({ label: t("inside.image"), testid: "image", width: 252 });

@@ -4,8 +4,8 @@ import { h, sentence } from "../../core/dom.js";
 import { formula } from "../../core/format.js";
 
 // A layer that does not fit into its place; change(patch): the user takes one of the changes.
-export function misfit(t, { name, text, problem, pytorch, help, mends }, change) {
-  const tried = mends.map((mend) => [mend.what, mend.whole, { net: mend.net, image: mend.image }]);
+export function misfit(t, { name, text, problem, pytorch, help, fixes }, change) {
+  const tried = fixes.map((fix) => [fix.what, fix.whole, { net: fix.net, image: fix.image }]);
   return card(t, { name, layer: text, pytorch, problem, help, tried }, change);
 }
 
@@ -15,9 +15,9 @@ export function verdict(t, { shape, outputs, failed, diagnosis, changes }, chang
     const last = Object.values(outputs).at(-1);
     return h("p", { class: "good", "data-testid": "fed-good" }, `✓ (${shape.join(", ")}) → (${last.join(", ")})`);
   }
-  const { layer, message, problem, mend } = diagnosis;
+  const { layer, message, problem, fix } = diagnosis;
   const tried = changes.map(({ what, net, image, feed }) => [what, true, { net, image, feed }]);
-  return card(t, { name: failed, layer, pytorch: message, problem, help: mend, tried }, change);
+  return card(t, { name: failed, layer, pytorch: message, problem, help: fix, tried }, change);
 }
 
 function card(t, { name, layer, pytorch, problem, help, tried }, change) {
@@ -29,11 +29,11 @@ function card(t, { name, layer, pytorch, problem, help, tried }, change) {
     pytorch && h("blockquote", words, h("cite", {}, "PyTorch"), pytorch),
     sentence("p", {}, narrow(t.said(problem))),
     help && sentence("p", { class: "hint" }, t.said(help)),
-    tried.length > 0 && h("div", { class: "mends" }, h("span", {}, t("common.mend")), tried.map(button)),
+    tried.length > 0 && h("div", { class: "fixes" }, h("span", {}, t("common.fix")), tried.map(button)),
   );
 
   function button([what, whole, patch], i) {
-    const props = { "data-testid": `mend-${i}`, "data-key": `mend-${i}`, class: whole ? "" : "part" };
+    const props = { "data-testid": `fix-${i}`, "data-key": `fix-${i}`, class: whole ? "" : "part" };
     const title = whole ? null : t("shapes.partly");
     return h("button", { ...props, title, onclick: () => change(patch) }, t.said(what).text);
   }

@@ -1,4 +1,4 @@
-// The run under way: what the server has sent so far. The connection mends itself; nothing is lost by a pause of it.
+// The run under way: what the server has sent so far. The connection comes back by itself; nothing is lost by a pause of it.
 
 import { ask } from "../../core/api.js";
 import { lose } from "../../core/connection.js";

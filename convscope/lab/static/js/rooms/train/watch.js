@@ -5,7 +5,7 @@ import { ask } from "../../core/api.js";
 import { say } from "../../core/dom.js";
 import { live } from "./live.js";
 
-const CHARTS = 1000; // ms between two drawings of the curves while a run goes on, at least
+const CHARTS = 1000; // ms between two drawings of the curves while a run is trained, at least
 const SHARE = 0.02; // of the page's time goes into drawing them, at most: the run needs the machine
 const WORDS = 5000; // ms between two spoken remarks
 

@@ -11,7 +11,7 @@ MAX_IMAGE = 512
 
 
 @dataclass(frozen=True)
-class Mend:
+class Fix:
     """One change: ``what`` in words, and the net and image after it. ``whole``: nothing else is wrong then."""
 
     what: str
@@ -20,17 +20,17 @@ class Mend:
     whole: bool
 
 
-def mends(net: Net, image: tuple[int, int, int], classes: int) -> list[Mend]:
-    """Ways to make ``net`` fit ``image``; none where they fit. Those that mend everything come first."""
+def fixes(net: Net, image: tuple[int, int, int], classes: int) -> list[Fix]:
+    """Ways to make ``net`` fit ``image``; none where they fit. Those that fix everything come first."""
     failed = _reach(net, image, classes)
     if failed is None:
         return []
-    found: dict[tuple[str, tuple[int, int, int]], Mend] = {}
+    found: dict[tuple[str, tuple[int, int, int]], Fix] = {}
     for what, other, size in _candidates(net, image, classes, failed):
         after = _reach(other, size, classes)
         if after is None or len(after.rows) > len(failed.rows):
-            found.setdefault((text(other), size), Mend(what, text(other), size, after is None))
-    return sorted(found.values(), key=lambda mend: not mend.whole)[:6]
+            found.setdefault((text(other), size), Fix(what, text(other), size, after is None))
+    return sorted(found.values(), key=lambda fix: not fix.whole)[:6]
 
 
 def _reach(net: Net, image: tuple[int, int, int], classes: int) -> ShapeError | None:
