@@ -222,7 +222,7 @@ CONV = ["conv", "--input", NOTE]
         (["pool", "--input", NOTE, "--kernel-size", "999999"], 2, "too many to explain"),
         (["loss", "mze", "--pred", "1", "--target", "1"], 2, "no loss is called 'mze'"),
         (["loss", "mse", "--pred", "1,2", "--target", "1,2,3"], 2, "cannot be compared"),
-        (["loss", "mse", "--pred", "__import__('os')", "--target", "1"], 2, "no number"),
+        (["loss", "mse", "--pred", "__import__('os')", "--target", "1"], 2, "not a number"),
         (["loss", "mse", "--pred", "1", "--target", "1", "--index", "1", "--plot", "x.png"], 2, "is no prediction"),
         (["shapes", "note", "--given", "axb"], 2, "expected sizes"),
     ],
