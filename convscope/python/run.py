@@ -48,7 +48,7 @@ class Run(Shown):
             return
         yield f"run     {self.path}\nnet     {recipe.net}\ndata    {recipe.data}"
         if not summary:
-            yield "state   unfinished: convscope.resume goes on with it"
+            yield "state   unfinished: convscope.resume continues it"
             return
         yield f"result  test accuracy {100 * self.accuracy:.2f} % after {summary['steps']:,} updates"
         yield f"speed   {summary['images_per_second']:,.0f} images/s, {summary['engine']} on {summary['device']}"

@@ -287,11 +287,8 @@ def _why(question: Why, shelf: Shelf, check: Check) -> Response:
         if target is None:
             target = int(trace(model.net, seen.tensor).output.argmax())
         found = saliency(model.net, seen.tensor, target, check=check)
-    arrays: dict[str, NDArray[np.floating | np.integer]] = {
-        "gradient_input": found.gradient_input, "occlusion": found.occlusion
-    }  # fmt: skip
-    if found.grad_cam is not None:
-        arrays["grad_cam"] = found.grad_cam
+    ways = {"gradient_input": found.gradient_input, "occlusion": found.occlusion, "grad_cam": found.grad_cam}
+    arrays = {name: values for name, values in ways.items() if values is not None}
     head = {"target": target, "score": found.score, "square": found.square, "layer": found.layer}
     return floats(head, arrays)
 
