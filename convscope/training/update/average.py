@@ -11,7 +11,7 @@ from torch import Tensor, nn
 @dataclass
 class Average:
     """``weights`` are the average by name, empty where there is none yet. While the net holds it, to be tested,
-    ``trained`` are the weights that training goes on with."""
+    ``trained`` are the weights that training continues with."""
 
     weights: dict[str, Tensor] = field(default_factory=dict)
     trained: dict[str, Tensor] = field(default_factory=dict)
