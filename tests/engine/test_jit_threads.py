@@ -125,6 +125,16 @@ for _ in range(8):
 stop.set()
 thread.join()
 
+# After torch's own threads have worked: they are not in the child either.
+torch.set_num_threads(2)
+wide = nn.Sequential(nn.Flatten(), nn.Linear(64, 2000), nn.ReLU(), nn.Linear(2000, 10))
+torch.randn(10**6).add(1).sum()
+busy_engine = JitEngine(Problem(wide, images, labels, (0.5,), (0.5,)), 2)
+busy_predictor = JitPredictor(wide, (1, 8, 8), (0.5,), (0.5,), 2)
+busy_engine.steps(torch.arange(640), 64, [0.0] * 10)
+forked(lambda: (busy_engine.steps(torch.arange(640), 64, [0.01] * 10), busy_predictor.refresh()))
+assert torch.get_num_threads() == 2
+
 # Beside an engine in the middle of an update: its weights in the child are half new.
 def refused():
     try:

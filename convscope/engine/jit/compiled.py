@@ -234,8 +234,12 @@ _LIVING: "weakref.WeakSet[Compiled]" = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    for core in list(_LIVING):
+    """In a forked child, where only the thread that forked goes on."""
+    living = list(_LIVING)
+    for core in living:
         core.forked()
+    if living:  # copies of weights go through torch, whose own threads (OpenMP's) it would wait for without end
+        torch.set_num_threads(1)
 
 
 if hasattr(os, "register_at_fork"):
