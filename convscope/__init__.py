@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from . import explain
     from .data.check import check
     from .errors import ConvscopeError, DataError, Interrupted, TrainingError, UsageError
+    from .python.classifier import Classifier
     from .python.concepts import backprop, batches, conv, descent, devices, loss, pool, shapes
     from .python.run import Run, compare, evaluate, load, predict
     from .python.training import prepare, resume, steps, train
@@ -44,6 +45,7 @@ _PUBLIC = {
     "batches": "python.concepts",
     "shapes": "python.concepts",
     "devices": "python.concepts",
+    "Classifier": "python.classifier",
     "Run": "python.run",
     "Recipe": "recipe",
     "ConvscopeError": "errors",
@@ -72,6 +74,7 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "batches",
     "shapes",
     "devices",
+    "Classifier",
     "Run",
     "Recipe",
     "ConvscopeError",

@@ -1,0 +1,183 @@
+"""The scikit-learn estimator: its contract, and what it keeps."""
+
+import pickle
+import pickletools
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import check_estimator
+
+from convscope import Classifier, UsageError
+
+FAST = {"engine": "eager", "threads": 1, "random_state": 0}
+# scikit-learn's own checks that do not run here, each with the reason.
+SKIPPED = {"check_array_api_input": "SCIPY_ARRAY_API is not set"}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X[:600], y[:600]
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    return Classifier(epochs=5, **FAST).fit(*digits)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["eager", "auto"])
+def test_scikit_learns_own_checks_pass(engine):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the checks provoke some of scikit-learn's
+        found = check_estimator(Classifier(**{**FAST, "engine": engine}), on_skip=None, on_fail=None)
+    assert {one["check_name"]: str(one["exception"]) for one in found if one["status"] == "failed"} == {}
+    assert {one["check_name"] for one in found if one["status"] == "skipped"} <= set(SKIPPED)
+    assert len(found) > 50
+
+
+def test_it_learns_digits_and_says_what_it_did(digits, fitted):
+    X, y = digits
+    assert fitted.score(X, y) > 0.9
+    assert fitted.image_shape_ == (1, 8, 8)
+    assert fitted.n_iter_ == len(fitted.loss_curve_) == 5
+    assert fitted.loss_curve_[-1] < fitted.loss_curve_[0]
+    probabilities = fitted.predict_proba(X)
+    assert probabilities.shape == (600, 10)
+    np.testing.assert_allclose(probabilities.sum(1), 1)
+
+
+def test_nothing_is_written(digits, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Classifier(epochs=1, **FAST).fit(*digits)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_labels_may_be_texts_and_numbers_that_look_like_them(digits):
+    X, y = digits
+    words = np.array(["even", "odd"])[y % 2]
+    found = Classifier(epochs=3, **FAST).fit(X, words)
+    assert set(found.predict(X)) <= {"even", "odd"}
+    assert list(found.classes_) == ["even", "odd"]
+    with pytest.raises(ValueError, match="classes that fit did not see"):
+        found.partial_fit(X, np.array(["third"] * len(X)))
+
+
+def test_images_may_have_any_usual_layout(digits):
+    X, y = digits
+    rows = Classifier(epochs=1, **FAST).fit(X, y)
+    for images in (X.reshape(-1, 8, 8), X.reshape(-1, 1, 8, 8), X.reshape(-1, 8, 8, 1)):
+        other = Classifier(epochs=1, **FAST).fit(images, y)
+        assert other.n_features_in_ == 64
+        np.testing.assert_array_equal(other.predict(X), rows.predict(images))
+        np.testing.assert_array_equal(other.predict_proba(images), rows.predict_proba(X))
+    colour = np.repeat(X.reshape(-1, 8, 8, 1), 3, axis=3)
+    last = Classifier(epochs=1, **FAST).fit(colour, y)
+    pixels = colour.transpose(0, 3, 1, 2).reshape(len(X), -1)
+    first = Classifier(epochs=1, image_shape=(3, 8, 8), **FAST).fit(pixels, y)
+    assert last.image_shape_ == first.image_shape_ == (3, 8, 8)
+    np.testing.assert_array_equal(last.predict(colour), last.predict(colour.transpose(0, 3, 1, 2)))
+
+
+def test_bytes_stay_as_they_are_and_numbers_from_0_to_1_are_shares_of_255():
+    images = np.random.default_rng(0).integers(0, 256, (20, 64), dtype=np.uint8)
+    y = np.arange(20) % 2
+    as_bytes = Classifier(epochs=1, **FAST).fit(images, y)
+    as_shares = Classifier(epochs=1, **FAST).fit(images / 255, y)
+    np.testing.assert_array_equal(as_bytes._pixels(images).ravel(), images.ravel())
+    np.testing.assert_array_equal(as_shares._pixels(images / 255).ravel(), images.ravel())
+    np.testing.assert_array_equal(as_bytes.predict_proba(images), as_shares.predict_proba(images / 255))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_partial_fit_takes_the_very_steps_of_fit(digits, optimizer):
+    X, y = digits
+    own = {"optimizer": optimizer, "net": "conv 4 3 | relu | flatten | dropout 0.2 | linear", **FAST}
+    whole = Classifier(epochs=3, **own).fit(X, y)
+    parts = Classifier(**own)
+    for _ in range(3):
+        parts.partial_fit(X, y)
+        parts = pickle.loads(pickle.dumps(parts))  # the optimizer's state goes along
+    for one, other in zip(whole.model_.net.parameters(), parts.model_.net.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    assert parts.loss_curve_ == whole.loss_curve_
+
+
+def test_partial_fit_knows_classes_that_come_later(digits):
+    X, y = digits
+    found = Classifier(**FAST).partial_fit(X[:50], np.minimum(y[:50], 1), classes=np.arange(10))
+    found.partial_fit(X, y)
+    assert found.predict_proba(X).shape[1] == 10
+
+
+def test_a_pickle_holds_weights_as_safetensors_and_no_code_of_torch(digits, fitted):
+    X, _ = digits
+    data = pickle.dumps(fitted)
+    names = [str(argument) for code, argument, _ in pickletools.genops(data) if isinstance(argument, str)]
+    assert not [name for name in names if name.startswith("torch")]
+    again = pickle.loads(data)
+    np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    assert again.get_params() == fitted.get_params()
+
+
+def test_the_same_random_state_gives_the_same_net(digits):
+    X, y = digits
+    one, other = (Classifier(epochs=1, **FAST).fit(X, y) for _ in range(2))
+    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+    third = Classifier(epochs=1, **{**FAST, "random_state": np.random.RandomState(5)}).fit(X, y)
+    assert not np.array_equal(third.predict_proba(X), one.predict_proba(X))
+
+
+def test_clone_forgets_what_was_fitted(digits, fitted):
+    fresh = clone(fitted)
+    assert fresh.get_params() == fitted.get_params()
+    with pytest.raises(NotFittedError):
+        fresh.predict(digits[0])
+
+
+@pytest.mark.slow
+def test_grid_search_in_two_processes_and_cross_validation(digits):
+    X, y = digits
+    pipeline = make_pipeline(FunctionTransformer(), Classifier(epochs=2, **FAST))
+    search = GridSearchCV(pipeline, {"classifier__lr": [1e-5, 0.01]}, cv=2, n_jobs=2).fit(X[:200], y[:200])
+    assert search.best_params_ == {"classifier__lr": 0.01}
+    predicted = cross_val_predict(Classifier(epochs=3, **FAST), X, y, cv=2)
+    assert (predicted == y).mean() > 0.7
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "text"),
+    [
+        ({"lr": -1}, UsageError, "--lr is -1"),
+        ({"net": "cnov 3"}, UsageError, "cnov"),
+        ({"net": "auto"}, UsageError, "Classifier trains from scratch"),
+        ({"optimizer": "adma"}, UsageError, "adma"),
+        ({"image_shape": (1, 7, 7)}, ValueError, "is not (C, H, W) of X's 64 features"),
+    ],
+)
+def test_wrong_parameters_are_told_in_a_sentence(digits, parameters, error, text):
+    with pytest.raises(error) as refused:
+        Classifier(**{**FAST, **parameters}).fit(*digits)
+    assert text in str(refused.value)
+
+
+def test_what_it_cannot_do_is_refused(digits):
+    X, y = digits
+    with pytest.raises(TypeError, match="sample_weight"):
+        Classifier(**FAST).fit(X, y, sample_weight=np.ones(len(X)))
+    with pytest.raises(UsageError, match="partial_fit goes with schedule='constant'"):
+        Classifier(schedule="cosine", **FAST).partial_fit(X, y)
+    scores = Classifier(loss="mse", epochs=1, **FAST).fit(X, y)
+    assert scores.predict(X).shape == y.shape
+    with pytest.raises(UsageError, match="gives no probabilities"):
+        scores.predict_proba(X)
+    with pytest.raises(ValueError, match="fitted on"):
+        scores.predict(np.zeros((2, 8, 8, 3)))
