@@ -55,7 +55,7 @@ class EagerEngine:
         if not self.random:
             return nullcontext()
         if self.update is None:
-            return Dropped(self.generators[self.device.type])
+            return SeededDropout(self.generators[self.device.type])
         return Kept(self.problem.seed, self.update, batch)
 
     def _step(self, batch: Tensor, images: Tensor, lr: float) -> Tensor:
@@ -124,7 +124,7 @@ class EagerEngine:
                 raise UsageError(f"the optimizer state {key!r} of shape {tuple(value.shape)} does not fit the net")
 
 
-class Dropped(Seeded):
+class SeededDropout(Seeded):
     """Dropout draws from ``generator``: torch's own draws from a global one, which other threads may use."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -125,17 +125,17 @@ def forward(f: Kernel, conv: Conv, act: Activation, x: Array, y: Array, masks: M
                 f.loop(right, left, count) as column,
                 f.loop(lanes.vectors, 0, vectors) as v,
             ):
-                block = Block(f, conv, g, o, size, row, column, v, vectors)
-                sums = block.sums(x, places)
+                tile = RegisterTile(f, conv, g, o, size, row, column, v, vectors)
+                sums = tile.sums(x, places)
                 if conv.pool:
-                    block.store_pooled(sums, act, y, masks)
+                    tile.store_pooled(sums, act, y, masks)
                 else:
-                    block.store(sums, act, y, places)
+                    tile.store(sums, act, y, places)
 
 
 @dataclass
-class Block:
-    """``size`` output channels from ``o`` on, in group ``g``, at (row, column), vectors from ``v`` on."""
+class RegisterTile:
+    """Sums kept in registers: ``size`` channels from ``o`` on, in group ``g``, at (row, column), vectors from ``v``."""
 
     f: Kernel
     conv: Conv

@@ -48,17 +48,17 @@ class Rows(Way):
         width = min(WIDTH, 1 << columns.bit_length() - 1)
         for start, stop, size in chunks(conv.fan_out, max(1, f.lanes.registers // ROWS)):
             for top, bottom, bands in chunks(y.height, max(1, f.lanes.registers // (size * kh))):
-                block = Block(f, self.site, conv, size, bands, width)
+                tile = RowTile(f, self.site, conv, size, bands, width)
                 with f.loop(conv.groups) as g, f.loop(stop, start, size) as o, f.loop(bottom, top, bands) as row:
                     with f.loop(columns // width * width, 0, width) as column:
-                        block.write(g, o, row, column)
+                        tile.write(g, o, row, column)
                     if columns % width:
-                        block.write(g, o, row, columns - width)
+                        tile.write(g, o, row, columns - width)
         yield f
 
 
 @dataclass(frozen=True)
-class Block:
+class RowTile:
     """``size`` output channels × ``bands`` rows of y × ``width`` columns of the convolution."""
 
     f: Kernel
@@ -69,7 +69,7 @@ class Block:
     width: int
 
     def write(self, g: Index, o: Index, row: Index, column: Index) -> None:
-        """The block from channel o of group g, row and column on."""
+        """The tile from channel o of group g, row and column on."""
         f, y, (kh, kw), width = self.f, self.site.y, self.conv.window, self.width
         sums = self._sums(g, o, row, column)
         out = f.address(y.room, y.origin, (g, self.conv.fan_out * y.channel), (o, y.channel), (row, y.row))

@@ -13,7 +13,7 @@ from ...ir.arrays import Array, Index, chunks
 from ...ir.kernel import Kernel
 from ...ir.values import F32, Value
 from ..conv import Masks
-from ..direct.forward import Block, largest
+from ..direct.forward import RegisterTile, largest
 from ..layer import Activation
 from .forward import multiply_channels, summed, transform_inputs
 from .tiling import Row, Tiles, both
@@ -56,7 +56,7 @@ class _Decided:
             window = f.address(self.room, (i, ph * self.row), (j, pw * lanes.bytes))
             row, column = top + i, left + j
             with f.when(self._any(self._ties(self._load(window), near))):
-                direct = Block(f, self.t.conv, 0, o, 1, row, column, v, 1).sums(self.x, self.places)
+                direct = RegisterTile(f, self.t.conv, 0, o, 1, row, column, v, 1).sums(self.x, self.places)
                 for (k, m), value in zip(self.places, direct[0], strict=True):
                     f.store(value, window, k * self.row + m * lanes.bytes)
             words = f.address(self.masks.room, *self.masks.at(o, row, column, v)) if self.masks else None
