@@ -26,19 +26,21 @@ def choose(
         return EagerEngine(problem, device), ()
     from .jit import JitEngine, why_not, why_slower  # llvmlite is slow to import
 
-    reason = "weights of classes" if problem.class_weights is not None else why_not(problem.net)
-    if reason is None and name == "auto":
-        _, *shape = problem.images.shape
-        slower = why_slower(problem.net, (shape[0], shape[1], shape[2]), batch_size)
-        if slower:
-            return EagerEngine(problem, device), (f"PyTorch is faster than the jit engine here: {slower}",)
+    _, channels, height, width = problem.images.shape
+    image = channels, height, width
+    reason = "weights of classes" if problem.class_weights is not None else why_not(problem.net, image)
+    if reason and name == "jit":
+        raise UsageError(f"the jit engine does not cover this run: {reason}", "use --engine auto")
+    slower = None if reason or name == "jit" else why_slower(problem.net, image, batch_size)
+    if slower:
+        return EagerEngine(problem, device), (f"PyTorch is faster than the jit engine here: {slower}",)
     if reason is None:
         try:
             return JitEngine(problem, threads, batch_size=batch_size), ()
-        except TooLarge as error:
+        except UsageError as error:
             if name == "jit":
                 raise
-            return EagerEngine(problem, device), (f"PyTorch may do with less memory: {error.message}",)
-    if name == "jit":
-        raise UsageError(f"the jit engine does not cover this run: {reason}", "use --engine auto")
+            if isinstance(error, TooLarge):
+                return EagerEngine(problem, device), (f"PyTorch may do with less memory: {error.message}",)
+            reason = error.message
     return EagerEngine(problem, device), (f"not covered by the jit engine: {reason}",)

@@ -1,24 +1,28 @@
 """Whether the engine computes a net at all, and whether it is worth it. Or: why not."""
 
 import platform
+from collections.abc import Sequence
 from math import prod
 
 from torch import nn
 
-from ...net.graph import GraphNet, parts
-from .graph import graph
+from ...net.graph import GraphNet, Wired, parts
+from .graph import graph, nodes_of
 from .ir.arrays import Shape
 from .machine import host
 from .ways.conv import Conv
-from .ways.layer import covered, objection
+from .ways.layer import MisfitError, covered, objection
 
 # Multiply-adds of one image beyond which PyTorch trains small batches faster. Measured: at batch 1 this engine is four
 # times as fast with 0.4 M, 0.9 to 1.8 times with 6 M; at batch 4 1.4 times with 6 M, 0.85 with 16 M; at 8 it wins.
 LARGE_ALONE, LARGE_FEW, FEW = 3_000_000, 10_000_000, 8
 
 
-def why_not(net: nn.Module) -> str | None:
-    """Why the CPU engine cannot run ``net``: the first layer it does not cover and the reason; None where it can."""
+def why_not(net: nn.Module, image: Shape | None = None) -> str | None:
+    """Why the CPU engine cannot run ``net``: the first layer it does not cover and the reason; None where it can.
+
+    Whether the layers' shapes are covered, too (sums that broadcast are not), is known only for an ``image``.
+    """
     if not host.available():
         return f"no vector instructions are known for {platform.machine()} processors"
     if not isinstance(net, nn.Sequential) or type(net) not in (nn.Sequential, GraphNet):
@@ -34,7 +38,30 @@ def why_not(net: nn.Module) -> str | None:
             return f"{part.name}: {reason}"
         if part is not layers[-1] and not any(part.name in other.inputs for other in layers):
             return f"{part.name}: nothing reads what it makes"
-    return None if next(net.parameters(), None) is not None else "the net has no parameters"
+        if getattr(part.module, "inplace", False) and _shared(part, layers):
+            return f"{part.name}: it changes in place what another layer reads"
+    if next(net.parameters(), None) is None:
+        return "the net has no parameters"
+    return _misfit(net, image) if image else None
+
+
+def _shared(part: Wired, layers: Sequence[Wired]) -> bool:
+    """Whether others than ``part`` read the memory that it reads: a flat image lies where the image lay."""
+    (source,) = part.inputs
+    if sum(other.inputs.count(source) for other in layers) > 1:
+        return True
+    views = (other for other in layers if other.name == source and isinstance(other.module, nn.Flatten))
+    return any(_shared(view, layers) for view in views)
+
+
+def _misfit(net: nn.Sequential, image: Shape) -> str | None:
+    """Why there is no way for the shapes that meet in a net whose layers are covered."""
+    try:
+        nodes = nodes_of(net, image, training=True)
+    except MisfitError as error:
+        return str(error)
+    last = parts(net)[-1].name
+    return None if nodes[-1].output[1:] == (1, 1) else f"{last}: it makes an image, not scores"
 
 
 def _objection(module: nn.Module) -> str:

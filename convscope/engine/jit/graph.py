@@ -32,10 +32,18 @@ class _Value:
 
 
 def graph(net: nn.Sequential, image: Shape, training: bool) -> Graph:
-    """The nodes of a net that ``why_not`` has no objection to, for images (C, H, W).
+    """``nodes_of`` a net that is to be compiled. Raises UsageError where it does not fit."""
+    try:
+        return nodes_of(net, image, training)
+    except MisfitError as error:
+        raise UsageError(f"the net does not fit images of {shape_text(image)}: {error}") from None
+
+
+def nodes_of(net: nn.Sequential, image: Shape, training: bool) -> Graph:
+    """The nodes of a net whose layers are all covered, for images (C, H, W).
 
     Parameters are numbered in the order of ``net.parameters()``. Statistics are numbered from 0 where the net is
-    trained; where it is used, they become parameters, behind the others. Raises UsageError where the net does not fit.
+    trained; where it is used, they become parameters, behind the others. Raises MisfitError that names the layer.
     """
     layers = parts(net)
     readers = Counter(source for part in layers for source in part.inputs)
@@ -49,7 +57,7 @@ def graph(net: nn.Sequential, image: Shape, training: bool) -> Graph:
         try:
             found = read(module, forms, Where(name, parameter, statistic, draws, training))
         except MisfitError as error:
-            raise UsageError(f"the net does not fit images of {shape_text(image)}: {name} {error}") from None
+            raise MisfitError(f"{name} {error}") from None
         parameter += sum(p.numel() for p in module.parameters())
         statistic += statistics(module)
         draws += isinstance(module, nn.Dropout | nn.Dropout2d)
