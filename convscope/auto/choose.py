@@ -12,7 +12,7 @@ NOTE = ("digits", "mnist")  # the note's own data keep the note's net
 PRETRAINED = "efficientnet-lite0"
 SCRATCH = "resnet8"
 MOST_IMAGES = 5_000  # beyond which a net from scratch has enough to learn from
-FEWEST_TO_COMPARE = 5  # images of the smallest class: with fewer a part held out says nothing
+FEWEST_TO_COMPARE = 20  # images of the smallest class: with fewer a part held out says nothing
 NOTE_SIDE = 16  # the smallest image that goes through the note's net
 SCRATCH_SIDE = 48  # larger images are made as small for a net from scratch: its time grows with their area
 ROOM_TO_COMPARE = 0.5  # minutes: who wants it faster gets the likelier choice untried
@@ -38,6 +38,8 @@ TRAINING = (
     "engine",
 )
 FROM_SCRATCH = {"optimizer": "adam", "lr": 0.004, "schedule": "one-cycle", "epochs": 30, "augment": "auto"}
+# After the last layer is fitted, small steps: larger ones undo what was learned before (docs/LOG.md).
+FINE_TUNING = {"optimizer": "adam", "lr": 1e-4, "schedule": "cosine", "epochs": 5}
 DESCENT = {"lr", "momentum", "nesterov", "optimizer", "schedule", "loss"}  # choices that only make sense together
 
 
@@ -96,7 +98,7 @@ def choose(facts: Facts) -> Choice:
             f"from scratch; for {facts.images:,} colour images a pretrained net is likely better: "
             "pip install 'convscope[photos]'",
         )
-    changes = {} if "image_size" in facts.given else {"image_size": input_side(facts.side or max(facts.shape[1:]))}
+    changes = pretrained_changes(facts.side or max(facts.shape[1:]), facts.given)
     reason = f"pretrained, for {facts.images:,} colour images"
     comparable = facts.fewest >= FEWEST_TO_COMPARE and (facts.minutes is None or facts.minutes >= ROOM_TO_COMPARE)
     return Choice(PRETRAINED, reason, changes, scratch(facts, "from scratch") if comparable else None)
@@ -105,10 +107,20 @@ def choose(facts: Facts) -> Choice:
 def scratch(facts: Facts, reason: str) -> Choice:
     """A net that begins with random weights, and a training for it. What the user chose stays."""
     side = max(facts.shape[1:])
-    changes: dict[str, Any] = {"image_size": SCRATCH_SIDE} if side > SCRATCH_SIDE else {}
-    skipped = set(facts.given) | (DESCENT if DESCENT & facts.given else set())
-    changes |= FROM_SCRATCH
-    return Choice(SCRATCH, reason, {name: value for name, value in changes.items() if name not in skipped})
+    size = {"image_size": SCRATCH_SIDE} if side > SCRATCH_SIDE else {}
+    return Choice(SCRATCH, reason, _not_given({**size, **FROM_SCRATCH}, facts.given))
+
+
+def pretrained_changes(side: int, given: frozenset[str]) -> dict[str, Any]:
+    """What goes with a pretrained net for images whose longer side is ``side``; blocks that are trained want more."""
+    training = FINE_TUNING if "unfreeze" in given else {}
+    return _not_given({"image_size": input_side(side), **training}, given)
+
+
+def _not_given(changes: Mapping[str, Any], given: frozenset[str]) -> dict[str, Any]:
+    """``changes`` without what the user chose; who chose a part of a gradient descent chose all of it."""
+    skipped = given | (DESCENT if DESCENT & given else frozenset())
+    return {name: value for name, value in changes.items() if name not in skipped}
 
 
 def input_side(side: int) -> int:

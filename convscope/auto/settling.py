@@ -18,9 +18,10 @@ from ..net.zoo import resolve as resolve_net
 from ..recipe import Recipe
 from ..training.loop import train
 from ..training.prepared import prepare
+from ..training.pretrained import one_step
 from ..training.state import State
 from . import choose as rules
-from .choose import Choice, Facts, choose, input_side
+from .choose import Choice, Facts, choose, pretrained_changes
 
 HELD_OUT = 0.2  # of the training images, to compare two nets
 ARITHMETIC = 1.2e11  # multiply-adds, backward pass included, that the comparison gives a net from scratch at first
@@ -47,7 +48,7 @@ class Settled:
 
 
 def settle(recipe: Recipe, given: Iterable[str] = (), offline: bool = False, data: Any = None) -> Settled:
-    """Choose the net of ``recipe`` where that is ``auto``, and the size of images that its net wants.
+    """Choose the net of ``recipe`` where that is ``auto``, the size of images that it wants, and how it is trained.
 
     ``given`` are the names of the choices that the user made: these stay. ``data`` are given in Python. Raises what
     opening the data and building the net raise.
@@ -56,11 +57,8 @@ def settle(recipe: Recipe, given: Iterable[str] = (), offline: bool = False, dat
     name = recipe.net.strip()
     if name in PRETRAINED:
         opened = open_recipe(recipe, offline, data)
-        if recipe.image_size is None:
-            return _opened(
-                replace(recipe, image_size=input_side(opened.side or max(opened.train.shape[1:]))), offline, data
-            )
-        return Settled(recipe, opened)
+        chosen = replace(recipe, **pretrained_changes(opened.side or max(opened.train.shape[1:]), given))
+        return _as_wanted(chosen, recipe, opened, offline, data)
     if name != "auto":
         return Settled(recipe, open_recipe(recipe, offline, data))
     opened = open_recipe(recipe, offline, data)
@@ -91,14 +89,17 @@ def _facts(recipe: Recipe, data: Dataset, given: frozenset[str]) -> Facts:
 
 def _with(choice: Choice, recipe: Recipe, opened: Dataset, offline: bool, data: Any) -> Settled:
     """``recipe`` with ``choice``; the data are opened again only where their size changes."""
-    chosen, reason = replace(recipe, net=choice.net, **choice.changes), f"{choice.net}: {choice.reason}"
+    unfreeze = recipe.unfreeze if choice.net in PRETRAINED else 0
+    wanted = replace(recipe, net=choice.net, unfreeze=unfreeze, **choice.changes)
+    chosen = _as_wanted(wanted, recipe, opened, offline, data)
+    return replace(chosen, chosen=f"{choice.net}: {choice.reason}")
+
+
+def _as_wanted(chosen: Recipe, recipe: Recipe, opened: Dataset, offline: bool, data: Any) -> Settled:
+    """``chosen`` with its data: those that ``recipe`` has ``opened``, where their size is the same."""
     if chosen.image_size == recipe.image_size or opened.train.shape[1:] == (chosen.image_size,) * 2:
-        return Settled(replace(chosen, image_size=recipe.image_size), opened, reason)
-    return replace(_opened(chosen, offline, data), chosen=reason)
-
-
-def _opened(recipe: Recipe, offline: bool, data: Any) -> Settled:
-    return Settled(recipe, open_recipe(recipe, offline, data))
+        return Settled(replace(chosen, image_size=recipe.image_size), opened)
+    return Settled(chosen, open_recipe(chosen, offline, data))
 
 
 def _better(one: Settled, other: Settled) -> Settled:
@@ -133,7 +134,7 @@ def _right(settled: Settled, rest: NDArray[np.int64], held: NDArray[np.int64]) -
     train_set, test_set = settled.data.train.take(rest), settled.data.train.take(held)
     mean, std = statistics(train_set.images)
     part = replace(settled.data, train=train_set, test=test_set, val=None, mean=mean, std=std)
-    recipe = replace(settled.recipe, patience=None, max_seconds=None)
+    recipe = one_step(replace(settled.recipe, unfreeze=0, patience=None, max_seconds=None))
     prepared, state = prepare(recipe, part), State()
     for _ in train(prepared.engine, recipe, part, state, batches=prepared.batches):
         pass

@@ -19,7 +19,7 @@ SMALL = {**FROM_SCRATCH, "image_size": 48}
         (replace(PHOTOS, shape=(1, 28, 28)), "note", "for grey images", {}, None),
         (replace(PHOTOS, shape=(1, 12, 12)), SCRATCH, "for grey images of 12×12", FROM_SCRATCH, None),
         (PHOTOS, PRETRAINED, "pretrained, for 1,600 colour images", {"image_size": 160}, SCRATCH),
-        (replace(PHOTOS, fewest=4), PRETRAINED, "pretrained, for 1,600 colour images", {"image_size": 160}, None),
+        (replace(PHOTOS, fewest=19), PRETRAINED, "pretrained, for 1,600 colour images", {"image_size": 160}, None),
         (replace(PHOTOS, minutes=0.2), PRETRAINED, "pretrained, for 1,600 colour images", {"image_size": 160}, None),
         (replace(PHOTOS, minutes=2), PRETRAINED, "pretrained, for 1,600 colour images", {"image_size": 160}, SCRATCH),
         (replace(PHOTOS, given=frozenset({"image_size"})), PRETRAINED, "pretrained, for 1,600 colour images", {},
@@ -38,7 +38,9 @@ SMALL = {**FROM_SCRATCH, "image_size": 48}
         (replace(PHOTOS, given=frozenset({"batch_size", "image_size"}), shape=(3, 64, 64)), SCRATCH,
          "trained from scratch, since --batch-size was given", FROM_SCRATCH, None),
         (replace(PHOTOS, given=frozenset({"unfreeze", "epochs"})), PRETRAINED, "pretrained, for 1,600 colour images",
-         {"image_size": 160}, SCRATCH),
+         {"image_size": 160, "optimizer": "adam", "lr": 1e-4, "schedule": "cosine"}, SCRATCH),
+        (replace(PHOTOS, given=frozenset({"unfreeze", "lr"})), PRETRAINED, "pretrained, for 1,600 colour images",
+         {"image_size": 160, "epochs": 5}, SCRATCH),
     ],
 )  # fmt: skip
 def test_the_rules(facts, net, reason, changes, rival):

@@ -42,7 +42,7 @@ def scenes(count, seed=0):
 @pytest.fixture(scope="module")
 def data():
     original_weights()
-    return scenes(36), scenes(30, seed=1)
+    return scenes(60), scenes(30, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +122,8 @@ def test_auto_compares_it_with_a_net_from_scratch_and_says_by_how_much(data):
     assert settled.recipe.net == NET
     assert settled.data.train.shape == (3, 160, 160)
     assert settled.chosen == settled.recipe.remark
-    start, _, rest = settled.chosen.partition("; of 8 training images held out to compare: ")
-    assert start == f"{NET}: pretrained, for 36 colour images"
+    start, _, rest = settled.chosen.partition("; of 12 training images held out to compare: ")
+    assert start == f"{NET}: pretrained, for 60 colour images"
     assert rest.startswith(f"{NET} ")
     assert " %, resnet8 " in rest
     assert "epochs" in rest
@@ -135,7 +135,24 @@ def test_auto_takes_the_net_from_scratch_where_that_is_better(data, monkeypatch)
     assert (settled.recipe.net, settled.recipe.optimizer, settled.recipe.epochs) == ("resnet8", "adam", 30)
     assert settled.data.train.shape == (3, 40, 40)
     assert settled.recipe.remark == f"mine; {settled.chosen}"
-    assert settled.chosen.startswith("resnet8: from scratch; of 8 training images held out to compare")
+    assert settled.chosen.startswith("resnet8: from scratch; of 12 training images held out to compare")
+
+
+def test_blocks_are_trained_in_small_steps_unless_others_are_chosen(data):
+    trained = {"data": "arrays", "net": NET, "image_size": 96, "unfreeze": 1}
+    chosen = settle(Recipe.of(trained), trained, data=data).recipe
+    assert (chosen.optimizer, chosen.lr, chosen.schedule, chosen.epochs) == ("adam", 1e-4, "cosine", 5)
+    trained |= {"lr": 0.01, "epochs": 2}
+    chosen = settle(Recipe.of(trained), trained, data=data).recipe
+    assert (chosen.optimizer, chosen.lr, chosen.schedule, chosen.epochs) == ("sgd", 0.01, "constant", 2)
+
+
+def test_auto_with_blocks_to_train_compares_without_them(data):
+    choices = {"data": "arrays", "unfreeze": 1, "threads": 1}
+    settled = settle(Recipe.of(choices), choices, data=data)
+    assert settled.recipe.net == NET
+    assert settled.recipe.unfreeze == 1
+    assert "held out to compare" in settled.chosen
 
 
 def test_the_notes_data_and_a_named_net_are_left_as_they_are():

@@ -4,8 +4,9 @@
     e_i = (y_i − ŷ_i) / (1 − h_i)  the error for image i of the fit without it (Allen 1974, PRESS)
 
 with h_i = 1/N + xᵢᵀ(XᵀX + λI)⁻¹xᵢ. One decomposition of XᵀX (or of XXᵀ, whichever is smaller) gives the fits for every
-λ, so N fits for each cost no more than one. The scores are then multiplied by the number for which softmax is best
-calibrated on the left-out images (temperature scaling, Guo et al. 2017), so that probabilities mean something.
+λ, so N fits for each cost no more than one. For each λ the scores are multiplied by the number for which softmax has
+the least cross entropy on the left-out images (temperature scaling, Guo et al. 2017), and the λ with the least of all
+is taken: so probabilities mean something, and λ is judged by them (docs/LOG.md: better than by squared errors).
 """
 
 from dataclasses import dataclass
@@ -54,10 +55,9 @@ def fit(features: Tensor, labels: Tensor, classes: int) -> Head:
         errors = (targets - base - shrunk @ there) / (1 - leverage).clamp(min=1e-9)
         return targets - errors
 
-    tried = {strength: float((targets - left_out(strength)).square().mean()) for strength in STRENGTHS}
-    best = min(tried, key=lambda strength: tried[strength])
-    scores = left_out(best)
-    scale = _scale(scores, labels)
+    tried = {strength: _scale(left_out(strength), labels) for strength in STRENGTHS}
+    best = min(tried, key=lambda strength: tried[strength][1])
+    scores, (scale, _) = left_out(best), tried[best]
     weight = (vectors @ (there / (values + best * unit)[:, None])).T / deviation
     bias = base - weight @ mean
     return Head((scale * weight).float(), (scale * bias).float(), best, scale, scale * scores)
@@ -72,8 +72,11 @@ def _decompose(x: Tensor) -> tuple[Tensor, Tensor]:
     return values, (x.T @ vectors) / values.sqrt() if few else vectors
 
 
-def _scale(scores: Tensor, labels: Tensor) -> float:
-    """The factor for which softmax(factor · scores) has the least cross entropy, by golden section: it is convex."""
+def _scale(scores: Tensor, labels: Tensor) -> tuple[float, float]:
+    """The factor for which softmax(factor · scores) has the least cross entropy, by golden section, and that entropy.
+
+    It is a convex function of the factor.
+    """
 
     def loss(log: float) -> float:
         return float(F.cross_entropy(scores * 10**log, labels))
@@ -82,4 +85,5 @@ def _scale(scores: Tensor, labels: Tensor) -> float:
     while high - low > 1e-3:
         one, two = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
         low, high = (low, two) if loss(one) < loss(two) else (one, high)
-    return float(10 ** ((low + high) / 2))
+    log = (low + high) / 2
+    return float(10**log), loss(log)
