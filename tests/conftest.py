@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,19 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("convscope")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-dev-shm-usage",
+    "--use-fake-device-for-media-stream",  # a camera for those who ask for one
+    "--use-fake-ui-for-media-stream",
+]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,6 +56,18 @@ def mnist_dir():
     if not (folder / "train-images-idx3-ubyte.gz").exists():
         pytest.skip("needs the real MNIST: set CONVSCOPE_DATA to a folder that holds mnist/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium on the PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
 
 
 def pytest_make_parametrize_id(val):

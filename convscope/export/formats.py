@@ -91,8 +91,36 @@ def _this_size(subject: Subject) -> str:
     return f"images must be {kind}, of {height}×{width} pixels{form}: the file does not prepare pictures"
 
 
+def _write_html(subject: Subject) -> bytes:
+    from .html.page import page
+
+    return page(subject).encode()
+
+
+def _replay_html(content: bytes, subject: Subject, images: Pixels) -> Replay:  # noqa: ARG001 - as all of them
+    from .html.node import Question, ask
+
+    (answer,) = ask([Question(content.decode(), images)])
+    found = np.array(answer["probabilities"], np.float64)
+    return Replay(found, answer["seconds"] / len(images), "Node")
+
+
+def _no_node() -> str:
+    from .html.node import node
+
+    return "" if node() else "Node is not here, which runs the page's JavaScript"
+
+
+def _eight_bits(subject: Subject) -> str:
+    """Browsers decode pictures to eight bits."""
+    if subject.model.preparation.deep is None:
+        return ""
+    return "browsers read 16-bit pictures with 8 bits, so these are prepared otherwise than by convscope predict"
+
+
 FORMATS: dict[ExportName, Format] = {
     "onnx": Format(".onnx", _write_onnx, _replay_onnx, _no_onnxruntime, _any_size),
+    "html": Format(".html", _write_html, _replay_html, _no_node, _eight_bits),
     "c": Format(".h", _write_c, _replay_c, _no_compiler, _this_size),
 }
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,17 +22,7 @@ from convscope.lab.server.guard.access import TOKEN_HEADER, Access
 from convscope.lab.server.serve import address, listen
 from convscope.lab.shelf import Shelf
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 STATIC = Path(__file__).parents[2] / "convscope" / "lab" / "static"
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-dev-shm-usage",
-]
 
 
 @dataclass
@@ -114,18 +103,6 @@ def branched_run(lab):
     net = f"conv 4 5 stride=3 | {branches} | linear"
     run = convscope.train("digits", net=net, epochs=1, lr=0.05, threads=1, engine="eager", out=lab.runs)
     return run.path.name
-
-
-@pytest.fixture(scope="session")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium on the PATH")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
 
 
 class Room:
