@@ -1,4 +1,4 @@
-"""Recipe: every choice of a run in one frozen dataclass, checked when it is made, and its JSON."""
+"""Every choice of a run in one frozen dataclass, checked when it is made, and its JSON."""
 
 import json
 import types

@@ -1,4 +1,7 @@
-"""Why a number is what it is. The package itself can be called: ``convscope.explain(model, image)``."""
+"""Why a number is what it is: ledgers of its terms, checked against PyTorch.
+
+The package itself can be called: ``convscope.explain(model, image)``.
+"""
 
 import sys
 from types import ModuleType

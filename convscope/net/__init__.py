@@ -1,1 +1,1 @@
-"""What is trained: specs, named nets, shapes."""
+"""What is trained: nets as text and as graphs, their layers, shapes, losses, model files, pretrained weights."""

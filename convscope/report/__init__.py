@@ -1,1 +1,1 @@
-"""Pictures from a run folder."""
+"""Pictures of concepts, runs and explanations."""
