@@ -53,7 +53,7 @@ def convolved(rng):
     settings = {
         name: state[name] for name in ("in_channels", "stride", "padding", "padding_mode", "dilation", "groups")
     }
-    question = convolution.Question(input=x.tolist(), weight=weight.tolist(), bias=bias, **settings)
+    question = convolution.ConvolutionRequest(input=x.tolist(), weight=weight.tolist(), bias=bias, **settings)
     shown = convolution.answer(question)
     case = {"state": state, "answer": plain(shown)}
     try:
@@ -96,7 +96,7 @@ def pooled(rng):
         if kind == "max"
         else nn.AvgPool2d(**s, ceil_mode=state["ceil_mode"])
     )
-    question = pooling.Question(input=x.tolist(), **state)
+    question = pooling.PoolingRequest(input=x.tolist(), **state)
     try:
         output = layer(x[None])[0]
     except RuntimeError as error:

@@ -6,7 +6,7 @@ import torch
 
 from convscope.job import Started
 from convscope.lab.binary import unpack
-from convscope.lab.live.live import Said, halved
+from convscope.lab.live.live import RunStatus, halved
 from convscope.lab.live.probe import MOST_FLOATS, Probe
 from convscope.lab.live.worker import Control, follow, stand_still
 from convscope.net.build import build
@@ -131,7 +131,7 @@ def test_long_curves_are_thinned():
     points = [(i, float(i)) for i in range(1, 8)]
     assert halved(points) == [(2, 1.5), (4, 3.5), (6, 5.5), (7, 7.0)]
     assert halved([(9, 2.0), (10, 12.0)]) == [(10, 3.0)]  # nine updates weigh more than one
-    said = Said()
+    said = RunStatus()
     for start in range(0, 20_000, 500):
         points = [(start + i + 1, 1.0) for i in range(500)]
         rest = {"step": start + 500, "epoch": 1, "steps_per_second": 1.0, "paused": False}
@@ -142,7 +142,7 @@ def test_long_curves_are_thinned():
 
 
 def test_of_very_many_epochs_the_latest_and_a_sample_of_the_others_are_kept():
-    said = Said()
+    said = RunStatus()
     for epoch in range(1, 5001):
         said.take({"kind": "epoch", "epoch": {"epoch": epoch}}, b"")
     kept = [row["epoch"] for row in said.epochs]

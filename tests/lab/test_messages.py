@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from convscope.lab.binary import pack
 from convscope.lab.live import messages
-from convscope.lab.live.live import Said
+from convscope.lab.live.live import RunStatus
 from convscope.lab.live.messages import BrokenMessage, read
 from convscope.lab.live.worker import Control, Reporter
 
@@ -43,7 +43,7 @@ def test_wherever_it_is_torn_what_is_whole_is_read_and_the_rest_is_told(cut):
 def test_foreign_bytes_are_refused_and_nothing_else_happens(noise):
     with suppress(BrokenMessage):
         for message, body in read(io.BytesIO(noise)):
-            Said().take(message, body)
+            RunStatus().take(message, body)
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ FIELDS = ["resumed_at", "points", "step", "epoch", "steps_per_second", "paused",
 @given(st.sampled_from(KINDS), st.dictionaries(st.sampled_from(FIELDS), JUNK), st.binary(max_size=30))
 def test_a_damaged_message_changes_nothing_it_should_not(kind, fields, body):
     """It is taken, or refused as broken: never another exception, which would leave nobody listening."""
-    said = Said()
+    said = RunStatus()
     with suppress(BrokenMessage):
         said.take({"kind": kind, **fields}, body)
     assert said.status in ("opening", "training", "paused", "finished", "stopped", "failed")
 
 
 def test_what_comes_late_is_not_heard():
-    said = Said()
+    said = RunStatus()
     said.take({"kind": "stopped", "message": "stopped"}, b"")
     version = said.version
     said.take({"kind": "going", "paused": False}, b"")
@@ -110,7 +110,7 @@ def test_what_comes_late_is_not_heard():
 
 
 def test_a_torn_probe_leaves_the_last_one():
-    said = Said()
+    said = RunStatus()
     whole = pack({"norms": [1.0]}, {"image": np.zeros((1, 2, 2))})
     said.take({"kind": "probe", "step": 1}, whole)
     with pytest.raises(BrokenMessage, match="kind 'probe' is damaged"):
@@ -122,7 +122,7 @@ def test_a_torn_probe_leaves_the_last_one():
 @pytest.mark.parametrize("orders", [b"", b'{"do": "pause"}\n{"do"', b"no order\n", b"[]\n", b'{"bytes": 9}\nabc'])
 def test_a_worker_whose_server_is_torn_off_or_talks_nonsense_stops_and_saves(orders, monkeypatch):
     interrupted = []
-    monkeypatch.setattr("_thread.interrupt_main", lambda: interrupted.append(True))
+    monkeypatch.setattr("_thread.interrupt_main", lambda *_: interrupted.append(True))
     control = Control()
     control.listen(io.BytesIO(orders))
     assert control.stopping

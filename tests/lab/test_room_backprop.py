@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from convscope.explain.backprop.expression import parse, run
 from convscope.explain.backprop.values import grid
 from convscope.explain.backprop.walk import snapshot
-from convscope.lab.rooms.backprop import Question, answer, assignments
+from convscope.lab.rooms.backprop import BackpropRequest, answer, assignments
 from convscope.storage.strict_json import dumps
 
 from .conftest import STATIC
@@ -54,7 +54,7 @@ CASES = [
 
 @pytest.mark.parametrize("change", CASES)
 def test_scripts_assert_what_is_shown(change):
-    exec(answer(Question(**{**BASE, **change})).script, {"print": lambda *a: None})
+    exec(answer(BackpropRequest(**{**BASE, **change})).script, {"print": lambda *a: None})
 
 
 @given(
@@ -64,7 +64,7 @@ def test_scripts_assert_what_is_shown(change):
     st.integers(1, 3),
 )
 def test_random_values(expression, x, y, passes):
-    shown = answer(Question(**{**BASE, "expression": expression, "values": f"x={x} y={y}", "passes": passes}))
+    shown = answer(BackpropRequest(**{**BASE, "expression": expression, "values": f"x={x} y={y}", "passes": passes}))
     exec(shown.script, {"print": lambda *a: None})
     for edge in shown.edges:
         assert edge.source < edge.target
@@ -87,7 +87,7 @@ def test_assignments(text, parts):
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 @pytest.mark.parametrize("change", CASES[:4])
 def test_the_page_replays_what_python_says(change):
-    question = Question(**{**BASE, **change})
+    question = BackpropRequest(**{**BASE, **change})
     walk = run(parse(question.expression, assignments(question.values)), question.passes)
     code = f"""import {{ replay }} from "{(STATIC / "js/rooms/backprop/replay.js").as_uri()}";
         const answer = {dumps(answer(question))};

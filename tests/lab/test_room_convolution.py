@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from convscope.errors import UsageError
-from convscope.lab.rooms.convolution import Question, answer, ledger
+from convscope.lab.rooms.convolution import ConvolutionRequest, answer, ledger
 
 NOTE = [[[3, 4, 6, 5, 7], [2, 4, 6, 8, 2], [1, 6, 7, 8, 4], [9, 7, 4, 6, 2], [3, 7, 5, 4, 1]]]
 KERNEL = [[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]]
@@ -34,7 +34,7 @@ def questions(draw):
     groups = draw(st.sampled_from([1, 1, 2, 3]))
     each = max(1, c // groups) if draw(st.booleans()) else each
     same = draw(st.integers(0, 5)) == 0
-    return Question(
+    return ConvolutionRequest(
         input=random.normal(size=(c, *pair(1, 8))).round(3).tolist(),
         in_channels=draw(st.sampled_from([c, c, c, 2])),
         weight=random.normal(size=(out, each, *kernel)).round(3).tolist(),
@@ -207,7 +207,7 @@ def test_examples(room, example):
 
 def test_a_drawing_is_an_input():
     strokes = [[(28, 28), (84, 28), (48, 92)]]
-    question = Question(
+    question = ConvolutionRequest(
         picture="drawing", strokes=strokes, in_channels=1, weight=[[[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]]]
     )
     shown = answer(question)
@@ -218,7 +218,7 @@ def test_a_drawing_is_an_input():
     exec(shown.script, {"print": lambda *a: None})
     wide = answer(question.model_copy(update={"pen": 20})).input
     assert wide.sum() > shown.input.sum()
-    assert not answer(Question(picture="drawing", in_channels=1, weight=KERNEL)).input.any()
+    assert not answer(ConvolutionRequest(picture="drawing", in_channels=1, weight=KERNEL)).input.any()
 
 
 @pytest.mark.browser

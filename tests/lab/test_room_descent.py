@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from convscope.explain.concepts.descent import descend, timed
 from convscope.explain.concepts.objectives import regression
-from convscope.lab.rooms.descent import Question, answer
+from convscope.lab.rooms.descent import DescentRequest, answer
 
 
 @given(st.integers(4, 40), st.integers(1, 3), st.integers(0, 99), st.floats(0.001, 0.1), st.integers(0, 2))
 def test_paths_are_those_of_torch(samples, epochs, seed, lr, regime):
-    q = Question(samples=samples, batch_size=max(2, samples // 3), epochs=epochs, seed=seed, lr=lr, regime=regime)
+    q = DescentRequest(samples=samples, batch_size=max(2, samples // 3), epochs=epochs, seed=seed, lr=lr, regime=regime)
     shown = answer(q)
     exec(shown.script, {"print": lambda *a: None})
     x, y = (torch.from_numpy(part) for part in (regression(samples, seed).x, regression(samples, seed).y))
@@ -46,7 +46,7 @@ def test_bad_input(lab, change, status, words):
 
 @given(st.integers(4, 40), st.integers(0, 99), st.integers(0, 2))
 def test_paths_that_diverge_are_shown_as_far_as_they_go(samples, seed, regime):
-    shown = answer(Question(samples=samples, batch_size=3, epochs=90, seed=seed, lr=8, regime=regime))
+    shown = answer(DescentRequest(samples=samples, batch_size=3, epochs=90, seed=seed, lr=8, regime=regime))
     exec(shown.script, {"print": lambda *a: None})
     full = shown.paths[2].regime
     assert full.diverged
@@ -135,6 +135,6 @@ def test_by_keyboard(room):
     assert room.at("stepper-text").text_content() == "2 / 120"
     room.press("End")
     room.settle()
-    shown = answer(Question(epochs=2))
+    shown = answer(DescentRequest(epochs=2))
     assert room.value("loss") == pytest.approx(shown.paths[1].regime.loss)
     room.script()

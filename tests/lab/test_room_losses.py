@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from convscope.lab.rooms.losses import Question, answer
+from convscope.lab.rooms.losses import LossesRequest, answer
 
 NUMBERS = st.lists(st.integers(-80, 80).map(lambda n: n / 8), min_size=1, max_size=6)
 QUESTION = {"prediction": [1, 2, 3], "target": [1, 2, 5], "logits": [8, 0, 0], "klass": 0}
@@ -16,7 +16,7 @@ QUESTION = {"prediction": [1, 2, 3], "target": [1, 2, 5], "logits": [8, 0, 0], "
 def test_values_and_derivatives_are_autograds(prediction, logits, column, seed):
     target = [p + (i * seed) % 5 - 2 for i, p in enumerate(prediction)]
     klass = seed % len(logits)
-    shown = answer(Question(prediction=prediction, target=target, column=column, logits=logits, klass=klass))
+    shown = answer(LossesRequest(prediction=prediction, target=target, column=column, logits=logits, klass=klass))
     exec(shown.script, {"print": lambda *a: None})
     z = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
     wrong = functional.cross_entropy(z.softmax(0), torch.tensor(klass))

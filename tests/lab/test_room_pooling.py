@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from convscope.errors import UsageError
-from convscope.lab.rooms.pooling import Question, answer, ledger
+from convscope.lab.rooms.pooling import PoolingRequest, answer, ledger
 
 IMAGE = [
     [
@@ -36,7 +36,7 @@ def layer(question, **patch):
 def test_any_settings_are_computed_or_answered_in_pytorchs_words(kind, k, s, p, d, ceil, include, seed):
     random = np.random.default_rng(seed)
     image = random.integers(-3, 4, (random.integers(1, 3), *random.integers(1, 7, 2))).astype(float).tolist()
-    question = Question(
+    question = PoolingRequest(
         input=image,
         kind=kind,
         kernel_size=k,

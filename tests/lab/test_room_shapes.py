@@ -8,7 +8,7 @@ from torch import nn
 
 from convscope.errors import UsageError
 from convscope.lab.rooms.feeding import feed, parse_shape
-from convscope.lab.rooms.shapes import Question, chain
+from convscope.lab.rooms.shapes import ShapesRequest, chain
 from convscope.net.build import build
 from convscope.net.fixes import fixes
 from convscope.net.shapes import ShapeError, table
@@ -26,7 +26,7 @@ LAYERS = ["conv 4 3", "conv 6 5x3 stride=2 padding=1", "conv 8 3 groups=2 dilati
 
 @pytest.mark.parametrize("name", ZOO)
 def test_scripts_of_the_zoo_run(name):
-    exec(chain(Question(net=name, image=ZOO[name].image, classes=10)).script, {})
+    exec(chain(ShapesRequest(net=name, image=ZOO[name].image, classes=10)).script, {})
 
 
 SIDE = st.integers(3, 40)
@@ -34,7 +34,7 @@ SIDE = st.integers(3, 40)
 
 @given(st.lists(st.sampled_from(LAYERS), min_size=1, max_size=7), st.integers(1, 4), SIDE, SIDE)
 def test_any_chain_is_answered_and_its_script_asserts_what_is_shown(layers, c, h, w):
-    question = Question(net=" | ".join(layers), image=(c, h, w), classes=5)
+    question = ShapesRequest(net=" | ".join(layers), image=(c, h, w), classes=5)
     try:
         answer = chain(question)
     except UsageError:
@@ -73,13 +73,13 @@ def test_what_fits_needs_no_fix():
 
 
 def test_pytorchs_own_words():
-    failure = chain(Question(net="note", image=(1, 8, 8), classes=10)).failure
+    failure = chain(ShapesRequest(net="note", image=(1, 8, 8), classes=10)).failure
     with pytest.raises(RuntimeError) as caught:
         nn.Conv2d(10, 20, 5)(torch.zeros(1, 10, 2, 2))
     assert failure.pytorch == str(caught.value)
-    failure = chain(Question(net="conv 4 3 groups=3 | linear", image=(4, 8, 8), classes=10)).failure
+    failure = chain(ShapesRequest(net="conv 4 3 groups=3 | linear", image=(4, 8, 8), classes=10)).failure
     assert failure.pytorch == "in_channels must be divisible by groups"
-    assert chain(Question(net="conv 4 3", image=(4, 8, 8), classes=10)).failure.pytorch == ""
+    assert chain(ShapesRequest(net="conv 4 3", image=(4, 8, 8), classes=10)).failure.pytorch == ""
 
 
 @pytest.mark.parametrize(

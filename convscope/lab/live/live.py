@@ -37,7 +37,7 @@ NOT_FOR_WORKERS = ("PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONBREAKPOINT", "PYTHON
 
 
 @dataclass
-class Said:
+class RunStatus:
     """Everything the worker has told. ``status`` is opening, training, paused, finished, stopped or failed.
 
     ``losses`` are (update, mean loss of the updates since the point before), ``norms`` (update, gradient norm of each
@@ -120,7 +120,7 @@ class Live:
     """A worker process at its task."""
 
     def __init__(self, number: int, task: dict[str, Any]) -> None:
-        self.number, self.said = number, Said()
+        self.number, self.said = number, RunStatus()
         try:
             self.process = subprocess.Popen(
                 command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), start_new_session=True

@@ -1,8 +1,8 @@
 """The process that trains for the page: ``python -m convscope.lab.live.worker``. It talks to the server over two pipes.
 
 In, as :mod:`.messages`: first the task, then {"do": "pause" | "go" | "step" | "stop"} and {"probe": n}. Out: what
-``Said.take`` takes. When its standard input ends, the server is gone, whatever killed it: the worker then saves and
-ends, so that no process trains unseen and the run can be resumed. Ctrl-C in the terminal reaches it by that way only.
+``RunStatus.take`` takes. When its standard input ends, the server is gone, whatever killed it: the worker then saves
+and ends, so that no process trains unseen and the run can be resumed. Ctrl-C in the terminal reaches it only so.
 """
 
 import _thread
@@ -72,7 +72,7 @@ class Control:
             self.changed.notify_all()
 
     def must_wait(self) -> bool:
-        """Whether the loop stands still until the next order; call it with ``changed`` held."""
+        """Whether the loop waits until the next order; call it with ``changed`` held."""
         return self.paused and self.steps == 0 and not self.stopping
 
 

@@ -30,7 +30,7 @@ LINE = 17
 Text = Field(max_length=2_000)
 
 
-class Question(BaseModel):
+class BackpropRequest(BaseModel):
     """An expression with its values ("w=3 x=2"), or a net with its input, target and loss."""
 
     mode: Literal["expression", "net"] = "expression"
@@ -45,7 +45,7 @@ class Question(BaseModel):
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownValue:
     """A value for the eye: ``lines`` of at most four rows, ``text`` on one line, ``number`` where it is only one."""
 
     lines: list[str]
@@ -64,7 +64,7 @@ class Box:
     numbers: str
     remark: str
     requires_grad: bool
-    value: Shown
+    value: ShownValue
     locals: list[str]
     place: Rectangle
 
@@ -80,33 +80,33 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Given:
+class PassedOn:
     """What one node hands to one of its inputs. ``edge`` is the edge that it goes along."""
 
     input: int
     edge: int
     formula: str
     text: str
-    value: Shown
-    accumulated: Shown
+    value: ShownValue
+    accumulated: ShownValue
     note: str
 
 
 @dataclass(frozen=True)
-class Stage:
+class WalkStep:
     """One step of the walk. ``cached`` are the nodes whose value is still kept after it."""
 
     phase: str
     node: int
     backward_pass: int
     text: str
-    upstream: Shown | None
-    given: list[Given]
+    upstream: ShownValue | None
+    given: list[PassedOn]
     cached: list[int]
 
 
 @dataclass(frozen=True)
-class Answer:
+class BackpropReply:
     """The graph, its steps, and what PyTorch says of the gradients."""
 
     source: str
@@ -114,13 +114,13 @@ class Answer:
     height: float
     boxes: list[Box]
     edges: list[Edge]
-    steps: list[Stage]
+    steps: list[WalkStep]
     cached: list[int]
     check: str
     script: str
 
 
-def answer(question: Question) -> Answer:
+def answer(question: BackpropRequest) -> BackpropReply:
     """What room 2 shows. Raises UsageError."""
     if question.mode == "net":
         walk, judged = explain_net(
@@ -152,24 +152,24 @@ def _classes(module: object, sample: np.ndarray) -> int:
         return int(module(torch.tensor(sample)[None]).shape[1])
 
 
-def _drawn(walk: Walk, judged: str, script: str) -> Answer:
+def _drawn(walk: Walk, judged: str, script: str) -> BackpropReply:
     final = snapshot(walk, len(walk.steps)).gradients
     sizes = [_size(node.label, node.formula or node.kind, node.value, final[node.id]) for node in walk.nodes]
     edges = [(i, node.id, place) for node in walk.nodes for place, i in enumerate(node.inputs)]
     number = {(target, place): n for n, (_, target, place) in enumerate(edges)}
-    steps: list[Stage] = []
-    given: dict[int, Given] = {}
+    steps: list[WalkStep] = []
+    given: dict[int, PassedOn] = {}
     for taken, step in enumerate(walk.steps, 1):
         node = walk.nodes[step.node]
         places = [place for place, i in enumerate(node.inputs) if walk.nodes[i].requires_grad]
         handed = [
-            Given(c.input, number[node.id, place], c.formula, c.text, shown(c.value), shown(c.accumulated), c.note)
+            PassedOn(c.input, number[node.id, place], c.formula, c.text, shown(c.value), shown(c.accumulated), c.note)
             for place, c in zip(places, step.contributions, strict=False)
         ]
         given |= {one.edge: one for one in handed}
         upstream = None if step.upstream is None else shown(step.upstream)
         kept = _cached(walk, taken)
-        steps.append(Stage(step.phase, step.node, step.backward_pass, step.text, upstream, handed, kept))
+        steps.append(WalkStep(step.phase, step.node, step.backward_pass, step.text, upstream, handed, kept))
     labels = [_label(given.get(n)) for n in range(len(edges))]
     layout = layered(sizes, [Link(s, t, label) for (s, t, _), label in zip(edges, labels, strict=True)])
     boxes = [
@@ -188,7 +188,7 @@ def _drawn(walk: Walk, judged: str, script: str) -> Answer:
         for node, place in zip(walk.nodes, layout.boxes, strict=True)
     ]
     routes = zip(edges, layout.routes, strict=True)
-    return Answer(
+    return BackpropReply(
         walk.source,
         layout.width,
         layout.height,
@@ -205,9 +205,9 @@ def _cached(walk: Walk, taken: int) -> list[int]:
     return [i for i, kept in enumerate(snapshot(walk, taken).cached) if kept]
 
 
-def shown(value: Value) -> Shown:
+def shown(value: Value) -> ShownValue:
     """A value as the page shows it."""
-    return Shown(grid(value), inline(value), value if isinstance(value, float) else None)
+    return ShownValue(grid(value), inline(value), value if isinstance(value, float) else None)
 
 
 def _size(label: str, formula: str, value: Value, gradient: Value | None) -> Size:
@@ -218,19 +218,19 @@ def _size(label: str, formula: str, value: Value, gradient: Value | None) -> Siz
     return Size(CHARACTER * max(columns, title) + 20, LINE * (2 + max(len(left), len(right))) + 18)
 
 
-def _label(given: Given | None) -> Size | None:
+def _label(given: PassedOn | None) -> Size | None:
     if given is None:
         return None
     lines = label_lines(given)
     return Size(max(map(len, lines)) * 6.7 + 14, 16 * len(lines) + 6)
 
 
-def label_lines(given: Given) -> list[str]:
+def label_lines(given: PassedOn) -> list[str]:
     """What stands on an edge: the numbers, or for matrices the formula and what it makes."""
     return [given.text] if given.value.number is not None else [given.formula, *given.value.lines]
 
 
 @router.post("")
-def ask(question: Question) -> Response:
+def ask(question: BackpropRequest) -> Response:
     """The graph of an expression or a small net, with every step forward and back."""
     return Reply(answer(question))

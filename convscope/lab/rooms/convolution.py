@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api/convolution", tags=["convolution"])
 Pair = tuple[int, int]
 
 
-class Question(BaseModel):
+class ConvolutionRequest(BaseModel):
     """One image (C, H, W), or a picture's name, the weight (O, C/groups, kh, kw), the bias, Conv2d's settings.
 
     The picture "drawing" is made of ``strokes`` by a pen ``pen`` pixels wide.
@@ -53,7 +53,7 @@ class SettingsFix:
 
 
 @dataclass(frozen=True)
-class Side:
+class AxisFacts:
     """One axis: how much padding lies before the input, how many cells no window reaches, the size formula."""
 
     before: int
@@ -64,7 +64,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ConvolutionReply:
     """The convolution, or why there is none. ``padded`` is the input with its padding's real values."""
 
     input: Array
@@ -72,15 +72,15 @@ class Answer:
     fixes: tuple[SettingsFix, ...] = ()
     padded: Array | None = None
     output: Array | None = None
-    rows: Side | None = None
-    columns: Side | None = None
+    rows: AxisFacts | None = None
+    columns: AxisFacts | None = None
     parameters: int = 0
     products_each: int = 0
     products: int = 0
     script: str = ""
 
 
-def computed(question: Question) -> Convolution:
+def computed(question: ConvolutionRequest) -> Convolution:
     """The convolution. Raises LayerError where PyTorch refuses, UsageError where the lab does."""
     image, weight, settings = _read(question)
     bias = None if question.bias is None else array(question.bias, "bias", 1)
@@ -101,7 +101,7 @@ def computed(question: Question) -> Convolution:
     return convolve(image, weight, bias, settings)
 
 
-def _read(question: Question) -> tuple[Array, Array, Settings]:
+def _read(question: ConvolutionRequest) -> tuple[Array, Array, Settings]:
     if (question.input is None) == (question.picture is None):
         raise UsageError("give either input or picture", f"pictures: {', '.join(PICTURES)}, drawing")
     if question.picture == "drawing":
@@ -120,24 +120,25 @@ def _read(question: Question) -> tuple[Array, Array, Settings]:
     return image, weight, settings
 
 
-def answer(question: Question) -> Answer:
+def answer(question: ConvolutionRequest) -> ConvolutionReply:
     """What room 4 shows. A refusal by PyTorch is an answer too."""
     try:
         c = computed(question)
     except LayerError as error:
         image, weight, _ = _read(question)
-        return Answer(image, error.diagnosis, tuple(_fixes(question, image.shape, weight.shape)))
+        return ConvolutionReply(image, error.diagnosis, tuple(_fixes(question, image.shape, weight.shape)))
     before, after = c.settings.sides((c.weight.shape[2], c.weight.shape[3]))
     rows, columns = (
-        Side(before[i], after[i], axis.dropped, axis.output, axis.formula) for i, axis in enumerate((c.rows, c.columns))
+        AxisFacts(before[i], after[i], axis.dropped, axis.output, axis.formula)
+        for i, axis in enumerate((c.rows, c.columns))
     )
     parameters = c.weight.size + (0 if c.bias is None else c.bias.size)
-    return Answer(
+    return ConvolutionReply(
         c.input, None, (), c.padded, c.output, rows, columns, parameters, c.products_each, c.products, conv_script(c)
     )
 
 
-def ledger(question: Question) -> Ledger:
+def ledger(question: ConvolutionRequest) -> Ledger:
     """The ledger of the output element ``question.at``."""
     c = computed(question)
     if any(i >= size for i, size in zip(question.at, c.output.shape, strict=True)):
@@ -145,7 +146,7 @@ def ledger(question: Question) -> Ledger:
     return c.ledger(*question.at)
 
 
-def _fixes(question: Question, image: tuple[int, ...], weight: tuple[int, ...]) -> list[SettingsFix]:
+def _fixes(question: ConvolutionRequest, image: tuple[int, ...], weight: tuple[int, ...]) -> list[SettingsFix]:
     """Changes of one setting after which PyTorch takes the input; tried, not guessed."""
     channels, out, kernel = question.in_channels, weight[0], (weight[2], weight[3])
     most = min(image[1:]) - (question.padding_mode == "reflect")
@@ -182,12 +183,12 @@ def _fixes(question: Question, image: tuple[int, ...], weight: tuple[int, ...]) 
 
 
 @router.post("")
-def ask(question: Question) -> Response:
+def ask(question: ConvolutionRequest) -> Response:
     """A convolution with its padded input and output, or PyTorch's refusal and fixes that were tried."""
     return Reply(answer(question))
 
 
 @router.post("/ledger")
-def ask_ledger(question: Question) -> Response:
+def ask_ledger(question: ConvolutionRequest) -> Response:
     """The products behind one output element."""
     return Reply(asdict(ledger(question)))

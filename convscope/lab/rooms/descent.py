@@ -22,7 +22,7 @@ ROOM = 4.0  # times the way from the start to the best place that the map shows 
 GRID = 48  # points along each side of the map of the loss
 
 
-class Question(BaseModel):
+class DescentRequest(BaseModel):
     """The regression's samples, and how to descend; ``regime`` is the one that the program repeats.
 
     ``count_samples`` and ``count_batch_size`` are another question: how many updates an epoch takes.
@@ -60,7 +60,7 @@ class Map:
 
 
 @dataclass(frozen=True)
-class Answer:
+class DescentReply:
     """Three paths on one map; ``orders`` has the samples of every epoch in the order in which they are taken.
 
     ``curvature`` is λmax: with all samples, steps beyond 2/λmax lead away. ``timed`` runs the seconds come from.
@@ -75,7 +75,7 @@ class Answer:
     script: str
 
 
-def answer(question: Question) -> Answer:
+def answer(question: DescentRequest) -> DescentReply:
     """What room 3 shows, diverging paths included. Raises UsageError."""
     q = question
     if q.samples * q.epochs > MOST_UPDATES:
@@ -88,7 +88,7 @@ def answer(question: Question) -> Answer:
     orders = tuple(tuple(epoch_order(q.samples, q.seed, e).tolist()) for e in range(1, q.epochs + 1))
     paths = tuple(_path(objective, regime, orders) for regime in descent.regimes)
     chosen = descent.regimes[q.regime]
-    return Answer(
+    return DescentReply(
         paths=paths,
         map=_map(objective, descent),
         orders=orders,
@@ -126,6 +126,6 @@ def _map(objective: Regression, descent: Descent) -> Map:
 
 
 @router.post("")
-def ask(question: Question) -> Response:
+def ask(question: DescentRequest) -> Response:
     """Three descents from one start with every update, the map of the loss, and how an epoch is cut into batches."""
     return Reply(answer(question))

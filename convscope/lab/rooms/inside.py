@@ -41,7 +41,7 @@ MOST_BASE64 = 3 * 2**20  # characters of a picture file
 MOST_TERMS = 4096  # of a ledger in one answer
 
 
-class Given(BaseModel):
+class ImageRequest(BaseModel):
     """An image for a run: a test image by its index, a picture file in base64, or strokes on a sheet of 112×112.
 
     ``crop``, ``box`` and ``centre`` are the steps that a drawing goes through; None does what the run's preparation
@@ -59,14 +59,14 @@ class Given(BaseModel):
     invert: bool = False
 
 
-class Place(Given):
+class ElementRequest(ImageRequest):
     """An element of a layer's output for that image: (channel, row, column), or (feature,)."""
 
     layer: str = Field(max_length=200)
     index: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(min_length=1, max_length=4)
 
 
-class Why(Given):
+class SaliencyRequest(ImageRequest):
     """A class of the run, or the likeliest one."""
 
     target: int | None = Field(None, ge=0, lt=2**31)
@@ -92,7 +92,7 @@ class LayerHead:
 
 
 @dataclass(frozen=True)
-class Sight:
+class FieldOfView:
     """A receptive field on the image: inclusive bounds, and the places (row · width + column) within that are not seen.
 
     ``height`` and ``width`` are the image's; an element that sees only padding has bottom < top.
@@ -108,7 +108,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Told:
+class LedgerReply:
     """One number explained by its ``ledger``, in which ``omitted`` terms, the smallest, are left out.
 
     They come to ``omitted_total``.
@@ -117,11 +117,11 @@ class Told:
     ledger: dict[str, Any]
     omitted: int
     omitted_total: float
-    sight: Sight
+    sight: FieldOfView
 
 
 @dataclass(frozen=True)
-class Seen:
+class NetInput:
     """What a net is given: uint8 (C, H, W), as it normalises it, and how a drawing came to be that."""
 
     pixels: Pixels
@@ -129,7 +129,7 @@ class Seen:
     prepared: Prepared | None
 
 
-def see(opened: Opened, given: Given) -> Seen:
+def see(opened: Opened, given: ImageRequest) -> NetInput:
     """The image that ``given`` names, as the net of the run takes it. Raises UsageError for a test image too many."""
     prepared = None
     if given.test is not None:
@@ -142,10 +142,10 @@ def see(opened: Opened, given: Given) -> Seen:
     if given.invert:
         pixels = 255 - pixels
     pixels = pixels.copy()  # one that is ours and contiguous
-    return Seen(pixels, Normalize(opened.mean, opened.std)(torch.from_numpy(pixels)[None])[0], prepared)
+    return NetInput(pixels, Normalize(opened.mean, opened.std)(torch.from_numpy(pixels)[None])[0], prepared)
 
 
-def steps(opened: Opened, given: Given) -> Steps:
+def steps(opened: Opened, given: ImageRequest) -> Steps:
     """The steps that a drawing goes through: those of the run's preparation, but where ``given`` says otherwise."""
     own = opened.preparation.ink or Steps(crop=False, box=False, centre=False)
     chosen = {"crop": given.crop, "box": given.box, "centre": given.centre}
@@ -160,7 +160,7 @@ def _file(picture: str) -> io.BytesIO:
 
 
 @router.post("/look")
-def look(given: Given, request: Request) -> Response:
+def look(given: ImageRequest, request: Request) -> Response:
     """The image, its preparation, the probabilities and every layer's maps, as float32 (see convscope.lab.binary)."""
     opened = _shelf(request).open(given.run)
     seen = see(opened, given)
@@ -209,7 +209,7 @@ def _head(call: Call, output: NDArray[np.floating], shown: int, ledger: bool, ma
 
 
 @router.post("/pixel")
-def pixel(place: Place, request: Request) -> Response:
+def pixel(place: ElementRequest, request: Request) -> Response:
     """Why one element of a layer is what it is: its ledger and its receptive field on the image."""
     opened = _shelf(request).open(place.run)
     seen = see(opened, place)
@@ -219,7 +219,7 @@ def pixel(place: Place, request: Request) -> Response:
 
 
 @router.post("/script")
-def as_pytorch(given: Given, request: Request) -> Response:
+def as_pytorch(given: ImageRequest, request: Request) -> Response:
     """A program that needs only torch: it loads the weights, computes the scores of this image and asserts them."""
     opened = _shelf(request).open(given.run)
     seen = see(opened, given)
@@ -228,19 +228,21 @@ def as_pytorch(given: Given, request: Request) -> Response:
     return Reply({"script": script(opened, seen.pixels, output.tolist())})
 
 
-def tell(model: Model, pixels: Pixels, traced: Trace, layer: str, index: tuple[int, ...]) -> Told:
+def tell(model: Model, pixels: Pixels, traced: Trace, layer: str, index: tuple[int, ...]) -> LedgerReply:
     """The ledger of ``layer[index]``, cut to its largest terms where it is very long, and what it sees."""
     height, width = model.image[1:]
     if layer == IMAGE:
         row, column = index[1:] if len(index) == 3 else (0, 0)
-        return Told(*_cut(normalised(model, pixels, traced, index)), Sight(row, row, column, column, height, width, []))
+        return LedgerReply(
+            *_cut(normalised(model, pixels, traced, index)), FieldOfView(row, row, column, column, height, width, [])
+        )
     ledger = layers.ledger(traced, layer, index)
     seen = receptive_field(model.net, model.image, layer, index)
     inside = seen.mask[seen.top : seen.bottom + 1, seen.left : seen.right + 1]
     rows, columns = np.nonzero(~inside)
     holes = ((rows + seen.top) * width + columns + seen.left).tolist()
-    sight = Sight(seen.top, seen.bottom, seen.left, seen.right, height, width, holes)
-    return Told(*_cut(ledger), sight)
+    sight = FieldOfView(seen.top, seen.bottom, seen.left, seen.right, height, width, holes)
+    return LedgerReply(*_cut(ledger), sight)
 
 
 def normalised(model: Model, pixels: Pixels, traced: Trace, index: tuple[int, ...]) -> Ledger:
@@ -270,13 +272,13 @@ def _cut(ledger: Ledger) -> tuple[dict[str, Any], int, float]:
 
 
 @router.post("/saliency")
-async def why(question: Why, request: Request) -> Response:
+async def why(question: SaliencyRequest, request: Request) -> Response:
     """Which pixels speak for a class: gradient × input, occlusion and Grad-CAM, as float32."""
     shelf = _shelf(request)
     return await while_waited_for(request, lambda check: _why(question, shelf, check))
 
 
-def _why(question: Why, shelf: Shelf, check: Check) -> Response:
+def _why(question: SaliencyRequest, shelf: Shelf, check: Check) -> Response:
     opened = shelf.open(question.run)
     classes = opened.classes
     if question.target is not None and question.target >= len(classes):

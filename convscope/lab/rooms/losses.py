@@ -23,7 +23,7 @@ REGRESSION = ("mse", "l2", "mae")
 POINTS = 61
 
 
-class Question(BaseModel):
+class LossesRequest(BaseModel):
     """Predictions and targets (N,), as (N, 1) against (N,) with ``column``; logits (K,) and the index of their class.
 
     ``at`` is the prediction along which the losses are drawn.
@@ -49,7 +49,7 @@ class Twice:
 
 
 @dataclass(frozen=True)
-class Answer:
+class LossesReply:
     """The regression losses by name; cross entropy right and with the mistake; each loss along one prediction."""
 
     regression: dict[str, Loss]
@@ -60,7 +60,7 @@ class Answer:
     script: str
 
 
-def answer(question: Question) -> Answer:
+def answer(question: LossesRequest) -> LossesReply:
     """What room 1 shows. Raises UsageError."""
     prediction, target = np.array(question.prediction), np.array(question.target)
     if question.at >= len(prediction):
@@ -71,7 +71,7 @@ def answer(question: Question) -> Answer:
     around = [*prediction[[question.at]], *target[[min(question.at, len(target) - 1)]]]
     along = np.linspace(min(around) - 3, max(around) + 3, POINTS)
     curves = {name: tuple(_at(name, shaped, target, question.at, x) for x in along) for name in REGRESSION}
-    return Answer(
+    return LossesReply(
         regression,
         loss("cross-entropy", logits, klass),
         twice(question),
@@ -87,7 +87,7 @@ def _at(name: str, prediction: np.ndarray, target: np.ndarray, index: int, x: fl
     return value(name, moved, target)
 
 
-def twice(question: Question) -> Twice:
+def twice(question: LossesRequest) -> Twice:
     """Softmax, and then the loss that has a softmax inside."""
     logits = torch.tensor(question.logits, dtype=torch.float64, requires_grad=True)
     probabilities = logits.softmax(0)
@@ -97,7 +97,7 @@ def twice(question: Question) -> Twice:
     return Twice(found, tuple(logits.grad.tolist()))
 
 
-def script(question: Question, regression: dict[str, Loss]) -> str:
+def script(question: LossesRequest, regression: dict[str, Loss]) -> str:
     """A program that asserts the four values and their derivatives."""
     shape = ".unsqueeze(1)  # the trap: (N, 1) against (N,)" if question.column else ""
     entropy = loss("cross-entropy", np.array(question.logits), np.array(question.klass, float))
@@ -138,6 +138,6 @@ def script(question: Question, regression: dict[str, Loss]) -> str:
 
 
 @router.post("")
-def ask(question: Question) -> Response:
+def ask(question: LossesRequest) -> Response:
     """All four losses with their terms and derivatives, the two traps, and the curves along one prediction."""
     return Reply(answer(question))

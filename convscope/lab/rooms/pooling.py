@@ -15,7 +15,7 @@ from ...explain.concepts.shapes import Diagnosis, LayerError
 from ...explain.ledger import Ledger
 from ..programs.scripts import pool_script
 from ..reply import Reply
-from .convolution import SettingsFix, Side
+from .convolution import AxisFacts, SettingsFix
 from .tensors import PICTURES, Array, Natural, Number, Whole, affordable, array, bounded, picture
 
 MOST_CELLS = 400  # of a window: what goes back to one cell is told window by window
@@ -23,7 +23,7 @@ MOST_CELLS = 400  # of a window: what goes back to one cell is told window by wi
 router = APIRouter(prefix="/api/pooling", tags=["pooling"])
 
 
-class Question(BaseModel):
+class PoolingRequest(BaseModel):
     """One image (C, H, W) or a picture's name, and the settings of MaxPool2d or AvgPool2d.
 
     ``upstream`` (C, H', W') is ∂loss/∂output, all ones unless given. ``at`` is an element of the output; with
@@ -45,7 +45,7 @@ class Question(BaseModel):
 
 
 @dataclass(frozen=True)
-class Answer:
+class PoolingReply:
     """The pooling, or why there is none. ``winners`` (C, H', W', 2) are rows and columns in the input (max only)."""
 
     input: Array
@@ -55,12 +55,12 @@ class Answer:
     winners: Any = None
     upstream: Array | None = None
     gradient: Array | None = None
-    rows: Side | None = None
-    columns: Side | None = None
+    rows: AxisFacts | None = None
+    columns: AxisFacts | None = None
     script: str = ""
 
 
-def _read(question: Question) -> tuple[Array, PoolSettings]:
+def _read(question: PoolingRequest) -> tuple[Array, PoolSettings]:
     if (question.input is None) == (question.picture is None):
         raise UsageError("give either input or picture", f"pictures: {', '.join(PICTURES)}")
     image = picture(question.picture) if question.picture else array(question.input, "input", 3)
@@ -74,7 +74,7 @@ def _read(question: Question) -> tuple[Array, PoolSettings]:
     return image, _settings(question)
 
 
-def _settings(question: Question, **changed: Any) -> PoolSettings:
+def _settings(question: PoolingRequest, **changed: Any) -> PoolSettings:
     names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "count_include_pad")
     values = {name: getattr(question, name) for name in names}
     if question.kind == "avg":
@@ -82,7 +82,7 @@ def _settings(question: Question, **changed: Any) -> PoolSettings:
     return PoolSettings(**{**values, **changed})
 
 
-def _upstream(question: Question, p: Pooling) -> Array:
+def _upstream(question: PoolingRequest, p: Pooling) -> Array:
     if question.upstream is None:
         return np.ones_like(p.output)
     upstream = array(question.upstream, "upstream", 3)
@@ -91,23 +91,23 @@ def _upstream(question: Question, p: Pooling) -> Array:
     return upstream
 
 
-def answer(question: Question) -> Answer:
+def answer(question: PoolingRequest) -> PoolingReply:
     """What room 5 shows. A refusal by PyTorch is an answer too."""
     image, settings = _read(question)
     try:
         p = pool(question.kind, image, settings)
     except LayerError as error:
-        return Answer(image, error.diagnosis, tuple(_fixes(question, image)))
+        return PoolingReply(image, error.diagnosis, tuple(_fixes(question, image)))
     upstream = _upstream(question, p)
     rows, columns = (
-        Side(axis.before, axis.after, axis.dropped, axis.output, axis.formula) for axis in (p.rows, p.columns)
+        AxisFacts(axis.before, axis.after, axis.dropped, axis.output, axis.formula) for axis in (p.rows, p.columns)
     )
-    return Answer(
+    return PoolingReply(
         image, None, (), p.output, p.winners, upstream, p.input_gradient(upstream), rows, columns, pool_script(p)
     )
 
 
-def ledger(question: Question) -> Ledger:
+def ledger(question: PoolingRequest) -> Ledger:
     """The ledger of one output element, or with ``backward`` of one element of the input's gradient."""
     p = pool(question.kind, *_read(question))
     shape = (p.input if question.backward else p.output).shape
@@ -120,7 +120,7 @@ def ledger(question: Question) -> Ledger:
     return p.gradient_ledger(upstream, p.input_gradient(upstream), question.at)
 
 
-def _fixes(question: Question, image: Array) -> list[SettingsFix]:
+def _fixes(question: PoolingRequest, image: Array) -> list[SettingsFix]:
     """Changes of one setting after which PyTorch pools; tried, not guessed."""
     half = tuple(k // 2 for k in question.kernel_size)
     fitting = tuple(min(k, n) for k, n in zip(question.kernel_size, image.shape[1:], strict=True))
@@ -143,12 +143,12 @@ def _fixes(question: Question, image: Array) -> list[SettingsFix]:
 
 
 @router.post("")
-def ask(question: Question) -> Response:
+def ask(question: PoolingRequest) -> Response:
     """A pooling with its winners and the gradient that goes back, or PyTorch's refusal and fixes that were tried."""
     return Reply(answer(question))
 
 
 @router.post("/ledger")
-def ask_ledger(question: Question) -> Response:
+def ask_ledger(question: PoolingRequest) -> Response:
     """What one output element, or one element of the input's gradient, is made of."""
     return Reply(asdict(ledger(question)))

@@ -22,7 +22,7 @@ router = APIRouter(prefix="/api/shapes", tags=["shapes"])
 Size = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Question(BaseModel):
+class ShapesRequest(BaseModel):
     """A net (a zoo name or a spec), one image's channels, height and width, and the number of classes."""
 
     net: str = Field(max_length=20_000)
@@ -32,7 +32,7 @@ class Question(BaseModel):
 
 
 @dataclass(frozen=True)
-class Line:
+class LayerLine:
     """One layer that fits. ``block`` is its place among the blocks of the net; None where the net put it in itself.
 
     ``marks`` draws where branches begin and end: one letter a branch, as :func:`convscope.net.wiring.brackets` has it.
@@ -68,12 +68,12 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Chain:
+class ShapesReply:
     """All lines, or those before the failure. ``layers`` are the blocks of the net: layers and brackets as written."""
 
     net: str
     layers: list[str]
-    lines: list[Line]
+    lines: list[LayerLine]
     failure: Failure | None
     fed: Fed | None
     parameters: int
@@ -81,7 +81,7 @@ class Chain:
     script: str
 
 
-def chain(question: Question) -> Chain:
+def chain(question: ShapesRequest) -> ShapesReply:
     """The answer. Raises UsageError for a net that cannot be read; a net that does not fit is an answer too."""
     net = resolve(question.net)
     written = list(pieces(net))
@@ -108,7 +108,7 @@ def chain(question: Question) -> Chain:
     lines = [
         _line(row, None if row.note else blocks[row.path], mark) for row, mark in zip(rows, marks[1:], strict=True)
     ]
-    return Chain(
+    return ShapesReply(
         text(net),
         [piece for _, piece in written],
         lines,
@@ -120,8 +120,8 @@ def chain(question: Question) -> Chain:
     )
 
 
-def _line(row: Row, block: int | None, marks: str) -> Line:
-    return Line(
+def _line(row: Row, block: int | None, marks: str) -> LayerLine:
+    return LayerLine(
         name=row.name,
         text=row.text,
         inputs=row.inputs,
@@ -167,7 +167,7 @@ print("all {len(rows)} shapes and {counts:,} parameters are as shown")
 
 
 @router.post("")
-def ask(question: Question) -> Response:
+def ask(question: ShapesRequest) -> Response:
     """The shape table of a net; where a layer does not fit, the failure and fixes that were tried."""
     return Reply(chain(question))
 

@@ -36,7 +36,7 @@ SIDE, LARGEST_SIDE = "image_size", 1024  # pixels of an image
 SILENCE = 15.0  # seconds after which a silent connection is kept alive
 
 
-class Chosen(BaseModel):
+class RecipeRequest(BaseModel):
     """A run's recipe, as ``convscope train`` takes it: the choices that the page offers."""
 
     def recipe(self) -> Recipe:
@@ -58,9 +58,11 @@ def _field(declared: Declared) -> tuple[Any, Any]:
 
 OFFERED = {name: declared for name, declared in CHOICES.items() if declared.choice.page}
 if TYPE_CHECKING:
-    Choices = Chosen
+    Choices = RecipeRequest
 else:
-    Choices = create_model("Choices", __base__=Chosen, **{name: _field(known) for name, known in OFFERED.items()})
+    Choices = create_model(
+        "Choices", __base__=RecipeRequest, **{name: _field(known) for name, known in OFFERED.items()}
+    )
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,14 @@ def _offer(declared: Declared) -> Offer:
     )
 
 
-class Again(BaseModel):
+class ResumeRequest(BaseModel):
     """A run to resume; ``epochs`` extends it."""
 
     run: str = Field(max_length=300)
     epochs: int | None = Field(None, ge=1, le=1_000_000)
 
 
-class Order(BaseModel):
+class ControlRequest(BaseModel):
     """What the run under way shall do, or which of the probe images to show."""
 
     do: Literal["pause", "go", "step", "stop", "none"] = "none"
@@ -152,7 +154,7 @@ def start(choices: Choices, request: Request) -> Response:
 
 
 @router.post("/resume")
-def resume(again: Again, request: Request) -> Response:
+def resume(again: ResumeRequest, request: Request) -> Response:
     """Go on with a run at the very update where it was saved."""
     folder = _shelf(request).folder(again.run)
     task = {"resume": str(folder.path), "data": _shelf(request).moved_data(folder), "epochs": again.epochs}
@@ -161,7 +163,7 @@ def resume(again: Again, request: Request) -> Response:
 
 
 @router.post("/control")
-def control(order: Order, request: Request) -> Response:
+def control(order: ControlRequest, request: Request) -> Response:
     """Pause, continue, take one step, stop; or choose the probe image."""
     live = _trainer(request).current()
     if live.running:

@@ -365,7 +365,7 @@ test("a run's trouble is told in sentences, and none where there is none", async
   assert.deepEqual(keys({ state: { ...state, loss: "mse" }, losses: [[1, 1e7]] }), []);
   const flat = { ...state, epochs_done: [row(1, 2.301, 2.3), row(2, 2.303, 2.3)] };
   assert.deepEqual(keys({ state: flat }), ["plateau"]);
-  const learnt = [row(1, 1, 1), row(2, 0.5, 0.8), row(3, 0.2, 0.9), row(4, 0.05, 1.1)];
+  const learnt = [row(1, 1, 1), row(2, 0.5, 0.8), row(3, 0.2, 0.9), row(4, 0.05, 1.2)];
   assert.deepEqual(keys({ state: { ...state, epochs_done: learnt } }), ["overfitting"]);
   assert.deepEqual(keys({ state: { ...state, epochs_done: learnt.slice(0, 3) } }), []);
   assert.deepEqual(keys({ norms: [[5, [1e-9, 1]]] }), ["vanished"]);

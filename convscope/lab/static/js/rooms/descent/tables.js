@@ -1,6 +1,6 @@
 // Below the map: where the three regimes arrive, why one may lead away, and how an epoch is cut into updates.
 
-import { h, rich } from "../../core/dom.js";
+import { complete, h, rich } from "../../core/dom.js";
 import { count, num } from "../../core/format.js";
 
 const HEADS = ["regimes", "batch", "axis_updates", "axis_samples", "milliseconds", "end", "mean_angle", "detour"];
@@ -46,7 +46,7 @@ export function divergence(t, { paths, curvature }, names, lr) {
   return h(
     "div",
     { class: "warned", role: "status", "data-testid": "diverged" },
-    lines.map((words) => h("p", {}, words)),
+    lines.map((words) => h("p", {}, complete(words))),
     h("p", {}, rich(why)),
   );
 }

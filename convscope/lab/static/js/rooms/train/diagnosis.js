@@ -2,19 +2,17 @@
 
 const GUESSING = 0.03; // of ln K: so near to it a loss says that the net guesses
 const ROSE = 5; // times ln K: a loss above that came of steps that are too large
+const GROWN = 1.3; // times its least: a test loss above that tells of overfitting
 const VANISHED = 1e-4; // of the largest gradient norm
 
 // run: {state, losses, norms, probe}, as live.js has it. Gives [[key, values], …], what matters most first.
 export function remarks({ state, losses, norms, probe }) {
   if (!state?.classes) return [];
   const lr = { try: Number((state.lr / 10).toPrecision(3)) };
-  return [
-    exploded(state, losses, lr),
-    ...dead(probe),
-    plateau(state),
-    overfitting(state),
-    vanished(state, norms),
-  ].filter(Boolean);
+  const silent = dead(probe);
+  const found = [exploded(state, losses, lr), ...silent, plateau(state), overfitting(state)];
+  if (!silent.length) found.push(vanished(state, norms)); // else that is why
+  return found.filter(Boolean);
 }
 
 function exploded({ classes, loss }, losses, lr) {
@@ -51,7 +49,7 @@ function overfitting({ epochs_done: epochs }) {
   if (epochs.length < 4) return null;
   const best = epochs.reduce((a, b) => (b.test_loss < a.test_loss ? b : a));
   const last = epochs.at(-1);
-  const apart = last.test_loss > 1.15 * best.test_loss && last.train_loss < 0.5 * last.test_loss;
+  const apart = last.test_loss > GROWN * best.test_loss && last.train_loss < 0.5 * last.test_loss;
   return apart && last.epoch - best.epoch >= 2 ? ["overfitting", { epoch: best.epoch }] : null;
 }
 
