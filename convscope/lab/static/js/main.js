@@ -13,7 +13,7 @@ import { bar } from "./parts/top.js";
 const main = document.getElementById("room");
 const remembered = new Map(); // room → the query of its state when it was left
 const heights = new Map(); // address → how far the page was scrolled when it was left
-let current = null; // {id, defaults, state, view, parts, t}
+let current = null; // {id, defaults, state, view, parts, t, complaints: how often something was wrong}
 let writing;
 let turn = 0; // counts enter() and update(): what comes late is dropped
 let clicked = null; // where the link leads that was clicked last; any other way is the browser's Back
@@ -73,7 +73,7 @@ function mount(module, room, query, lang) {
   document.title = `${t(`common.${room.id}`)} · convscope lab`;
   const parts = frame(main, t, room, link);
   const state = decode(query, module.defaults, module.rules);
-  const self = { id: room.id, defaults: module.defaults, state, parts, t, view: {} };
+  const self = { id: room.id, defaults: module.defaults, state, parts, t, view: {}, complaints: 0 };
   current = self;
   const set = (patch) => {
     if (current !== self) return;
@@ -90,11 +90,12 @@ function mount(module, room, query, lang) {
 async function update() {
   const self = current;
   const mine = ++turn;
+  const { complaints } = self;
   main.dataset.state = "busy";
   try {
     await self.view.update(self.state);
     if (self === current && mine === turn) {
-      show(self.parts.problem);
+      if (self.complaints === complaints) show(self.parts.problem); // what was said meanwhile stays
       main.classList.remove("stale");
     }
   } catch (error) {
@@ -111,6 +112,7 @@ async function update() {
 // no room has made; either way it is said.
 function complain(error, self) {
   if (self !== current) return;
+  self.complaints += 1;
   if (error instanceof ApiError && !error.status) return; // the bar says that nobody answers
   const ours = !(error instanceof ApiError);
   if (ours) console.error(error);
