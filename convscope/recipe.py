@@ -139,6 +139,9 @@ class Recipe:
         None
     )
     max_seconds: Annotated[float | None, Choice("Stop after these seconds of training and tests.", ge=0, le=1e9)] = None
+    minutes: Annotated[
+        float | None, Choice("Take as many epochs as fit into these minutes, --epochs at most.", gt=0, le=1e6)
+    ] = None
     val_fraction: Annotated[
         float, Choice("Share of the training images held out for validation.", ge=0, lt=1, page="more")
     ] = 0.0

@@ -10,7 +10,8 @@ from typing import Any
 
 NOTE = ("digits", "mnist")  # the note's own data keep the note's net
 PRETRAINED = "efficientnet-lite0"
-SCRATCH = "resnet8"
+SCRATCH = "cnn-m"
+SCRATCH_GREY = "cnn-s"
 MOST_IMAGES = 5_000  # beyond which a net from scratch has enough to learn from
 FEWEST_TO_COMPARE = 20  # images of the smallest class: with fewer a part held out says nothing
 NOTE_SIDE = 16  # the smallest image that goes through the note's net
@@ -37,10 +38,21 @@ TRAINING = (
     "patience",
     "engine",
 )
-FROM_SCRATCH = {"optimizer": "adam", "lr": 0.004, "schedule": "one-cycle", "epochs": 30, "augment": "auto"}
+FROM_SCRATCH: dict[str, Any] = {
+    "optimizer": "adamw",
+    "lr": 0.004,
+    "weight_decay": 0.05,
+    "schedule": "one-cycle",
+    "epochs": 40,
+    "label_smoothing": 0.1,
+    "augment": "auto",
+}
+FEW = 5_000  # training images: with more of them fewer epochs are as many updates
+FEWEST_EPOCHS = 10
 # After the last layer is fitted, small steps: larger ones undo what was learned before (docs/LOG.md).
 FINE_TUNING = {"optimizer": "adam", "lr": 1e-4, "schedule": "cosine", "epochs": 5}
-DESCENT = {"lr", "momentum", "nesterov", "optimizer", "schedule", "loss"}  # choices that only make sense together
+# Choices that only make sense together.
+DESCENT = {"lr", "momentum", "nesterov", "weight_decay", "optimizer", "schedule", "loss", "label_smoothing"}
 
 
 @dataclass(frozen=True)
@@ -107,8 +119,12 @@ def choose(facts: Facts) -> Choice:
 def scratch(facts: Facts, reason: str) -> Choice:
     """A net that begins with random weights, and a training for it. What the user chose stays."""
     side = max(facts.shape[1:])
-    size = {"image_size": SCRATCH_SIDE} if side > SCRATCH_SIDE else {}
-    return Choice(SCRATCH, reason, _not_given({**size, **FROM_SCRATCH}, facts.given))
+    changes: dict[str, Any] = {"image_size": SCRATCH_SIDE} if side > SCRATCH_SIDE else {}
+    changes |= FROM_SCRATCH
+    if facts.images > FEW:
+        changes["epochs"] = max(FEWEST_EPOCHS, FROM_SCRATCH["epochs"] * FEW // facts.images)
+    net = SCRATCH_GREY if facts.shape[0] == 1 else SCRATCH
+    return Choice(net, reason, _not_given(changes, facts.given))
 
 
 def pretrained_changes(side: int, given: frozenset[str]) -> dict[str, Any]:

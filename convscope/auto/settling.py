@@ -22,6 +22,7 @@ from ..training.pretrained import one_step
 from ..training.state import State
 from . import choose as rules
 from .choose import Choice, Facts, choose, pretrained_changes
+from .planning import planned
 
 HELD_OUT = 0.2  # of the training images, to compare two nets
 ARITHMETIC = 1.2e11  # multiply-adds, backward pass included, that the comparison gives a net from scratch at first
@@ -48,12 +49,21 @@ class Settled:
 
 
 def settle(recipe: Recipe, given: Iterable[str] = (), offline: bool = False, data: Any = None) -> Settled:
-    """Choose the net of ``recipe`` where that is ``auto``, the size of images that it wants, and how it is trained.
+    """Choose the net of ``recipe`` where that is ``auto``, the size of images that it wants, how it is trained, and how
+    many epochs fit into its minutes.
 
     ``given`` are the names of the choices that the user made: these stay. ``data`` are given in Python. Raises what
     opening the data and building the net raise.
     """
     given = frozenset(given)
+    settled = _settled(recipe, given, offline, data)
+    fitting, told = planned(settled.recipe, settled.data, "epochs" in given)
+    if not told:
+        return settled
+    return replace(settled, recipe=fitting, chosen="; ".join(filter(None, (settled.chosen, told))))
+
+
+def _settled(recipe: Recipe, given: frozenset[str], offline: bool, data: Any) -> Settled:
     name = recipe.net.strip()
     if name in PRETRAINED:
         opened = open_recipe(recipe, offline, data)
@@ -83,7 +93,7 @@ def _facts(recipe: Recipe, data: Dataset, given: frozenset[str]) -> Facts:
         allowed=not recipe.no_pretrained,
         given=given,
         device=str(resolve(recipe.device)),
-        minutes=None if recipe.max_seconds is None else recipe.max_seconds / 60,
+        minutes=recipe.minutes or (None if recipe.max_seconds is None else recipe.max_seconds / 60),
     )
 
 

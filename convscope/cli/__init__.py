@@ -18,7 +18,7 @@ from ..errors import ConvscopeError
 from . import check, devices, evaluate, explain, export, lab, predict, runs, streams, train
 from .concepts import backprop, convolution, descent, losses, pooling, shapes
 from .terminal import fail, note
-from .tuning import augment
+from .tuning import augment, lr, sweep
 
 app = typer.Typer(
     name="convscope",
@@ -54,6 +54,8 @@ for group in (
     runs,
     check,
     augment,
+    lr,
+    sweep,
     shapes,
     explain,
     losses,

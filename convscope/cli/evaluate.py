@@ -29,6 +29,9 @@ def evaluate(
     new: Annotated[bool, typer.Option("--new", help="Test on the images that came to the run's data since.")] = False,
     moved: Moved = None,
     worst: Annotated[int, typer.Option(min=0, max=400, help="Pictures on the sheet of worst mistakes.")] = 40,
+    tta: Annotated[
+        str, typer.Option("--tta", help="Mean over views of each image: none, flip, shift or flip+shift.")
+    ] = "none",
     out: Annotated[Path | None, path_option("Folder for pictures and tables.  [default: in the run]")] = None,
     skip_bad: SkipBad = False,
     data_dir: DataDir = None,
@@ -39,6 +42,7 @@ def evaluate(
     from ..report.evaluation import save_pictures
     from ..runs import folder as runs
     from ..runs.evaluation import images_to_test, test_model, warning
+    from ..runs.views import TEXTS, views_of
     from ..storage.files import make_folder, write_csv
 
     if data is not None and (new or moved is not None):
@@ -46,6 +50,7 @@ def evaluate(
             f"{'--new' if new else '--data'} is about the run's own data, but {data} are other data",
             "leave one of them out",
         )
+    views = views_of(tta)
     folder = runs.find(run)
     model = folder.model()
     test = images_to_test(
@@ -53,7 +58,7 @@ def evaluate(
     )
     for note in test.notes:
         terminal.note(note)
-    tested = test_model(model, test.images)
+    tested = test_model(model, test.images, views)
     target = out or folder.path / test.name
     make_folder(target)
     write_csv(target / "predictions.csv", tested.table())
@@ -62,9 +67,11 @@ def evaluate(
     if found:
         terminal.note(str(found))
     if as_json:
-        more = {"trained_on": test.trained_on, "warning": str(found) if found else None}
+        more = {"trained_on": test.trained_on, "warning": str(found) if found else None, "tta": views}
         terminal.emit_json({"run": str(folder.path), "folder": target, **asdict(tested.evaluation), **more})
         return
+    if views != "none":
+        terminal.out().print(f"tta         {views}: {TEXTS[views]}", markup=False)
     _print_evaluation(tested.evaluation)
     for name in ("confusion.png", "worst.png", "predictions.csv"):
         terminal.out().print(f"{name.split('.')[0]:<12}{target / name}", markup=False)

@@ -48,6 +48,12 @@ def with_choices(command: Callable[..., None]) -> Callable[..., None]:
     return taking
 
 
+def given_options(context: typer.Context) -> set[str]:
+    """The names of the options that the user wrote."""
+    names = [parameter.name or "" for parameter in context.command.params]
+    return {name for name in names if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"}
+
+
 def _option(declared: Declared) -> Parameter:
     """One choice as typer has it. ``data`` is the command's argument; a truth value has a flag and no opposite."""
     name, kind, default, choice = declared.name, declared.kind, declared.default, declared.choice

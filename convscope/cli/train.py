@@ -13,8 +13,9 @@ import typer
 from ..errors import UsageError
 from ..recipe import Recipe, flag
 from . import growth, terminal
-from .options import AsJson, DataDir, Moved, Offline, Quiet, path_option, with_choices
+from .options import AsJson, DataDir, Moved, Offline, Quiet, given_options, path_option, with_choices
 from .streams import unheard
+from .tuning import repeated
 
 if TYPE_CHECKING:
     from ..job import Event, Finished, Started
@@ -38,6 +39,11 @@ def train(
     curve: Annotated[
         bool, typer.Option("--curve", help="Then try 25 and 50 % of the images: would more help?")
     ] = False,
+    named: Annotated[str | None, typer.Option("--recipe", help="Choices that come with convscope: mnist-99, …")] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Train with so many seeds: mean ± sd.")] = 1,
+    folds: Annotated[
+        int | None, typer.Option(min=2, max=100, help="Test on so many parts of the training images in turn.")
+    ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -47,6 +53,12 @@ def train(
         data_dir = choices["data_dir"]
         resume(resume_run, choices["epochs"], None, Path(data_dir) if data_dir else None, offline, quiet, as_json)
         return
+    given = given_options(context)
+    if named is not None:
+        from ..recipes import shipped
+
+        fixed = {name: value for name, value in shipped(named).items() if name not in given}
+        choices, given = choices | fixed, given | set(fixed)
     recipe = Recipe.of(choices)
     from .. import job
     from ..auto import settle
@@ -57,23 +69,22 @@ def train(
     if recipe.net.strip() != "auto":
         resolve_net(recipe.net)
     with unheard():
-        settled = settle(recipe, _given(context), offline)
+        settled = settle(recipe, given, offline)
         if settled.chosen and not quiet:
             terminal.note(settled.chosen)
-        _draw(job.start(settled.recipe, settled.data, out), quiet, as_json, curve)
-
-
-def _given(context: typer.Context) -> set[str]:
-    """The names of the options that the user wrote."""
-    names = [parameter.name or "" for parameter in context.command.params]
-    return {name for name in names if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"}
+        if folds is not None:
+            repeated.fold(settled.recipe, settled.data, folds, as_json)
+        elif seeds > 1:
+            repeated.with_seeds(settled.recipe, settled.data, seeds, out, offline, as_json)
+        else:
+            _draw(job.start(settled.recipe, settled.data, out), quiet, as_json, curve)
 
 
 def _refuse_choices(context: typer.Context) -> None:
     """Raise UsageError for choices given beside --resume: the run's own hold, and none is passed over in silence."""
     allowed = {"resume_run", "epochs", "data_dir", "offline", "quiet", "as_json"}
     order = [parameter.name or "" for parameter in context.command.params]
-    given = sorted(_given(context) - allowed, key=order.index)
+    given = sorted(given_options(context) - allowed, key=order.index)
     if given:
         words = ["DATA" if name == "data" else flag(name) for name in given]
         raise UsageError(

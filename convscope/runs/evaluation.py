@@ -21,6 +21,7 @@ from ..training.finding import Facts, Finding, finding
 from ..training.scores import Evaluation, confidence_of, confidences, evaluate, most_wrong
 from .folder import RunFolder
 from .own_data import OwnData, own_data, place_of
+from .views import Views, seen
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,9 @@ class Tested:
             yield [self.images.name(i), classes[label], classes[int(top[i])], *numbers]
 
 
-def test_model(model: Model, images: ImageSet) -> Tested:
-    """What ``model`` makes of ``images``, whose labels index its classes."""
-    logits = model.logits(torch.from_numpy(images.images))
+def test_model(model: Model, images: ImageSet, views: Views = "none") -> Tested:  # noqa: PT028 - no test
+    """What ``model`` makes of ``images``, whose labels index its classes; of several ``views`` of each, the mean."""
+    logits = seen(model.logits, torch.from_numpy(images.images), views)
     result = evaluate(logits, torch.from_numpy(images.labels), model.classes, model.loss)
     return Tested(model.classes, model.loss, images, logits, result)
 

@@ -125,17 +125,17 @@ def test_auto_compares_it_with_a_net_from_scratch_and_says_by_how_much(data):
     start, _, rest = settled.chosen.partition("; of 12 training images held out to compare: ")
     assert start == f"{NET}: pretrained, for 60 colour images"
     assert rest.startswith(f"{NET} ")
-    assert " %, resnet8 " in rest
+    assert " %, cnn-m " in rest
     assert "epochs" in rest
 
 
 def test_auto_takes_the_net_from_scratch_where_that_is_better(data, monkeypatch):
-    monkeypatch.setattr("convscope.auto.settling._right", lambda settled, rest, held: settled.recipe.net == "resnet8")
+    monkeypatch.setattr("convscope.auto.settling._right", lambda settled, rest, held: settled.recipe.net == "cnn-m")
     settled = settle(Recipe.of({"data": "arrays", "remark": "mine"}), (), data=data)
-    assert (settled.recipe.net, settled.recipe.optimizer, settled.recipe.epochs) == ("resnet8", "adam", 30)
+    assert (settled.recipe.net, settled.recipe.optimizer, settled.recipe.epochs) == ("cnn-m", "adamw", 40)
     assert settled.data.train.shape == (3, 40, 40)
     assert settled.recipe.remark == f"mine; {settled.chosen}"
-    assert settled.chosen.startswith("resnet8: from scratch; of 12 training images held out to compare")
+    assert settled.chosen.startswith("cnn-m: from scratch; of 12 training images held out to compare")
 
 
 def test_blocks_are_trained_in_small_steps_unless_others_are_chosen(data):

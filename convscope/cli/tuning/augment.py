@@ -41,8 +41,8 @@ def augment(
         data_dir=str(data_dir) if data_dir else None,
     )
     from ...data.sources import open_recipe
-    from ...report.augmented import draw_augmented
     from ...report.style import save_figure
+    from ...report.tuning.augmented import draw_augmented
     from ...training.augment import check, settled
 
     check(recipe)  # a wrong word is told before any data are read

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..data.batches import epoch_order
-from ..data.images import Dataset
-from ..recipe import Recipe
-from ..training.augment import augmenter
-from .style import INK, new_figure, own_style, plain
+from ...data.batches import epoch_order
+from ...data.images import Dataset
+from ...recipe import Recipe
+from ...training.augment import augmenter
+from ..style import INK, new_figure, own_style, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,0 +1,57 @@
+"""``convscope train --seeds`` and ``--folds``: one training several times, and what chance does to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import terminal
+
+if TYPE_CHECKING:
+    from ...data.images import Dataset
+    from ...recipe import Recipe
+
+
+def with_seeds(recipe: Recipe, data: Dataset, count: int, out: Path, offline: bool, as_json: bool) -> None:
+    """A run for each seed, a line for each run, and the mean."""
+    from ... import job
+    from ...tuning import repeated
+
+    rows: list[dict[str, Any]] = []
+    for chosen, divided in repeated.with_seeds(recipe, data, count, offline):
+        for event in job.start(chosen, divided, out):
+            if isinstance(event, job.Finished):
+                summary = event.summary
+                rows.append({"seed": chosen.seed, **asdict(summary)})
+        seconds = f"{summary.train_seconds:.2f} s of training"
+        _line(as_json, f"seed {chosen.seed}", summary.test_accuracy, seconds, summary.run)
+    _end(as_json, {"runs": rows}, [row["test_accuracy"] for row in rows], "test accuracy")
+
+
+def fold(recipe: Recipe, data: Dataset, count: int, as_json: bool) -> None:
+    """A line for each fold, and the mean. No run is kept: each has been trained on a part of the images."""
+    from ...tuning import repeated
+
+    found: list[float] = []
+    for accuracy in repeated.folds(recipe, data, count):
+        found.append(accuracy)
+        _line(as_json, f"fold {len(found)} of {count}", accuracy)
+    _end(as_json, {"folds": found}, found, "accuracy on the part left out")
+
+
+def _line(as_json: bool, name: str, accuracy: float | None, *more: str) -> None:
+    if not as_json:
+        cells = [f"{name:<12}", f"{100 * (accuracy or 0):6.2f} %", *more]
+        terminal.out().print("  ".join(cells), markup=False)
+
+
+def _end(as_json: bool, told: dict[str, Any], values: Sequence[float | None], what: str) -> None:
+    from ...tuning.repeated import Spread
+
+    spread = Spread.of([value or 0.0 for value in values])
+    if as_json:
+        terminal.emit_json(told | {"mean": spread.mean, "sd": spread.sd, "n": spread.n})
+    else:
+        terminal.out().print(f"\n{what} {spread}", markup=False)

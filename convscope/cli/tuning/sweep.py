@@ -1,0 +1,111 @@
+"""``convscope sweep``: every combination of some choices, in a table that goes on where it was stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ...errors import UsageError
+from ...recipe import CHOICES, Recipe
+from .. import terminal
+from ..options import AsJson, ClassFrom, DataDir, Offline, path_option
+
+if TYPE_CHECKING:
+    from ...runs.folder import RunFolder
+
+Values = Annotated[str | None, typer.Option(help="Values with commas.", metavar="A,B,…")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's verbs."""
+    app.command()(sweep)
+
+
+def sweep(
+    data: Annotated[str, typer.Argument(help=CHOICES["data"].choice.help)],
+    net: Values = None,
+    lr: Values = None,
+    optimizer: Values = None,
+    schedule: Values = None,
+    batch_size: Values = None,
+    weight_decay: Values = None,
+    augment: Values = None,
+    ema: Values = None,
+    seed: Values = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help=CHOICES["epochs"].choice.help)] = None,
+    val_fraction: Annotated[float, typer.Option(help="Share of the training images that ranks the runs.")] = 0.1,
+    image_size: Annotated[int | None, typer.Option(help=CHOICES["image_size"].choice.help)] = None,
+    class_from: ClassFrom = None,
+    data_dir: DataDir = None,
+    out: Annotated[Path, path_option("The folder that the runs are made in.")] = Path("sweep"),
+    plot: Annotated[Path, path_option("Where the picture of all curves goes.")] = Path("sweep.png"),
+    offline: Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train every combination of the values, and rank them by images that are held out of training.
+
+    The test images rank nothing. The same command again goes on where it was stopped: what is finished is not trained
+    again.
+    """
+    from ...auto import settle
+    from ...report.curves import draw_curves
+    from ...report.style import save_figure
+    from ...tuning import sweep as sweeping
+
+    texts = {
+        "net": net,
+        "lr": lr,
+        "optimizer": optimizer,
+        "schedule": schedule,
+        "batch_size": batch_size,
+        "weight_decay": weight_decay,
+        "augment": augment,
+        "ema": ema,
+        "seed": seed,
+    }
+    values = {name: sweeping.read(name, text) for name, text in texts.items() if text is not None}
+    if not values:
+        raise UsageError("nothing is swept over", "for example: convscope sweep digits --lr 0.01,0.1 --net note,mlp")
+    first = {name: found[0] for name, found in values.items()}
+    fixed = {"data": data, "epochs": epochs, "val_fraction": val_fraction, "image_size": image_size}
+    fixed |= {"class_from": class_from, "data_dir": str(data_dir) if data_dir else None}
+    given = {name for name, value in fixed.items() if value is not None} | set(first)
+    every = sweeping.combinations(Recipe.of(fixed | first), values)
+    runs = []
+    for recipe in every:
+        settled = settle(recipe, given, offline)
+        runs.append(sweeping.trained(settled.recipe, settled.data, out))
+        if not as_json:
+            terminal.note(f"{len(runs)} of {len(every)}: {runs[-1].name}")
+    save_figure(draw_curves(runs), plot)
+    ranked = sorted(runs, key=sweeping.best_validation, reverse=True)
+    rows = [_row(folder, list(values)) for folder in ranked]
+    if as_json:
+        terminal.emit_json({"runs": rows, "plot": plot})
+        return
+    columns = list(rows[0])
+    shown = [[_shown(row[column]) for column in columns] for row in rows]
+    terminal.out().print(terminal.table(columns, shown, left=["run", "net", "augment", "optimizer", "schedule"]))
+    terminal.out().print(
+        f"\nranked by {100 * val_fraction:g} % of the training images, held out; the test images ranked nothing"
+        f"\nplot    {plot}",
+        markup=False,
+    )
+
+
+def _row(folder: RunFolder, names: list[str]) -> dict[str, Any]:
+    from ...tuning.sweep import best_validation
+
+    recipe, summary = folder.recipe(), folder.summary()
+    return {
+        **{name: getattr(recipe, name) for name in names},
+        "val_accuracy": best_validation(folder),
+        "train_seconds": summary.train_seconds if summary else None,
+        "run": str(folder.path),
+    }
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

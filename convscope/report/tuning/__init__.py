@@ -1,0 +1,1 @@
+"""Pictures that help to choose how to train."""

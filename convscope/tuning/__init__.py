@@ -1,0 +1,1 @@
+"""Several trainings for one question: which rate, which net, how much chance there is in a result."""
