@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .data.check import check
     from .errors import ConvscopeError, DataError, Interrupted, TrainingError, UsageError
     from .python.classifier import Classifier
+    from .python.compiled import compile  # noqa: A004 - as torch.compile
     from .python.concepts import backprop, batches, conv, descent, devices, loss, pool, shapes
     from .python.run import Run, compare, evaluate, load, predict
     from .python.training import prepare, resume, steps, train
@@ -45,6 +46,7 @@ _PUBLIC = {
     "batches": "python.concepts",
     "shapes": "python.concepts",
     "devices": "python.concepts",
+    "compile": "python.compiled",
     "Classifier": "python.classifier",
     "Run": "python.run",
     "Recipe": "recipe",
@@ -74,6 +76,7 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "batches",
     "shapes",
     "devices",
+    "compile",
     "Classifier",
     "Run",
     "Recipe",

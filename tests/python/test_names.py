@@ -14,7 +14,7 @@ from convscope.errors import UsageError
 from convscope.shown import Records, Table
 
 VERBS = ["train", "resume", "load", "predict", "evaluate", "compare", "check", "explain", "prepare", "steps"]
-VERBS += ["conv", "pool", "loss", "backprop", "descent", "batches", "shapes", "devices", "Classifier"]
+VERBS += ["conv", "pool", "loss", "backprop", "descent", "batches", "shapes", "devices", "compile", "Classifier"]
 HEAVY = ("numpy", "torch", "llvmlite", "matplotlib", "sklearn", "PIL", "pandas", "fastapi", "typer")
 
 

@@ -80,7 +80,7 @@ class Block:
         """What a step does with the weights before the first block."""
         return [kernel for way in self.ways for kernel in way.weights()]
 
-    def forward(self, scale: Sequence[float], shift: Sequence[float]) -> Iterator[Kernel | Cut]:
+    def forward(self, scale: Sequence[float] | None, shift: Sequence[float]) -> Iterator[Kernel | Cut]:
         """What is done with a block, from its images to its scores."""
         f = self.kernel("gather")
         (one_image if self.lanes.count == 1 else images).forward(f, scale, shift, self.image)

@@ -73,8 +73,8 @@ class Compiled:
         self,
         net: nn.Sequential,
         image: Shape,
-        mean: Sequence[float],
-        std: Sequence[float],
+        mean: Sequence[float] | None,
+        std: Sequence[float] | None,
         threads: int,
         isa: str | None,
         cache_dir: Path | None,
@@ -85,7 +85,8 @@ class Compiled:
             raise UsageError(f"the CPU engine cannot run this net: {reason}", "take the eager engine (--engine eager)")
         if type(threads) is not int or not 1 <= threads <= MOST_THREADS:
             raise UsageError(f"threads must be a whole number from 1 to {MOST_THREADS:,}, not {threads!r}")
-        _check_statistics(image[0], mean, std)
+        if mean is not None and std is not None:
+            _check_statistics(image[0], mean, std)
         self.net, self.image, self.threads = net, image, threads
         self.host = machine(isa)
         self.nodes = graph(net, image, learning is not None)
@@ -99,9 +100,13 @@ class Compiled:
             )
         self.learning, self.folder = learning, cache_dir
         self.mean, self.std, self.isa = mean, std, isa
-        deviations = np.asarray(std, np.float64)
-        self.scale: list[float] = (1 / (255 * deviations)).astype(np.float32).tolist()
-        self.shift: list[float] = (-np.asarray(mean, np.float64) / deviations).astype(np.float32).tolist()
+        self.dtype = torch.float32 if std is None else torch.uint8
+        self.scale: list[float] | None = None  # images are floats, and taken as they are
+        self.shift: list[float] = []
+        if std is not None:
+            deviations = np.asarray(std, np.float64)
+            self.scale = (1 / (255 * deviations)).astype(np.float32).tolist()
+            self.shift = (-np.asarray(mean, np.float64) / deviations).astype(np.float32).tolist()
         self.helpers = Helpers(threads)
         self.lock: threading.Lock | _HalfDone = threading.Lock()  # one call at a time: a program's memory is its own
         self.changing = False  # weights or optimizer state are being written
@@ -204,11 +209,12 @@ class Compiled:
                     yield buffer, torch.from_numpy(self.running[start : start + op.channels])
 
     def logits(self, images: Tensor, ready: Loaded) -> Tensor:
-        """Scores (M, K) of uint8 images (M, C, H, W)."""
-        if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[1:]) != self.image:
+        """Scores (M, K) of images (M, C, H, W), uint8, or float32 where no mean and deviation were given."""
+        if images.dtype != self.dtype or images.ndim != 4 or tuple(images.shape[1:]) != self.image:
+            wanted, given = (str(dtype).removeprefix("torch.") for dtype in (self.dtype, images.dtype))
             raise UsageError(
-                f"images must be uint8 of shape (M, {', '.join(map(str, self.image))}), but are "
-                f"{str(images.dtype).removeprefix('torch.')} of shape {tuple(images.shape)}"
+                f"images must be {wanted} of shape (M, {', '.join(map(str, self.image))}), but are "
+                f"{given} of shape {tuple(images.shape)}"
             )
         count = len(images)
         result = torch.empty(count, self.classes, dtype=torch.float32, device="cpu")

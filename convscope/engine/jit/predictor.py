@@ -20,6 +20,8 @@ FEW = 8  # images that are computed sooner one by one than as one block, of whic
 class JitPredictor:
     """The forward half of the engine for a net without training data: ``logits`` of uint8 images (M, C, H, W).
 
+    Without ``mean`` and ``std`` the images are float32, and the net takes them as they are.
+
     The weights are taken up when it is built; after they have changed, call ``refresh``. ``threads`` share a batch;
     one image alone is computed at once, without waking a thread.
     """
@@ -28,8 +30,8 @@ class JitPredictor:
         self,
         net: nn.Sequential,
         image: Shape,
-        mean: Sequence[float],
-        std: Sequence[float],
+        mean: Sequence[float] | None,
+        std: Sequence[float] | None,
         threads: int = 1,
         isa: str | None = None,
         cache_dir: Path | None = None,
@@ -41,7 +43,7 @@ class JitPredictor:
         assert self._alone.predict
         self._predict = self._alone.predict
         self._take_up = native(self._alone.code.address("refresh"))
-        self._shape = torch.Size((1, *image))
+        self._shape, self._dtype = torch.Size((1, *image)), self._core.dtype
         self._rows: list[Tensor] = []  # results that wait to be filled
         self.refresh()
 
@@ -57,8 +59,8 @@ class JitPredictor:
         return self._core.compile_seconds
 
     def logits(self, images: Tensor) -> Tensor:
-        """Raw scores float32 (M, K) for uint8 images (M, C, H, W)."""
-        if images.shape != self._shape or images.dtype is not torch.uint8:
+        """Raw scores float32 (M, K) for images (M, C, H, W), uint8 or float32 as the predictor was built for."""
+        if images.shape != self._shape or images.dtype is not self._dtype:
             return self._core.logits(images, self._alone if len(images) <= FEW else self._core.program(MANY))
         if not images.is_cpu or not images.is_contiguous():  # asked first, for one image takes only microseconds
             images = images.cpu().contiguous()

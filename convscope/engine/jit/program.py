@@ -57,21 +57,22 @@ def header(count: int, lanes: Lanes, draws: bool, clips: bool) -> Header:
 class Program:
     """A program's text and plan. It has ``predict(job, thread)`` and, given ``learning``, ``train(job, thread)``.
 
-    For one image it also has ``refresh(job, thread)``, which takes up the weights for ``predict``. ``exported``: every
-    kernel can be called, too.
+    ``scale`` None takes images that are floats. For one image it also has ``refresh(job, thread)``, which takes up the
+    weights for ``predict``. ``exported``: every kernel can be called, too.
     """
 
     def __init__(
         self,
         nodes: Graph,
         lanes: Lanes,
-        scale: Sequence[float],
+        scale: Sequence[float] | None,
         shift: Sequence[float],
         learning: Learning | None,
         pause: str,
         exported: bool = False,
     ) -> None:
         self.nodes, self.lanes, self.learning, self.pause = nodes, lanes, learning, pause
+        self.pixel = 1 if scale else 4  # bytes
         self.count = parameter_count(nodes)
         self.draws = any(node.op.draws for node in nodes)
         self.clip_norm = learning.clip_norm if learning else None
@@ -99,7 +100,7 @@ class Program:
         parameters = [("job", PTR), ("a", PTR), ("start", I64), ("stop", I64), ("weight", F32)]
         f = self.module.function(name, parameters)
         image, index = f.load(PTR, f["job"], 8 * slots.IMAGES), f.load(PTR, f["job"], 8 * slots.INDEX)
-        size = prod(self.nodes[0].shapes[0])
+        size = self.pixel * prod(self.nodes[0].shapes[0])
         with f.loop(self.lanes.count) as lane:
             place = f["start"] + lane
             real = f.compare("slt", place, f["stop"])
