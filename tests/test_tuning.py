@@ -102,6 +102,8 @@ def test_seeds_are_runs_of_their_own_with_a_mean(capsys, tmp_path):
     code, out, _ = run_cli(capsys, *command, "--seeds", "2")
     assert code == 0
     assert "(sd, n = 2)" in out
+    code, _, err = run_cli(capsys, *command, "--seeds", "2", "--folds", "3")
+    assert (code, "--seeds and --folds do not go together" in err) == (2, True)
 
 
 def test_every_image_is_tested_on_in_exactly_one_fold(monkeypatch):

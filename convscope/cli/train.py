@@ -53,6 +53,7 @@ def train(
         data_dir = choices["data_dir"]
         resume(resume_run, choices["epochs"], None, Path(data_dir) if data_dir else None, offline, quiet, as_json)
         return
+    repeated.check(seeds, folds, curve)
     given = given_options(context)
     if named is not None:
         from ..recipes import shipped
@@ -73,9 +74,9 @@ def train(
         if settled.chosen and not quiet:
             terminal.note(settled.chosen)
         if folds is not None:
-            repeated.fold(settled.recipe, settled.data, folds, as_json)
+            repeated.fold(settled.recipe, settled.data, folds, quiet, as_json)
         elif seeds > 1:
-            repeated.with_seeds(settled.recipe, settled.data, seeds, out, offline, as_json)
+            repeated.with_seeds(settled.recipe, settled.data, seeds, out, offline, quiet, as_json)
         else:
             _draw(job.start(settled.recipe, settled.data, out), quiet, as_json, curve)
 

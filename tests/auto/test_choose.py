@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from convscope.auto.choose import FROM_SCRATCH, PRETRAINED, SCRATCH, Facts, choose, input_side
+from convscope.auto.choose import FROM_SCRATCH, GREY, PRETRAINED, SCRATCH, Facts, choose, input_side
 from convscope.recipe import CHOICES, Recipe
 
 PHOTOS = Facts("photos", (3, 32, 32), 1600, 10, 160)
@@ -16,7 +16,9 @@ SMALL = {**FROM_SCRATCH, "image_size": 48}
     [
         (replace(PHOTOS, data="mnist", shape=(1, 28, 28)), "note", "mnist has the note's own net", {}, None),
         (replace(PHOTOS, data="digits", shape=(1, 28, 28)), "note", "digits has the note's own net", {}, None),
-        (replace(PHOTOS, shape=(1, 28, 28)), "note", "for grey images", {}, None),
+        (replace(PHOTOS, shape=(1, 28, 28)), "note", "for grey images", GREY, None),
+        (replace(PHOTOS, shape=(1, 28, 28), given=frozenset({"lr"})), "note", "for grey images", {"augment": "auto"},
+         None),
         (replace(PHOTOS, shape=(1, 12, 12)), "cnn-s", "for grey images of 12×12", FROM_SCRATCH, None),
         (PHOTOS, PRETRAINED, "pretrained, for 1,600 colour images", {"image_size": 160}, SCRATCH),
         (replace(PHOTOS, fewest=19), PRETRAINED, "pretrained, for 1,600 colour images", {"image_size": 160}, None),

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...errors import UsageError
 from .. import terminal
 
 if TYPE_CHECKING:
@@ -14,7 +15,16 @@ if TYPE_CHECKING:
     from ...recipe import Recipe
 
 
-def with_seeds(recipe: Recipe, data: Dataset, count: int, out: Path, offline: bool, as_json: bool) -> None:
+def check(seeds: int, folds: int | None, curve: bool) -> None:
+    """Raise UsageError for options that do not go together."""
+    asked = [
+        name for name, given in (("--seeds", seeds > 1), ("--folds", folds is not None), ("--curve", curve)) if given
+    ]
+    if len(asked) > 1:
+        raise UsageError(f"{' and '.join(asked)} do not go together", "one question at a time")
+
+
+def with_seeds(recipe: Recipe, data: Dataset, count: int, out: Path, offline: bool, quiet: bool, as_json: bool) -> None:
     """A run for each seed, a line for each run, and the mean."""
     from ... import job
     from ...tuning import repeated
@@ -26,18 +36,22 @@ def with_seeds(recipe: Recipe, data: Dataset, count: int, out: Path, offline: bo
                 summary = event.summary
                 rows.append({"seed": chosen.seed, **asdict(summary)})
         seconds = f"{summary.train_seconds:.2f} s of training"
-        _line(as_json, f"seed {chosen.seed}", summary.test_accuracy, seconds, summary.run)
+        if quiet and not as_json:
+            print(summary.run)
+        _line(as_json or quiet, f"seed {chosen.seed}", summary.test_accuracy, seconds, summary.run)
+    if quiet and not as_json:
+        return
     _end(as_json, {"runs": rows}, [row["test_accuracy"] for row in rows], "test accuracy")
 
 
-def fold(recipe: Recipe, data: Dataset, count: int, as_json: bool) -> None:
+def fold(recipe: Recipe, data: Dataset, count: int, quiet: bool, as_json: bool) -> None:
     """A line for each fold, and the mean. No run is kept: each has been trained on a part of the images."""
     from ...tuning import repeated
 
     found: list[float] = []
     for accuracy in repeated.folds(recipe, data, count):
         found.append(accuracy)
-        _line(as_json, f"fold {len(found)} of {count}", accuracy)
+        _line(as_json or quiet, f"fold {len(found)} of {count}", accuracy)
     _end(as_json, {"folds": found}, found, "accuracy on the part left out")
 
 
