@@ -16,7 +16,6 @@ from .ir.function import Function
 from .ir.values import Value
 
 EPSILON = 1e-8
-RATES = 3  # numbers that a program is given for each step
 
 
 @dataclass(frozen=True)
@@ -36,13 +35,14 @@ class Rule:
             return ("exp_avg", "exp_avg_sq")
         return ("momentum",) if self.momentum else ()
 
-    def rates(self, lr: float, step: int) -> tuple[float, float, float]:
-        """The RATES numbers of step ``step`` (from 1) that the program is given: η, or Adam's two corrections; and what
-        AdamW leaves of a weight."""
+    def rates(self, lr: float, step: int) -> tuple[float, ...]:
+        """What the program is given for step ``step`` (from 1): η and nothing, or Adam's corrections; and what AdamW
+        leaves of a weight."""
         if self.optimizer == "sgd":
-            return lr, 0.0, 1.0
+            return lr, 0.0
         beta1, beta2 = self.betas
-        return lr / (1 - beta1**step), (1 - beta2**step) ** -0.5, 1 - lr * self.weight_decay
+        corrected = lr / (1 - beta1**step), (1 - beta2**step) ** -0.5
+        return (*corrected, 1 - lr * self.weight_decay) if self.optimizer == "adamw" else corrected
 
 
 def update(f: Function, rule: Rule, g: Value, w: Value, states: Sequence[Value], rates: Sequence[Value]) -> list[Value]:

@@ -232,8 +232,9 @@ class Program:
         threads, arenas = f.load(I64, job, 8 * slots.THREADS), f.load(PTR, job, 8 * slots.ARENAS)
         stride = f.load(I64, job, 8 * slots.STRIDE)
         p, states = f.load(PTR, job, 8 * slots.PARAMETERS), f.load(PTR, job, 8 * slots.STATES)
-        rates_at = f.address(f.load(PTR, job, 8 * slots.RATES), (f["step"], 4 * optimizers.RATES))
-        rates = [f.splat(f.load(F32, rates_at, 4 * n), lanes.width) for n in range(optimizers.RATES)]
+        given = len(rule.rates(0.0, 1))
+        rates_at = f.address(f.load(PTR, job, 8 * slots.RATES), (f["step"], 4 * given))
+        rates = [f.splat(f.load(F32, rates_at, 4 * n), lanes.width) for n in range(given)]
         room = 4 * padded(self.count)
         first, last = self._share(f, f.constant(padded(self.count) // lanes.width, I64), threads)
         scale = None
