@@ -63,14 +63,9 @@ def hooked(layer):
     [
         (nn.AlphaDropout(0.5), "AlphaDropout is not covered"),
         (nn.InstanceNorm2d(3), "InstanceNorm2d is not covered"),
-        (nn.Conv2d(3, 3, 1, padding_mode="reflect"), "it pads with 'reflect'"),
         (nn.LeakyReLU(-0.5), "its negative slope is -0.5"),
         (nn.MaxPool2d(2, dilation=2), "it has dilation or return_indices"),
-        (
-            nn.AvgPool2d(2, padding=1, count_include_pad=False),
-            "it has ceil_mode, a divisor_override, or does not count the padding",
-        ),
-        (nn.AdaptiveAvgPool2d(2), "it pools to more than one pixel"),
+        (nn.AvgPool2d(2, divisor_override=0), "its divisor is 0"),
         (nn.Flatten(2), "it flattens some dimensions only"),
         (nn.Conv2d(3, 3, 1).double(), "its parameters are torch.float64 on cpu, not float32 on the CPU"),
         (nn.Conv2d(3, 3, 1).requires_grad_(False), "its parameters are frozen"),

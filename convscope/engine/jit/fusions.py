@@ -8,8 +8,8 @@ from .ways.activation import Relu
 from .ways.conv import Conv
 from .ways.layer import NONE, Identity
 from .ways.node import Node
-from .ways.pool import Pool
 from .ways.scale import Scale
+from .ways.windows.pool import Pool
 
 FUSED = 4  # pixels of the largest pooling window whose convolution sums fit a block of registers
 

@@ -15,7 +15,6 @@ from ...net.ops import shape_text
 from ...net.wiring import IMAGE as IMAGE_NAME
 from .fusions import fuse
 from .ir.arrays import Shape, padded
-from .ways.join import Concat
 from .ways.layer import NONE, Form, Identity, MisfitError, Where, read
 from .ways.node import IMAGE, Node
 
@@ -65,10 +64,11 @@ def nodes_of(net: nn.Sequential, image: Shape, training: bool) -> Graph:
         if type(found.op) is Identity and found.act == NONE:  # nothing is done: what it reads stands for it
             made[name] = _Value(inputs[0].node, Form(found.output, flat), inputs[0].shared or readers[name] > 1)
             continue
-        if found.column and forms[0].shape[1:] != (1, 1):
-            column = (forms[0].count, 1, 1)
-            nodes.append(Node(Concat(), (inputs[0].node,), (forms[0].shape,), column))
-            forms, inputs = (Form(column, True),), (_Value(len(nodes) - 1, Form(column, True), shared=False),)
+        if found.before:
+            op, shape = found.before
+            nodes.append(Node(op, (inputs[0].node,), (forms[0].shape,), shape))
+            forms = (Form(shape, forms[0].flat),)
+            inputs = (_Value(len(nodes) - 1, forms[0], shared=False),)
         node = Node(found.op, tuple(v.node for v in inputs), tuple(f.shape for f in forms), found.output, found.act)
         before = None if inputs[0].shared or len(inputs) > 1 else nodes[inputs[0].node]
         together = before and fuse(before, node)

@@ -13,9 +13,10 @@ from .norm import BatchNorm, Normalised
 from .one_image.linear import LinearOfOne
 from .one_image.rows import Rows
 from .one_image.tiles import TilesOfOne
-from .pool import Apart, Pool, Windows
 from .scale import Scale, Scaled
 from .way import Site, Way
+from .windows.pool import Apart, Pool, Windows
+from .windows.spans import Means, Spanned
 from .winograd.tiled import Thin, Tiled
 
 WAYS: dict[type[Op], tuple[type[Way], ...]] = {
@@ -26,6 +27,7 @@ WAYS: dict[type[Op], tuple[type[Way], ...]] = {
     BatchNorm: (Normalised,),
     Dropout: (Dropped,),
     Scale: (Scaled,),
+    Means: (Spanned,),
     Add: (Sum,),
     Concat: (Copies,),
 }

@@ -17,6 +17,7 @@ from ....net.ops import same_padding
 from ..ir.arrays import NO_BORDER, Border, Index, Pair, Room
 from ..ir.values import Term
 from .layer import Form, MisfitError, Op, Read, Where, fitting, image_of, objection, pair, read
+from .windows.pad import SOURCES, padded_by
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ class Masks:
 
 @objection.register
 def _(module: nn.Conv2d) -> str:
-    return "" if module.padding_mode == "zeros" else f"it pads with {module.padding_mode!r}"
+    known = module.padding_mode in ("zeros", *SOURCES)
+    return "" if known else f"it pads with {module.padding_mode!r}"
 
 
 @read.register
@@ -128,15 +130,17 @@ def _(module: nn.Conv2d, inputs: tuple[Form, ...], where: Where) -> Read:
         before = after = (0, 0)
     else:
         before = after = pair(module.padding)
+    border, first = (*before, *after), None
+    if module.padding_mode != "zeros" and any(border):
+        first = padded_by(module.padding_mode, border, inputs[0])
+        (_, *size), border, before, after = first[1], NO_BORDER, (0, 0), (0, 0)
     output = [
         (n + b + a - d * (k - 1) - 1) // s + 1
         for n, b, a, d, k, s in zip(size, before, after, dilation, kernel, stride, strict=True)
     ]
     bias = None if module.bias is None else where.parameter + module.weight.numel()
-    conv = Conv(
-        where.parameter, bias, channels, module.out_channels, kernel, stride, (*before, *after), dilation, module.groups
-    )
-    return Read(conv, fitting((module.out_channels, *output), inputs[0]))
+    conv = Conv(where.parameter, bias, channels, module.out_channels, kernel, stride, border, dilation, module.groups)
+    return Read(conv, fitting((module.out_channels, *output), inputs[0]), before=first)
 
 
 @objection.register

@@ -105,14 +105,14 @@ NONE = Nothing()
 class Read(NamedTuple):
     """A module as a node of the graph. ``flat``: whether its result is, where that is not as its inputs are.
 
-    ``column``: each number of its flat input is a channel to it.
+    ``before``: what a node of its own makes of the input first, and the shape of that.
     """
 
     op: Op
     output: Shape
     act: Activation = NONE
     flat: bool | None = None
-    column: bool = False
+    before: tuple[Op, Shape] | None = None
 
 
 @singledispatch

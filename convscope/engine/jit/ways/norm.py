@@ -21,6 +21,7 @@ from ..ir.arrays import Array, Index, chunks, padded
 from ..ir.elementary import lane_sums
 from ..ir.kernel import Here, Kernel, Reduction
 from ..ir.values import F32, Value
+from .join import Concat
 from .layer import Form, MisfitError, Op, Read, Where, image_of, objection, read
 from .scale import Scale
 from .way import Cut, Site, Way
@@ -263,14 +264,15 @@ def _read(module: nn.BatchNorm2d | nn.BatchNorm1d, inputs: tuple[Form, ...], whe
     elif not form.flat:
         raise MisfitError("needs a flatten before it")
     shape = (form.count, 1, 1) if form.flat else form.shape
+    column = None if shape == form.shape else (Concat(), shape)  # each number of a flat input is a channel
     channels = shape[0]
     if module.num_features != channels:
         raise MisfitError(f"takes {module.num_features} channels, but gets {channels}")
     if not where.training:
-        return Read(Scale(where.name, channels, where.statistic), shape, column=form.flat)
+        return Read(Scale(where.name, channels, where.statistic), shape, before=column)
     weight, bias = (where.parameter, where.parameter + channels) if module.affine else (None, None)
     norm = BatchNorm(where.name, weight, bias, where.statistic, channels, module.momentum or 0.0, module.eps)
-    return Read(norm, shape, column=form.flat)
+    return Read(norm, shape, before=column)
 
 
 for kind in (nn.BatchNorm2d, nn.BatchNorm1d):

@@ -16,13 +16,14 @@ from math import inf
 from torch import nn
 from typing_extensions import override
 
-from ....net.ops import window_size
-from ..ir.arrays import Index, Pair
-from ..ir.kernel import Kernel
-from ..ir.taps import TapTable, taps
-from ..ir.values import I32, I64, Value, like
-from .layer import Form, Op, Read, Where, fitting, image_of, objection, pair, read
-from .way import Site, Way
+from .....net.ops import window_size
+from ...ir.arrays import Index, Pair
+from ...ir.kernel import Kernel
+from ...ir.taps import TapTable, taps
+from ...ir.values import I32, I64, Value, like
+from ..layer import Form, Op, Read, Where, fitting, image_of, objection, pair, read
+from ..way import Site, Way
+from .spans import Means, cells, windows
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,8 @@ def _range(f: Kernel, i: Index, stride: int, padding: int, kernel: int, size: in
 
 
 @objection.register
-def _(module: nn.AdaptiveAvgPool2d) -> str:
-    return "" if module.output_size in (1, (1, 1)) else "it pools to more than one pixel"
+def _(_module: nn.AdaptiveAvgPool2d) -> str:
+    return ""
 
 
 @objection.register
@@ -168,23 +169,41 @@ def _(module: nn.MaxPool2d) -> str:
 
 @objection.register
 def _(module: nn.AvgPool2d) -> str:
-    counted = module.count_include_pad or pair(module.padding) == (0, 0)
-    plain = counted and not module.ceil_mode and module.divisor_override is None
-    return "" if plain else "it has ceil_mode, a divisor_override, or does not count the padding"
+    return "its divisor is 0" if module.divisor_override == 0 else ""
 
 
 @read.register
-def _(_module: nn.AdaptiveAvgPool2d, inputs: tuple[Form, ...], _where: Where) -> Read:
-    channels, height, width = image_of(inputs)
-    return Read(Pool(True, (height, width), (height, width)), (channels, 1, 1))
-
-
-@read.register(nn.MaxPool2d)
-@read.register(nn.AvgPool2d)
-def _(module: nn.MaxPool2d | nn.AvgPool2d, inputs: tuple[Form, ...], _where: Where) -> Read:
+def _(module: nn.AdaptiveAvgPool2d, inputs: tuple[Form, ...], _where: Where) -> Read:
     channels, *size = image_of(inputs)
-    average = isinstance(module, nn.AvgPool2d)
-    pool = Pool(average, pair(module.kernel_size), pair(module.stride), pair(module.padding))
+    asked = module.output_size if isinstance(module.output_size, tuple) else (module.output_size,) * 2
+    output = [n if count is None else count for n, count in zip(size, asked, strict=True)]
+    shape = fitting((channels, *output), inputs[0])
+    if any(n % count for n, count in zip(size, output, strict=True)):
+        rows, columns = (cells(n, count) for n, count in zip(size, output, strict=True))
+        return Read(Means(rows, columns), shape)
+    kernel = size[0] // output[0], size[1] // output[1]
+    return Read(Pool(True, kernel, kernel), shape)
+
+
+@read.register
+def _(module: nn.MaxPool2d, inputs: tuple[Form, ...], _where: Where) -> Read:
+    channels, *size = image_of(inputs)
+    pool = Pool(False, pair(module.kernel_size), pair(module.stride), pair(module.padding))
     sides = zip(size, pool.kernel, pool.stride, pool.padding, strict=True)
     output = [window_size(*side, ceil_mode=module.ceil_mode) for side in sides]
     return Read(pool, fitting((channels, *output), inputs[0]))
+
+
+@read.register
+def _(module: nn.AvgPool2d, inputs: tuple[Form, ...], _where: Where) -> Read:
+    channels, *size = image_of(inputs)
+    pool = Pool(True, pair(module.kernel_size), pair(module.stride), pair(module.padding))
+    sides = zip(size, pool.kernel, pool.stride, pool.padding, strict=True)
+    rows, columns = (windows(*side, module.ceil_mode, module.count_include_pad) for side in sides)
+    shape = fitting((channels, len(rows), len(columns)), inputs[0])
+    if module.divisor_override is not None:
+        rows = tuple(span._replace(divisor=module.divisor_override) for span in rows)
+        columns = tuple(span._replace(divisor=1) for span in columns)
+    divisors = [{span.divisor for span in spans} for spans in (rows, columns)]
+    alike = divisors == [{kernel} for kernel in pool.kernel]
+    return Read(pool if alike else Means(rows, columns), shape)
