@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from ..recipe import LossName, OptimizerName
 
+NOTHING_TRAINED = "there is nothing to train: all parameters of the net are frozen (requires_grad=False)"
+UNFREEZE = "set requires_grad=True for those that training may change"
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -12,7 +12,7 @@ from ..data.batches import Normalize, images_together
 from ..errors import UsageError
 from ..net.build import Seeded
 from ..net.loss import loss_of
-from .base import Problem
+from .base import NOTHING_TRAINED, UNFREEZE, Problem
 from .dropout import Kept
 
 
@@ -146,6 +146,8 @@ class SeededDropout(Seeded):
 
 def _optimizer(problem: Problem, net: nn.Module) -> torch.optim.Optimizer:
     parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    if not parameters:
+        raise UsageError(NOTHING_TRAINED, UNFREEZE)
     fused = parameters[0].device.type in ("cpu", "cuda")  # one kernel for all parameters
     if problem.optimizer != "sgd":
         kind = torch.optim.AdamW if problem.optimizer == "adamw" else torch.optim.Adam

@@ -68,7 +68,6 @@ def hooked(layer):
         (nn.AvgPool2d(2, divisor_override=0), "its divisor is 0"),
         (nn.Flatten(2), "it flattens some dimensions only"),
         (nn.Conv2d(3, 3, 1).double(), "its parameters are torch.float64 on cpu, not float32 on the CPU"),
-        (nn.Conv2d(3, 3, 1).requires_grad_(False), "its parameters are frozen"),
         (Doubled(3, 3, 1), "Doubled is not covered"),
         (nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 3, 1)), "ParametrizedConv2d is not covered"),
         (hooked(nn.Conv2d(3, 3, 1)), "it has hooks"),

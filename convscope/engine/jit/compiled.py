@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...errors import UsageError
+from ..base import NOTHING_TRAINED, UNFREEZE
 from .block import Learning
 from .covers import why_not
 from .graph import graph, statistics
 from .ir.arrays import Lanes, Shape, padded
+from .layout import Layout
 from .machine import slots
 from .machine.host import COMPILING, Code, Machine, machine
 from .machine.runtime import Helpers, Job, Native, aligned, native
@@ -114,7 +116,10 @@ class Compiled:
         self.compile_seconds = 0.0
         self.exported = False  # the bench calls kernels one by one
         self.loaded: dict[Lanes, Loaded] = {}
-        count, buffers = sum(p.numel() for p in net.parameters()), sum(statistics(module) for module in net)
+        self.layout = Layout(net, learning is not None)
+        if learning and not self.layout.trained:
+            raise UsageError(NOTHING_TRAINED, UNFREEZE)
+        count, buffers = self.layout.count, sum(statistics(module) for module in net)
         # Behind the parameters of a net that is only used stand the factors and shifts of its normalisations.
         self.parameters: Floats = aligned(padded(count) + (0 if learning else buffers)).view(np.float32)
         self.flat = torch.from_numpy(self.parameters)
@@ -165,18 +170,15 @@ class Compiled:
         self.lock = _HalfDone() if self.changing else threading.Lock()
         self.helpers.forked()
 
-    def views(self) -> list[tuple[Tensor, Tensor]]:
-        """Each of the net's parameters, with its place in the flat copy."""
-        found, start = [], 0
-        for parameter in self.net.parameters():
-            data = parameter.detach()
-            found.append((data, self.flat[start : start + data.numel()].view(data.shape)))
-            start += data.numel()
-        return found
+    def views(self) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """The name of each of the net's parameters, the parameter, and its place in the flat copy."""
+        for name, parameter in self.net.named_parameters():
+            start, data = self.layout.places[name], parameter.detach()
+            yield name, data, self.flat[start : start + data.numel()].view(data.shape)
 
     def read(self) -> None:
         """Take up the net's parameters and running statistics, whoever changed them."""
-        for data, place in self.views():
+        for _, data, place in self.views():
             place.copy_(data)
         for buffer, place in self._running():
             place.copy_(buffer)
@@ -190,8 +192,9 @@ class Compiled:
     def write(self, steps: int) -> None:
         """Give the net its parameters and running statistics after ``steps`` steps."""
         # Not inside torch.no_grad(), which an interrupt could leave switched on: the views ask for no gradient.
-        for data, place in self.views():
-            data.copy_(place)
+        for name, data, place in self.views():
+            if name not in self.layout.frozen:
+                data.copy_(place)
         for buffer, place in self._running():
             buffer.copy_(place)
         for module in self.net:

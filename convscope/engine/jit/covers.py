@@ -76,8 +76,6 @@ def _objection(module: nn.Module) -> str:
     for parameter in (*module.parameters(), *(b for b in module.buffers() if b.is_floating_point())):
         if str(parameter.dtype) != "torch.float32" or parameter.device.type != "cpu":
             return f"its parameters are {parameter.dtype} on {parameter.device}, not float32 on the CPU"
-    if not all(parameter.requires_grad for parameter in module.parameters()):
-        return "its parameters are frozen"
     return ""
 
 

@@ -12,6 +12,7 @@ from ..base import Problem
 from ..dropout import update_key
 from .block import Learning
 from .compiled import Compiled, Floats
+from .ir.arrays import padded
 from .machine import slots
 from .machine.runtime import aligned
 from .optimizers import Rule
@@ -63,7 +64,8 @@ class JitEngine:
             )
         self.net = problem.net
         self._images, self._labels = images.cpu().contiguous(), labels.cpu().contiguous()
-        self._states: Floats = aligned(max(1, len(self.rule.states)) * len(self._core.parameters)).view(np.float32)
+        self._room = padded(self._core.layout.trained)  # of one state of all parameters, in numbers
+        self._states: Floats = aligned(max(1, len(self.rule.states)) * self._room).view(np.float32)
         self._shown: Tensor | None = None  # other pixels of the images, where there are any
         self._step = 0
         self._used: Compiled | None = None
@@ -188,12 +190,12 @@ class JitEngine:
             self._step = int(state.get("step", state.get("update", bool(state))))
 
     def _state_views(self) -> list[tuple[str, str, Tensor]]:
-        """(state's name, parameter's name, the values) of all of the optimizer's state."""
-        room, found = len(self._core.parameters), []
+        """(state's name, parameter's name, the values) of all of the optimizer's state. Frozen parameters have none."""
+        layout, found = self._core.layout, []
         for n, name in enumerate(self.rule.states):
-            start = n * room
             for parameter, value in self.net.named_parameters():
-                place = torch.from_numpy(self._states[start : start + value.numel()]).view(value.shape)
-                found.append((name, parameter, place))
-                start += value.numel()
+                if parameter not in layout.frozen:
+                    start = n * self._room + layout.places[parameter]
+                    place = torch.from_numpy(self._states[start : start + value.numel()]).view(value.shape)
+                    found.append((name, parameter, place))
         return found

@@ -15,7 +15,8 @@ from ...net.ops import shape_text
 from ...net.wiring import IMAGE as IMAGE_NAME
 from .fusions import fuse
 from .ir.arrays import Shape, padded
-from .ways.layer import NONE, Form, Identity, MisfitError, Where, read
+from .layout import Layout
+from .ways.layer import NONE, Form, Identity, MisfitError, read
 from .ways.node import IMAGE, Node
 
 Graph = tuple[Node, ...]
@@ -41,23 +42,22 @@ def graph(net: nn.Sequential, image: Shape, training: bool) -> Graph:
 def nodes_of(net: nn.Sequential, image: Shape, training: bool) -> Graph:
     """The nodes of a net whose layers are all covered, for images (C, H, W).
 
-    Parameters are numbered in the order of ``net.parameters()``. Statistics are numbered from 0 where the net is
+    Parameters are numbered as layout.py has it. Statistics are numbered from 0 where the net is
     trained; where it is used, they become parameters, behind the others. Raises MisfitError that names the layer.
     """
     layers = parts(net)
     readers = Counter(source for part in layers for source in part.inputs)
     made = {IMAGE_NAME: _Value(IMAGE, Form(image), shared=True)}
     nodes: list[Node] = []
-    parameter = draws = 0
-    statistic = 0 if training else padded(sum(p.numel() for p in net.parameters()))
+    layout = Layout(net, training)
+    statistic, draws = 0 if training else padded(layout.count), 0
     for name, module, sources in ((part.name, part.module, part.inputs) for part in layers):
         inputs = tuple(made[source] for source in sources)
         forms = tuple(value.form for value in inputs)
         try:
-            found = read(module, forms, Where(name, parameter, statistic, draws, training))
+            found = read(module, forms, layout.where(name, module, statistic, draws))
         except MisfitError as error:
             raise MisfitError(f"{name} {error}") from None
-        parameter += sum(p.numel() for p in module.parameters())
         statistic += statistics(module)
         draws += isinstance(module, nn.Dropout | nn.Dropout2d)
         flat = all(form.flat for form in forms) if found.flat is None else found.flat
@@ -88,5 +88,5 @@ def statistics(module: nn.Module) -> int:
 
 
 def parameter_count(nodes: Graph) -> int:
-    """How many numbers the net's parameters are."""
+    """How many numbers the net's trained parameters are."""
     return sum(node.op.trained for node in nodes)

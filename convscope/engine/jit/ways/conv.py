@@ -8,6 +8,7 @@ Cross-correlation over o output and c input channels, stride s, dilation d, padd
     bias gradient    db[o] = Σ_i Σ_j Σ_images  dy[o, i, j]
 """
 
+from collections.abc import Set
 from dataclasses import dataclass
 from math import prod
 
@@ -35,6 +36,7 @@ class Conv(Op):
     groups: int = 1
     pool: Pair | None = None  # the window of a max pool that is part of this node
     scale: Op | None = None  # a normalisation whose factors the weights and whose shifts the bias have taken up
+    frozen: Set[str] = frozenset()  # "weight", "bias": what is not trained
 
     @property
     def decides(self) -> bool:
@@ -48,8 +50,12 @@ class Conv(Op):
 
     @property
     def trained(self) -> int:
-        """How many parameters it has."""
-        return self.weights + self.outputs * (self.bias is not None)
+        """How many of its parameters are trained."""
+        return self.weights * self.trains("weight") + self.outputs * self.trains("bias")
+
+    def trains(self, name: str) -> bool:
+        """Whether it has a "weight" or "bias" that is trained."""
+        return name not in self.frozen and (name == "weight" or self.bias is not None)
 
     @property
     def weights(self) -> int:
@@ -138,8 +144,18 @@ def _(module: nn.Conv2d, inputs: tuple[Form, ...], where: Where) -> Read:
         (n + b + a - d * (k - 1) - 1) // s + 1
         for n, b, a, d, k, s in zip(size, before, after, dilation, kernel, stride, strict=True)
     ]
-    bias = None if module.bias is None else where.parameter + module.weight.numel()
-    conv = Conv(where.parameter, bias, channels, module.out_channels, kernel, stride, border, dilation, module.groups)
+    conv = Conv(
+        where.parameters["weight"],
+        where.parameters.get("bias"),
+        channels,
+        module.out_channels,
+        kernel,
+        stride,
+        border,
+        dilation,
+        module.groups,
+        frozen=where.frozen,
+    )
     return Read(conv, fitting((module.out_channels, *output), inputs[0]), before=first)
 
 
@@ -156,6 +172,6 @@ def _(module: nn.Linear, inputs: tuple[Form, ...], where: Where) -> Read:
     channels, height, width = form.shape
     if module.in_features != form.count:
         raise MisfitError(f"takes {module.in_features} values, but gets {form.count}")
-    bias = None if module.bias is None else where.parameter + module.weight.numel()
-    conv = Conv(where.parameter, bias, channels, module.out_features, (height, width))
+    weight, bias = where.parameters["weight"], where.parameters.get("bias")
+    conv = Conv(weight, bias, channels, module.out_features, (height, width), frozen=where.frozen)
     return Read(conv, (module.out_features, 1, 1))

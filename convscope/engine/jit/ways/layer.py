@@ -1,5 +1,6 @@
 """What a layer is to the engine: an operation that ways compute. Each kind's file says how its module is read."""
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import singledispatch
 from math import prod
@@ -32,7 +33,7 @@ class Op:
 
     @property
     def trained(self) -> int:
-        """How many parameters it has."""
+        """How many of its parameters are trained."""
         return 0
 
 
@@ -128,10 +129,11 @@ def _(module: nn.Flatten) -> str:
 
 @dataclass(frozen=True)
 class Where:
-    """A layer where it stands in a net: its name, the number of its first parameter and of its first statistic."""
+    """A layer where it stands in a net: its name, the numbers of its parameters and of its first statistic."""
 
     name: str
-    parameter: int
+    parameters: Mapping[str, int]
+    frozen: Set[str]  # the names of those that are not trained
     statistic: int
     draws: int  # dropout layers before it
     training: bool

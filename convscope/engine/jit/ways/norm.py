@@ -11,7 +11,7 @@ cancellation.
 Where a net is only used, y = s x + t with what training has left: scale.py.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 from torch import nn
@@ -41,11 +41,19 @@ class BatchNorm(Op):
     channels: int
     momentum: float
     epsilon: float
+    frozen: Set[str] = frozenset()  # "weight", "bias": what is not trained
 
     @property
     def trained(self) -> int:
-        """γ and β of each channel."""
-        return 0 if self.weight is None else 2 * self.channels
+        """γ and β of each channel, where they are trained."""
+        return len(self.gradients) * self.channels
+
+    @property
+    def gradients(self) -> dict[int, int]:
+        """Which of the sums, of dy (0) and of dy·x̂ (1), is the gradient of the parameters from which number on."""
+        found = {0: self.bias, 1: self.weight}
+        names = ("bias", "weight")
+        return {n: number for n, number in found.items() if number is not None and names[n] not in self.frozen}
 
 
 class Normalised(Way):
@@ -192,9 +200,9 @@ class Normalised(Way):
                 with r.loop(r.threads) as t:
                     total.value = total.value + r.load(kind, r.elsewhere(t, self.sums, n * self.row, i))
                 r.store(total.value / r.load(kind, self.all, i), self.totals, n * self.row, i)
-        if self.norm.weight is not None and self.norm.bias is not None:
+        if self.norm.gradients:
             with r.loop(self.norm.channels) as c:
-                for n, number in enumerate((self.norm.bias, self.norm.weight)):
+                for n, number in self.norm.gradients.items():
                     r.store(r.load(F32, self.sums, n * self.row, (c, 4)), r["g"], 4 * number, (c, 4))
 
     def _input_gradient(self, f: Kernel, x: Here, dy: Here) -> None:
@@ -270,8 +278,9 @@ def _read(module: nn.BatchNorm2d | nn.BatchNorm1d, inputs: tuple[Form, ...], whe
         raise MisfitError(f"takes {module.num_features} channels, but gets {channels}")
     if not where.training:
         return Read(Scale(where.name, channels, where.statistic), shape, before=column)
-    weight, bias = (where.parameter, where.parameter + channels) if module.affine else (None, None)
-    norm = BatchNorm(where.name, weight, bias, where.statistic, channels, module.momentum or 0.0, module.eps)
+    weight, bias = (where.parameters.get(name) for name in ("weight", "bias"))
+    momentum = module.momentum or 0.0
+    norm = BatchNorm(where.name, weight, bias, where.statistic, channels, momentum, module.eps, where.frozen)
     return Read(norm, shape, before=column)
 
 

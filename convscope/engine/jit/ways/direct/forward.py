@@ -69,7 +69,8 @@ class Direct(Way):
             dy = self._unpooled(self.conv.outputs)
             backward.unpool(f, self.conv, self.dy, self.masks, dy, 0, self.conv.outputs)
             yield f
-        yield from self.weight_gradient(dy)
+        if self.conv.trains("weight"):
+            yield from self.weight_gradient(dy)
         if self.site.dx[0]:
             f = self.site.kernel("input_gradient")
             if self.border:
@@ -80,7 +81,7 @@ class Direct(Way):
 
     def bias_gradient(self) -> Iterator[Kernel]:
         """The sum of dy; the pool, which only places it, does not matter."""
-        if self.conv.bias is not None:
+        if self.conv.trains("bias"):
             f = self.site.kernel("bias_gradient")
             backward.bias_gradient(f, self.conv, self.dy)
             yield f

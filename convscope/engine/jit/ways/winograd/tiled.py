@@ -60,8 +60,10 @@ class Tiled(Direct):
         yield f
 
     def backward(self) -> Iterator[Kernel]:
-        """Bias gradient; then the gradients of weights and input, together."""
+        """Bias gradient; then the gradients of weights and input, together (that of frozen weights is left there)."""
         yield from self.bias_gradient()
+        if not self.sums and not self.conv.trains("weight"):
+            return
         f, site = self.site.kernel("backward"), self.site
         backward.backward(f, self.t, site.x[0], self.dy, self.masks, self.sums, self.kept)
         if self.sums and site.dx[0]:
@@ -70,6 +72,8 @@ class Tiled(Direct):
 
     def finish(self) -> Iterator[Kernel]:
         """dw of dU."""
+        if not self.conv.trains("weight"):
+            return
         f = self.site.kernel("finish")
         backward.weight_gradients(f, self.t)
         yield f
@@ -97,12 +101,16 @@ class Thin(Tiled):
     def backward(self) -> Iterator[Kernel]:
         """Bias gradient, weight gradient."""
         yield from self.bias_gradient()
+        if not self.conv.trains("weight"):
+            return
         f, site = self.site.kernel("backward"), self.site
         thin.backward(f, self.t, site.x[0], self.dy, self.masks)
         yield f
 
     def finish(self) -> Iterator[Kernel]:
         """dw of dU, once the images of a vector are added up."""
+        if not self.conv.trains("weight"):
+            return
         f = self.site.kernel("finish")
         thin.add_images(f, self.t)
         backward.weight_gradients(f, self.t)
