@@ -11,11 +11,12 @@ from ..data.images import Dataset, statistics
 from ..data.sources import open_recipe
 from ..data.split import stratified_split
 from ..engine.devices import resolve
+from ..errors import UsageError
 from ..net.pretrained.catalogue import PRETRAINED
 from ..net.pretrained.weights import available
 from ..net.shapes import table
 from ..net.zoo import resolve as resolve_net
-from ..recipe import Recipe
+from ..recipe import Recipe, flag
 from ..training.loop import train
 from ..training.prepared import prepare
 from ..training.pretrained import one_step
@@ -66,6 +67,7 @@ def settle(recipe: Recipe, given: Iterable[str] = (), offline: bool = False, dat
 def _settled(recipe: Recipe, given: frozenset[str], offline: bool, data: Any) -> Settled:
     name = recipe.net.strip()
     if name in PRETRAINED:
+        _refuse_training(recipe, given)
         opened = open_recipe(recipe, offline, data)
         chosen = replace(recipe, **pretrained_changes(opened.side or max(opened.train.shape[1:]), given))
         return _as_wanted(chosen, recipe, opened, offline, data)
@@ -79,6 +81,16 @@ def _settled(recipe: Recipe, given: frozenset[str], offline: bool, data: Any) ->
     if choice.rival is not None:
         settled = _better(settled, _with(choice.rival, recipe, opened, offline, data))
     return settled.remarked
+
+
+def _refuse_training(recipe: Recipe, given: frozenset[str]) -> None:
+    """No choice is passed over in silence: a last layer that is fitted in closed form knows no descent."""
+    idle = [flag(choice) for choice in rules.TRAINING if choice in given and choice not in ("loss", "engine")]
+    if idle and recipe.unfreeze == 0:
+        raise UsageError(
+            f"{', '.join(idle)} changes nothing where only the last layer of {recipe.net} is fitted",
+            "leave it out, or train its last blocks, too: --unfreeze 2",
+        )
 
 
 def _facts(recipe: Recipe, data: Dataset, given: frozenset[str]) -> Facts:
@@ -121,7 +133,7 @@ def _better(one: Settled, other: Settled) -> Settled:
     mine = _right(one, rest, held)
     for tried in (_within_reach(other, len(rest)), other.recipe):
         theirs = _right(replace(other, recipe=tried), rest, held)
-        if tried.epochs == other.recipe.epochs or mine - theirs > FAR * len(held):
+        if tried.epochs == other.recipe.epochs or mine == len(held) or mine - theirs > FAR * len(held):
             break
     best = one if mine >= theirs else other
     told = (

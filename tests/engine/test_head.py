@@ -70,6 +70,15 @@ def test_probabilities_are_calibrated_on_what_was_left_out():
     assert float(p) == pytest.approx(float((logits.argmax(1) == torch.arange(3000) % 3).float().mean()), abs=0.03)
 
 
+def test_images_that_are_all_right_make_no_certainty():
+    labels = torch.arange(40) % 2
+    x = torch.randn(40, 6, generator=torch.Generator().manual_seed(1)) + 30 * F.one_hot(labels, 6)
+    head = fit(x, labels, 2)
+    assert (head.left_out.argmax(1) == labels).all()
+    p = (x @ head.weight.T + head.bias).softmax(1).max(1).values
+    assert float(p.mean()) == pytest.approx(41 / 42, abs=0.01)
+
+
 def test_features_that_never_change_and_more_features_than_images_do_no_harm():
     x = torch.tensor([[1.0, 5, 0], [2, 5, 0], [3, 5, 0], [4, 5, 0]])
     head = fit(x, torch.tensor([0, 0, 1, 1]), 2)

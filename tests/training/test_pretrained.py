@@ -105,6 +105,10 @@ def test_blocks_end_where_no_activation_follows():
     [
         ({"net": "note", "unfreeze": 1}, "--unfreeze 1 is for a pretrained net: 'note' begins with random weights"),
         ({"net": NET, "unfreeze": 40}, "--unfreeze 40 is too many: the net has 17 blocks"),
+        (
+            {"net": NET, "lr": 0.1, "epochs": 3},
+            f"--epochs, --lr changes nothing where only the last layer of {NET} is fitted",
+        ),
         ({"net": NET, "loss": "mse"}, "--loss mse does not go with a pretrained net"),
         ({"net": NET, "engine": "jit"}, "the jit engine does not train a pretrained net"),
         ({"net": NET, "no_pretrained": True}, f"{NET} is a pretrained net, and --no-pretrained was given"),
