@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from .data.batches import Batches
 from .data.images import Dataset
@@ -86,16 +87,17 @@ def start(
     out: Path = Path("runs"),
     pace: Pace | None = None,
     augment: Augment | None = None,
+    net: nn.Module | None = None,
 ) -> Iterator[Event]:
     """Run ``recipe`` on ``data`` in a new folder below ``out``, at ``pace`` where somebody wants to hold it back.
 
-    ``augment`` is the user's own function where the recipe names one.
+    ``augment`` is the user's own function where the recipe names one, ``net`` their own module for a custom net.
 
     Nothing is written before recipe, data and net are known to fit. Raises Interrupted (the work is saved) on
     Ctrl-C, SIGTERM or SIGHUP, TrainingError where the loss is not finite or the disk fails.
     """
     recipe = settled(one_step(recipe), data)
-    prepared = prepare(recipe, data)
+    prepared = prepare(recipe, data, net)
     folder = create(out, f"{net_name(recipe.net)}-{data_name(recipe.data)}")
     with locked(folder.path):
         writer = RunWriter(folder, data.val is not None)
@@ -111,6 +113,7 @@ def resume(
     epochs: int | None = None,
     pace: Pace | None = None,
     augment: Augment | None = None,
+    net: nn.Module | None = None,
 ) -> Iterator[Event]:
     """Go on with the run in ``folder`` at the very update where it was saved; ``epochs`` extends it.
 
@@ -125,7 +128,7 @@ def resume(
         keeps_images = folder.images() is not None
         own = data if isinstance(data, OwnData) else compare(folder, data)
         data = own.data
-        prepared = prepare(as_before(recipe, before), data)
+        prepared = prepare(as_before(recipe, before), data, net)
         state = State()
         if point is not None:
             file = folder.path / "resume.safetensors"

@@ -25,6 +25,7 @@ from ..storage.files import write_atomic
 from ..storage.strict_json import loads
 from ..storage.versions import unreadable
 from .build import build
+from .own.net import CUSTOM, filled
 from .spec import parse
 
 MOST_CLASSES = 1_000_000
@@ -40,7 +41,7 @@ class Model:
     None there, too.
     """
 
-    net: nn.Sequential
+    net: nn.Module
     spec: str
     image: tuple[int, int, int]
     mean: tuple[float, ...]
@@ -159,8 +160,11 @@ def save_model(path: Path, model: Model, weights: Mapping[str, Tensor]) -> None:
     save_tensors(path, weights, metadata)
 
 
-def load_model(path: Path) -> Model:
-    """Read a model file. Raises DataError where it is damaged or its parts do not fit each other."""
+def load_model(path: Path, own: nn.Module | None = None) -> Model:
+    """Read a model file. Raises DataError where it is damaged or its parts do not fit each other.
+
+    ``own`` takes up the weights where the net is a module of somebody's own; then UsageError where they do not fit.
+    """
     tensors, metadata = load_tensors(path)
     if metadata.get("format") != "convscope":
         raise DataError(f"{path} holds no convscope model", "its metadata lack format=convscope")
@@ -180,12 +184,23 @@ def load_model(path: Path) -> Model:
             raise ValueError(f"its images are prepared to {preparation.image}, but the net takes {image}")
         look = Look.from_json(metadata["look"]) if "look" in metadata else None
         loss = known_loss(metadata["loss"]) if "loss" in metadata else None
-        net = _empty_net(metadata["net"], (image[0], image[1], image[2]), len(classes), tensors)
+        shape, spec = (image[0], image[1], image[2]), metadata["net"]
+        is_own = spec.split(" ")[0] == CUSTOM
+        net = None if is_own else _empty_net(spec, shape, len(classes), tensors)
     except (KeyError, ValueError, TypeError, ConvscopeError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise unreadable(path, metadata.get("version"), reason, "train again, or copy the file again") from None
-    shape = (image[0], image[1], image[2])
-    return Model(net, metadata["net"], shape, mean, std, tuple(classes), preparation, loss, look)
+    return Model(
+        net=filled(own, spec, tensors) if net is None else net,
+        spec=spec,
+        image=shape,
+        mean=mean,
+        std=std,
+        classes=tuple(classes),
+        stored=preparation,
+        stored_loss=loss,
+        look=look,
+    )
 
 
 def known_loss(name: str) -> LossName:

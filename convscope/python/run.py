@@ -14,6 +14,7 @@ from ..data.handed import prepared
 from ..engine.plain import plain_torch
 from ..errors import ConvscopeError, UsageError
 from ..net.model import Model
+from ..net.own.net import own_net
 from ..recipe import ExportName, Recipe
 from ..report.curves import draw_curves
 from ..runs import folder as runs
@@ -38,6 +39,7 @@ class Run(Shown):
     """A finished (or interrupted) run and everything in its folder."""
 
     folder: runs.RunFolder
+    own: nn.Module | None = None  # takes up the weights where the net is somebody's own
 
     def told(self) -> Iterator[str]:
         """What it is and what it came to."""
@@ -91,7 +93,7 @@ class Run(Shown):
     @plain_torch()
     def model(self) -> Model:
         """The net with what is needed to use it: image size, normalisation, classes."""
-        return self.folder.model()
+        return self.folder.model(self.own)
 
     @cached_property
     @plain_torch()
@@ -99,7 +101,7 @@ class Run(Shown):
         return self.folder.answering() if self.folder.exported else self.model
 
     @property
-    def net(self) -> nn.Sequential:
+    def net(self) -> nn.Module:
         """The trained net, float32, on the CPU; it takes normalised images (N, C, H, W)."""
         return self.model.net
 
@@ -131,7 +133,8 @@ class Run(Shown):
         """
         from ..engine.jit import JitPredictor  # llvmlite is slow to import
 
-        return JitPredictor(self.net, self.model.image, self.model.mean, self.model.std, threads)
+        net = self.net if isinstance(self.net, nn.Sequential) else own_net(self.net)[0]
+        return JitPredictor(net, self.model.image, self.model.mean, self.model.std, threads)
 
     @plain_torch()
     def evaluate(
@@ -166,8 +169,10 @@ class Run(Shown):
 
         ``to`` None is known by the path's ending, else onnx. The file is run again in its own runtime and compared with
         the net. Raises UsageError where there is one already (unless ``force``), TrainingError where it answers
-        otherwise; then nothing is written.
+        otherwise; then nothing is written. A net of your own is refused.
         """
+        if self.own is not None:
+            raise UsageError("a net of your own is not exported", "torch.onnx.export(run.net, ...) writes what it can")
         from ..export.formats import format_of
         from ..export.leave import leave
 
@@ -203,14 +208,17 @@ class Comparison(Tabular):
         return draw_curves([run.folder for run in self.runs])
 
 
-def load(path: str | Path | Run) -> Run:
+def load(path: str | Path | Run, net: nn.Module | None = None) -> Run:
     """The run in a folder, or the net in a ``.safetensors`` or exported ``.onnx`` file alone. Raises DataError where
     there is none.
 
     A net alone can predict; it has no recipe, no history and no data. One from an ``.onnx`` file answers by
-    onnxruntime, and has no ``model`` to look into.
+    onnxruntime, and has no ``model`` to look into. ``net`` takes up the weights of a run whose net was a module of your
+    own: a new one of the same class.
     """
-    return path if isinstance(path, Run) else Run(runs.find(str(path)))
+    if isinstance(path, Run):
+        return path if net is None else Run(path.folder, net)
+    return Run(runs.find(str(path)), net)
 
 
 def predict(run: str | Path | Run, images: Any) -> NDArray[np.float64]:

@@ -9,12 +9,15 @@ from inspect import Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, get_type_hints
 
+from torch import nn
+
 from .. import job
 from ..auto import Settled, settle
 from ..data.images import Dataset
 from ..data.sources import data_name
 from ..engine.plain import plain_torch
 from ..errors import UsageError
+from ..net.own.net import CUSTOM, Given, made
 from ..recipe import Recipe
 from ..runs.own_data import own_data
 from ..storage.places import user_path
@@ -37,7 +40,7 @@ class _Train(Recipe):
 
     data: Any = "digits"
     _: KW_ONLY
-    net: str | None = None  # type: ignore[assignment]  # None: what suits the data
+    net: str | Given | None = None  # type: ignore[assignment]  # None: what suits the data
     epochs: int | None = None  # type: ignore[assignment]  # None: as many as usual for the data
     augment: str | Augment | None = None  # type: ignore[assignment]  # None: as goes with a net that is chosen
     offline: bool = False
@@ -73,7 +76,9 @@ def train(
     """Train a net and return its run. The choices are those of ``convscope train``; see :class:`Recipe`.
 
     ``data`` may also be NumPy arrays or a map-style dataset (:func:`convscope.data.sources.open_source` says how).
-    ``net`` None is chosen by the data, ``epochs`` None means 10, for digits 60. ``augment`` may be a function of your
+    ``net`` may be a torch.nn.Module of your own, which is trained in place, or a function that makes one (its random
+    numbers then come from ``seed``): the engine trains it where a trace of it has only layers that are covered, else
+    PyTorch. None is chosen by the data, ``epochs`` None means 10, for digits 60. ``augment`` may be a function of your
     own: of pixels uint8 (M, C, H, W), the images' numbers int64 (M,) and the epoch, as tensors and int, which gives
     pixels of the same shape, the same ones for the same image and epoch; ``resume`` wants it again. Each of ``on`` is
     called with every event (:func:`steps`); ``progress`` draws a bar where somebody watches. Raises UsageError,
@@ -82,9 +87,10 @@ def train(
     own = _own_function(choices.get("augment"))
     if own is not None:
         choices["augment"] = named(own)
+    module = _own_net(choices)
     recipe = Recipe.of({**choices, "data": str(data) if isinstance(data, str | Path) else data_name(data)})
     settled = settle(recipe, {name for name, value in choices.items() if value is not None}, offline, data)
-    return _drain(job.start(settled.recipe, settled.data, _folder(out), augment=own), on, progress)
+    return _drain(job.start(settled.recipe, settled.data, _folder(out), augment=own, net=module), on, progress, module)
 
 
 @plain_torch()
@@ -95,16 +101,20 @@ def resume(
     epochs: int | None = None,
     offline: bool = False,
     augment: Augment | None = None,
+    net: nn.Module | None = None,
     on: Sequence[Callback] = (),
     progress: bool = True,
 ) -> Run:
     """Go on with an interrupted run, or extend a finished one to ``epochs``. On the command line: ``convscope resume``.
 
     ``data`` is needed only where the run was trained on arrays, or where its folder or file was moved; its images
-    must be the same (their pixels are checked), those that came since are not used.
+    must be the same (their pixels are checked), those that came since are not used. ``net`` is needed where the run's
+    net was a module of your own.
     """
     folder = load(run).folder
-    return _drain(job.resume(folder, own_data(folder, data, offline=offline), epochs, augment=augment), on, progress)
+    net = run.own if net is None and isinstance(run, Run) else net
+    own = own_data(folder, data, offline=offline)
+    return _drain(job.resume(folder, own, epochs, augment=augment, net=net), on, progress, net)
 
 
 def steps(recipe: Recipe, data: Any = None, *, out: str | Path = "runs", offline: bool = False) -> Iterator[job.Event]:
@@ -150,7 +160,16 @@ def _folder(out: object) -> Path:
     return user_path(os.fspath(out))
 
 
-def _drain(events: Iterator[job.Event], on: Sequence[Callback], progress: bool) -> Run:
+def _own_net(choices: dict[str, Any]) -> nn.Module | None:
+    """The module among the choices, which then name it "custom"; None where a net is named."""
+    given = choices.get("net")
+    if given is None or isinstance(given, str) or not callable(given):
+        return None
+    choices["net"] = CUSTOM
+    return made(given, choices.get("seed", 0))
+
+
+def _drain(events: Iterator[job.Event], on: Sequence[Callback], progress: bool, net: nn.Module | None = None) -> Run:
     run = None
     with bar(progress) as shown:
         for event in events:
@@ -158,6 +177,6 @@ def _drain(events: Iterator[job.Event], on: Sequence[Callback], progress: bool) 
             for listener in on:
                 listener(event)
             if isinstance(event, job.Finished):
-                run = Run(event.folder)
+                run = Run(event.folder, net)
     assert run is not None, "a job ends with Finished or an error"
     return run

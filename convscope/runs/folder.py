@@ -21,6 +21,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from ..errors import DataError, UsageError, near
 from ..net.model import Model, load_model
 from ..recipe import Recipe
@@ -80,14 +82,17 @@ class RunFolder:
         except ValueError as error:
             raise DataError(f"{self.path / 'summary.json'} is damaged: {error}") from None
 
-    def model(self) -> Model:
-        """The net with the run's weights: the best by validation where there was one, else the last."""
+    def model(self, own: nn.Module | None = None) -> Model:
+        """The net with the run's weights: the best by validation where there was one, else the last.
+
+        ``own`` takes them up where the run's net is a module of somebody's own.
+        """
         if self.exported:
             raise DataError(
                 f"{self.path / self.weights} is an exported file: it answers, but it cannot be looked into",
                 "predict with it; for all else name the run it was exported from",
             )
-        model = load_model(self._file(self.weights))
+        model = load_model(self._file(self.weights), own)
         if model.stored_loss is None and os.path.lexists(self.path / "recipe.json"):  # of an older version
             return replace(model, stored_loss=self.recipe().loss)
         return model

@@ -17,7 +17,11 @@ JOINED = "the last batch of an epoch would hold one image, too few for {}: it is
 
 def batches_of(rows: Sequence[Row], count: int, size: int) -> Batches:
     """How an epoch of ``count`` images is cut for the net of ``rows``. Raises UsageError where that is impossible."""
-    name = lonely(rows)
+    return batches_for(lonely(rows), count, size)
+
+
+def batches_for(name: str | None, count: int, size: int) -> Batches:
+    """The same where ``name`` is the layer that cannot take a batch of one, None where there is none."""
     if name is None or count % size != 1 % size:
         return Batches(count, size)
     if count == 1:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import prod
 
 import torch
+from torch import nn
 
 from ..data.batches import Batches
 from ..data.images import Dataset
@@ -15,6 +16,7 @@ from ..engine.devices import resolve
 from ..errors import UsageError
 from ..net.build import build
 from ..net.model import Model
+from ..net.own.net import CUSTOM, WITHOUT, check, described, own_net
 from ..net.pretrained.catalogue import PRETRAINED
 from ..net.shapes import Row, table
 from ..net.tree import text as spec_text
@@ -23,7 +25,7 @@ from ..recipe import Recipe
 from ..storage.memory import require_room, told
 from . import pretrained
 from .augment import check as check_augment
-from .lonely import JOINED, batches_of, lonely
+from .lonely import JOINED, batches_for, lonely
 from .update.weights import class_weights
 
 
@@ -60,8 +62,8 @@ def kept_bytes(rows: list[Row], batch_size: int) -> int:
 
 
 @told("this net and its engine")
-def prepare(recipe: Recipe, data: Dataset) -> Prepared:
-    """Build the net of ``recipe`` for ``data`` with its first weights, and choose the engine.
+def prepare(recipe: Recipe, data: Dataset, own: nn.Module | None = None) -> Prepared:
+    """Build the net of ``recipe`` for ``data`` with its first weights, or take ``own``, and choose the engine.
 
     Raises UsageError where the net does not fit the images, or a choice does not go with the data or the machine.
     """
@@ -73,18 +75,14 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
     pretrained.check(recipe)
     check_augment(recipe)
     entry = PRETRAINED.get(recipe.net.strip())
-    layers = resolve_net(recipe.net)
-    rows = table(layers, data.train.shape, len(data.classes))
+    net, spec, rows, alone, reason = _net(recipe, data, own)
     size = len(data.train) if pretrained.fits_head(recipe) else recipe.batch_size
-    batches = batches_of(rows, len(data.train), size)
-    count = sum(row.parameters for row in rows)
-    require_room(weights_bytes(count, recipe), f"training the net's {count:,} weights")
-    net = build(layers, data.train.shape, len(data.classes), recipe.seed)
+    batches = batches_for(alone, len(data.train), size)
     channels = data.train.shape[0]
     mean, std = (entry.mean[:channels], entry.std[:channels]) if entry else (data.mean, data.std)
     model = Model(
-        net=net,
-        spec=spec_text(layers),
+        net=net if own is None else own,
+        spec=spec,
         image=data.train.shape,
         mean=mean,
         std=std,
@@ -114,11 +112,57 @@ def prepare(recipe: Recipe, data: Dataset) -> Prepared:
     if entry:
         engine: Engine = pretrained.start(recipe, problem, data, device, threads)
         notes: tuple[str, ...] = ()
+    elif own is not None:
+        engine, notes = _for_own(recipe, problem, model, device, threads, reason)
     else:
         engine, notes = choose(recipe.engine, problem, device, threads, recipe.batch_size)
         if engine.name == "eager" and device.type == "cpu":
             most = min(batches.size, len(data.train))
             require_room(kept_bytes(rows, most), f"training this net on batches of {most:,}")
     if batches.joined:
-        notes += (JOINED.format(lonely(rows)),)
+        notes += (JOINED.format(alone),)
     return Prepared(rows, model, engine, threads, batches, notes)
+
+
+def _net(recipe: Recipe, data: Dataset, own: nn.Module | None) -> tuple[nn.Sequential, str, list[Row], str | None, str]:
+    """The net, its spec, its layers as far as they are known, the one that cannot take a batch of one, and, for a
+    module of somebody's own, why it could not be traced."""
+    shape, classes = data.train.shape, len(data.classes)
+    if own is not None:
+        check(own, shape, classes)
+        count = sum(p.numel() for p in own.parameters())
+        require_room(weights_bytes(count, recipe), f"training the net's {count:,} weights")
+        alone = next((name for name, part in own.named_modules() if isinstance(part, nn.BatchNorm1d)), None)
+        net, reason = own_net(own)
+        return net, described(own), [], alone, reason
+    if recipe.net.strip() == CUSTOM:
+        raise UsageError(WITHOUT[0].format(what="it is not given"), WITHOUT[1])
+    layers = resolve_net(recipe.net)
+    rows = table(layers, shape, classes)
+    count = sum(row.parameters for row in rows)
+    require_room(weights_bytes(count, recipe), f"training the net's {count:,} weights")
+    return build(layers, shape, classes, recipe.seed), spec_text(layers), rows, lonely(rows), ""
+
+
+def _for_own(
+    recipe: Recipe, problem: Problem, model: Model, device: torch.device, threads: int, reason: str
+) -> tuple[Engine, tuple[str, ...]]:
+    """The engine for a module of somebody's own, after it has answered as the module does.
+
+    Raises UsageError where the user insists on the jit engine, and it does not cover the module.
+    """
+    if reason and recipe.engine == "jit":
+        raise UsageError(f"the jit engine does not cover this net: {reason}", "use --engine auto")
+    engine, notes = choose("eager" if reason else recipe.engine, problem, device, threads, recipe.batch_size)
+    if reason:
+        return engine, (f"PyTorch trains this net: {reason}",)
+    if engine.name == "eager":
+        return engine, notes
+    few = problem.images[:8]
+    wanted, found = model.logits(few), engine.logits(few)
+    if torch.allclose(wanted, found, rtol=1e-4, atol=1e-5 * max(1.0, float(wanted.abs().max()))):
+        return engine, ("the jit engine trains this net, traced by torch.fx", *notes)
+    if recipe.engine == "jit":
+        raise UsageError("the jit engine does not compute what this net does", "use --engine auto")
+    engine, _ = choose("eager", problem, device, threads, recipe.batch_size)
+    return engine, ("PyTorch trains this net: the engine computes something else than its forward",)

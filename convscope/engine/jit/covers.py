@@ -7,6 +7,7 @@ from math import prod
 from torch import nn
 
 from ...net.graph import GraphNet, Wired, parts
+from ...net.own.net import OwnNet
 from .graph import graph, nodes_of
 from .ir.arrays import Shape
 from .machine import host
@@ -25,7 +26,7 @@ def why_not(net: nn.Module, image: Shape | None = None) -> str | None:
     """
     if not host.available():
         return f"no vector instructions are known for {platform.machine()} processors"
-    if not isinstance(net, nn.Sequential) or type(net) not in (nn.Sequential, GraphNet):
+    if not isinstance(net, nn.Sequential) or type(net) not in (nn.Sequential, GraphNet, OwnNet):
         return f"the net is a {type(net).__name__}, not a torch.nn.Sequential"
     if len(net) != len(set(net)):
         return "a layer stands in it twice"

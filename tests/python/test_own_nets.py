@@ -1,0 +1,157 @@
+"""Modules of one's own: trained by the engine where it covers them, else by PyTorch; saved as weights alone."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import convscope
+from convscope import job
+from convscope.data.sources import open_source
+from convscope.errors import DataError, Interrupted, UsageError
+from convscope.net.model import load_tensors
+from convscope.net.own.net import CUSTOM
+from convscope.training.loop import Epoch
+
+from .nets import Residual, Uncovered
+
+FAST = {"threads": 1, "progress": False, "epochs": 1, "lr": 0.05, "batch_size": 64}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = open_source("digits")
+    return (data.train.images[:300], data.train.labels[:300]), (data.test.images[:60], data.test.labels[:60])
+
+
+def started(data, **choices):
+    """The first event of a run, and the run."""
+    events = []
+    run = convscope.train(data, on=[events.append], **choices)
+    return events[0], run
+
+
+@pytest.mark.parametrize(("make", "engine", "note"), [
+    (Residual, "jit", "the jit engine trains this net, traced by torch.fx"),
+    (Uncovered, "eager", "not covered by the jit engine: body/0/1: Softsign is not covered"),
+])  # fmt: skip
+def test_a_module_is_trained_by_who_can_and_that_is_said(digits, tmp_path, make, engine, note):
+    event, run = started(digits, net=make, out=tmp_path, **FAST)
+    assert event.engine == engine
+    assert note in event.notes
+    assert run.recipe.net == CUSTOM
+    assert run.history[-1].train_loss < 3
+
+
+def test_both_engines_train_the_same(digits, tmp_path):
+    """Nested batch norm and dropout, kept by the same draws."""
+    runs = [convscope.train(digits, net=Residual, out=tmp_path, engine=engine, **FAST) for engine in ("jit", "eager")]
+    one, other = (run.history[-1].train_loss for run in runs)
+    assert one == pytest.approx(other, rel=2e-3)
+    for name, tensor in runs[0].net.state_dict().items():
+        torch.testing.assert_close(tensor.float(), runs[1].net.state_dict()[name].float(), rtol=0.05, atol=5e-3)
+
+
+def test_a_module_is_trained_in_place_and_a_function_by_the_seed(digits, tmp_path):
+    net = Residual()
+    before = net.fc.weight.detach().clone()
+    run = convscope.train(digits, net=net, out=tmp_path, **FAST)
+    assert run.net is net
+    assert not torch.equal(net.fc.weight, before)
+    one, other = (convscope.train(digits, net=lambda: Residual(), seed=3, out=tmp_path, **FAST) for _ in range(2))
+    assert torch.equal(one.net.fc.weight, other.net.fc.weight)
+
+
+def test_the_file_holds_weights_under_the_modules_names_and_no_pickle(digits, tmp_path):
+    run = convscope.train(digits, net=Residual, out=tmp_path, **FAST)
+    tensors, metadata = load_tensors(run.path / "model.safetensors")
+    assert tensors.keys() == Residual().state_dict().keys()
+    assert metadata["net"] == f"{CUSTOM} {Residual.__module__}.Residual"
+    assert json.loads((run.path / "recipe.json").read_text())["net"] == CUSTOM
+    images = digits[1][0]
+    again = convscope.load(run.path, net=Residual())
+    np.testing.assert_array_equal(again.predict(images), run.predict(images))
+    assert again.evaluate(data=digits).accuracy == run.accuracy
+    assert convscope.explain(again, images[0]).predicted == again.predict(images[:1]).argmax()
+
+
+def test_without_its_class_the_file_says_what_is_needed(digits, tmp_path):
+    run = convscope.train(digits, net=Residual, out=tmp_path, **FAST)
+    with pytest.raises(UsageError, match="the net of this run is a module of your own") as refused:
+        convscope.load(run.path).predict(digits[1][0])
+    assert "Residual" in refused.value.message
+    assert "convscope.load(path, net=Net())" in refused.value.help
+    with pytest.raises(UsageError, match="do not fit Uncovered"):
+        convscope.load(run.path, net=Uncovered()).predict(digits[1][0])
+    with pytest.raises(UsageError, match=r"fc\.\w+ is .* in the file, but .* in Residual"):
+        convscope.load(run.path, net=Residual(classes=7)).predict(digits[1][0])
+    with pytest.raises(UsageError, match="a module of your own"):
+        convscope.resume(run.path, data=digits, epochs=2, progress=False)
+    with pytest.raises(UsageError, match="a net of your own is not exported"):
+        run.export(tmp_path / "net.onnx", verify=False)
+
+
+@pytest.mark.parametrize("engine", ["jit", "eager"])
+def test_a_resumed_module_has_the_bits_of_one_that_was_not_stopped(digits, tmp_path, engine):
+    own = {**FAST, "epochs": 3, "engine": engine, "optimizer": "adam", "lr": 0.002}
+    whole = convscope.train(digits, net=Residual, out=tmp_path, **own)
+
+    def stop(event):
+        if isinstance(event, Epoch) and event.epoch == 2:
+            raise Interrupted("stopped")
+
+    with pytest.raises(Interrupted):
+        convscope.train(digits, net=Residual, out=tmp_path, on=[stop], **own)
+    folder = max(tmp_path.iterdir(), key=lambda path: int(path.name.split("-")[-1]))
+    resumed = convscope.resume(folder, data=digits, net=Residual(), progress=False)
+    for name, tensor in whole.net.state_dict().items():
+        assert torch.equal(tensor, resumed.net.state_dict()[name]), name
+
+
+def module_of(forward, **layers):
+    own = type("Own", (nn.Module,), {"forward": forward})()
+    for name, layer in layers.items():
+        setattr(own, name, layer)
+    return own
+
+
+@pytest.mark.parametrize(
+    ("net", "text"),
+    [
+        (module_of(lambda self, x, mask: x), "Own takes 2 inputs (x, mask), but a run has images alone"),
+        (nn.Linear(3, 3), "Linear does not take a batch of images 1×28×28"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(784, 7)), "Sequential gives (2, 7) for two images, expected (2, 10)"),
+        (module_of(lambda self, x: (x, x)), "Own gives tuple for two images"),
+        (module_of(lambda self, x: x.flatten(1)[:, :10]), "Own has no parameters to train"),
+        (lambda: "net", "net makes a str, no torch.nn.Module"),
+        (lambda size: Residual(), "net cannot be made"),
+        (5, "--net is '5', a int"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(digits, tmp_path, net, text):
+    with pytest.raises(UsageError) as refused:
+        convscope.train(digits, net=net, out=tmp_path, **FAST)
+    assert text in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_insists_on_the_engine_is_told_why_not(digits, tmp_path):
+    with pytest.raises(UsageError, match="the jit engine does not cover this run: body/0/1: Softsign"):
+        convscope.train(digits, net=Uncovered, engine="jit", out=tmp_path, **FAST)
+    choice = module_of(lambda self, x: self.fc(x.flatten(1)) if x.sum() > -1e9 else x, fc=nn.Linear(784, 10))
+    with pytest.raises(UsageError, match=r"does not cover this net: torch\.fx cannot trace it"):
+        convscope.train(digits, net=choice, engine="jit", out=tmp_path, **FAST)
+    event, _ = started(digits, net=choice, out=tmp_path, **FAST)
+    assert event.engine == "eager"
+    assert any("PyTorch trains this net: torch.fx cannot trace it" in note for note in event.notes)
+
+
+def test_a_named_net_stays_what_it_was(digits, tmp_path):
+    event, run = started(digits, net="flatten | linear", out=tmp_path, **FAST)
+    assert isinstance(event, job.Started)
+    assert [row.name for row in event.rows] == ["flatten1", "linear1"]
+    with pytest.raises(DataError):
+        convscope.load(tmp_path / "nothing", net=Residual())
+    assert run.predictor().logits(torch.from_numpy(digits[1][0][:2])).shape == (2, 10)
