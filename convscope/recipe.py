@@ -16,7 +16,7 @@ OptimizerName = Literal["sgd", "adam", "adamw"]
 ClassWeightName = Literal["none", "balanced"]
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
 EngineName = Literal["auto", "eager", "jit"]
-ExportName = Literal["onnx", "html", "c"]
+ExportName = Literal["onnx", "html", "c", "native", "pt2"]
 
 # The note trains ten epochs on 60,000 images. The bundled digits are 1,437, so they need more passes for 97 %.
 DEFAULT_EPOCHS = {"digits": 60}

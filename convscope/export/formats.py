@@ -118,10 +118,62 @@ def _eight_bits(subject: Subject) -> str:
     return "browsers read 16-bit pictures with 8 bits, so these are prepared otherwise than by convscope predict"
 
 
+def _write_native(subject: Subject) -> bytes:
+    from .native.package import package
+
+    return package(subject)
+
+
+def _replay_native(content: bytes, subject: Subject, images: Pixels) -> Replay:
+    from .native.objects import here
+    from .native.package import loaded
+
+    target = here()
+    assert target is not None
+    net, classes = loaded(content, subject.identifier, target), len(subject.model.classes)
+    channels_last = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+    start = time.perf_counter()
+    found = net.run("predict", channels_last, classes)
+    return Replay(found.astype(np.float64), (time.perf_counter() - start) / len(images), f"this machine's {target}")
+
+
+def _no_target() -> str:
+    from .native.objects import here
+
+    return "" if here() else "none of the object files is for this processor"
+
+
+def _untried(subject: Subject) -> str:
+    """Code for other processors is compiled, but not run."""
+    from ..engine.jit.standalone import TARGETS
+    from .native.objects import here
+
+    others = ", ".join(name for name in TARGETS if name != here())
+    return f"{_this_size(subject)}; what is for other processors than this one was not run: {others}"
+
+
+def _write_pt2(subject: Subject) -> bytes:
+    from .torch_program import exported
+
+    return exported(subject)
+
+
+def _replay_pt2(content: bytes, subject: Subject, images: Pixels) -> Replay:  # noqa: ARG001 - as all of them
+    import torch
+
+    from .torch_program import replay
+
+    start = time.perf_counter()
+    found = replay(content, images)
+    return Replay(found, (time.perf_counter() - start) / len(images), f"torch {torch.__version__}")
+
+
 FORMATS: dict[ExportName, Format] = {
     "onnx": Format(".onnx", _write_onnx, _replay_onnx, _no_onnxruntime, _any_size),
     "html": Format(".html", _write_html, _replay_html, _no_node, _eight_bits),
     "c": Format(".h", _write_c, _replay_c, _no_compiler, _this_size),
+    "native": Format(".zip", _write_native, _replay_native, _no_target, _untried),
+    "pt2": Format(".pt2", _write_pt2, _replay_pt2, lambda: "", _this_size),
 }
 
 

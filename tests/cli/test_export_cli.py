@@ -11,7 +11,7 @@ import convscope
 from convscope.errors import DataError, TrainingError, UsageError
 from convscope.export import formats
 from convscope.export.c.compiler import compiler
-from convscope.export.formats import FORMATS
+from convscope.export.formats import FORMATS, format_of
 from convscope.net.model import load_tensors, save_tensors
 
 from ..helpers import run_cli, run_json
@@ -199,3 +199,16 @@ def test_a_header_is_compiled_and_compared(trained, capsys):
     assert " * verified: yes\n" in text
     assert "images must be grey, of 8×8 pixels: the file does not prepare pictures" in err
     assert "run again on 30 test images in C (" in err
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_every_format_is_written_and_proved_and_says_what_it_is(trained, capsys, to):
+    if FORMATS[to].lacking():
+        pytest.skip(FORMATS[to].lacking())
+    left = run_json(capsys, "export", trained, "--to", to)
+    assert Path(left["path"]).name == f"custom-stripes{FORMATS[to].ending}"
+    assert left["proof"]["agreement"] == 1
+    assert left["proof"]["difference"] <= 1e-5
+    assert left["bytes"] == Path(left["path"]).stat().st_size
+    assert left_behind(trained) == ["export", f"export/custom-stripes{FORMATS[to].ending}"]
+    assert format_of(Path(left["path"])) == to
