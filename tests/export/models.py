@@ -15,6 +15,8 @@ from convscope.net.spec import parse
 from convscope.net.tree import size, text
 from tests.net.trees import classified, fitting, image_layers
 
+SMALL = ("note", "lenet5", "tiny-vgg", "resnet8", "mlp")  # of the zoo: those that are tried in seconds
+
 
 def model_of(spec, image=(1, 9, 8), classes=("a", "b", "c"), seed=0):
     """A model with random weights and statistics, and its net in evaluation mode."""

@@ -1,4 +1,4 @@
-'use strict';
+"use strict";
 // The forward pass, step by step. Arrays are (channels, height, width); sums are taken in double precision.
 
 const sigmoid = (v) => 1 / (1 + Math.exp(-v));
@@ -6,7 +6,8 @@ const sigmoid = (v) => 1 / (1 + Math.exp(-v));
 // 2/√π · e^(−x²) · Σ 2ⁿ·x^(2n+1) / (1·3·5···(2n+1)): every term has the same sign.
 function erf(x) {
   if (Math.abs(x) > 6) return Math.sign(x);
-  let term = x, sum = x;
+  let term = x,
+    sum = x;
   for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) sum += term *= (2 * x * x) / (2 * n + 1);
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
@@ -18,15 +19,22 @@ const FUNCTIONS = {
   sigmoid,
   silu: (v) => v * sigmoid(v),
   gelu: (v) => 0.5 * v * (1 + erf(v * Math.SQRT1_2)),
-  'gelu-tanh': (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
+  "gelu-tanh": (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
   leakyrelu: (v, slope) => (v > 0 ? v : slope * v),
 };
 
 const OPS = {
   conv(s, [x], y) {
-    const [channels, height, width] = s.from[0], [out, rows, columns] = s.shape, [taps, bias] = s.weights;
-    const [kh, kw] = s.kernel, [sy, sx] = s.stride, [top, left] = s.before, [dy, dx] = s.dilation;
-    const each = channels / s.groups, area = rows * columns, sum = new Float64Array(area);
+    const [channels, height, width] = s.from[0],
+      [out, rows, columns] = s.shape,
+      [taps, bias] = s.weights;
+    const [kh, kw] = s.kernel,
+      [sy, sx] = s.stride,
+      [top, left] = s.before,
+      [dy, dx] = s.dilation;
+    const each = channels / s.groups,
+      area = rows * columns,
+      sum = new Float64Array(area);
     const plain = kh * kw * sy * sx === 1 && area === height * width && !top && !left;
     for (let o = 0; o < out; o++) {
       const first = Math.floor(o / (out / s.groups)) * each;
@@ -36,19 +44,23 @@ const OPS = {
         for (let c = 0, t = o * each * kh * kw; c < each; c++)
           for (let u = 0; u < kh; u++)
             for (let v = 0; v < kw; v++, t++) {
-              const weight = taps[t], down = u * dy - top, across = v * dx - left;
+              const weight = taps[t],
+                down = u * dy - top,
+                across = v * dx - left;
               const j0 = Math.max(0, Math.ceil(-across / sx));
               const j1 = Math.min(columns, Math.floor((width - 1 - across) / sx) + 1);
               for (let i = Math.max(0, Math.ceil(-down / sy)); i < rows && i * sy + down < height; i++) {
                 let from = ((first + c) * height + i * sy + down) * width + j0 * sx + across;
-                for (let j = i * columns + j0, end = i * columns + j1; j < end; j++, from += sx) sum[j] += weight * x[from];
+                for (let j = i * columns + j0, end = i * columns + j1; j < end; j++, from += sx)
+                  sum[j] += weight * x[from];
               }
             }
       y.set(sum, o * area);
     }
   },
   linear(s, [x], y) {
-    const [weight, bias] = s.weights, n = x.length;
+    const [weight, bias] = s.weights,
+      n = x.length;
     for (let o = 0; o < y.length; o++) {
       let sum = bias[o];
       for (let i = 0; i < n; i++) sum += weight[o * n + i] * x[i];
@@ -56,7 +68,8 @@ const OPS = {
     }
   },
   scale(s, [x], y) {
-    const [scale, shift] = s.weights, area = x.length / scale.length;
+    const [scale, shift] = s.weights,
+      area = x.length / scale.length;
     for (let i = 0; i < x.length; i++) y[i] = scale[Math.floor(i / area)] * x[i] + shift[Math.floor(i / area)];
   },
   pool(s, [x], y) {
@@ -65,7 +78,8 @@ const OPS = {
     for (let c = 0; c < channels; c++)
       for (const [i0, i1, down] of s.rows)
         for (const [j0, j1, across] of s.columns) {
-          let sum = 0, best = -Infinity;
+          let sum = 0,
+            best = -Infinity;
           for (let i = i0; i < i1; i++)
             for (let j = j0; j < j1; j++) {
               const value = x[(c * height + i) * width + j];
@@ -102,7 +116,10 @@ const OPS = {
 function points(sum, x, from, taps, t, each, area) {
   let c = 0;
   for (; c + 4 <= each; c += 4, t += 4, from += 4 * area) {
-    const a = taps[t], b = taps[t + 1], d = taps[t + 2], e = taps[t + 3];
+    const a = taps[t],
+      b = taps[t + 1],
+      d = taps[t + 2],
+      e = taps[t + 3];
     for (let i = 0, j = from; i < area; i++, j++)
       sum[i] += a * x[j] + b * x[j + area] + d * x[j + 2 * area] + e * x[j + 3 * area];
   }
@@ -112,9 +129,10 @@ function points(sum, x, from, taps, t, each, area) {
 // The net of the page: its weights lie in base64, compressed, the four bytes of all float32 behind each other.
 async function openNet(net, text) {
   const packed = Uint8Array.from(atob(text.trim()), (c) => c.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate'));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const planes = new Uint8Array(await new Response(stream).arrayBuffer());
-  const bytes = new Uint8Array(planes.length), count = planes.length / 4;
+  const bytes = new Uint8Array(planes.length),
+    count = planes.length / 4;
   for (let i = 0; i < count; i++) for (let b = 0; b < 4; b++) bytes[4 * i + b] = planes[b * count + i];
   const all = new Float32Array(bytes.buffer);
   let at = 0;
@@ -124,7 +142,8 @@ async function openNet(net, text) {
 
 // uint8 (C, H, W), prepared → {probabilities, made: every step's output by name}.
 function forward(net, pixels) {
-  const area = net.image[1] * net.image[2], image = new Float32Array(pixels.length);
+  const area = net.image[1] * net.image[2],
+    image = new Float32Array(pixels.length);
   for (let i = 0; i < image.length; i++) {
     const c = Math.floor(i / area);
     image[i] = (pixels[i] / 255 - net.mean[c]) / net.std[c];
@@ -132,11 +151,16 @@ function forward(net, pixels) {
   const made = { image };
   for (const step of net.steps) {
     const y = (made[step.name] = new Float32Array(step.shape.reduce((a, b) => a * b, 1)));
-    OPS[step.op](step, step.inputs.map((name) => made[name]), y);
+    OPS[step.op](
+      step,
+      step.inputs.map((name) => made[name]),
+      y,
+    );
   }
   const scores = Array.from(made[net.steps[net.steps.length - 1].name]);
-  if (net.confidence !== 'probability') return { probabilities: scores, made };
-  const largest = Math.max(...scores), powers = scores.map((v) => Math.exp(v - largest));
+  if (net.confidence !== "probability") return { probabilities: scores, made };
+  const largest = Math.max(...scores),
+    powers = scores.map((v) => Math.exp(v - largest));
   const total = powers.reduce((a, b) => a + b, 0);
   return { probabilities: powers.map((p) => p / total), made };
 }

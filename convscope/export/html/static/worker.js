@@ -6,7 +6,8 @@ globalThis.onmessage = async ({ data }) => {
       opened = openNet(data.net, data.weights);
       return;
     }
-    const net = await opened, start = performance.now();
+    const net = await opened,
+      start = performance.now();
     const input = prepare(net, data.rgba, data.height, data.width);
     const { probabilities, made } = forward(net, input);
     postMessage({ number: data.number, input, probabilities, made, seconds: (performance.now() - start) / 1000 });
