@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import __version__
 from ..data.sources import data_name
-from ..errors import DataError, UsageError, near
+from ..errors import DataError, TrainingError, UsageError, near
 from ..net.pretrained.catalogue import PRETRAINED
 from ..net.zoo import net_name
 from ..recipe import ExportName
@@ -124,7 +124,9 @@ def _put(path: Path, content: bytes, default: bool) -> None:
         make_folder(path.parent)
     try:
         write_atomic(path, content)
-    except BaseException:
+    except BaseException as error:
         if fresh:
             path.parent.rmdir()
+        if isinstance(error, TrainingError):
+            raise TrainingError(error.message, "name another place with --output, or free some space") from None
         raise

@@ -53,13 +53,12 @@ class Proof:
 def images_for(folder: RunFolder, model: Model, found: Program, offline: bool = False) -> Images:
     """The run's own test images, evenly chosen where they are too many for the net; random ones where it has none."""
     most = max(LEAST, WORK // max(1, multiply_adds(found)))
+    if not (folder.path / "recipe.json").exists():
+        return _random(model, most, "a model file alone has no test images")
     try:
         own = own_data(folder, offline=offline)
     except DataError as error:
-        count = min(most, RANDOM)
-        made = np.random.default_rng(0).integers(0, 256, (count, *model.image), dtype=np.uint8)
-        note = f"no test images of the run: {error.message}; the file is compared on random ones"
-        return Images(made, "random images", None, (note,))
+        return _random(model, most, f"no test images of the run: {error.message}")
     test, train = own.data.test.images, own.data.train.images
     if not len(test):
         test, what = train, "training images"
@@ -68,6 +67,11 @@ def images_for(folder: RunFolder, model: Model, found: Program, offline: bool = 
     chosen = np.unique(np.linspace(0, len(test) - 1, min(most, len(test))).astype(np.int64))
     prepare = model.preparation.apply_all
     return Images(prepare(test[chosen]), what, prepare(train[:SAMPLES]))
+
+
+def _random(model: Model, most: int, why: str) -> Images:
+    made = np.random.default_rng(0).integers(0, 256, (min(most, RANDOM), *model.image), dtype=np.uint8)
+    return Images(made, "random images", None, (f"{why}; the file is compared on random ones",))
 
 
 def prove(model: Model, images: Images, replayed: Replay) -> Proof:

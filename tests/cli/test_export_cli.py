@@ -100,7 +100,7 @@ def test_nothing_is_left_when_the_disk_is_full(trained, capsys, monkeypatch):
     monkeypatch.setattr("convscope.export.leave.write_atomic", full)
     code, out, err = run_cli(capsys, "export", trained, "--to", "onnx")
     assert (code, out) == (1, "")
-    assert "the disk is full" in err
+    assert "error: cannot write it: the disk is full\nhelp: name another place with --output, or free some space" in err
     assert left_behind(trained) == []
 
 
@@ -124,6 +124,17 @@ def test_without_its_data_a_run_is_compared_on_random_images(trained, capsys):
     assert code == 0
     assert "no test images of the run: the data of" in err
     assert "run again on 500 random images" in err
+
+
+def test_a_model_file_alone_is_compared_on_random_images(trained, here, capsys):
+    (here / "alone.safetensors").write_bytes(Path(trained, "model.safetensors").read_bytes())
+    code, out, err = run_cli(capsys, "export", "alone.safetensors", "--to", "onnx")
+    assert (code, out) == (0, "export/alone.onnx\n")
+    assert "a model file alone has no test images; the file is compared on random ones" in err
+    assert "run again on 500 random images" in err
+    code, _, err = run_cli(capsys, "export", "export/alone.onnx", "--to", "c")
+    assert code == 3
+    assert "alone.onnx is an exported file: it answers, but it cannot be looked into" in err
 
 
 def test_a_net_of_weights_that_are_not_finite_is_refused(trained, capsys):

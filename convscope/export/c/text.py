@@ -24,7 +24,7 @@ def string(text: str) -> str:
 
 def comment(text: str) -> str:
     """``text`` as a part of a comment, which it cannot end; in printable ASCII."""
-    plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
+    plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in text.replace("×", "x"))
     for inside, apart in (("*/", "* /"), ("/*", "/ *"), ("??", "? ?"), ("\\", "/")):
         while inside in plain:
             plain = plain.replace(inside, apart)
