@@ -137,8 +137,8 @@ def test_a_net_without_probabilities_gives_its_scores():
     assert np.abs(net.run("predict", channels_last(images), 3) - scores_of(model, images)).max() <= 1e-5
 
 
-def test_a_layer_that_the_engine_does_not_cover_is_told():
-    model = model_of("conv 2 3 | relu | flatten | linear")
-    model.net[0].weight.requires_grad_(False)
-    with pytest.raises(UsageError, match="the CPU engine does not compute conv1: its parameters are frozen"):
-        compiled(Subject(model, "net"))
+def test_a_layer_that_the_engine_does_not_cover_is_told(monkeypatch):
+    monkeypatch.setattr("convscope.export.native.objects.why_not", lambda _: "conv1: it pads with 'magic'")
+    with pytest.raises(UsageError, match="the CPU engine does not compute conv1: it pads with 'magic'") as told:
+        compiled(Subject(model_of("conv 2 3 | relu | flatten | linear"), "net"))
+    assert told.value.help == "take another format: onnx, html or c"
