@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from .. import __version__
 from ..data.sources import data_name
@@ -57,6 +58,11 @@ def leave(
     path = folder.path / "export" / f"{name}{made.ending}" if output is None else user_path(output)
     _require_room(path, force, default=output is None)
     model = folder.model()
+    if not isinstance(model.net, nn.Sequential):
+        raise UsageError(
+            f"the net is a {type(model.net).__name__} of your own, which has no text to export it from",
+            "export it with torch.onnx.export(run.net, …)",
+        )
     subject = Subject(model, name)
     images = images_for(folder, model, subject.program, offline)
     lacking = made.lacking() if verify else ""

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from torch import nn
 
+from ...errors import UsageError
 from .compiled import Compiled
 from .ir.arrays import Shape
 from .ir.elementary import exp
@@ -45,7 +46,9 @@ TARGETS: dict[TargetName, Target] = {
 class Standalone:
     """A net that is to become such programs. Raises UsageError for a net that the engine does not cover."""
 
-    def __init__(self, net: nn.Sequential, image: Shape, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(self, net: nn.Module, image: Shape, mean: Sequence[float], std: Sequence[float]) -> None:
+        if not isinstance(net, nn.Sequential):
+            raise UsageError(f"the net is a {type(net).__name__}, not a torch.nn.Sequential", "take another format")
         self._core = Compiled(net, image, mean, std, 1, None, None, None)
         with self._core.change():
             self._core.read()
