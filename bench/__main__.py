@@ -46,7 +46,7 @@ def print_run(repeats: int) -> list[Timing]:
 
 
 def print_engine(repeats: int) -> list[Timing]:
-    """The tables of docs/engine.md; their figures are ratios, which need no record."""
+    """The tables of docs/engine-figures.md; their figures are ratios, which need no record."""
     threads = cores()
     engine.share_of_peak(repeats, threads)
     engine.nets_and_batches(min(repeats, 3), threads)
