@@ -1,4 +1,4 @@
-"""The pictures and tables of docs/engine-figures.md: ``python -m bench.pictures roofline`` and ``... growth [THREADS]``."""
+"""Pictures and tables of docs/engine-figures.md: ``python -m bench.pictures roofline`` and ``... growth [THREADS]``."""
 
 import sys
 from pathlib import Path

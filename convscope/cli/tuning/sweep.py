@@ -1,4 +1,4 @@
-"""``convscope sweep``: every combination of some choices, in a table that goes on where it was stopped."""
+"""``convscope sweep``: every combination of some choices, in a table that continues where it was stopped."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def sweep(
 ) -> None:
     """Train every combination of the values, and rank them by images that are held out of training.
 
-    The test images rank nothing. The same command again goes on where it was stopped: what is finished is not trained
+    The test images rank nothing. The same command again continues where it was stopped: what is finished is not trained
     again.
     """
     from ...auto import settle

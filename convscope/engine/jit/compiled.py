@@ -243,7 +243,7 @@ _LIVING: "weakref.WeakSet[Compiled]" = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    """In a forked child, where only the thread that forked goes on."""
+    """In a forked child, where only the thread that forked continues."""
     living = list(_LIVING)
     for core in living:
         core.forked()
