@@ -6,7 +6,7 @@ run = convscope.train("mnist", net="note", epochs=10)
 run.accuracy, run.history, run.net, run.predict(images), run.plot()
 run = convscope.load("runs/note-mnist-1")
 
-Every name of ``dir(convscope)`` is public; docs/python.md goes through them.
+Every name of ``dir(convscope)`` is public, and its docstring says what it does.
 """
 
 from importlib import import_module
