@@ -65,3 +65,15 @@ def test_functions_fit_a_screen_and_files_hold_one_concept():
         functions += [(node.end_lineno or node.lineno) - node.lineno + 1 for node in nodes]
     assert sorted(lengths)[len(lengths) // 2] <= 130
     assert sum(length > 40 for length in functions) <= 0.016 * len(functions)
+
+
+def test_words_that_fit_everything_name_one_class_each():
+    """Names that say little had two or three meanings each; layers (Conv, Pool) bear one name on every floor."""
+    named = [
+        node.name
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    for name in ("Place", "Step", "Row", "State", "Plan", "Rule", "Stage", "Given", "Block", "Dropped", "Request"):
+        assert named.count(name) <= 1, name

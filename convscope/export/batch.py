@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ..net.wiring import IMAGE
 from .program import Program
-from .steps import Conv, Elementwise, Flatten, Join, Linear, Pad, Pool, Scale, Span, Step
+from .steps import Conv, Elementwise, Flatten, Join, Linear, Pad, Pool, ProgramStep, Scale, Span
 from .tables import OUTSIDE, pad_sources
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -34,7 +34,7 @@ def scores(found: Program, images: Tensor) -> Tensor:
     return made[found.result]
 
 
-def _step(step: Step, inputs: list[Tensor]) -> Tensor:
+def _step(step: ProgramStep, inputs: list[Tensor]) -> Tensor:
     x, op = inputs[0], step.op
     match op:
         case Conv():

@@ -9,7 +9,7 @@ from .steps import Elementwise, Flatten, Scale
 
 
 @dataclass(frozen=True)
-class Plan:
+class ArenaPlan:
     """``places``: the first float of every output, by the step's name and "image" for the input; ``floats`` in all."""
 
     places: dict[str, int]
@@ -23,7 +23,7 @@ class _Buffer:
     end: int  # the last step that reads it
 
 
-def plan(found: Program) -> Plan:
+def plan(found: Program) -> ArenaPlan:
     """Buffers by lifetime: the largest first, each at the lowest place where none lies that lives at the same time.
 
     A flatten is its input under another name, and what changes every number by itself does so in place where nobody
@@ -52,7 +52,7 @@ def plan(found: Program) -> Plan:
         ]
         places[name] = _lowest(buffer.size, sorted(beside))
     floats = max(places[name] + buffer.size for name, buffer in buffers.items())
-    return Plan({name: places[into] for name, into in holder.items()}, floats)
+    return ArenaPlan({name: places[into] for name, into in holder.items()}, floats)
 
 
 def _lowest(size: int, taken: list[tuple[int, int]]) -> int:

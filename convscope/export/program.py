@@ -18,7 +18,7 @@ from ..net.ops.activation import Gelu, LeakyRelu
 from ..net.shapes import Row, table
 from ..net.spec import parse
 from ..net.wiring import IMAGE
-from .steps import Conv, Elementwise, Flatten, Floats, Join, Linear, Op, Pad, Pool, Scale, Shape, Span, Step
+from .steps import Conv, Elementwise, Flatten, Floats, Join, Linear, Op, Pad, Pool, ProgramStep, Scale, Shape, Span
 
 EPS = 1e-5  # of torch's batch norm
 
@@ -28,7 +28,7 @@ class Program:
     """The steps in forward order, from the normalised image (C, H, W) to the scores (K,)."""
 
     image: tuple[int, int, int]
-    steps: tuple[Step, ...]
+    steps: tuple[ProgramStep, ...]
 
     @property
     def result(self) -> str:
@@ -47,7 +47,7 @@ def program(model: Model) -> Program:
     """The program of a model's net."""
     rows = table(parse(model.spec), model.image, len(model.classes))
     weights = model.net.state_dict()
-    steps: list[Step] = []
+    steps: list[ProgramStep] = []
     renamed = {IMAGE: IMAGE}  # what a layer that is no step passes on
     for row in rows:
         inputs = tuple(renamed[name] for name in row.inputs)
@@ -57,7 +57,7 @@ def program(model: Model) -> Program:
             last = number == len(made) - 1
             name = row.name if last else f"{row.name}_{number}"
             shapes = row.shapes if not number else (steps[-1].output,)
-            steps.append(Step(name, op, inputs, shapes, row.output if last else _padded(op, shapes[0])))
+            steps.append(ProgramStep(name, op, inputs, shapes, row.output if last else _padded(op, shapes[0])))
             inputs = (name,)
         renamed[row.name] = inputs[0]
     return Program(model.image, _folded(steps))
@@ -173,10 +173,10 @@ def _padded(op: Op, shape: Shape) -> Shape:
     return (shape[0], *(b + n + a for b, n, a in zip(op.before, shape[1:], op.after, strict=True)))
 
 
-def _folded(steps: list[Step]) -> tuple[Step, ...]:
+def _folded(steps: list[ProgramStep]) -> tuple[ProgramStep, ...]:
     """Scales taken into the convolution or linear layer before them where nobody else reads that one."""
     readers = Counter(name for step in steps for name in step.inputs)
-    result: dict[str, Step] = {}
+    result: dict[str, ProgramStep] = {}
     renamed: dict[str, str] = {}
     for step in steps:
         step = replace(step, inputs=tuple(renamed.get(name, name) for name in step.inputs))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..net.wiring import IMAGE
 from .program import Program
-from .steps import Conv, Elementwise, Flatten, Join, Linear, Pad, Pool, Scale, Step
+from .steps import Conv, Elementwise, Flatten, Join, Linear, Pad, Pool, ProgramStep, Scale
 
 Array = NDArray[np.float64]
 PAD_MODES: dict[str, Literal["reflect", "edge", "wrap"]] = {
@@ -27,7 +27,7 @@ def run(found: Program, image: Array) -> dict[str, Array]:
     return made
 
 
-def compute(step: Step, inputs: list[Array]) -> Array:
+def compute(step: ProgramStep, inputs: list[Array]) -> Array:
     """One step's output."""
     x = inputs[0]
     match step.op:

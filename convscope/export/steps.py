@@ -94,7 +94,7 @@ Op = Conv | Linear | Scale | Pool | Pad | Elementwise | Join | Flatten
 
 
 @dataclass(frozen=True)
-class Step:
+class ProgramStep:
     """One step: ``inputs`` are names of earlier steps ("image": the net's input), ``shapes`` theirs."""
 
     name: str

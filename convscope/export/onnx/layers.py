@@ -5,7 +5,7 @@ from math import prod
 
 import numpy as np
 
-from ..steps import Conv, Elementwise, Flatten, Join, Linear, Pad, Pool, Scale, Span, Step
+from ..steps import Conv, Elementwise, Flatten, Join, Linear, Pad, Pool, ProgramStep, Scale, Span
 from .graph import Graph
 
 PAD_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -13,13 +13,13 @@ FUNCTIONS = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid"}
 
 
 @singledispatch
-def write(op: object, step: Step, inputs: list[str], g: Graph) -> str:
+def write(op: object, step: ProgramStep, inputs: list[str], g: Graph) -> str:
     """Add the nodes of ``step``, whose op is ``op``; the name of what it makes (N, …) is the step's own."""
     raise NotImplementedError(f"no ONNX node is known for {type(op).__name__}")
 
 
 @write.register
-def _conv(op: Conv, step: Step, inputs: list[str], g: Graph) -> str:
+def _conv(op: Conv, step: ProgramStep, inputs: list[str], g: Graph) -> str:
     weight = g.constant(op.weight, np.float32, f"{step.name}.weight")
     bias = g.constant(op.bias, np.float32, f"{step.name}.bias")
     return g.node(
@@ -35,14 +35,14 @@ def _conv(op: Conv, step: Step, inputs: list[str], g: Graph) -> str:
 
 
 @write.register
-def _linear(op: Linear, step: Step, inputs: list[str], g: Graph) -> str:
+def _linear(op: Linear, step: ProgramStep, inputs: list[str], g: Graph) -> str:
     weight = g.constant(op.weight, np.float32, f"{step.name}.weight")
     bias = g.constant(op.bias, np.float32, f"{step.name}.bias")
     return g.node("Gemm", [inputs[0], weight, bias], step.name, transB=1)
 
 
 @write.register
-def _scale(op: Scale, step: Step, inputs: list[str], g: Graph) -> str:
+def _scale(op: Scale, step: ProgramStep, inputs: list[str], g: Graph) -> str:
     shape = (-1, *(1,) * (len(step.output) - 1))
     scale = g.constant(op.scale.reshape(shape), np.float32, f"{step.name}.scale")
     shift = g.constant(op.shift.reshape(shape), np.float32, f"{step.name}.shift")
@@ -50,7 +50,7 @@ def _scale(op: Scale, step: Step, inputs: list[str], g: Graph) -> str:
 
 
 @write.register
-def _pool(op: Pool, step: Step, inputs: list[str], g: Graph) -> str:
+def _pool(op: Pool, step: ProgramStep, inputs: list[str], g: Graph) -> str:
     if op.average:
         return _average(op, step, inputs[0], g)
     assert op.window is not None
@@ -62,7 +62,7 @@ def _pool(op: Pool, step: Step, inputs: list[str], g: Graph) -> str:
     return g.node("MaxPool", inputs[:1], step.name, kernel_shape=kernel, strides=stride, pads=[*before, *after])
 
 
-def _average(op: Pool, step: Step, x: str, g: Graph) -> str:
+def _average(op: Pool, step: ProgramStep, x: str, g: Graph) -> str:
     """A mean over all is a node of its own; others are two products with matrices of 1/count: any windows do."""
     size = step.shapes[0][1:]
     if step.output[1:] == (1, 1) and op.rows[0] == Span(0, size[0], size[0]) and op.columns[0].count == size[1]:
@@ -80,13 +80,13 @@ def _means(spans: tuple[Span, ...], size: int) -> np.ndarray[tuple[int, int], np
 
 
 @write.register
-def _pad(op: Pad, step: Step, inputs: list[str], g: Graph) -> str:
+def _pad(op: Pad, step: ProgramStep, inputs: list[str], g: Graph) -> str:
     pads = g.numbers([0, 0, *op.before, 0, 0, *op.after])
     return g.node("Pad", [inputs[0], pads], step.name, mode=PAD_MODES[op.mode])
 
 
 @write.register
-def _elementwise(op: Elementwise, step: Step, inputs: list[str], g: Graph) -> str:
+def _elementwise(op: Elementwise, step: ProgramStep, inputs: list[str], g: Graph) -> str:
     match op.function:
         case "relu6":
             limits = [g.constant(limit, np.float32) for limit in (0, 6)]
@@ -101,11 +101,11 @@ def _elementwise(op: Elementwise, step: Step, inputs: list[str], g: Graph) -> st
 
 
 @write.register
-def _join(op: Join, step: Step, inputs: list[str], g: Graph) -> str:
+def _join(op: Join, step: ProgramStep, inputs: list[str], g: Graph) -> str:
     return g.node("Concat", inputs, step.name, axis=1) if op.concat else g.node("Sum", inputs, step.name)
 
 
 @write.register
-def _flatten(op: Flatten, step: Step, inputs: list[str], g: Graph) -> str:
+def _flatten(op: Flatten, step: ProgramStep, inputs: list[str], g: Graph) -> str:
     assert step.output == (prod(step.shapes[0]),)
     return g.node("Flatten", inputs, step.name, axis=1)
