@@ -257,8 +257,8 @@ def test_the_update_that_is_named_is_the_first_bad_one_however_many_share_a_call
     monkeypatch.setattr(pace, "CALL_SECONDS", calls)
 
     class Spoiling(eager.EagerEngine):
-        def _step(self, batch, lr):
-            loss = super()._step(batch, lr)
+        def _step(self, batch, images, lr):
+            loss = super()._step(batch, images, lr)
             if lr < 0.009:  # the cosine's fifth update is the first
                 self.net[1].running_var[0] = float("inf")
             return loss

@@ -19,7 +19,10 @@ from convscope import Classifier, UsageError
 
 FAST = {"engine": "eager", "threads": 1, "random_state": 0}
 # scikit-learn's own checks that do not run here, each with the reason.
-SKIPPED = {"check_array_api_input": "SCIPY_ARRAY_API is not set"}
+SKIPPED = {
+    "check_array_api_input": "SCIPY_ARRAY_API is not set",
+    "check_classifier_data_not_an_array": "pandas is not installed",
+}
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ class Regression:
     y: Array
     name: str = "regression with two parameters"
     records: int = 5_000
-    repeats: int = 7
+    repeats: int = 5
 
     @property
     def samples(self) -> int:
