@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConvscopeError, DataError, UsageError
-from .pictures.decode import SUFFIXES as IMAGES
 from .pictures.decode import read_header, read_image
+from .pictures.formats import SUFFIXES as IMAGES
 from .preparation import Preparation
 
 Array = NDArray[np.float64]

@@ -20,6 +20,8 @@ from .folders.layout import lay_out
 from .folders.tree import Tree
 from .folders.walk import walk
 from .images import Dataset, ImageSet, Splits, statistics
+from .pictures.archives import ENDINGS as ARCHIVES
+from .pictures.archives import is_archive
 from .preparation import Preparation
 from .preparing import decide, prepare_parts
 from .readers.arrays import from_arrays
@@ -35,7 +37,7 @@ MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of its 60,000 training images, a
 TEST_FRACTION = 0.2
 ARRAYS = "arrays"  # the name of data that were given as such
 LARGEST_SIDE = 1024
-FILE_ENDINGS = (".npz", ".zip", *table.SUFFIXES)  # of files that are data
+FILE_ENDINGS = (".npz", *ARCHIVES, *table.SUFFIXES)  # of files that are data
 
 
 def open_source(
@@ -116,8 +118,8 @@ def data_name(data: Any) -> str:
 
 def _short(name: str) -> str:
     """The name of a folder or file without the ending of a kind of data."""
-    ending = Path(name).suffix
-    return (name.removesuffix(ending) if ending.lower() in FILE_ENDINGS else name) or "root"
+    endings = [ending for ending in FILE_ENDINGS if name.lower().endswith(ending)]
+    return name[: len(name) - max(map(len, endings), default=0)] or "root"
 
 
 def read_parts(
@@ -171,12 +173,12 @@ def _read_parts(
 
 
 def read_files(path: Path, image_size: int | None, skip_bad: bool, class_from: str | None) -> Tree | Splits | None:
-    """The image files that ``path`` (a folder, a ZIP archive, a table) stands for, as a tree; of a table of pixels,
+    """The image files that ``path`` (a folder, an archive, a table) stands for, as a tree; of a table of pixels,
     the images themselves; None where it is something else.
     """
     if path.suffix.lower() in table.SUFFIXES and path.is_file():  # which has labels
         return table.read_table(path, image_size, skip_bad)
-    if path.suffix.lower() == ".zip" and path.is_file():
+    if is_archive(path):
         listing = list_archive(path)
     elif path.is_dir() and not any(find_idx([path], file) for file in FILES):
         listing = walk(path)
@@ -200,7 +202,7 @@ def _hidden_folder(name: str) -> tuple[str, ...]:
     return (f"{name} means the data of that name that convscope knows; the folder here is ./{name}",)
 
 
-_KINDS = "give a folder or .zip of images, a folder of IDX files, a table of labels (.csv, .tsv), or an .npz"
+_KINDS = "give a folder, .zip or .tar of images, a folder of IDX files, a table of labels (.csv, .tsv), or an .npz"
 _FOUR = f"a folder of IDX files holds {', '.join(FILES)}, each plain or .gz"
 
 
@@ -226,7 +228,7 @@ def locate(data: str | Path, data_dir: Path | None) -> Path:
             if place.exists():
                 return place
             for entry in place.parent.iterdir():
-                if not entry.name.startswith(".") and (entry.suffix in FILE_ENDINGS or entry.is_dir()):
+                if not entry.name.startswith(".") and (entry.name.endswith(FILE_ENDINGS) or entry.is_dir()):
                     known.setdefault(entry.name, str(path.parent / entry.name))
     close = [known[name] for name in get_close_matches(path.name, known, n=3, cutoff=0.6)]
     raise DataError(

@@ -1,7 +1,8 @@
-"""A ZIP archive is read in place, as the folder that was packed into it."""
+"""A ZIP or TAR archive is read in place, as the folder that was packed into it."""
 
 import contextlib
 import io
+import tarfile
 import zipfile
 
 import numpy as np
@@ -54,7 +55,7 @@ def test_an_archive_is_read_as_the_folder_in_it(tmp_path, top, cache):
 def test_parts_and_what_is_passed_over(tmp_path):
     files = {f"pets/{part}/{name}": content for part in ("train", "test") for name, content in PETS.items()}
     files |= {
-        "pets/train/cat/a.heic": b"x",
+        "pets/train/cat/a.jxl": b"x",
         "pets/.DS_Store": b"x",
         "__MACOSX/pets/._0.png": b"x",
         "pets/readme.txt": b"x",
@@ -65,7 +66,7 @@ def test_parts_and_what_is_passed_over(tmp_path):
     assert (len(data.train), len(data.test)) == (10, 10)
     notes = " | ".join(data.notes)
     for text in (
-        "not read: 1 .heic, 1 .txt",
+        "not read: 1 .jxl, 1 .txt",
         "2 hidden files and folders were left out: .DS_Store, __MACOSX",
         "2 links were not followed",
     ):
@@ -120,7 +121,7 @@ def test_members_that_lie_are_refused(tmp_path, monkeypatch):
     path.write_bytes(bytes(content))
     with pytest.raises(DataError, match="is encrypted"):
         open_source(path)
-    monkeypatch.setattr("convscope.data.pictures.source.MAX_UNPACKED", 50)
+    monkeypatch.setattr("convscope.data.pictures.archives.MAX_UNPACKED", 50)
     with pytest.raises(DataError, match="is too large for an image"):
         open_source(pack(tmp_path / "large.zip", PETS))
 
@@ -152,3 +153,85 @@ def test_the_commands_take_an_archive(tmp_path, capsys):
     assert (code, [line.split(",")[0] for line in out.splitlines()[1:]]) == (0, [f"{path}/{name}" for name in PETS]), (
         err
     )
+
+
+def pack_tar(path, files, mode="w"):
+    with tarfile.open(path, mode) as archive:
+        for name, content in files.items():
+            info = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = len(content) if isinstance(content, bytes) else 0
+            archive.addfile(info, io.BytesIO(content) if isinstance(content, bytes) else None)
+    return path
+
+
+def special(name, kind, target=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+@pytest.mark.parametrize("ending", ["tar", "tar.gz", "tgz", "tar.bz2", "tar.xz"])
+def test_a_tar_is_read_as_the_zip_of_the_same_files(tmp_path, ending):
+    packing = ending.rpartition(".")[2].replace("tgz", "gz")
+    mode = "w" if ending == "tar" else f"w:{packing}"
+    path = pack_tar(tmp_path / f"pets.{ending}", {f"./pets/{name}": content for name, content in PETS.items()}, mode)
+    of_zip = open_source(pack(tmp_path / "pets.zip", PETS))
+    before = sorted(tmp_path.rglob("*"))
+    for _ in range(2):  # decoded, then from the cache
+        data = open_source(path)
+        assert (data.name, data.train.fingerprint, data.test.fingerprint) == (
+            "pets",
+            of_zip.train.fingerprint,
+            of_zip.test.fingerprint,
+        )
+    assert sorted(tmp_path.rglob("*")) == before, "nothing was unpacked"
+
+
+def test_links_devices_and_ways_out_of_a_tar_are_passed_over(tmp_path):
+    files = PETS | {
+        "cat/link.png": special("cat/link.png", tarfile.SYMTYPE, "/etc/passwd"),
+        "cat/hard.png": special("cat/hard.png", tarfile.LNKTYPE, "cat/0.png"),
+        "cat/pipe.png": special("cat/pipe.png", tarfile.FIFOTYPE),
+        "../out.png": png(1),
+        "/etc/worse.png": png(2),
+        "dog": special("dog", tarfile.DIRTYPE),
+    }
+    data = open_source(pack_tar(tmp_path / "pets.tar", files))
+    assert len(data.train) + len(data.test) == 10
+    assert any(note.startswith("5 links were not followed") for note in data.notes), data.notes
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.tar.xz", "a.tar.bz2"])
+def test_what_is_no_tar_is_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"hello" * 300)
+    with pytest.raises(DataError, match="is no TAR archive, or is damaged"):
+        open_source(tmp_path / name)
+
+
+def test_a_tar_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    path = pack_tar(tmp_path / "pets.tar.gz", PETS, "w:gz")
+    monkeypatch.setattr("convscope.data.pictures.archives.MAX_DECOMPRESSED", 5000)
+    with pytest.raises(DataError, match=r"unpacks to more than 5\.0 kB, for which there is no room"):
+        open_source(path)
+    monkeypatch.setattr("convscope.data.pictures.archives.LONGEST_HEADER", 600)
+    long = pack_tar(tmp_path / "long.tar", PETS | {f"cat/{'x' * 2000}.png": png(1)})
+    with pytest.raises(DataError, match="the header of a file in it has"):
+        open_source(long)
+
+
+@pytest.fixture(scope="module")
+def whole_tar(tmp_path_factory):
+    names = ("a/1.png", "a/2.png", "b/1.png", "b/2.png")
+    path = tmp_path_factory.mktemp("tar") / "a.tar"
+    return pack_tar(path, {name: png(n, 2) for n, name in enumerate(names)}).read_bytes()
+
+
+@given(data=st.data())
+def test_any_damage_of_a_tar_gives_data_or_the_projects_error(tmp_path_factory, whole_tar, data):
+    content = bytearray(whole_tar[: data.draw(st.integers(1, len(whole_tar)))])
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, min(len(content), 6000) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / "damaged.tar"
+    path.write_bytes(bytes(content))
+    with contextlib.suppress(DataError):
+        open_source(path, skip_bad=data.draw(st.booleans()))

@@ -4,6 +4,7 @@ import struct
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from convscope.data.folders.walk import walk
 from convscope.data.pictures import decode as decoder
 from convscope.data.pictures.decode import TILE_LENGTH, TILE_WIDTH, quiet_decoder, read_header
 from convscope.data.preparation import Preparation, fit
 from convscope.errors import DataError
 
 RAMP = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 COLOUR = np.stack([RAMP, 255 - RAMP, RAMP // 2], axis=2)
 
 
@@ -52,6 +55,34 @@ def test_lossless_formats_give_the_very_pixels(form):
 
 def test_jpeg_gives_the_pixels_nearly():
     assert abs(read_image(saved(Image.fromarray(RAMP), "JPEG", quality=95), (1, 6, 8))[0].astype(int) - RAMP).max() < 8
+
+
+@pytest.mark.parametrize(("name", "shape"), [("phone", (3, 24, 32)), ("turned", (3, 32, 24)), ("grey", (1, 24, 32))])
+def test_photographs_of_iphones_are_read_upright(name, shape):
+    """Made with libheif from a ramp: red grows to the right by 8 a pixel, green downwards by 10, blue is 90."""
+    pytest.importorskip("pi_heif", reason="needs pi-heif: pip install 'convscope[photos]'")
+    channels, height, width = shape
+    with decoder.quiet_decoder():
+        header = decoder.read_header(FIXTURES / f"{name}.heic")
+    assert (header.height, header.width, header.grey) == (height, width, channels == 1)
+    pixels = read_image(FIXTURES / f"{name}.heic", shape)
+    y, x = np.mgrid[:24, :32]
+    ramp = np.stack([8 * x, 10 * y, np.full_like(x, 90)]) if channels == 3 else 8 * x[None]
+    expected = np.rot90(ramp, -1, axes=(1, 2)) if name == "turned" else ramp
+    assert abs(pixels.astype(int) - expected).mean() < 4
+
+
+def test_where_heic_cannot_be_read_the_package_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("convscope.data.pictures.formats.SUFFIXES", frozenset((".png",)))
+    monkeypatch.setattr("convscope.data.folders.walk.SUFFIXES", frozenset((".png",)))
+    (tmp_path / "a.heic").write_bytes((FIXTURES / "phone.heic").read_bytes())
+    note = walk(tmp_path).passed.notes(tmp_path)[0]
+    assert note.startswith("not read: 1 .heic (images are PNG, ")
+    assert "HEIC photographs are read with pi-heif: pip install 'convscope[photos]'" in note
+    monkeypatch.setattr(decoder, "FORMATS", ("PNG",))
+    with pytest.raises(DataError, match="a file of the kind HEIC, which cannot be read") as caught:
+        read_image(tmp_path / "a.heic", (1, 8, 8))
+    assert "convscope[photos]" in caught.value.help
 
 
 def test_of_an_animation_the_first_frame():
@@ -167,8 +198,8 @@ def test_a_large_jpeg_is_decoded_small_with_nearly_the_same_result():
     [
         (b"", "is no image that can be read"),
         (b"GIF89a", "is no image that can be read"),
-        (b"\0\0\0\x18ftypheic" + bytes(300), "is a file of the kind HEIC, which cannot be read here"),
-        (b"\0\0\0\x18ftypjxl " + bytes(300), "is a file of the kind 'jxl', which cannot be read here"),
+        (b"\0\0\0\x18ftypheic" + bytes(300), "is a file of the kind HEIC, which cannot be read"),
+        (b"\0\0\0\x18ftypjxl " + bytes(300), "is a file of the kind 'jxl', which cannot be read"),
         (b"qoif" + bytes(300), "is no image that can be read"),
         (png(8, 6, body=b"\0" * 20), "cannot be decoded"),
         (saved(Image.new("L", (99, 99)), "JPEG").getvalue()[:-60], "cannot be decoded: image file is truncated"),

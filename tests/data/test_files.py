@@ -19,7 +19,7 @@ def root(make_folder, grey):
             "cat/10.png": grey(2),
             "dog/2.PNG": grey(3),
             "cat/._1.png": b"x",
-            "cat/a.heic": b"x",
+            "cat/a.jxl": b"x",
             "[1].png": grey(4),
             **hidden,
         }
@@ -32,7 +32,7 @@ def test_a_folder_holds_the_images_that_training_reads(root):
     tree = lay_out(walk(root))
     assert files[1:] == [root / file.path for group in tree.parts["train"].values() for file in group]
     assert notes == tree.notes
-    assert notes[0].startswith("not read: 1 .heic")
+    assert notes[0].startswith("not read: 1 .jxl")
     assert notes[1] == "4 hidden files and folders were left out: ._*, .ipynb_checkpoints, .thumbs, __MACOSX"
 
 
@@ -51,10 +51,10 @@ def test_patterns_are_expanded_where_no_file_has_that_name(root):
 
 
 def test_a_folder_without_images_says_what_it_holds(make_folder):
-    root = make_folder({"a/1.heic": b"", "a/2.heic": b""})
+    root = make_folder({"a/1.jxl": b"", "a/2.jxl": b""})
     with pytest.raises(DataError, match="pets holds no images") as caught:
         image_files([root])
-    assert "not read: 2 .heic" in caught.value.help
+    assert "not read: 2 .jxl" in caught.value.help
 
 
 def test_the_command_takes_a_quoted_pattern_and_says_what_it_passed_over(root, tmp_path, monkeypatch, capsys):
@@ -66,5 +66,5 @@ def test_the_command_takes_a_quoted_pattern_and_says_what_it_passed_over(root, t
     (root / "cat" / "._1.png").unlink()
     code, out, err = run_cli(capsys, "predict", run, root)
     assert (code, len(out.splitlines())) == (0, 5), err
-    assert "not read: 1 .heic" in err
+    assert "not read: 1 .jxl" in err
     assert "3 hidden files and folders were left out: .ipynb_checkpoints, .thumbs, __MACOSX" in err

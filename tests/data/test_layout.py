@@ -49,13 +49,13 @@ def laid_out(root):
 
 def test_what_is_passed_over_is_counted_by_ending_and_reason(make, capsys):
     root = make(*classes(".", count=5), "loose.png")
-    for name in ("a/1.heic", "a/2.HEIC", "a/3.svg", "b/README", "a/.DS_Store", "b/._0.png", "b/._1.png"):
+    for name in ("a/1.jxl", "a/2.JXL", "a/3.svg", "b/README", "a/.DS_Store", "b/._0.png", "b/._1.png"):
         (root / name).write_bytes(b"x")
     for folder in ("__MACOSX/a", "a/.ipynb_checkpoints", ".git"):
         (root / folder).mkdir(parents=True)
         (root / folder / "0.png").write_bytes((root / "a/0.png").read_bytes())
     notes = [
-        "not read: 2 .heic, 1 .svg, 1 without an ending (images are PNG, ",
+        "not read: 2 .jxl, 1 .svg, 1 without an ending (images are PNG, ",
         "6 hidden files and folders were left out: .DS_Store, ._*, .git, .ipynb_checkpoints, __MACOSX",
         "1 image was left out: beside the folders, so in no class",
     ]
@@ -73,9 +73,9 @@ def test_a_folder_of_other_files_only_names_them(make, capsys):
         code, _, err = run_cli(capsys, verb, root)
         assert (code, f"{root} holds no images in its folders a, b" in err) == (3, True), err
     for n in range(3):
-        (root / f"a/{n}.heic").touch()
+        (root / f"a/{n}.jxl").touch()
     code, _, err = run_cli(capsys, "check", root)
-    assert (code, "not read: 3 .heic" in err) == (3, True), err
+    assert (code, "not read: 3 .jxl" in err) == (3, True), err
 
 
 @linux

@@ -81,14 +81,14 @@ def test_a_split_of_the_tables_own(root):
 
 
 def test_what_the_table_leaves_out_or_repeats_is_said(root):
-    (root / "img" / "x.heic").touch()
+    (root / "img" / "x.jxl").touch()
     rows = "".join(f"img/{n}.png,{CLASSES[n % 2]}\n" for n in range(8))
     notes = read(write(root, f"path,label\n{rows}img/0.png,ant\n\n")).notes
     assert notes[:2] == (
         "1 line name a file again: it is taken once",
         f"left out, for the table does not name them: 2 images in {root}",
     )
-    assert notes[2].startswith("not read: 1 .heic")
+    assert notes[2].startswith("not read: 1 .jxl")
 
 
 @pytest.mark.parametrize(

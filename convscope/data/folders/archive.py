@@ -1,41 +1,36 @@
-"""A ZIP archive of images as if it were a folder, read in place: nothing is unpacked to disk, so nothing gets out."""
+"""A ZIP or TAR archive of images as if it were a folder, read in place."""
 
-import stat
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 from ...errors import DataError
+from ..pictures.archives import MOST_FILES, Entry, open_archive
 from ..pictures.cache import File
-from ..pictures.decode import SUFFIXES
-from ..pictures.source import open_archive
+from ..pictures.formats import SUFFIXES
 from .walk import RUN, Listing, ending, joined, leave_out_runs
-
-MOST_FILES = 5_000_000
 
 
 def list_archive(path: Path) -> Listing:
     """What lies in an archive, passed over by the rules of :func:`~convscope.data.folders.walk.walk`. A single folder
     around everything, as there is when a folder is packed, is left out of account.
 
-    Raises DataError for a file that is no ZIP archive.
+    Raises DataError for a file that is no archive.
     """
-    with open_archive(path) as archive:
-        infos = list({info.filename: info for info in archive.infolist()}.values())  # of one name, the last counts
-    if len(infos) > MOST_FILES:
-        raise DataError(f"{path} holds {len(infos):,} files", f"at most {MOST_FILES:,} are read; unpack it")
+    entries = open_archive(path).entries()
+    if len(entries) > MOST_FILES:
+        raise DataError(f"{path} holds {len(entries):,} files", f"at most {MOST_FILES:,} are read; unpack it")
     listing = Listing(path, files={"": []}, folders={"": []})
-    runs = _runs(infos)
+    runs = _runs(entries)
     for run in runs:
         _folder(listing, run.split("/"))
-    for info in infos:
-        parts = info.filename.split("/")
+    for entry in entries:
+        parts = entry.name.split("/")
         if runs and any("/".join(parts[:depth]) in runs for depth in range(1, len(parts))):
             continue
-        if not info.is_dir():
-            _sort_in(listing, info, parts)
-        elif not any(_hidden(part) or part in ("", "..") for part in parts[:-1]):
-            _folder(listing, parts[:-1])
+        if not entry.is_folder:
+            _sort_in(listing, entry, parts)
+        elif not any(_hidden(part) or part in ("", "..", ".") for part in _folders(parts)):
+            _folder(listing, _folders(parts))
     for names in listing.folders.values():
         names.sort()
     leave_out_runs(listing, runs)
@@ -43,19 +38,19 @@ def list_archive(path: Path) -> Listing:
     return _unwrapped(listing)
 
 
-def _sort_in(listing: Listing, info: zipfile.ZipInfo, parts: list[str]) -> None:
+def _sort_in(listing: Listing, entry: Entry, parts: list[str]) -> None:
     """One file becomes an image of the listing, or is passed over."""
     passed, name = listing.passed, parts[-1]
     hidden = next((part for part in parts if _hidden(part)), None)
     if hidden is not None:
         passed.hidden["._*" if hidden.startswith("._") else hidden] += 1
-    elif ".." in parts or "" in parts or "\\" in info.filename or stat.S_ISLNK(info.external_attr >> 16):
-        passed.links.append(info.filename)
+    elif ".." in parts or "" in parts or "\\" in entry.name or entry.is_link:
+        passed.links.append(entry.name)
     elif ending(name) not in SUFFIXES:
         passed.unread[ending(name)] += 1
     else:
         folder = _folder(listing, parts[:-1])
-        listing.files[folder].append(File(info.filename, info.file_size, info.CRC))
+        listing.files[folder].append(File(entry.name, entry.size, entry.stamp))
 
 
 def _folder(listing: Listing, parts: list[str]) -> str:
@@ -69,13 +64,18 @@ def _folder(listing: Listing, parts: list[str]) -> str:
     return folder
 
 
+def _folders(parts: list[str]) -> list[str]:
+    """The folders that a folder's name spells: that of a ZIP ends with a slash."""
+    return parts if parts[-1] else parts[:-1]
+
+
 def _hidden(name: str) -> bool:
     return (name.startswith(".") and name != "..") or name == "__MACOSX"
 
 
-def _runs(infos: list[zipfile.ZipInfo]) -> list[str]:
+def _runs(entries: list[Entry]) -> list[str]:
     """Folders that are runs of convscope."""
-    found = [{info.filename.rpartition("/")[0] for info in infos if info.filename.endswith(f"/{name}")} for name in RUN]
+    found = [{entry.name.rpartition("/")[0] for entry in entries if entry.name.endswith(f"/{name}")} for name in RUN]
     return sorted(set.intersection(*found))
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ...errors import DataError
 from ..names import natural
-from ..pictures.decode import FORMAT_NAMES
+from ..pictures.archives import is_archive
+from ..pictures.formats import FORMAT_NAMES
 from ..pictures.source import Source, sources
 from .archive import list_archive
 from .walk import walk
@@ -16,7 +17,7 @@ from .walk import walk
 def image_files(paths: Sequence[Path]) -> tuple[list[Source], tuple[str, ...]]:
     """The files that ``paths`` name, and notes on what was passed over in folders.
 
-    A folder or ZIP archive stands for the images in it, a pattern (``*``, ``?``, ``[…]``, ``**``) for what it matches,
+    A folder or an archive stands for the images in it, a pattern (``*``, ``?``, ``[…]``, ``**``) for what it matches,
     where no file has that very name: a shell that leaves patterns alone, or quotes around them, make no difference.
     Raises DataError where there is nothing.
     """
@@ -24,7 +25,7 @@ def image_files(paths: Sequence[Path]) -> tuple[list[Source], tuple[str, ...]]:
     notes: list[str] = []
     for named in paths:
         for path in _expanded(named):
-            archive = path.suffix.lower() == ".zip" and path.is_file()
+            archive = is_archive(path)
             if archive or path.is_dir():
                 listing = list_archive(path) if archive else walk(path)
                 inside = sources(path, [file.path for file in listing.images("")])

@@ -21,7 +21,7 @@ from ...storage.memory import require_memory, size_text
 from ..images import Splits
 from ..names import PARTS, part_named, shown
 from ..pictures.cache import File
-from ..pictures.decode import SUFFIXES as IMAGES
+from ..pictures.formats import SUFFIXES as IMAGES
 from ..readers.arrays import from_arrays
 from .parts import images_text
 from .tree import Classes, Tree, natural_order

@@ -6,7 +6,7 @@ from pathlib import Path
 from ...errors import DataError
 from ..names import natural, shown
 from ..pictures.cache import File
-from ..pictures.decode import FORMAT_NAMES
+from ..pictures.formats import FORMAT_NAMES
 from .parts import images_text
 from .walk import Listing
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ...errors import DataError
 from ..pictures.cache import File
-from ..pictures.decode import FORMAT_NAMES, SUFFIXES
+from ..pictures.formats import FORMAT_NAMES, SUFFIXES, advice
 
 RUN = ("recipe.json", "environment.json")  # in each run's folder
 SHOWN = 6  # names or endings in one sentence
@@ -40,7 +40,8 @@ class Passed:
 
     def _sentences(self, root: Path) -> Iterator[str]:
         if self.unread:
-            yield f"not read: {self.endings()} (images are {FORMAT_NAMES})"
+            more = advice(self.unread)
+            yield f"not read: {self.endings()} (images are {FORMAT_NAMES}{'; ' * bool(more)}{more})"
         if self.hidden:
             what = "hidden file or folder was" if self.hidden.total() == 1 else "hidden files and folders were"
             yield f"{self.hidden.total():,} {what} left out: {_some(self.hidden)}"

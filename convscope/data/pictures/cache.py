@@ -28,6 +28,7 @@ from ...storage.strict_json import dumps, loads
 from ...storage.trusted import open_own, read_own
 from ..preparation import Preparation
 from .bulk import Decoding, choose_depth, choose_shape, survey
+from .formats import FORMAT_NAMES
 from .source import sources
 
 VERSION = 2  # of what decoding does: with another one, no entry made before is used
@@ -109,7 +110,7 @@ def _plan(
     if not headers:
         raise DataError(
             f"{root}: none of its {len(files):,} images can be read, such as:\n  {unreadable[0]}",
-            "images are PNG, JPEG, BMP, GIF or WebP files",
+            f"images are {FORMAT_NAMES} files",
         )
     side = int(np.median([max(header.height, header.width) for header in headers.values()]))
     if preparation is not None:

@@ -10,8 +10,6 @@ import os
 import stat
 import threading
 import warnings
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,22 +17,15 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...errors import DataError
 from ...storage.memory import size_text
 from ..preparation import DEEPEST, GREY_MODES, Preparation, is_deep
+from .formats import FORMAT_NAMES, FORMATS, HEIF_ENDINGS, advice, register
 from .source import MAX_BYTES, Member
 
-# The likeliest first. Pillow may have been built without AVIF; HEIC it never reads.
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP", "TIFF", *(("AVIF",) if features.check("avif") else ()))
-FORMAT_NAMES = f"PNG, JPEG, BMP, GIF, PPM, WebP{', TIFF or AVIF' if 'AVIF' in FORMATS else ' or TIFF'}"
-_ENDINGS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
-    "TIFF": (".tif", ".tiff"),
-}
-SUFFIXES = frozenset(ending for form in FORMATS for ending in _ENDINGS.get(form, (f".{form.lower()}",)))
+HEIC = "HEIC"
 MAX_PIXELS = 64_000_000  # in one image: more is taken for a decompression bomb
 MAX_SIDE = 200_000  # pixels: the tables with which an image is scaled down take 32 bytes for each
 LARGE = 16_000_000  # pixels; of images beyond, one is decoded at a time, whatever the number of threads
@@ -134,19 +125,17 @@ def _opened(source: Path | Member | BinaryIO) -> contextlib.AbstractContextManag
 
 @contextlib.contextmanager
 def _opened_member(source: Member) -> Iterator[Image.Image]:
-    with _one_by_one if source.size > LARGE else contextlib.nullcontext():
-        try:
-            file = source.open()
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise DataError(f"{_name(source)} cannot be unpacked: {error}", "pack the archive again") from None
-        file.name = _name(source)  # type: ignore[misc]  # for messages
-        with _opened_file(file) as image:
-            yield image
+    with (
+        _one_by_one if source.size > LARGE else contextlib.nullcontext(),
+        _opened_file(source.open()) as image,
+    ):
+        yield image
 
 
 @contextlib.contextmanager
 def _opened_file(source: Path | BinaryIO) -> Iterator[Image.Image]:
     name = _name(source)
+    register()
     try:
         if isinstance(source, Path):
             status = os.stat(source)  # noqa: PTH116 - one call serves both questions, 60,000 times
@@ -166,7 +155,9 @@ def _opened_file(source: Path | BinaryIO) -> Iterator[Image.Image]:
     except FileNotFoundError:
         raise DataError(f"{name} does not exist", "look at its spelling") from None
     except UnidentifiedImageError:
-        raise DataError(f"{name} is {_kind(source)}", f"images are {FORMAT_NAMES} files") from None
+        kind = _kind(source)
+        more = advice(HEIF_ENDINGS) if HEIC in kind else ""
+        raise DataError(f"{name} is {kind}", more or f"images are {FORMAT_NAMES} files") from None
     except Image.DecompressionBombError:
         raise DataError(f"{name} is too large: more than {MAX_PIXELS:,} pixels", _BOUNDS) from None
     except Exception as error:  # decoders raise nearly anything for damaged files
@@ -201,8 +192,9 @@ def _kind(source: Path | BinaryIO) -> str:
         head = b""
     if head[4:8] == b"ftyp":
         brand = head[8:12].decode("ascii", "replace").strip()
-        form = "HEIC" if brand[:3] in ("hei", "hev", "mif") else ascii(brand)
-        return f"a file of the kind {form}, which cannot be read here"
+        return (
+            f"a file of the kind {HEIC if brand[:3] in ('hei', 'hev', 'mif') else ascii(brand)}, which cannot be read"
+        )
     return "no image that can be read"
 
 
