@@ -1,7 +1,7 @@
 """Draws docs/images/floors.svg from the package's imports, and writes the tree of README.md from its docstrings.
 
 ``python docs/floors.py`` does both; a test compares them. Floors stand in the order of tests/test_floors.py. An arc
-says that the floor at its dot imports from the one at its arrow; what every floor uses (the first five) is left out of
+says that the floor at its dot imports from the one at its arrow; what every floor uses (the first six) is left out of
 the picture, for its arcs would hide the others.
 """
 
@@ -16,10 +16,10 @@ PACKAGE = ROOT / "convscope"
 PICTURE = ROOT / "docs" / "images" / "floors.svg"
 README = ROOT / "README.md"
 FLOORS = (
-    "errors", "shown", "storage", "recipe", "recipes", "data", "net", "engine", "training", "runs", "explain", "report",
-    "export", "job", "auto", "tuning", "python", "lab", "cli",
+    "errors", "language", "shown", "storage", "recipe", "recipes", "data", "net", "engine", "training", "runs",
+    "explain", "report", "export", "job", "auto", "tuning", "python", "lab", "cli",
 )  # fmt: skip
-EVERYWHERE = FLOORS[:5]
+EVERYWHERE = FLOORS[:6]
 ROW, LEFT, WIDTH, GAP = 46, 16, 560, 12
 STYLE = """
   svg { font: 13px system-ui, sans-serif; color-scheme: light dark; }

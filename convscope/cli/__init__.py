@@ -13,8 +13,10 @@ from typing import NoReturn
 
 import typer
 
-from .. import __version__
+from .. import __version__, language
 from ..errors import ConvscopeError
+from ..language.help import speak
+from ..language.stream import spoken
 from . import check, devices, evaluate, explain, export, lab, predict, runs, streams, train
 from .concepts import backprop, convolution, descent, losses, pooling, shapes
 from .terminal import fail, note
@@ -73,9 +75,15 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code. Errors of the project end as text on stderr."""
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")  # torch, of its own speed
     streams.prepare()
+    with spoken():
+        _main(arguments)
+
+
+def _main(arguments: list[str] | None) -> None:
     try:
         try:
-            app(arguments)
+            language.check()
+            speak(typer.main.get_command(app))(arguments)
         finally:
             sys.stdout.flush()
             if lost := streams.lost_characters():

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
+from ..language import say
+from ..language.width import fit, ljust, rjust, width
 from . import terminal
 
 WIDTH = 100
@@ -24,24 +26,25 @@ def show(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Collectio
 
 
 def align(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = (), width: int = WIDTH
+    columns: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = (), most: int = WIDTH
 ) -> list[str]:
-    """Header and rows as lines of at most ``width`` characters; the columns in ``right`` are flush right.
+    """Header and rows as lines of at most ``most`` columns of text; the columns in ``right`` are flush right.
 
     Where the natural width is too much, the widest columns give way and their cells end in "…".
     """
-    lines = [list(columns), *map(list, rows)]
-    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-    while sum(widths) + len(GAP) * (len(widths) - 1) > width and max(widths) > 4:
+    lines = [[say(name) for name in columns], *([_said(cell) for cell in row] for row in rows)]
+    widths = [max(map(width, cells)) for cells in zip(*lines, strict=True)]
+    while sum(widths) + len(GAP) * (len(widths) - 1) > most and max(widths) > 4:
         widths[widths.index(max(widths))] -= 1
     return [
         GAP.join(
-            _fit(cell, size).rjust(size) if name in right else _fit(cell, size).ljust(size)
+            rjust(fit(cell, size), size) if name in right else ljust(fit(cell, size), size)
             for name, cell, size in zip(columns, line, widths, strict=True)
         ).rstrip()
         for line in lines
     ]
 
 
-def _fit(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+def _said(cell: str) -> str:
+    """A sentence in a cell is translated; a single word may be a name of the user's."""
+    return say(cell) if " " in cell else cell

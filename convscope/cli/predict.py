@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import UsageError
+from ..language import verbatim
 from . import terminal
 from .options import AsJson, SkipBad
 
@@ -68,12 +69,14 @@ def predict(
         rows = [row for p in predictions for row in answers.table_rows(p)]
         terminal.out().print(terminal.table(columns, rows, left=left))
     elif form == "jsonl":
-        for p in predictions:
-            print(dumps(answers.whole(p) if count else answers.row(p)))
+        with verbatim():
+            for p in predictions:
+                print(dumps(answers.whole(p) if count else answers.row(p)))
     else:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(answers.columns)
-        writer.writerows(line for p in predictions for line in answers.lines(p))
+        with verbatim():
+            writer.writerow(answers.columns)
+            writer.writerows(line for p in predictions for line in answers.lines(p))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..errors import ConvscopeError, Interrupted
+from ..language import say, verbatim
 
 # Columns of a table in a file or pipe, whatever the size of a terminal nearby: the same bytes everywhere.
 FILE_WIDTH = 160
@@ -35,15 +36,15 @@ def _console(stderr: bool) -> Console:
 
 def fail(error: ConvscopeError) -> None:
     """Print an error as text: what is wrong, then what to do. To be stopped by the user is no error."""
-    label = "" if isinstance(error, Interrupted) else "[bold red]error:[/] "
-    err().print(f"{label}{escape(printable(error.message))}")
+    label = "" if isinstance(error, Interrupted) else f"[bold red]{say('error:')}[/] "
+    err().print(f"{label}{escape(printable(say(error.message)))}")
     if error.help:
-        err().print(f"[bold]help:[/] {escape(printable(error.help))}")
+        err().print(f"[bold]{say('help:')}[/] {escape(printable(say(error.help)))}")
 
 
 def note(text: str) -> None:
     """One line that the user should know, on stderr."""
-    err().print(f"[dim]{escape(printable(text))}[/]")
+    err().print(f"[dim]{escape(printable(say(text)))}[/]")
 
 
 def printable(text: str) -> str:
@@ -70,14 +71,15 @@ def emit_json(value: Any) -> None:
     """One strict JSON object on stdout and nothing else."""
     from ..storage.strict_json import dumps  # needs NumPy, which takes longer to import than help may take
 
-    print(dumps(value, indent=2))
+    with verbatim():
+        print(dumps(value, indent=2))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[str] = ()) -> Table:
     """A quiet table: numbers to the right, the columns named in ``left`` to the left."""
     result = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        result.add_column(column, justify="left" if column in left else "right", overflow="fold")
+        result.add_column(say(column), justify="left" if column in left else "right", overflow="fold")
     for row in rows:
         result.add_row(*(escape(printable(cell)) for cell in row))
     return result

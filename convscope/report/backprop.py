@@ -10,6 +10,7 @@ from html import escape
 from ..explain.backprop.layout import Layout, Link, Rectangle, Size, layered
 from ..explain.backprop.values import Value, grid, inline
 from ..explain.backprop.walk import Contribution, Node, Snapshot, Walk, snapshot
+from ..language import say
 
 CHARACTER = 7.9  # pixels of one character of 13 px monospace, generously
 SMALL = 6.7  # of 11 px
@@ -119,12 +120,12 @@ class _Box:
         top = y + LINE + 2
         if now.cached[node.id]:
             parts.append(_rect(Rectangle(x + 6 * SMALL, top - 11, 6 * SMALL + 8, 15), "chip"))
-            parts.append(_text(x + 6 * SMALL + 4, top, "cached", "s v"))
-        parts.append(_text(x, top, "value", "s q"))
+            parts.append(_text(x + 6 * SMALL + 4, top, say("cached"), "s v"))
+        parts.append(_text(x, top, say("value"), "s q"))
         parts.append(_lines(x, top + LINE, ["—"] if value is None else self.value, "v"))
         if node.requires_grad:
             x += self.width + PADDING
-            parts.append(_text(x, top, "gradient", "s q"))
+            parts.append(_text(x, top, say("gradient"), "s q"))
             parts.append(_lines(x, top + LINE, ["—"] if gradient is None else grid(gradient), "g b"))
         return "".join(parts) + "</g>"
 
@@ -173,8 +174,8 @@ def _page(title: str, layout: Layout, parts: Sequence[str]) -> str:
         f"<style>{STYLE.format(**LIGHT)}@media(prefers-color-scheme:dark){{{dark}}}</style>"
         f'<rect class="page" width="100%" height="100%"/>'
         + f'<text class="b" style="font-size:14px" x="{MARGIN}" y="{MARGIN + 4}">{escape(shown)}</text>'
-        + _text(MARGIN, MARGIN + 22, "values flow forward →", "s v")
-        + _text(MARGIN + 24 * SMALL, MARGIN + 22, "← gradients flow back: upstream × local", "s g")
+        + _text(MARGIN, MARGIN + 22, say("values flow forward →"), "s v")
+        + _text(MARGIN + 24 * SMALL, MARGIN + 22, say("← gradients flow back: upstream × local"), "s g")
         + f'<g transform="translate({MARGIN} {top})">{"".join(parts)}</g></svg>\n'
     )
 

@@ -26,7 +26,21 @@ def families(texts: Iterable[str]) -> list[str]:
 
     Says on stderr, once for each character, which of them no font here has.
     """
-    missing = {character for text in texts for character in text if character.isprintable() and character != " "}
+    chosen, missing = _search("".join(texts))
+    if missing - _said:
+        _said.update(missing)
+        print(_message(sorted(missing)), file=sys.stderr)
+    return chosen
+
+
+def lacking(text: str) -> set[str]:
+    """The characters of ``text`` that no font here has."""
+    return _search(text)[1]
+
+
+def _search(text: str) -> tuple[list[str], set[str]]:
+    """The fonts that have the characters of ``text`` together, and the characters that none has."""
+    missing = {character for character in text if character.isprintable() and character != " "}
     chosen = _choose(missing)
     if missing:
         _look_again()
@@ -36,10 +50,7 @@ def families(texts: Iterable[str]) -> list[str]:
         if found:
             chosen.append(font.name)
             missing -= found
-    if missing - _said:
-        _said.update(missing)
-        print(_message(sorted(missing)), file=sys.stderr)
-    return chosen
+    return chosen, missing
 
 
 def _choose(missing: set[str]) -> list[str]:

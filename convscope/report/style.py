@@ -3,17 +3,19 @@
 import contextlib
 import importlib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
+from ..language import chosen, say
 from ..storage.files import write_atomic
-from .fonts import families
+from .fonts import families, lacking
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,6 +74,8 @@ def save_figure(figure: "Figure", path: Path) -> None:
     from matplotlib.text import Text
 
     texts = figure.findobj(Text)
+    if chosen() != "en":
+        _translate(texts)
     fonts = families(text.get_text() for text in texts)
     for text in texts:
         text.set_fontfamily(fonts)
@@ -80,6 +84,23 @@ def save_figure(figure: "Figure", path: Path) -> None:
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # it was said
         figure.savefig(buffer, format=kind, dpi=150)
     write_atomic(path, buffer.getvalue())
+
+
+def _translate(texts: list[Any]) -> None:
+    """Say every text in the chosen language. Where no font here has its characters, the picture stays English."""
+    words = [_said(text.get_text()) for text in texts]
+    if lacking("".join(words)):
+        families(words)  # says so
+        return
+    for text, said in zip(texts, words, strict=True):
+        if said != text.get_text():
+            text.set_text(said)
+
+
+def _said(text: str) -> str:
+    """A text as a whole, else what stands in it with wide spaces between."""
+    whole = say(text)
+    return whole if whole != text else re.sub(r"[^\n]+?(?=   |\n|$)", lambda part: say(part[0]), text)
 
 
 def plain(text: str, most: int = 60) -> str:

@@ -1,0 +1,98 @@
+"""A catalogue: English forms with {} for what varies, and what they are in Chinese.
+
+In the Chinese, {0} is the first of what varies, as it came (names, numbers); {0!} is looked up in its turn, where a
+sentence holds another one. No regular expressions: 1,500 of them would take longer to compile than a command to run.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "lab" / "static" / "text"  # the lab's own catalogue has what its server explains
+PLACE = re.compile(r"\{(\d+)(!?)\}")
+
+
+@dataclass(frozen=True)
+class Form:
+    """The English text between the places, and the Chinese."""
+
+    parts: tuple[str, ...]
+    words: str
+
+    def values(self, text: str) -> list[str] | None:
+        """What stands in the places of ``text``; None where the text has another form."""
+        first, *middle, last = self.parts
+        if not (text.startswith(first) and text.endswith(last) and len(text) >= len(first) + len(last)):
+            return None
+        end = len(text) - len(last)
+        begin, found = len(first), []
+        for part in middle:
+            at = text.find(part, begin, end)
+            if at < 0:
+                return None
+            found.append(text[begin:at])
+            begin = at + len(part)
+        return [*found, text[begin:end]]
+
+
+class Book:
+    """Sentences by their English form, the most definite form first."""
+
+    def __init__(self, pairs: dict[str, str]) -> None:
+        self.whole = {english: words for english, words in pairs.items() if "{}" not in english}
+        forms = [Form(tuple(english.split("{}")), words) for english, words in pairs.items() if "{}" in english]
+        self.forms = sorted(forms, key=lambda form: -sum(map(len, form.parts)))
+        self.find = lru_cache(maxsize=4096)(self._find)
+
+    def say(self, text: str) -> str:
+        """``text`` in Chinese, line by line, without the spaces around each; a line that is not here stays."""
+        return "\n".join(map(self._line, text.split("\n")))
+
+    def _line(self, line: str) -> str:
+        core = line.strip(" ")
+        left = len(line) - len(line.lstrip(" "))
+        found = self.find(core)
+        return line if found is None else line[:left] + found + line[left + len(core) :]
+
+    def _find(self, text: str) -> str | None:
+        if text in self.whole:
+            return self.whole[text]
+        if not any(map(str.isalpha, text)):
+            return None
+        for form in self.forms:
+            values = form.values(text)
+            if values is not None:
+                return PLACE.sub(lambda place: self._value(values, place), form.words)  # noqa: B023 - used at once
+        return None
+
+    def _value(self, values: list[str], place: re.Match[str]) -> str:
+        value = values[int(place[1])]
+        return self.say(value) if place[2] else value
+
+
+def pairs() -> dict[str, str]:
+    """The whole catalogue: that of the command line and the errors, and the lab's."""
+    found: dict[str, str] = {}
+    for path in sorted((HERE / "zh").glob("*.json")):
+        found |= json.loads(path.read_text(encoding="utf-8"))
+    return {**dict(_of_the_lab()), **found}
+
+
+def read() -> Book:
+    """The catalogue as a book."""
+    return Book(pairs())
+
+
+def _of_the_lab() -> Iterator[tuple[str, str]]:
+    """The lab's sentences: its places have names, and each may hold a sentence."""
+    english, words = (json.loads((PAGE / name / "phrases.json").read_text(encoding="utf-8")) for name in ("en", "zh"))
+    for key, form in english.items():
+        names = re.findall(r"\{(\w+)\}", form)
+        numbered = words[key]
+        for number, name in enumerate(names):
+            numbered = numbered.replace(f"{{{name}}}", f"{{{number}!}}")
+        yield re.sub(r"\{\w+\}", "{}", form), numbered
