@@ -46,8 +46,10 @@ def start():
 def serving(lab):
     """The address of ``lab``, once it answers: only then does it also listen to Ctrl-C."""
     line = lab.stdout.readline()
-    found = re.search(r"http://127\.0\.0\.1:\d+/$", line.strip())
-    assert found, f"the lab said {line!r} and ended with {lab.wait()}: {lab.stderr.read()}"
+    found = re.search(r"http://127\.0\.0\.1:\d+/[\w-]{32}/$", line.strip())
+    if not found:
+        lab.kill()  # it may well be serving: nothing below waits for it
+        pytest.fail(f"the lab said {line!r}: {lab.stderr.read()}")
     assert httpx.get(found.group(), timeout=60).status_code == 200
     return found.group()
 
