@@ -30,12 +30,12 @@ from .runs.own_data import OwnData, compare
 from .runs.resume import go_on
 from .runs.summary import Summary
 from .runs.writer import RunWriter
+from .storage.interruption import interruption
 from .storage.lock import locked
 from .storage.memory import is_out_of_memory
 from .training.augment import Augment, settled
 from .training.calibration import calibrated
 from .training.finding import Facts, finding
-from .training.interruption import interruption
 from .training.loop import Epoch, Record, Tick, train
 from .training.pace import Pace
 from .training.prepared import Prepared, prepare

@@ -51,8 +51,8 @@ class Choice(GroupedMetadata):
             if bound is not None:
                 yield kind(bound)
 
-    def check(self, name: str, value: float) -> None:
-        """Refuse a number outside the bounds. Raises UsageError."""
+    def check(self, name: str, value: float, called: str) -> None:
+        """Refuse a number outside the bounds. Raises UsageError, in which the choice is ``called`` something."""
         low, high = self.ge if self.gt is None else self.gt, self.le if self.lt is None else self.lt
         if low is None or high is None:
             return
@@ -61,7 +61,7 @@ class Choice(GroupedMetadata):
         if not (above and below):  # NaN is refused too
             signs = "≤" if self.gt is None else "<", "≤" if self.lt is None else "<"
             raise UsageError(
-                f"{flag(name)} is {str(value)[:60]}",
+                f"{called} is {str(value)[:60]}",
                 f"it must be a number with {low} {signs[0]} {name} {signs[1]} {high:,}",
             )
 
@@ -169,18 +169,14 @@ class Recipe:
     remark: Annotated[str | None, Choice("Words to keep with the run; auto adds why it chose its net.")] = None
 
     def __post_init__(self) -> None:
-        for name, known in CHOICES.items():
-            value = getattr(self, name)
-            _check_type(name, value, known.kind)
-            if isinstance(value, int | float):
-                known.choice.check(name, value)
+        for name in CHOICES:
+            check(name, getattr(self, name))
         if self.nesterov and self.momentum == 0:
             raise UsageError("--nesterov needs momentum, but --momentum is 0", "for example --momentum 0.9")
         if self.label_smoothing and self.loss != "cross-entropy":
             raise UsageError(
                 f"--label-smoothing goes with --loss cross-entropy, but --loss is {self.loss}", "leave one of them out"
             )
-
         if self.class_weight != "none" and self.loss != "cross-entropy":
             raise UsageError(
                 f"--class-weight goes with --loss cross-entropy, but --loss is {self.loss}", "leave one of them out"
@@ -238,26 +234,36 @@ def fits(value: Any, kind: Any) -> bool:
     return isinstance(value, int | float) if kind is float else isinstance(value, kind)
 
 
-def _check_type(name: str, value: Any, kind: Any) -> None:
+def check(name: str, value: Any, called: str = "") -> None:
+    """Refuse a value that the choice ``name`` cannot have. Raises UsageError, in which the choice is ``called`` by its
+    flag, or by what the user wrote instead.
+    """
+    known, called = CHOICES[name], called or flag(name)
+    _check_type(called, value, known.kind)
+    if isinstance(value, int | float):
+        known.choice.check(name, value, called)
+
+
+def _check_type(called: str, value: Any, kind: Any) -> None:
     if fits(value, kind):
         if isinstance(value, str) and not value.isascii():
-            _check_text(name, value)
+            _check_text(called, value)
         return
     shown = str(value)[:60]
     if get_origin(kind) is Literal:
-        raise UsageError(f"{flag(name)} is {shown!r}", near(shown, get_args(kind)))
+        raise UsageError(f"{called} is {shown!r}", near(shown, get_args(kind)))
     options = get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     wanted = " or ".join("nothing" if option is type(None) else option.__name__ for option in options)
-    raise UsageError(f"{flag(name)} is {shown!r}, a {type(value).__name__}", f"it must be {wanted}")
+    raise UsageError(f"{called} is {shown!r}, a {type(value).__name__}", f"it must be {wanted}")
 
 
-def _check_text(name: str, value: str) -> None:
+def _check_text(called: str, value: str) -> None:
     """A path may hold bytes that are no text; no JSON file could hold them, nor name the data again."""
     try:
         value.encode()
     except UnicodeEncodeError:
         shown = value.encode(errors="replace").decode()[:60]
-        raise UsageError(f"{flag(name)} is {shown!r}, which is no text", "rename the folder or file") from None
+        raise UsageError(f"{called} is {shown!r}, which is no text", "rename the folder or file") from None
 
 
 @dataclass(frozen=True)

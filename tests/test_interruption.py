@@ -10,7 +10,7 @@ from convscope import job
 from convscope.errors import Interrupted
 from convscope.recipe import Recipe
 from convscope.runs import folder as runs
-from convscope.training.interruption import ASKING, interruption
+from convscope.storage.interruption import ASKING, interruption
 from convscope.training.loop import Epoch
 
 from .helpers import NET, small_data

@@ -183,7 +183,7 @@ def test_views_are_stated_where_a_run_is_tested(capsys, tmp_path):
 def test_recipes_that_come_along_are_whole_and_yield_to_options(capsys, tmp_path):
     assert "mnist-99" in names()
     for name in names():
-        Recipe(**shipped(name))
+        Recipe(**shipped(name).choices)
     with pytest.raises(UsageError, match="no recipe is called 'mnist'"):
         shipped("mnist")
     write_npz(tmp_path / "d.npz")
@@ -191,4 +191,4 @@ def test_recipes_that_come_along_are_whole_and_yield_to_options(capsys, tmp_path
                     "--out", tmp_path / "runs")  # fmt: skip
     written = json.loads((Path(told["run"]) / "recipe.json").read_text())
     assert written["net"] == NET
-    assert (written["epochs"], written["optimizer"]) == (1, shipped("mnist-99")["optimizer"])
+    assert (written["epochs"], written["optimizer"]) == (1, shipped("mnist-99").choices["optimizer"])

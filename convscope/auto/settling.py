@@ -85,7 +85,9 @@ def _settled(recipe: Recipe, given: frozenset[str], offline: bool, data: Any) ->
 
 def _refuse_training(recipe: Recipe, given: frozenset[str]) -> None:
     """No choice is passed over in silence: a last layer that is fitted in closed form knows no descent."""
-    idle = [flag(choice) for choice in rules.TRAINING if choice in given and choice not in ("loss", "engine")]
+    as_usual = replace(Recipe(), epochs=one_step(recipe).epochs)  # the recipe of such a run makes every choice, so
+    made = [choice for choice in rules.TRAINING if choice in given and choice not in ("loss", "engine")]
+    idle = [flag(choice) for choice in made if getattr(recipe, choice) != getattr(as_usual, choice)]
     if idle and recipe.unfreeze == 0:
         raise UsageError(
             f"{', '.join(idle)} changes nothing where only the last layer of {recipe.net} is fitted",

@@ -8,7 +8,7 @@ import typer
 
 from ..errors import DataError
 from . import terminal
-from .options import AsJson, ClassFrom, DataDir, Offline
+from .options import AsJson, ClassFrom, DataDir, ImageSize, Offline
 
 if TYPE_CHECKING:
     from ..data.check import Place, Report
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def check(
     data: Annotated[str, typer.Argument(help="What train takes: digits, mnist, ..., a folder of images, an .npz.")],
-    image_size: Annotated[int | None, typer.Option(help="Height and width of a folder's images.")] = None,
+    image_size: ImageSize = None,
     class_from: ClassFrom = None,
     data_dir: DataDir = None,
     offline: Offline = False,

@@ -1,8 +1,9 @@
-"""``convscope runs`` and ``convscope compare``: what has been trained, side by side."""
+"""``convscope runs``, ``compare`` and ``recipe``: what has been trained, side by side, and how to repeat it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     """Add this file's verbs."""
     app.command()(runs)
     app.command()(compare)
+    app.command()(recipe)
 
 
 def runs(out: Out = Path("runs"), as_json: AsJson = False) -> None:
@@ -57,6 +59,36 @@ def compare(
         return
     _print(entries)
     terminal.out().print(f"\nplot    {plot}", markup=False)
+
+
+def recipe(
+    run: Annotated[
+        str | None, typer.Argument(help="A run's folder or name, or a recipe that comes along: mnist-99.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of TOML.")] = False,
+) -> None:
+    """Print the recipe of a run, for train --recipe FILE to repeat it; without RUN, all choices and what they mean."""
+    from ..recipe import Recipe
+    from ..recipes import text
+
+    if run is None:
+        if as_json:
+            terminal.emit_json(asdict(Recipe()))
+        else:
+            print(text.template(), end="")
+        return
+    choices = _choices(run)
+    if as_json:
+        terminal.emit_json(choices)
+    else:
+        print(text.to_toml(choices), end="")
+
+
+def _choices(run: str) -> dict[str, Any]:
+    from .. import recipes
+    from ..runs import folder as runs
+
+    return recipes.shipped(run).choices if run in recipes.names() else asdict(runs.find(run).recipe())
 
 
 def _short(text: str) -> str:

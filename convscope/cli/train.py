@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import UsageError
-from ..recipe import Recipe, flag
+from ..recipe import flag
 from . import growth, terminal
-from .options import AsJson, DataDir, Moved, Offline, Quiet, given_options, path_option, with_choices
+from .options import AsJson, Chosen, DataDir, Moved, Offline, Quiet, path_option, with_choices
 from .streams import unheard
 from .tuning import repeated
 
@@ -31,15 +31,13 @@ def register(app: typer.Typer) -> None:
 @with_choices
 def train(
     *,
-    context: typer.Context,
-    choices: dict[str, Any],
+    chosen: Chosen,
     offline: Offline = False,
     out: Annotated[Path, path_option("The folder that runs are made in.")] = Path("runs"),
     resume_run: Annotated[str | None, typer.Option("--resume", help="Go on with this run by its own recipe.")] = None,
     curve: Annotated[
         bool, typer.Option("--curve", help="Then try 25 and 50 % of the images: would more help?")
     ] = False,
-    named: Annotated[str | None, typer.Option("--recipe", help="Choices that come with convscope: mnist-99, …")] = None,
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Train with so many seeds: mean ± sd.")] = 1,
     folds: Annotated[
         int | None, typer.Option(min=2, max=100, help="Test on so many parts of the training images in turn.")
@@ -49,18 +47,13 @@ def train(
 ) -> None:
     """Train, test and plot a net."""
     if resume_run is not None:
-        _refuse_choices(context)
-        data_dir = choices["data_dir"]
-        resume(resume_run, choices["epochs"], None, Path(data_dir) if data_dir else None, offline, quiet, as_json)
+        _refuse_choices(chosen)
+        data_dir = chosen.values["data_dir"]
+        epochs = chosen.values["epochs"] if "epochs" in chosen.written else None
+        resume(resume_run, epochs, None, Path(data_dir) if data_dir else None, offline, quiet, as_json)
         return
     repeated.check(seeds, folds, curve)
-    given = given_options(context)
-    if named is not None:
-        from ..recipes import shipped
-
-        fixed = {name: value for name, value in shipped(named).items() if name not in given}
-        choices, given = choices | fixed, given | set(fixed)
-    recipe = Recipe.of(choices)
+    recipe = chosen.recipe
     from .. import job
     from ..auto import settle
     from ..engine.devices import resolve
@@ -70,7 +63,7 @@ def train(
     if recipe.net.strip() != "auto":
         resolve_net(recipe.net)
     with unheard():
-        settled = settle(recipe, given, offline)
+        settled = settle(recipe, chosen.given, offline)
         if settled.chosen and not quiet:
             terminal.note(settled.chosen)
         if folds is not None:
@@ -81,11 +74,10 @@ def train(
             _draw(job.start(settled.recipe, settled.data, out), quiet, as_json, curve)
 
 
-def _refuse_choices(context: typer.Context) -> None:
+def _refuse_choices(chosen: Chosen) -> None:
     """Raise UsageError for choices given beside --resume: the run's own hold, and none is passed over in silence."""
     allowed = {"resume_run", "epochs", "data_dir", "offline", "quiet", "as_json"}
-    order = [parameter.name or "" for parameter in context.command.params]
-    given = sorted(given_options(context) - allowed, key=order.index)
+    given = [name for name in chosen.written if name not in allowed]
     if given:
         words = ["DATA" if name == "data" else flag(name) for name in given]
         raise UsageError(

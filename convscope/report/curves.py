@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..runs.folder import RunFolder
-from ..training.loop import Epoch
+from ..training.records import Epoch
 from .style import COLOURS, INK, QUIET, new_figure, own_style, plain, quiet_axes
 
 if TYPE_CHECKING:

@@ -14,28 +14,31 @@ summary.json       what it came to
 curves.png         loss and accuracy against epoch
 """
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, UsageError, near
-from ..net.model import Model, load_model
 from ..recipe import Recipe
 from ..storage.files import disk_error, open_plain, own_file
 from ..storage.places import user_path
 from ..storage.strict_json import loads
 from ..storage.versions import unreadable
-from ..training.loop import Epoch, Progress
-from .checkpoint import ResumePoint
-from .exported import Answering, open_exported
-from .images import FILE as IMAGES
-from .images import RunImages
+from ..training.records import Epoch, Progress
 from .summary import Summary
+
+if TYPE_CHECKING:  # what is listed has been trained: only nets and tensors need PyTorch
+    from torch import nn
+
+    from ..net.model import Model
+    from .checkpoint import ResumePoint
+    from .exported import Answering
+    from .images import RunImages
 
 LOG_COLUMNS = ["epoch", "step", "loss"]
 EPOCH_COLUMNS = ["epoch", "train_loss", "test_loss", "test_accuracy", "lr", "seconds", "images_per_second"]
@@ -92,6 +95,8 @@ class RunFolder:
                 f"{self.path / self.weights} is an exported file: it answers, but it cannot be looked into",
                 "predict with it; for all else name the run it was exported from",
             )
+        from ..net.model import load_model
+
         model = load_model(self._file(self.weights), own)
         if model.stored_loss is None and os.path.lexists(self.path / "recipe.json"):  # of an older version
             return replace(model, stored_loss=self.recipe().loss)
@@ -104,6 +109,8 @@ class RunFolder:
 
     def answering(self) -> Answering:
         """What answers for the run: its model, or the exported file that was named."""
+        from .exported import open_exported
+
         return open_exported(self._file(self.weights)) if self.exported else self.model()
 
     def epochs(self) -> list[Epoch]:
@@ -118,13 +125,17 @@ class RunFolder:
         """What the next update depends on; None where the run was killed before its first save."""
         if not os.path.lexists(self.path / "resume.safetensors"):
             return None
+        from .checkpoint import ResumePoint
+
         return ResumePoint.read(self._file("resume.safetensors"))
 
     def images(self) -> RunImages | None:
         """Which images were in which part; None where the run was begun by a version that did not keep them."""
-        if not os.path.lexists(self.path / IMAGES):
+        from .images import FILE, RunImages
+
+        if not os.path.lexists(self.path / FILE):
             return None
-        return RunImages.read(self._file(IMAGES))
+        return RunImages.read(self._file(FILE))
 
     def _file(self, name: str) -> Path:
         try:

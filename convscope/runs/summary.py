@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 from ..recipe import fits
 from ..storage.strict_json import dumps
-from ..training.state import Stop
+from ..training.records import Stop
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import UnionType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from torch import Tensor, nn
 
 from ..recipe import fits
+from .records import Stop
 from .update.average import Average
-
-Stop = Literal["epochs", "target_loss", "patience", "max_seconds"]  # why a run ended
 
 
 @dataclass

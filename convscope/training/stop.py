@@ -1,7 +1,8 @@
 """When a run ends, as a function of its choices and of where it stands; and how that is said."""
 
 from ..recipe import Recipe
-from .state import State, Stop
+from .records import Stop
+from .state import State
 
 SENTENCES: dict[Stop, str] = {
     "epochs": "all epochs are done",

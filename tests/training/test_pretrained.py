@@ -12,7 +12,7 @@ from convscope.data.images import ImageSet
 from convscope.errors import UsageError
 from convscope.net.build import build
 from convscope.net.zoo import resolve
-from convscope.recipe import Recipe
+from convscope.recipe import CHOICES, Recipe
 from convscope.training.pretrained import blocks
 from tests.helpers import original_weights
 
@@ -119,6 +119,11 @@ def test_choices_that_do_not_go_with_it_are_refused(data, tmp_path, choices, mes
         convscope.train(data, image_size=96, out=tmp_path, **choices)
     assert caught.value.message == message
     assert not list(tmp_path.iterdir())
+
+
+def test_its_own_recipe_repeats_it(data, run):
+    settled = settle(run.recipe, CHOICES, data=data)  # as by `train --recipe RUN`: every choice is given
+    assert settled.recipe == run.recipe
 
 
 def test_auto_compares_it_with_a_net_from_scratch_and_says_by_how_much(data):

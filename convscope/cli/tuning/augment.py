@@ -10,7 +10,7 @@ import typer
 
 from ...recipe import CHOICES, Recipe
 from .. import terminal
-from ..options import AsJson, ClassFrom, DataDir, Offline, path_option
+from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, option, path_option
 
 IMAGES, EPOCHS = 8, 9
 
@@ -22,10 +22,10 @@ def register(app: typer.Typer) -> None:
 
 def augment(
     data: Annotated[str, typer.Argument(help=CHOICES["data"].choice.help)],
-    spec: Annotated[str, typer.Option("--augment", help=CHOICES["augment"].choice.help)] = "auto",
+    spec: Annotated[str, option("augment")] = "auto",
     plot: Annotated[Path, path_option("Where the picture goes.")] = Path("augment.png"),
-    seed: Annotated[int, typer.Option(min=0, help="That of the run: it decides what is drawn.")] = 0,
-    image_size: Annotated[int | None, typer.Option(help=CHOICES["image_size"].choice.help)] = None,
+    seed: Annotated[int, option("seed", help="That of the run: it decides what is drawn.")] = 0,
+    image_size: ImageSize = None,
     class_from: ClassFrom = None,
     data_dir: DataDir = None,
     offline: Offline = False,

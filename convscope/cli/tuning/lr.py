@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ...recipe import Recipe, flag
+from ...recipe import flag
 from .. import terminal
-from ..options import AsJson, Offline, given_options, path_option, with_choices
+from ..options import AsJson, Chosen, Offline, path_option, with_choices
 
 MEANINGLESS = ("lr", "schedule", "warmup", "ema", "epochs", "patience", "target_loss", "max_seconds", "minutes")
 
@@ -22,8 +22,7 @@ def register(app: typer.Typer) -> None:
 @with_choices
 def lr(
     *,
-    context: typer.Context,
-    choices: dict[str, Any],
+    chosen: Chosen,
     least: Annotated[float, typer.Option("--from", help="The first learning rate.")] = 1e-5,
     most: Annotated[float, typer.Option("--to", help="The last learning rate.")] = 10.0,
     updates: Annotated[int, typer.Option(min=10, max=100_000, help="Updates from the first to the last.")] = 120,
@@ -38,13 +37,12 @@ def lr(
     from ...report.tuning.range_test import draw_range_test
     from ...training.range_test import range_test
 
-    chosen = given_options(context)
-    wrong = [flag(name) for name in MEANINGLESS if name in chosen]
+    wrong = [flag(name) for name in MEANINGLESS if name in chosen.written]
     if wrong:
         raise UsageError(
             f"{', '.join(wrong)} has no say in a range test", "leave it out; --from and --to are the rates"
         )
-    settled = settle(Recipe.of(choices), chosen, offline)
+    settled = settle(chosen.recipe, chosen.given, offline)
     recipe = settled.recipe
     found = range_test(recipe, settled.data, least, most, updates)
     save_figure(draw_range_test(found, f"{settled.data.name}: {recipe.net}, {recipe.optimizer}"), plot)

@@ -10,7 +10,7 @@ import typer
 from ...errors import UsageError
 from ...recipe import CHOICES, Recipe
 from .. import terminal
-from ..options import AsJson, ClassFrom, DataDir, Offline, path_option
+from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, option, path_option
 
 if TYPE_CHECKING:
     from ...runs.folder import RunFolder
@@ -34,9 +34,11 @@ def sweep(
     augment: Values = None,
     ema: Values = None,
     seed: Values = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help=CHOICES["epochs"].choice.help)] = None,
-    val_fraction: Annotated[float, typer.Option(help="Share of the training images that ranks the runs.")] = 0.1,
-    image_size: Annotated[int | None, typer.Option(help=CHOICES["image_size"].choice.help)] = None,
+    epochs: Annotated[int | None, option("epochs")] = None,
+    val_fraction: Annotated[
+        float, option("val_fraction", help="Share of the training images that ranks the runs.")
+    ] = 0.1,
+    image_size: ImageSize = None,
     class_from: ClassFrom = None,
     data_dir: DataDir = None,
     out: Annotated[Path, path_option("The folder that the runs are made in.")] = Path("sweep"),
