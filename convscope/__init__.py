@@ -15,18 +15,43 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import explain
-    from .data.check import check
-    from .errors import ConvscopeError, DataError, Interrupted, TrainingError, UsageError
-    from .python.classifier import Classifier
-    from .python.compiled import compile  # noqa: A004 - as torch.compile
-    from .python.concepts import backprop, batches, conv, descent, devices, loss, pool, shapes
-    from .python.run import Run, compare, evaluate, load, predict
-    from .python.training import prepare, resume, steps, train
-    from .recipe import Recipe
+    # "as" tells type checkers that a name is meant to be imported from here.
+    from .data.check import check as check
+    from .errors import ConvscopeError as ConvscopeError
+    from .errors import DataError as DataError
+    from .errors import Interrupted as Interrupted
+    from .errors import TrainingError as TrainingError
+    from .errors import UsageError as UsageError
+    from .explain.trained.explanation import explain as explain
+    from .export.leave import export as export
+    from .python.classifier import Classifier as Classifier
+    from .python.compiled import compile as compile  # noqa: A004 - as torch.compile
+    from .python.concepts import backprop as backprop
+    from .python.concepts import batches as batches
+    from .python.concepts import conv as conv
+    from .python.concepts import descent as descent
+    from .python.concepts import devices as devices
+    from .python.concepts import loss as loss
+    from .python.concepts import pool as pool
+    from .python.concepts import shapes as shapes
+    from .python.run import Run as Run
+    from .python.run import compare as compare
+    from .python.run import evaluate as evaluate
+    from .python.run import load as load
+    from .python.run import predict as predict
+    from .python.training import prepare as prepare
+    from .python.training import resume as resume
+    from .python.training import steps as steps
+    from .python.training import train as train
+    from .python.tuning import augment as augment
+    from .python.tuning import folds as folds
+    from .python.tuning import lr as lr
+    from .python.tuning import seeds as seeds
+    from .python.tuning import sweep as sweep
+    from .recipe import Recipe as Recipe
 
 # Public name → module, in the order of use. They are imported when first used, so that ``convscope --help`` need not
-# load torch. ``explain`` is a package that can be called: convscope.explain(model, image).
+# load torch. "" is a package that can itself be called: convscope.explain(model, image), convscope.export(run).
 _PUBLIC = {
     "train": "python.training",
     "resume": "python.training",
@@ -37,6 +62,12 @@ _PUBLIC = {
     "evaluate": "python.run",
     "compare": "python.run",
     "check": "data.check",
+    "export": "",
+    "lr": "python.tuning",
+    "augment": "python.tuning",
+    "sweep": "python.tuning",
+    "seeds": "python.tuning",
+    "folds": "python.tuning",
     "explain": "",
     "conv": "python.concepts",
     "pool": "python.concepts",
@@ -57,35 +88,7 @@ _PUBLIC = {
     "Interrupted": "errors",
 }
 
-__all__ = [  # noqa: RUF022 - in the order of use
-    "train",
-    "resume",
-    "steps",
-    "prepare",
-    "load",
-    "predict",
-    "evaluate",
-    "compare",
-    "check",
-    "explain",
-    "conv",
-    "pool",
-    "loss",
-    "backprop",
-    "descent",
-    "batches",
-    "shapes",
-    "devices",
-    "compile",
-    "Classifier",
-    "Run",
-    "Recipe",
-    "ConvscopeError",
-    "UsageError",
-    "DataError",
-    "TrainingError",
-    "Interrupted",
-]
+__all__ = [*_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:

@@ -44,7 +44,7 @@ from .training.scores import score
 from .training.state import State
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Started:
     """A run begins or resumes. ``rows`` are the net's layers, ``resumed_at`` the update it resumes from (0: none).
 
@@ -67,6 +67,9 @@ class Started:
     def epoch_steps(self) -> int:
         """Updates in an epoch."""
         return self.batches.steps
+
+    def __repr__(self) -> str:
+        return f"Started({self.folder.path}: {self.recipe.net} on {self.data.name}, {self.engine} on {self.device})"
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,6 @@ def start(
     """Run ``recipe`` on ``data`` in a new folder below ``out``, at ``pace`` where somebody wants to hold it back.
 
     ``augment`` is the user's own function where the recipe names one, ``net`` their own module for a custom net.
-
     Nothing is written before recipe, data and net are known to fit. Raises Interrupted (the work is saved) on
     Ctrl-C, SIGTERM or SIGHUP, TrainingError where the loss is not finite or the disk fails.
     """

@@ -3,7 +3,8 @@
 A result is told as lines of text and tables (``told``), once; the three looks are made from that.
 """
 
-from collections.abc import Iterable, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -60,22 +61,53 @@ class Table:
         return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
 
 
+@dataclass(frozen=True)
+class Picture:
+    """What only a notebook shows: ``draw`` makes a PNG when it is asked for, ``title`` stands above it."""
+
+    title: str
+    draw: Callable[[], bytes]
+
+    def html(self) -> str:
+        """An <img> with the picture in it, its pixels as they are."""
+        data, title = b64encode(self.draw()).decode(), escape(self.title)
+        style = "display:block;max-width:100%;image-rendering:pixelated"
+        return (
+            f'<div style="font-family:monospace;margin-top:.5em">{title}</div>'
+            f'<img style="{style}" alt="{title}" src="data:image/png;base64,{data}">'
+        )
+
+
+Part = str | Table | Picture
+
+
 class Shown:
     """A result that shows itself as what it says, where a dataclass would show its fields.
 
     A dataclass that is shown is made with ``repr=False``.
     """
 
-    def told(self) -> Iterable[str | Table]:
-        """What the result says: text and tables, in order."""
+    def told(self) -> Iterable[Part]:
+        """What the result says: text, tables and pictures, in order."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return "\n".join(part if isinstance(part, str) else part.text() for part in self.told())
+        parts = (part for part in self.told() if not isinstance(part, Picture))
+        return "\n".join(part if isinstance(part, str) else part.text() for part in parts)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        parts = [f"<pre>{escape(part)}</pre>" if isinstance(part, str) else part.html() for part in self.told()]
+        parts: list[str] = []
+        lines: list[str] = []  # of text, which stand together
+        for part in [*self.told(), None]:
+            if isinstance(part, str):
+                lines.append(part)
+                continue
+            if lines:
+                parts.append(f"<pre>{escape(chr(10).join(lines))}</pre>")
+                lines = []
+            if part is not None:
+                parts.append(part.html())
         return "\n".join(parts)
 
 
@@ -100,7 +132,7 @@ class Records(Tabular, list[T]):
 
     columns: ClassVar[tuple[str, ...]] = ()
 
-    def told(self) -> Iterable[str | Table]:
+    def told(self) -> Iterable[Part]:
         """The fields as columns."""
         if not self:
             yield "nothing yet"

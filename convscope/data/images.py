@@ -57,6 +57,10 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __repr__(self) -> str:
+        shape, classes = "×".join(map(str, self.images.shape[1:])), len(self.classes)
+        return f"<{len(self.images):,} images {shape} of {classes:,} classes>"
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of one image."""

@@ -13,10 +13,10 @@ from ..errors import DataError, TrainingError, UsageError, near
 from ..net.pretrained.catalogue import PRETRAINED
 from ..net.zoo import net_name
 from ..recipe import ExportName
-from ..runs.folder import RunFolder
+from ..runs.folder import RunFolder, find
 from ..storage.files import make_folder, write_atomic
 from ..storage.places import user_path
-from .formats import FORMATS, Format
+from .formats import FORMATS, Format, format_of
 from .subject import Subject
 from .verify import Images, Proof, images_for, prove
 
@@ -77,6 +77,29 @@ def leave(
     _require_room(path, force, default=output is None)
     _put(path, content, default=output is None)
     return Left(path, to, len(content), proof, tuple(notes))
+
+
+def export(
+    run: Any,
+    path: str | Path | None = None,
+    to: ExportName | None = None,
+    *,
+    force: bool = False,
+    verify: bool = True,
+    offline: bool = False,
+) -> Path:
+    """Write the net of ``run`` (a run, its folder or name) as a file for elsewhere, and return the file's path:
+    ``RUN/export/NET-DATA.onnx`` (and so on), or ``path``. On the command line: ``convscope export``.
+
+    ``to`` None is known by the path's ending, else onnx. The file is run again in its own runtime and compared with
+    the net. Raises UsageError where there is one already (unless ``force``), TrainingError where it answers
+    otherwise; then nothing is written. A net of your own is refused.
+    """
+    if getattr(run, "own", None) is not None:
+        raise UsageError("a net of your own is not exported", "torch.onnx.export(run.net, ...) writes what it can")
+    folder = run.folder if hasattr(run, "folder") else find(str(run))
+    place = None if path is None else Path(path)
+    return leave(folder, to or format_of(place), place, force=force, verify=verify, offline=offline).path
 
 
 def _proved(made: Format, subject: Subject, images: Images, verify: bool) -> tuple[bytes, Proof | None]:

@@ -2,12 +2,14 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import job
 from ..training import loop
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -20,26 +22,39 @@ def bar(wanted: bool = True) -> Iterator["Bar"]:
         shown.close()
 
 
+def counted(many: Iterable[T], unit: str, wanted: bool = True, total: int | None = None) -> Iterator[T]:
+    """``many``, with a bar that counts them."""
+    yield from _tqdm()(many, total=total, unit=f" {unit}", leave=False, disable=_disable(wanted))
+
+
+def _tqdm() -> Any:
+    """The bar for terminals or notebooks."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tqdm, where widgets for notebooks are not installed
+        from tqdm.auto import tqdm
+    return tqdm
+
+
+def _disable(wanted: bool) -> bool | None:
+    """What tqdm is told: True shows nothing, None lets it look whether stderr is a terminal."""
+    return True if not wanted else False if "ipykernel" in sys.modules else None
+
+
 class Bar:
     """Called with every event of a run. The bar is drawn from the first one on."""
 
     def __init__(self, wanted: bool = True) -> None:
-        self.disable = None if wanted else True  # None: tqdm looks whether stderr is a terminal
-        if wanted and "ipykernel" in sys.modules:
-            self.disable = False
+        self.disable = _disable(wanted)
         self._bar: Any = None
 
     def __call__(self, event: job.Event) -> None:
         """Take notice of ``event``."""
         match event:
             case job.Started():
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of tqdm, where widgets for notebooks are not installed
-                    from tqdm.auto import tqdm
                 recipe = event.recipe
                 self.epochs = recipe.epochs
                 total = event.epoch_steps * recipe.epochs
-                self._bar = tqdm(
+                self._bar = _tqdm()(
                     total=total, initial=event.resumed_at, unit=" updates", leave=True, disable=self.disable
                 )
                 self._say(f"{event.data.name}, {event.engine} on {event.device}")

@@ -17,11 +17,13 @@ from ..net.model import Model
 from ..net.own.net import own_net
 from ..recipe import ExportName, Recipe
 from ..report.curves import draw_curves
+from ..report.style import picture
 from ..runs import folder as runs
 from ..runs import predict as core
 from ..runs.evaluation import images_to_test, test_model
 from ..runs.listing import COLUMNS, entry
-from ..shown import Records, Shown, Table, Tabular
+from ..runs.views import Views, views_of
+from ..shown import Part, Picture, Records, Shown, Table, Tabular
 from ..training.loop import Epoch, Progress
 from ..training.scores import Evaluation
 
@@ -41,21 +43,23 @@ class Run(Shown):
     folder: runs.RunFolder
     own: nn.Module | None = None  # takes up the weights where the net is somebody's own
 
-    def told(self) -> Iterator[str]:
-        """What it is and what it came to."""
+    def told(self) -> Iterator[Part]:
+        """What it is and what it came to, and, in a notebook, its curves."""
         try:
-            recipe, summary = self.recipe, self.summary
+            recipe, summary, epochs = self.recipe, self.summary, self.folder.epochs()
         except ConvscopeError:  # a model alone, or a damaged run
             yield f"model {self.folder.path / self.folder.weights}"
             return
         yield f"run     {self.path}\nnet     {recipe.net}\ndata    {recipe.data}"
-        if not summary:
+        if summary:
+            yield f"result  test accuracy {100 * self.accuracy:.2f} % after {summary['steps']:,} updates"
+            yield f"speed   {summary['images_per_second']:,.0f} images/s, {summary['engine']} on {summary['device']}"
+        else:
             yield "state   unfinished: convscope.resume continues it"
-            return
-        yield f"result  test accuracy {100 * self.accuracy:.2f} % after {summary['steps']:,} updates"
-        yield f"speed   {summary['images_per_second']:,.0f} images/s, {summary['engine']} on {summary['device']}"
-        if summary["warning"]:
+        if summary and summary["warning"]:
             yield f"warning {summary['warning']}"
+        if epochs:
+            yield Picture("loss and accuracy against epoch", lambda: picture(self.plot()))
 
     @property
     def path(self) -> Path:
@@ -143,17 +147,20 @@ class Run(Shown):
         *,
         data: Any = None,
         new: bool = False,
+        tta: Views = "none",
         data_dir: str | None = None,
         offline: bool = False,
     ) -> Evaluation:
         """Test the run on its own test images, on the ``new`` ones of its data, or on ``other`` data (paths or arrays).
 
         ``data`` are the run's own, where they were moved or given in Python. Of other data, images that the run was
-        trained on are left out. Raises DataError where the run's own data have changed.
+        trained on are left out. ``tta`` takes the mean over views of each image: none, flip, shift or flip+shift.
+        Raises DataError where the run's own data have changed.
         """
+        views = views_of(tta)
         place = Path(data_dir) if data_dir else None
         test = images_to_test(self.folder, self.model, other, moved=data, new=new, data_dir=place, offline=offline)
-        return test_model(self.model, test.images).evaluation
+        return test_model(self.model, test.images, views).evaluation
 
     @plain_torch()
     def export(
@@ -165,19 +172,10 @@ class Run(Shown):
         verify: bool = True,
         offline: bool = False,
     ) -> Path:
-        """Write the net as a file for elsewhere, and return its path: ``RUN/export/NET-DATA.onnx``, or ``path``.
+        """Write the net as a file for elsewhere, and return its path; as :func:`convscope.export`."""
+        from ..export.leave import export
 
-        ``to`` None is known by the path's ending, else onnx. The file is run again in its own runtime and compared with
-        the net. Raises UsageError where there is one already (unless ``force``), TrainingError where it answers
-        otherwise; then nothing is written. A net of your own is refused.
-        """
-        if self.own is not None:
-            raise UsageError("a net of your own is not exported", "torch.onnx.export(run.net, ...) writes what it can")
-        from ..export.formats import format_of
-        from ..export.leave import leave
-
-        place = None if path is None else Path(path)
-        return leave(self.folder, to or format_of(place), place, force=force, verify=verify, offline=offline).path
+        return export(self, path, to, force=force, verify=verify, offline=offline)
 
     def score(self, data: Any = None) -> float:
         """The accuracy (0..1) on the run's own test images, or on other ``data``, as :meth:`evaluate` takes them."""
@@ -199,9 +197,10 @@ class Comparison(Tabular):
         """All that is known of each run."""
         return [entry(run.folder) for run in self.runs]
 
-    def told(self) -> Iterator[str | Table]:
-        """A row a run."""
+    def told(self) -> Iterator[Part]:
+        """A row a run, and, in a notebook, the curves."""
         yield Table(COLUMNS, [[one.get(name) for name in COLUMNS] for one in self.entries])
+        yield Picture("loss and accuracy against epoch", lambda: picture(self.plot()))
 
     def plot(self) -> Figure:
         """The curves of all runs in one matplotlib figure."""
@@ -232,11 +231,12 @@ def evaluate(
     *,
     data: Any = None,
     new: bool = False,
+    tta: Views = "none",
     data_dir: str | None = None,
     offline: bool = False,
 ) -> Evaluation:
     """Test a run; as :meth:`Run.evaluate`. On the command line: ``convscope evaluate``."""
-    return load(run).evaluate(other, data=data, new=new, data_dir=data_dir, offline=offline)
+    return load(run).evaluate(other, data=data, new=new, tta=tta, data_dir=data_dir, offline=offline)
 
 
 def compare(*compared: str | Path | Run) -> Comparison:

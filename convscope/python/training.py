@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, fields, replace
 from inspect import Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, get_type_hints
+from typing import Any, ParamSpec, TypeVar, get_type_hints
 
 from torch import nn
 
@@ -18,7 +18,7 @@ from ..data.sources import data_name
 from ..engine.plain import plain_torch
 from ..errors import UsageError
 from ..net.own.net import CUSTOM, Given, made
-from ..recipe import Recipe
+from ..recipe import CHOICES, Recipe
 from ..runs.own_data import own_data
 from ..storage.places import user_path
 from ..training.augment import Augment, named
@@ -27,10 +27,8 @@ from ..training.prepared import prepare as _prepare
 from .progress import bar
 from .run import Run, load
 
-if TYPE_CHECKING:
-    pass
-
 P = ParamSpec("P")
+R = TypeVar("R")
 Callback = Callable[[job.Event], object]
 
 
@@ -62,6 +60,19 @@ def _given_as(call: Callable[P, Recipe]) -> Callable[[Callable[..., Run]], Calla
     return as_given
 
 
+def with_choices(function: Callable[..., R]) -> Callable[..., R]:
+    """A function whose ``**choices`` are those of a recipe, with their names and defaults in its signature."""
+    own = signature(function).parameters
+    kept = [parameter for parameter in own.values() if parameter.kind is not parameter.VAR_KEYWORD]
+    more = [
+        known.replace(annotation=CHOICES[name].kind, kind=known.KEYWORD_ONLY)
+        for name, known in signature(_Train).parameters.items()
+        if name in CHOICES and name not in own
+    ]
+    function.__signature__ = Signature([*kept, *more])  # type: ignore[attr-defined]  # inspect.signature asks for it
+    return function
+
+
 @_given_as(_Train)
 @plain_torch()
 def train(
@@ -88,9 +99,8 @@ def train(
     if own is not None:
         choices["augment"] = named(own)
     module = _own_net(choices)
-    recipe = Recipe.of({**choices, "data": str(data) if isinstance(data, str | Path) else data_name(data)})
-    settled = settle(recipe, {name for name, value in choices.items() if value is not None}, offline, data)
-    return _drain(job.start(settled.recipe, settled.data, _folder(out), augment=own, net=module), on, progress, module)
+    ready = settled_for(data, choices, offline)
+    return _drain(job.start(ready.recipe, ready.data, run_folder(out), augment=own, net=module), on, progress, module)
 
 
 @plain_torch()
@@ -126,7 +136,7 @@ def steps(recipe: Recipe, data: Any = None, *, out: str | Path = "runs", offline
     be given as for :func:`train`. On the command line: ``convscope train``.
     """
     ready = _settled(recipe, data, offline)
-    yield from job.start(ready.recipe, ready.data, _folder(out))
+    yield from job.start(ready.recipe, ready.data, run_folder(out))
 
 
 @plain_torch()
@@ -138,6 +148,12 @@ def prepare(recipe: Recipe, data: Any = None, *, offline: bool = False) -> Prepa
     """
     ready = _settled(recipe, data, offline)
     return _prepare(ready.recipe, ready.data)
+
+
+def settled_for(data: Any, choices: Mapping[str, Any], offline: bool) -> Settled:
+    """The recipe of what somebody has chosen and its data, ready to be run. Raises UsageError, DataError."""
+    recipe = Recipe.of({**choices, "data": str(data) if isinstance(data, str | Path) else data_name(data)})
+    return settle(recipe, {name for name, value in choices.items() if value is not None}, offline, data)
 
 
 def _settled(recipe: Recipe, data: Any, offline: bool) -> Settled:
@@ -153,7 +169,7 @@ def _own_function(augment: Any) -> Augment | None:
     return None if augment is None or isinstance(augment, str) else augment
 
 
-def _folder(out: object) -> Path:
+def run_folder(out: object) -> Path:
     """Where runs are to be made. Raises UsageError for what names no folder."""
     if not isinstance(out, str | os.PathLike) or "\0" in str(out) or not str(out):
         raise UsageError(f"out is {str(out)[:60]!r}, a {type(out).__name__}", "it must be the path of a folder")

@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
@@ -59,10 +60,12 @@ def own_style() -> Iterator[None]:
 
 @own_style()
 def new_figure(width: float, height: float) -> "Figure":
-    """A figure of width × height inches that no window or global state knows about."""
+    """A figure of width × height inches that no window or global state knows about. Notebooks show it."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    figure._repr_png_ = partial(picture, figure)  # type: ignore[attr-defined]  # pyplot would teach it to notebooks
+    return figure
 
 
 @own_style()
@@ -71,6 +74,12 @@ def save_figure(figure: "Figure", path: Path) -> None:
     kind = path.suffix.lstrip(".").lower() or "png"
     if kind not in FORMATS:
         raise UsageError(f"{path.name} is no name for a picture", f"known endings: {', '.join(FORMATS)}")
+    write_atomic(path, picture(figure, kind, 150))
+
+
+@own_style()
+def picture(figure: "Figure", kind: str = "png", dpi: int = 80) -> bytes:
+    """The figure as the content of a file of ``kind``, one of FORMATS. The default suits a notebook."""
     from matplotlib.text import Text
 
     texts = figure.findobj(Text)
@@ -82,8 +91,8 @@ def save_figure(figure: "Figure", path: Path) -> None:
     buffer = BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # it was said
-        figure.savefig(buffer, format=kind, dpi=150)
-    write_atomic(path, buffer.getvalue())
+        figure.savefig(buffer, format=kind, dpi=dpi)
+    return buffer.getvalue()
 
 
 def _translate(texts: list[Any]) -> None:

@@ -1,5 +1,6 @@
 """A recipe and its data → the net, the model and the engine, ready for the first update. No file is touched."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -22,6 +23,7 @@ from ..net.shapes import Row, table
 from ..net.tree import text as spec_text
 from ..net.zoo import resolve as resolve_net
 from ..recipe import Recipe
+from ..shown import Shown
 from ..storage.memory import require_room, told
 from . import pretrained
 from .augment import check as check_augment
@@ -29,8 +31,8 @@ from .lonely import JOINED, batches_for, lonely
 from .update.weights import class_weights
 
 
-@dataclass(frozen=True)
-class Prepared:
+@dataclass(frozen=True, repr=False)
+class Prepared(Shown):
     """What :func:`~convscope.training.loop.train` works on. ``rows`` are the net's layers with their shapes.
 
     ``model`` holds the very net that ``engine`` trains; ``notes`` say what the user should know of the engine.
@@ -42,6 +44,14 @@ class Prepared:
     threads: int
     batches: Batches
     notes: tuple[str, ...]
+
+    def told(self) -> Iterator[str]:
+        """The net, who would train it, and what to know of that."""
+        weights = sum(parameter.numel() for parameter in self.model.net.parameters())
+        yield f"net     {self.model.spec}\n        {weights:,} parameters, images {self.model.image}"
+        yield f"engine  {self.engine.name} on {self.device}, threads {self.threads}"
+        yield f"updates {self.batches.steps:,} an epoch"
+        yield from (f"note    {note}" for note in self.notes)
 
     @property
     def device(self) -> str:

@@ -96,7 +96,7 @@ def test_unknown_modules_are_boxes():
     assert not rows["act"].has_ledger
     assert rows["lstm"].shape == (30, 4)
     assert rows["transpose2"].source == "lstm"
-    assert repr(found).startswith("Explanation: class ")
+    assert repr(found).splitlines()[1].startswith("class   ")
     assert rows["stem#2"].source == "add1"
     with pytest.raises(UsageError, match="act is a ELU, of which only the shapes are known"):
         found.ledger("act", (0, 0, 0))
@@ -204,7 +204,8 @@ def test_a_tensor_that_was_changed_through_a_view_is_not_taken_for_what_it_was()
 
 def test_a_net_without_scores_has_layers_but_no_classes():
     found = explain(nn.Sequential(nn.Conv2d(1, 2, 3)), torch.rand(1, 5, 5))
-    assert repr(found) == "Explanation: output (2, 3, 3), layers 0"
+    assert repr(found).splitlines()[0] == "output  (2, 3, 3)"
+    assert repr(found).splitlines()[-1].split()[:4] == ["0", "Conv2d", "image", "2×3×3"]
     assert found.ledger("0", (1, 2, 2)).reported == float(found.trace.output[1, 2, 2])
     with pytest.raises(UsageError, match=r"the net makes \(2, 3, 3\), not one score a class"):
         _ = found.predicted

@@ -15,6 +15,7 @@ from convscope.shown import Records, Table
 
 VERBS = ["train", "resume", "load", "predict", "evaluate", "compare", "check", "explain", "prepare", "steps"]
 VERBS += ["conv", "pool", "loss", "backprop", "descent", "batches", "shapes", "devices", "compile", "Classifier"]
+VERBS += ["export", "lr", "augment", "sweep", "seeds", "folds"]
 HEAVY = ("numpy", "torch", "llvmlite", "matplotlib", "sklearn", "PIL", "pandas", "fastapi", "typer")
 
 
@@ -131,7 +132,6 @@ def test_html_holds_no_markup_of_names():
 
 
 def test_tables_become_data_frames():
-    pytest.importorskip("pandas", reason="needs pandas")
     frame = convscope.shapes("note").to_pandas()
     assert list(frame.columns) == ["name", "text", "output", "formula", "parameters", "multiply_adds"]
     assert frame["parameters"].sum() == sum(row.parameters for row in convscope.shapes("note"))

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import convscope
 from convscope import job
 from convscope.data.sources import open_source
 from convscope.errors import DataError
+from convscope.explain.trained.pictures import map_png
 from convscope.python import progress
 from convscope.training.loop import Epoch, Tick
 
@@ -26,6 +28,8 @@ def test_a_run_says_what_it_came_to(run):
     assert f"run     {run.path}" in text
     assert f"result  test accuracy {100 * run.accuracy:.2f} %" in text
     assert run._repr_html_().startswith("<pre>run ")
+    assert run._repr_html_().count("data:image/png;base64,") == 1  # its curves
+    assert run.plot()._repr_png_().startswith(b"\x89PNG")
 
 
 def test_history_is_a_list_and_a_table(run):
@@ -52,7 +56,7 @@ def test_compare_shows_runs_side_by_side(run):
     table = convscope.compare(run, run.path)
     assert [entry["run"] for entry in table.entries] == [str(run.path)] * 2
     assert repr(table).count(str(run.path)) == 2
-    table.plot()
+    assert "data:image/png;base64," in table._repr_html_()
 
 
 def test_a_run_that_is_not_there_is_told(tmp_path):
@@ -87,6 +91,29 @@ def test_callbacks_hear_every_event_in_order(tmp_path):
     assert isinstance(heard[0], job.Started)
     assert isinstance(heard[-1], job.Finished)
     assert any(isinstance(event, Epoch) for event in heard)
+    assert all(len(repr(event)) < 2000 for event in heard)  # on=[print] can be read
+
+
+def test_an_explanation_shows_its_layers_and_their_maps(run):
+    found = convscope.explain(run, open_source("digits").test.images[0])
+    lines = repr(found).splitlines()
+    assert lines[0] == "output  (10,)"
+    assert lines[1].startswith(f"class   {found.predicted} (")
+    assert found.to_pandas()["layer"].tolist() == ["conv1", "pool1", "relu1", "flatten1", "linear1"]
+    html = found._repr_html_()
+    assert html.count("data:image/png;base64,") == 5  # the image, and every layer but Flatten
+    assert "conv1  4×24×24" in html
+    why = found.saliency()
+    assert repr(why).startswith(f"why output {found.predicted} is {why.score:.4g}")
+    assert why._repr_html_().count("<img") == 3
+    seen = found.receptive_field("conv1", (0, 0, 0))
+    assert repr(seen) == "conv1[0,0,0] sees 25 pixels: rows 0 to 4, columns 0 to 4"
+
+
+def test_maps_are_white_at_zero_red_above_and_blue_below():
+    png = Image.open(io.BytesIO(map_png(np.array([[-2.0, 0.0, 2.0, np.nan]]))))
+    colours = np.asarray(png)[0, ::8].tolist()
+    assert colours == [[33, 102, 172], [247, 247, 247], [178, 24, 43], [255, 255, 255]]
 
 
 def test_what_a_callback_raises_reaches_the_caller(tmp_path):
@@ -103,6 +130,7 @@ def test_what_a_callback_raises_reaches_the_caller(tmp_path):
 def test_prepare_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     prepared = convscope.prepare(convscope.Recipe("digits", **SMALL))
+    assert "engine  eager on cpu, threads 1" in repr(prepared)
     data = open_source("digits")
     assert prepared.model.image == data.train.shape
     assert list(tmp_path.iterdir()) == []

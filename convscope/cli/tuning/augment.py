@@ -42,13 +42,14 @@ def augment(
     )
     from ...data.sources import open_recipe
     from ...report.style import save_figure
-    from ...report.tuning.augmented import draw_augmented
+    from ...report.tuning.augmented import augmented, draw_augmented
     from ...training.augment import check, settled
 
     check(recipe)  # a wrong word is told before any data are read
     opened = open_recipe(recipe, offline)
     recipe = settled(recipe, opened)
-    save_figure(draw_augmented(replace(recipe, data=opened.name), opened, IMAGES, EPOCHS), plot)
+    recipe = replace(recipe, data=opened.name)
+    save_figure(draw_augmented(recipe, augmented(recipe, opened, IMAGES, EPOCHS)), plot)
     if as_json:
         terminal.emit_json({"data": data, "augment": recipe.augment, "seed": seed, "plot": plot})
         return

@@ -11,8 +11,6 @@ from ...recipe import flag
 from .. import terminal
 from ..options import AsJson, Chosen, Offline, path_option, with_choices
 
-MEANINGLESS = ("lr", "schedule", "warmup", "ema", "epochs", "patience", "target_loss", "max_seconds", "minutes")
-
 
 def register(app: typer.Typer) -> None:
     """Add this file's verbs."""
@@ -35,9 +33,9 @@ def lr(
     from ...errors import UsageError
     from ...report.style import save_figure
     from ...report.tuning.range_test import draw_range_test
-    from ...training.range_test import range_test
+    from ...training.range_test import NO_SAY, range_test
 
-    wrong = [flag(name) for name in MEANINGLESS if name in chosen.written]
+    wrong = [flag(name) for name in NO_SAY if name in chosen.written]
     if wrong:
         raise UsageError(
             f"{', '.join(wrong)} has no say in a range test", "leave it out; --from and --to are the rates"

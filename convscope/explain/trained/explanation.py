@@ -1,6 +1,7 @@
 """``convscope.explain(model, image)``: everything about one image in one net, from the classes down to the products."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +15,18 @@ from ...data.handed import prepared_one
 from ...engine.plain import plain_torch
 from ...errors import UsageError
 from ...net.model import Model
+from ...net.ops.base import shape_text
 from ...recipe import LossName
+from ...shown import Part, Table, Tabular
 from ...training.scores import confidence_of, confidence_text, confidences
 from ..ledger import Ledger
 from . import layers
+from .pictures import pictures
 from .receptive import ReceptiveField, receptive_field
 from .saliency import Saliency, saliency
 from .trace import Trace, trace
 
+LIKELY = 3  # classes that are named
 PLACE = re.compile(r"\s*([\w.#]+)\[([0-9]{1,9}(?:\s*,\s*[0-9]{1,9})*)\]\s*")
 
 
@@ -43,8 +48,8 @@ class LayerRow:
     inputs: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Tabular):
     """One image in one net. ``given`` float (C, H, W) is what the net takes; ``classes`` name its outputs, and
     ``loss`` says what these mean (:func:`~convscope.training.scores.confidences`).
     """
@@ -55,12 +60,20 @@ class Explanation:
     classes: tuple[str, ...]
     loss: LossName = "cross-entropy"
 
-    def __repr__(self) -> str:
-        names = ", ".join(self.trace.calls)
-        if not self.classifies:
-            return f"Explanation: output {self.trace.output.shape}, layers {names}"
-        sure = confidence_text(self.loss, self.confidences[self.predicted])
-        return f"Explanation: class {self.classes[self.predicted]} ({sure}), layers {names}"
+    def told(self) -> Iterator[Part]:
+        """The likeliest classes, every layer with its range, and, in a notebook, the maps."""
+        yield f"output  {self.trace.output.shape}"
+        if self.classifies:
+            p = self.confidences
+            likely = np.argsort(-p, kind="stable")[:LIKELY]
+            yield "class   " + ", ".join(f"{self.classes[k]} ({confidence_text(self.loss, p[k])})" for k in likely)
+        names = ("layer", "kind", "reads", "shape", "lowest", "highest", "zeros")
+        rows = [
+            (row.name, row.kind, ", ".join(row.inputs), shape_text(row.shape), row.low, row.high, row.zeros)
+            for row in self.rows
+        ]
+        yield Table(names, rows)
+        yield from pictures(self.trace)
 
     @property
     def scores(self) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ positive one, max pooling and sums of branches by the mean, the image by positiv
 chance, and a pixel has a gradient exactly where there is a path from it to the element.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +18,13 @@ from torch.nn import functional
 from ...engine.plain import plain_torch
 from ...errors import UsageError
 from ...net.model import evaluation
+from ...shown import Part, Picture, Shown
+from .pictures import image_png
 from .trace import Call, Recorder
 
 
-@dataclass(frozen=True)
-class ReceptiveField:
+@dataclass(frozen=True, repr=False)
+class ReceptiveField(Shown):
     """The pixels that ``layer[index]`` sees: inclusive bounds, and ``mask`` bool (H, W), with dilation's gaps."""
 
     layer: str
@@ -31,6 +34,13 @@ class ReceptiveField:
     left: int
     right: int
     mask: NDArray[np.bool_]
+
+    def told(self) -> Iterator[Part]:
+        """Its bounds and size, and, in a notebook, its pixels."""
+        place = f"{self.layer}[{','.join(map(str, self.index))}]"
+        rows, columns = f"rows {self.top} to {self.bottom}", f"columns {self.left} to {self.right}"
+        yield f"{place} sees {int(self.mask.sum()):,} pixels: {rows}, {columns}"
+        yield Picture("the pixels that it sees, in white", lambda: image_png(self.mask[None].astype(float)))
 
 
 @plain_torch()

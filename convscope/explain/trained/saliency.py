@@ -10,7 +10,7 @@ Grad-CAM           relu(Σ over channels k of mean(∂score/∂A[k]) · A[k]) fo
                    first one in the backward pass from the scores, not the 1×1 one in a shortcut beside it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,15 +23,17 @@ from ...engine.plain import plain_torch
 from ...errors import UsageError
 from ...net.model import evaluation
 from ...net.wiring import IMAGE
+from ...shown import Part, Picture, Shown
 from .operations import scores
+from .pictures import map_png
 from .trace import Array, Trace, trace
 
 Map = NDArray[np.float64]
 BATCH = 256
 
 
-@dataclass(frozen=True)
-class Saliency:
+@dataclass(frozen=True, repr=False)
+class Saliency(Shown):
     """What speaks for (positive) and against (negative) class ``target``, whose raw output is ``score``.
 
     ``gradient_input`` and ``occlusion`` (H, W), the latter with squares of ``square`` pixels; ``grad_cam`` (h, w), the
@@ -45,6 +47,17 @@ class Saliency:
     square: int
     grad_cam: Map | None
     layer: str | None
+
+    def told(self) -> Iterator[Part]:
+        """What was asked for, and, in a notebook, the maps: red speaks for the class, blue against it."""
+        height, width = self.gradient_input.shape
+        squares = f"{self.square}×{self.square}"
+        yield f"why output {self.target} is {self.score:.4g}, by {height}×{width} pixels, occluded by {squares}"
+        yield Picture("gradient × input", lambda: map_png(self.gradient_input))
+        yield Picture(f"occlusion by {squares}", lambda: map_png(self.occlusion))
+        grad_cam = self.grad_cam
+        if grad_cam is not None:
+            yield Picture(f"Grad-CAM at {self.layer}", lambda: map_png(grad_cam))
 
 
 @plain_torch()

@@ -9,26 +9,32 @@ from numpy.typing import NDArray
 from ...data.batches import epoch_order
 from ...data.images import Dataset
 from ...recipe import Recipe
-from ...training.augment import augmenter
+from ...training.augment import Augment, augmenter
 from ..style import INK, new_figure, own_style, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@own_style()
-def draw_augmented(recipe: Recipe, data: Dataset, images: int, epochs: int) -> "Figure":
-    """A row for each of ``images`` training images of different classes: itself, then as in epochs 1..``epochs``."""
+def augmented(recipe: Recipe, data: Dataset, images: int, epochs: int, own: Augment | None = None) -> NDArray[np.uint8]:
+    """Training images of different classes, each as it is and then as in epochs 1..``epochs``: uint8
+    (``images``, ``epochs`` + 1, C, H, W), fewer where there are fewer."""
     train = data.train
     chosen = torch.from_numpy(_of_many_classes(train.labels, images, recipe.seed))
     pixels = torch.from_numpy(train.images)[chosen]
-    augment = augmenter(recipe, data)
+    augment = augmenter(recipe, data, own)
     seen = [pixels] + [pixels if augment is None else augment(pixels, chosen, epoch) for epoch in range(1, epochs + 1)]
-    count, _, height, width = pixels.shape
-    figure = new_figure(1.1 * (epochs + 1), 0.6 + 1.1 * count * min(3.0, height / width))
+    return np.stack([batch.numpy() for batch in seen], axis=1)
+
+
+@own_style()
+def draw_augmented(recipe: Recipe, seen: NDArray[np.uint8]) -> "Figure":
+    """A row for each image of :func:`augmented`: itself, then as in every epoch."""
+    count, columns, _, height, width = seen.shape
+    figure = new_figure(1.1 * columns, 0.6 + 1.1 * count * min(3.0, height / width))
     figure.suptitle(plain(f"{recipe.data}: {recipe.augment}", 120), x=0.01, ha="left", color=INK, fontsize=10)
-    grid = figure.subplots(count, epochs + 1, squeeze=False)
-    for row, of_image in enumerate(np.stack([batch.numpy() for batch in seen], axis=1)):
+    grid = figure.subplots(count, columns, squeeze=False)
+    for row, of_image in enumerate(seen):
         for column, image in enumerate(of_image):
             axes = grid[row, column]
             shown = image.transpose(1, 2, 0)
