@@ -79,8 +79,8 @@ class Recipe:
     data: Annotated[
         str,
         Choice(
-            "digits, mnist, fashion-mnist, kmnist, a folder of images, a folder with IDX files, a table of labels "
-            "(.csv), or an .npz.",
+            "digits, mnist, fashion-mnist, kmnist, a folder of images or IDX files, an archive (.zip, .tar), a table "
+            "of labels (.csv), Parquet, an .npz; several with ':' between.",
             page="first",
         ),
     ] = "digits"

@@ -19,7 +19,7 @@ from .images import ImageSet, Splits
 from .pictures.bulk import survey
 from .pictures.cache import read_pixels
 from .pictures.source import sources
-from .sources import NAMES, data_name, locate, open_source, read_files, read_parts
+from .sources import NAMES, data_name, files_of, open_source, read_parts
 
 IMBALANCED = 10.0  # the largest class has that many times the images of the smallest
 PARTS = ("train", "val", "test")
@@ -85,7 +85,7 @@ def check(
 ) -> Report:
     """Look at all of ``data``. Raises DataError where there is nothing to look at: no such data, no image in them."""
     corrupt: list[str] = []
-    tree = None if str(data) in NAMES else read_files(locate(data, data_dir), image_size, True, class_from)
+    tree = None if str(data) in NAMES else files_of(data, data_dir, image_size, True, class_from)
     if isinstance(tree, Tree):
         parts, corrupt, sizes, modes = _read_tree(tree, image_size)
     else:

@@ -12,16 +12,12 @@ from ..errors import DataError, UsageError
 from ..recipe import Recipe
 from ..storage.memory import require_memory
 from ..storage.places import is_offline, search_dirs, user_path
-from .folders import table
-from .folders.archive import list_archive
-from .folders.file_names import lay_out_by_name
+from .folders import parquet, table
 from .folders.folder import read_tree
-from .folders.layout import lay_out
+from .folders.named import BETWEEN, read_files, read_several, several
 from .folders.tree import Tree
-from .folders.walk import walk
 from .images import Dataset, ImageSet, Splits, statistics
 from .pictures.archives import ENDINGS as ARCHIVES
-from .pictures.archives import is_archive
 from .preparation import Preparation
 from .preparing import decide, prepare_parts
 from .readers.arrays import from_arrays
@@ -37,7 +33,7 @@ MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of its 60,000 training images, a
 TEST_FRACTION = 0.2
 ARRAYS = "arrays"  # the name of data that were given as such
 LARGEST_SIDE = 1024
-FILE_ENDINGS = (".npz", *ARCHIVES, *table.SUFFIXES)  # of files that are data
+FILE_ENDINGS = (".npz", *ARCHIVES, *table.SUFFIXES, parquet.ENDING)  # of files that are data
 
 
 def open_source(
@@ -54,10 +50,12 @@ def open_source(
     """Open the data that ``data`` names, or is.
 
     ``data``: ``digits``, ``mnist``, ``fashion-mnist`` or ``kmnist``; a folder of images (see
-    :mod:`~convscope.data.folders.layout`) or with the four IDX files; a table of labels or of pixels
-    (:mod:`~convscope.data.folders.table`); an ``.npz`` (:mod:`~convscope.data.readers.npz`); a pair of arrays (images,
-    labels); two such pairs or two map-style datasets (training set, test set); one map-style dataset; a dict of parts;
-    an ImageSet. A relative path is looked for here, then in ``data_dir`` and ``$CONVSCOPE_DATA``.
+    :mod:`~convscope.data.folders.layout`) or with the four IDX files; an archive of images; a table of labels or of
+    pixels (:mod:`~convscope.data.folders.table`); Parquet (:mod:`~convscope.data.folders.parquet`); several of these
+    with ``:`` between (:func:`~convscope.data.folders.named.several`); an ``.npz``
+    (:mod:`~convscope.data.readers.npz`); a pair of arrays (images, labels); two such pairs or two map-style datasets
+    (training set, test set); one map-style dataset; a DataLoader or another iterable of batches; a dict of parts; an
+    ImageSet. A relative path is looked for here, then in ``data_dir`` and ``$CONVSCOPE_DATA``.
 
     ``class_from`` takes the classes of a folder from the names of its files
     (:mod:`~convscope.data.folders.file_names`). ``offline`` bars the network. ``image_size`` brings every image to that
@@ -91,7 +89,7 @@ def open_source(
     published = isinstance(data, str | Path) and str(data) == "mnist" and train.shape == (1, 28, 28)
     mean, std = (MNIST_MEAN, MNIST_STD) if published else statistics(train.images)
     built_in = not isinstance(data, str | Path) or str(data) in NAMES
-    place = "" if built_in else str(locate(data, data_dir).resolve())
+    place = "" if built_in else BETWEEN.join(str(locate(one, data_dir).resolve()) for one in several(data))
     return Dataset(name, train, test, mean, std, val, parts.skipped, tuple(notes), place, parts.preparation, parts.side)
 
 
@@ -112,7 +110,8 @@ def open_recipe(recipe: Recipe, offline: bool = False, data: Any = None, skip_ba
 def data_name(data: Any) -> str:
     """A short name for ``data``, for run folders and tables: ``mnist``, the name of the folder or file, ``arrays``."""
     if isinstance(data, str | Path):
-        return str(data) if str(data) in NAMES else _short(user_path(data).resolve().name)
+        names = [_short(user_path(place).resolve().name) for place in several(data)]
+        return str(data) if str(data) in NAMES else "+".join(names)
     return ARRAYS if isinstance(data, tuple | ImageSet) else type(data).__name__.lower()
 
 
@@ -154,13 +153,13 @@ def _read_parts(
         return read_objects(data, image_size)
     if str(data) in NAMES:
         return replace(_read_named(str(data), data_dir, offline), notes=_hidden_folder(str(data)))
-    path = locate(data, data_dir)
     side = preparation.image[1] if preparation else image_size
-    found = read_files(path, side, skip_bad, class_from)
+    found = files_of(data, data_dir, side, skip_bad, class_from)
     if isinstance(found, Tree):
         return read_tree(found, image_size, skip_bad, preparation)
     if found is not None:
         return found
+    path = locate(data, data_dir)
     if path.is_file():
         if path.suffix.lower() != ".npz":
             raise DataError(f"{path} is no data set", _KINDS)
@@ -172,19 +171,14 @@ def _read_parts(
     return _read_idx([idx[file] for file in FILES])
 
 
-def read_files(path: Path, image_size: int | None, skip_bad: bool, class_from: str | None) -> Tree | Splits | None:
-    """The image files that ``path`` (a folder, an archive, a table) stands for, as a tree; of a table of pixels,
-    the images themselves; None where it is something else.
-    """
-    if path.suffix.lower() in table.SUFFIXES and path.is_file():  # which has labels
-        return table.read_table(path, image_size, skip_bad)
-    if is_archive(path):
-        listing = list_archive(path)
-    elif path.is_dir() and not any(find_idx([path], file) for file in FILES):
-        listing = walk(path)
-    else:
-        return None
-    return lay_out(listing) if class_from is None else lay_out_by_name(listing, class_from)
+def files_of(
+    data: str | Path, data_dir: Path | None, image_size: int | None, skip_bad: bool, class_from: str | None
+) -> Tree | Splits | None:
+    """The image files at the places that ``data`` names, as :func:`~convscope.data.folders.named.read_files` says."""
+    paths = [locate(place, data_dir) for place in several(data)]
+    if len(paths) == 1:
+        return read_files(paths[0], image_size, skip_bad, class_from)
+    return read_several(paths, lambda path: read_files(path, image_size, skip_bad, class_from))
 
 
 def _read_named(name: str, data_dir: Path | None, offline: bool) -> Splits:
@@ -202,7 +196,9 @@ def _hidden_folder(name: str) -> tuple[str, ...]:
     return (f"{name} means the data of that name that convscope knows; the folder here is ./{name}",)
 
 
-_KINDS = "give a folder, .zip or .tar of images, a folder of IDX files, a table of labels (.csv, .tsv), or an .npz"
+_KINDS = (
+    "give a folder, .zip or .tar of images, a folder of IDX files, a table of labels (.csv, .tsv, .parquet), or an .npz"
+)
 _FOUR = f"a folder of IDX files holds {', '.join(FILES)}, each plain or .gz"
 
 

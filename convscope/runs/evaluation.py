@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..data.folders.named import absolute
 from ..data.images import ImageSet
 from ..data.sources import NAMES, data_name, read_parts
 from ..errors import DataError
 from ..net.loss import losses_of
 from ..net.model import Model
 from ..recipe import LossName
-from ..storage.places import user_path
 from ..training.finding import Facts, Finding, finding
 from ..training.scores import Evaluation, confidence_of, confidences, evaluate, most_wrong
 from .folder import RunFolder
@@ -204,7 +204,7 @@ def _is_own(folder: RunFolder, data: Any) -> bool:
     name = folder.recipe().data
     if name in NAMES:
         return str(data) == name
-    return user_path(data).resolve() == (place_of(folder) or user_path(name).resolve())
+    return absolute(data) == (place_of(folder) or absolute(name))
 
 
 def _by_class(images: ImageSet, model: Model, data: str) -> ImageSet:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.folders.named import BETWEEN, several
 from ..data.images import Dataset, ImageSet, sets_of, statistics
 from ..data.preparation import Preparation
 from ..data.preparing import prepared
@@ -103,11 +104,11 @@ def compare(folder: RunFolder, data: Dataset) -> OwnData:
     return _match(folder.name, began, data, tuple(shape) if isinstance(shape, list) else data.train.shape)
 
 
-def place_of(folder: RunFolder) -> Path | None:
+def place_of(folder: RunFolder) -> str | None:
     """Where the run's data lay when it began, None where they were built in or given in Python, or nobody knows."""
     known = folder.environment().get("data")
     place = known.get("place") if isinstance(known, dict) else None
-    return Path(place) if isinstance(place, str) and place else None
+    return place if isinstance(place, str) and place else None
 
 
 def _where(folder: RunFolder, recipe: Recipe, data: Any, moved: bool) -> Any:
@@ -115,7 +116,7 @@ def _where(folder: RunFolder, recipe: Recipe, data: Any, moved: bool) -> Any:
     if data is not None or recipe.data in NAMES or moved:
         return data
     place = place_of(folder)
-    if place is not None and place.exists():
+    if place is not None and all(Path(one).exists() for one in several(place)):
         return place
     known = folder.environment().get("data")
     unnamed = "" if recipe.data == ARRAYS else None  # in a run of an older version
@@ -123,7 +124,8 @@ def _where(folder: RunFolder, recipe: Recipe, data: Any, moved: bool) -> Any:
         given = ARRAYS if recipe.data == ARRAYS else f"data ({recipe.data})"
         raise DataError(f"{given} that were given in Python are not kept", "give them again: resume(run, data=…)")
     try:
-        return locate(recipe.data, Path(recipe.data_dir) if recipe.data_dir else None)
+        data_dir = Path(recipe.data_dir) if recipe.data_dir else None
+        return BETWEEN.join(str(locate(one, data_dir)) for one in several(recipe.data))
     except DataError:
         if place is None:
             raise

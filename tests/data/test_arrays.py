@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -190,7 +192,17 @@ class Loader:
         return 10
 
     def __iter__(self):
-        return iter(())
+        raise AssertionError("the dataset is read, not the batches")
+
+
+class Stream:
+    """What can only be gone through, again and again: batches, or single pairs."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def __iter__(self):
+        return iter(self.items)
 
 
 class Broken(Items):
@@ -291,12 +303,44 @@ def test_rows_that_are_dicts_as_in_hugging_face():
     )
 
 
+def test_loaders_and_streams_give_what_their_images_do():
+    x, y = many()
+    whole = open_source((x, y))
+    pairs = [(image, int(label)) for image, label in zip(x, y, strict=True)]
+    batches = [(x[at : at + 16], y[at : at + 16]) for at in range(0, len(x), 16)]
+    rows = [{"image": torch.from_numpy(images), "label": torch.from_numpy(labels)} for images, labels in batches]
+    for data in (Loader(Items(pairs)), Stream(pairs), Stream(batches), Stream(rows)):
+        assert open_source(data).train.fingerprint == whole.train.fingerprint
+    parts = open_source((Stream(batches), Loader(Items(pairs))))
+    assert parts.train.fingerprint == parts.test.fingerprint == open_source(((x, y), (x, y))).train.fingerprint
+    assert open_source({"train": Stream(batches), "test": Stream(batches)}).test.fingerprint == parts.test.fingerprint
+
+
+def test_rows_whose_images_are_files_are_decoded():
+    def png(value):
+        file = io.BytesIO()
+        Image.fromarray(np.full((6, 6), value, np.uint8)).save(file, "PNG")
+        return {"bytes": file.getvalue(), "path": None}
+
+    data = open_source(Items({"image": png(10 * i), "label": i % 2} for i in range(20)))
+    assert data.train.shape == (1, 6, 6)
+    assert sorted({*data.train.images[:, 0, 0, 0], *data.test.images[:, 0, 0, 0]}) == [10 * i for i in range(20)]
+    assert open_source(Items({"image": png(i), "label": i % 2} for i in range(20)), image_size=3).train.shape == (
+        1,
+        3,
+        3,
+    )
+    bad = Items({"image": {"bytes": b"no image", "path": None}, "label": i % 2} for i in range(20))
+    assert told(bad)[0] == "the dataset: item 0: the image is no image that can be read"
+
+
 def test_what_is_not_a_dataset_gets_the_way_to_one():
     _, y = many()
-    message, advice = told(Loader(Items()))
-    assert "a Loader gives batches in an order of its own" in message
-    assert advice == "give the dataset in it: loader.dataset"
-    assert told((Loader(Items()), Loader(Items())))[1] == advice
+    assert told(Loader(Items()))[0] == "the dataset is empty"
+    assert told(Stream([]))[0] == "the dataset is empty"
+    assert told(Stream([(np.zeros((2, 6, 6), np.uint8), [0, 1, 1])]))[0] == (
+        "the dataset: item 0 has 2 images and 3 labels"
+    )
     assert "list(data) makes a dataset" in told(iter([]))[1]
     assert told(torch.zeros(4, 6, 6))[1] == "give (images, labels)"
     assert told(({"a": 1}, y.tolist()))[0] == "a pair of dict and list is no data set"

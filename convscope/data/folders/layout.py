@@ -94,7 +94,7 @@ def _no_class_folders(listing: Listing, folder: Path) -> DataError:
 def _advice(listing: Listing) -> str:
     """How images get their classes; a table that lies there is named."""
     beside = listing.root.iterdir() if listing.root.is_dir() else ()
-    tables = sorted(str(path) for path in beside if path.suffix.lower() in (".csv", ".tsv"))
+    tables = sorted(str(path) for path in beside if path.suffix.lower() in (".csv", ".tsv", ".parquet"))
     table = f"; a table lies there: if it holds path,label, give {tables[0]}" if tables else ""
     return (
         "put the images of each class into a sub-folder of its own, named after the class; where file names tell the "

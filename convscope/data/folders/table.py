@@ -8,7 +8,7 @@ import os
 import posixpath
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -78,7 +78,7 @@ def read_table(path: Path, image_size: int | None, skip_bad: bool) -> Tree | Spl
             columns = _columns(path, file)
             if columns.path is None:
                 return _pixels(path, file, columns, size, image_size)
-            return _labels(path, file, columns, skip_bad)
+            return label_files(path, _lines(file, columns), columns, skip_bad)
     except UnicodeDecodeError:
         raise DataError(f"{path} is no text in UTF-8", "save the table as CSV in UTF-8") from None
     except csv.Error as error:
@@ -93,9 +93,7 @@ def _columns(path: Path, file: TextIO) -> Columns:
     delimiter = "\t" if path.suffix.lower() != ".csv" else max(",;\t", key=first.count)
     names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
     lower = [name.lower() for name in names]
-    image, label, split = (
-        next((lower.index(name) for name in known if name in lower), None) for known in (PATHS, LABELS, SPLITS)
-    )
+    image, label, split = (first_of(known, lower) for known in (PATHS, LABELS, SPLITS))
     if len(names) in (2, 3) and (image is None or label is None):  # by their places: path, label and perhaps split
         known = len(names) == 2 or split == 2 or part_named(names[2]) is not None
         if known:
@@ -105,17 +103,23 @@ def _columns(path: Path, file: TextIO) -> Columns:
     return Columns(names, delimiter, image, label, split)
 
 
+def first_of(known: Sequence[str], names: Sequence[str]) -> int | None:
+    """The place among ``names`` of the likeliest of ``known``; None where none is there."""
+    return next((names.index(name) for name in known if name in names), None)
+
+
 def _is_file(cell: str) -> bool:
     """Whether the first cell of a table looks like a file's name: then there is no line of column names."""
     return ending(cell) in IMAGES or "/" in cell
 
 
-def _labels(path: Path, file: TextIO, columns: Columns, skip_bad: bool) -> Tree:
+def label_files(path: Path, lines: Iterable[tuple[int, list[str]]], columns: Columns, skip_bad: bool) -> Tree:
+    """The files that ``lines`` (their numbers and cells) of the table at ``path`` name, as :func:`read_table` says."""
     listing = walk(path.parent)
     listing.passed.unread -= Counter([ending(path.name)])  # the table itself
     rows = Rows()
     find = _Finder(path, listing)
-    for line, cells in _lines(file, columns):
+    for line, cells in lines:
         _add(rows, find, path, line, cells, columns)
     if rows.absent and not skip_bad:
         raise _absent(path, listing, rows.absent)

@@ -1,4 +1,4 @@
-"""ZIP and TAR archives, read in place: their files never get names on the disk, so nothing gets out.
+"""ZIP and TAR archives and Parquet files, read in place: what is in them never gets a name on the disk.
 
 A compressed TAR can be read from its beginning only. It is decompressed once into a file without a name, which the
 system removes when it is closed.
@@ -21,6 +21,7 @@ from typing import BinaryIO, Protocol
 
 from ...errors import DataError
 from ...storage.memory import size_text
+from . import parquet
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MOST_FILES = 5_000_000  # in an archive
@@ -64,7 +65,10 @@ def is_archive(path: Path) -> bool:
 
 def open_archive(path: Path) -> Archive:
     """The archive at ``path``. Raises DataError where it is damaged, or none."""
-    return ZipArchive(path) if path.name.lower().endswith(".zip") else TarArchive(path)
+    name = path.name.lower()
+    if name.endswith(".zip"):
+        return ZipArchive(path)
+    return ParquetArchive(path) if name.endswith(parquet.ENDING) else TarArchive(path)
 
 
 class ZipArchive:
@@ -103,16 +107,38 @@ class ZipArchive:
             raise DataError(f"{place} cannot be unpacked: {error}", "pack the archive again") from None
 
 
-class TarArchive:
+class _Laid:
+    """An archive whose members lie one after the other, as they are, in one file: at (start, bytes) by name."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path, self._file = path, file
+        self._lock = threading.Lock()
+        self._places: dict[str, tuple[int, int]] = {}
+        weakref.finalize(self, file.close)
+
+    def size(self, name: str) -> int:
+        """Bytes of a member."""
+        return self._places[name][1]
+
+    def read(self, name: str) -> bytes:
+        """As :class:`Archive` says."""
+        start, size = self._places[name]
+        require_image_size(size, f"{self.path}/{name}")
+        with self._lock:
+            self._file.seek(start)
+            content = self._file.read(size)
+        if len(content) < size:
+            raise DataError(f"{self.path}/{name} cannot be unpacked: the archive ends before it", "pack it again")
+        return content
+
+
+class TarArchive(_Laid):
     """A TAR archive, plain or compressed by gzip, bzip2 or xz."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.Lock()
         plain = path.name.lower().endswith(".tar")
         try:
-            self._file: BinaryIO = path.open("rb") if plain else tempfile.TemporaryFile()  # noqa: SIM115
-            weakref.finalize(self, self._file.close)
+            super().__init__(path, path.open("rb") if plain else _nameless())
             if not plain:
                 _decompress(path, self._file)
             stamp = path.stat().st_mtime_ns
@@ -131,18 +157,29 @@ class TarArchive:
     def entries(self) -> list[Entry]:  # noqa: D102
         return self._entries
 
-    def size(self, name: str) -> int:  # noqa: D102
-        return self._places[name][1]
+
+class ParquetArchive(_Laid):
+    """The pictures in the rows of a Parquet file, each named by its row. They are copied once into a file without a
+    name, since the file is compressed by columns, and can be read in its own order only.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, _nameless())
+        room = _room()
+        end = 0
+        for row, content in enumerate(parquet.pictures(path)):
+            end += len(content)
+            _require_room(path, end, room)
+            self._file.write(content)
+            self._places[str(row)] = (end - len(content), len(content))
+
+    def entries(self) -> list[Entry]:  # noqa: D102
+        return [Entry(name, size, 0) for name, (_, size) in self._places.items()]
 
     def read(self, name: str) -> bytes:  # noqa: D102
-        start, size = self._places[name]
-        require_image_size(size, f"{self.path}/{name}")
-        with self._lock:
-            self._file.seek(start)
-            content = self._file.read(size)
-        if len(content) < size:
-            raise DataError(f"{self.path}/{name} cannot be unpacked: the archive ends before it", "pack it again")
-        return content
+        if not self._places[name][1]:
+            raise DataError(f"{self.path}/{name} holds no picture", "leave that row out")
+        return super().read(name)
 
 
 class _Headers:
@@ -165,21 +202,33 @@ def _decompress(path: Path, file: BinaryIO) -> None:
 
     kind = path.name.lower().rpartition(".")[2]
     unpack = gzip.open if kind in ("gz", "tgz") else bz2.open if kind in ("bz2", "tbz2") else lzma.open
-    room = min(MAX_DECOMPRESSED, shutil.disk_usage(tempfile.gettempdir()).free - SPARE)
-    written = 0
+    room, written = _room(), 0
     try:
         with unpack(path, "rb") as packed:
             while piece := packed.read(PIECE):
                 written += len(piece)
-                if written > room:
-                    raise DataError(
-                        f"{path} unpacks to more than {size_text(max(0, room))}, for which there is no room",
-                        "unpack it where there is, and give the folder",
-                    )
+                _require_room(path, written, room)
                 file.write(piece)
     except lzma.LZMAError as error:
         raise DataError(f"{path} is no TAR archive, or is damaged: {error}", "pack it again, or unpack it") from None
     file.seek(0)
+
+
+def _nameless() -> BinaryIO:
+    return tempfile.TemporaryFile()
+
+
+def _room() -> int:
+    """Bytes that may be written into a file without a name."""
+    return min(MAX_DECOMPRESSED, max(0, shutil.disk_usage(tempfile.gettempdir()).free - SPARE))
+
+
+def _require_room(path: Path, needed: int, room: int) -> None:
+    if needed > room:
+        raise DataError(
+            f"{path} unpacks to more than {size_text(room)}, for which there is no room",
+            f"free some in {tempfile.gettempdir()}, or unpack it elsewhere and give the folder",
+        )
 
 
 def require_image_size(size: int, name: str) -> None:
