@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from convscope.data.sources import open_source
-from convscope.engine.cores import cores
+from convscope.storage.cores import cores
 
 from . import engine, epoch
 from .measure import Timing, conditions, interleaved, table

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from convscope.engine.base import Engine, Problem
-from convscope.engine.cores import cores
 from convscope.engine.eager import EagerEngine
 from convscope.engine.jit import JitEngine, JitPredictor
 from convscope.engine.jit.graph import graph
 from convscope.engine.jit.ways.conv import Conv
 from convscope.net.build import build
 from convscope.net.zoo import ZOO, resolve
+from convscope.storage.cores import cores
 
 from .kernels import conv_multiply_adds
 from .measure import Timing, columns, conditions, interleaved, ratio

@@ -9,7 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import torch
 
-from convscope.engine.cores import cores
+from convscope.storage.cores import cores
 
 from . import engine, kernels
 from .measure import conditions

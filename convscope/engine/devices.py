@@ -9,7 +9,7 @@ import torch
 
 from ..errors import UsageError
 from ..shown import Shown
-from . import cores
+from ..storage import cores
 
 # Widest first: feature of the CPU → what one register holds.
 VECTORS = [

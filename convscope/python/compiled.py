@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from ..engine.cores import cores
 from ..engine.plain import plain_torch
 from ..errors import ConvscopeError, UsageError
 from ..net.graph import GraphNet
 from ..net.model import evaluation
 from ..net.own.functions import UntraceableError
 from ..net.own.tracing import assemble, traced
+from ..storage.cores import cores
 
 CLOSE = 1e-5  # of the largest output, or absolutely where that is below 1
 

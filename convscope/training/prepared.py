@@ -12,7 +12,6 @@ from ..data.images import Dataset
 from ..data.look import Look
 from ..engine.base import Engine, Problem
 from ..engine.choose import choose
-from ..engine.cores import cores
 from ..engine.devices import resolve
 from ..errors import UsageError
 from ..net.build import build
@@ -24,6 +23,7 @@ from ..net.tree import text as spec_text
 from ..net.zoo import resolve as resolve_net
 from ..recipe import Recipe
 from ..shown import Shown
+from ..storage.cores import cores
 from ..storage.memory import require_room, told
 from . import pretrained
 from .augment import check as check_augment

@@ -38,6 +38,43 @@ def test_the_notes_numbers_to_the_letter(capsys):
     assert "each element is the sum of 27 products" in out
 
 
+def test_the_notes_numbers_as_the_note_views_them(capsys):
+    rows, kernel = ",".join(NOTE.replace("/", " ").split()), ",".join(KERNEL.replace("/", " ").split())
+    code, out, err = run_cli(capsys, "conv", "--input", rows, "--kernel", kernel, "--stride", 2)
+    assert code == 0
+    assert "output  (1, 1, 1, 9)\n" in out
+    assert err.splitlines() == [
+        "--input is a row of 25 numbers; 25 = 5·5: --shape 5x5 makes a square of them",
+        "--kernel is a row of 9 numbers; 9 = 3·3: --kernel-size 3 makes a square of them",
+    ]
+    viewed = ["--input", rows, "--shape", "1x1x5x5", "--kernel", kernel, "--kernel-size", 3, "--stride", 2]
+    code, out, err = run_cli(capsys, "conv", *viewed)
+    assert (code, err) == (0, "")
+    assert "  211 262\n  251 169\n= 211 262 / 251 169\n" in out
+    two = run_json(capsys, "conv", "--shape", "2x4x4", "--kernel", "1 2 3 4 5 6 7 8", "--kernel-size", 2)
+    assert two["weight_shape"] == [1, 2, 2, 2]
+    assert run_json(capsys, "pool", "--input", rows, "--shape", "5x5")["output"] == [[4, 8], [9, 8]]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["conv", "--shape", "6x6x3", "--kernel-size", 3], "6x6x3 is read as 6 channels of 6×3, for PyTorch wants the "
+         "channels first; if it is 3 of 6×6, write 3x6x6\n"),
+        (["conv", "--shape", "1x7x6x3", "--kernel-size", 3], "if it is 3 of 7×6, write 3x7x6"),
+        (["pool", "--shape", "28x28x1", "--kernel-size", "2x1"], "if it is 1 of 28×28, write 1x28x28"),
+        (["shapes", "conv 4 1 | linear", "--input", "32x32x3"], "if it is 3 of 32×32, write 3x32x32"),
+        (["conv", "--shape", "3x6x6", "--kernel-size", 3], ""),
+        (["conv", "--shape", "64x4x4", "--kernel-size", 3], ""),
+    ],
+)  # fmt: skip
+def test_channels_that_stand_last_are_told(capsys, words, told):
+    code, _, err = run_cli(capsys, *words)
+    assert code == 0
+    assert told in err
+    assert bool(told) == bool(err)
+
+
 def test_six_channels_for_five(capsys):
     code, out, err = run_cli(
         capsys, "conv", "--shape", "1x6x100x100", "--in-channels", 5, "--out-channels", 10, "--kernel-size", 3
@@ -190,7 +227,11 @@ CONV = ["conv", "--input", NOTE]
         ([*CONV, "--kernel", "1 nan"], 2, "no finite number"),
         ([*CONV, "--kernel", "1", "--kernel", "1 2"], 2, "the kernels have different shapes: (1, 1, 1), (1, 1, 2)"),
         ([*CONV, "--kernel", "1|1"], 2, "separate those of a --kernel by |"),
-        ([*CONV, "--kernel", "1", "--kernel-size", "3"], 2, "use one or the other"),
+        ([*CONV, "--kernel", "1", "--out-channels", "3"], 2, "use one or the other"),
+        ([*CONV, "--kernel", "1", "--kernel-size", "3"], 2, "a --kernel has 1 number, but windows of 3×3 have 9"),
+        ([*CONV, "--kernel", "1 2 / 3 4", "--kernel-size", "3"], 2, "a --kernel is 2×2, but --kernel-size is 3×3"),
+        ([*CONV, "--shape", "4x4", "--kernel", "1"], 2, "--input has 25 numbers, but --shape 4x4 has 16\n"),
+        ([*CONV, "--shape", "4x4", "--kernel", "1"], 2, "help: 25 = 5·5: --shape 5x5"),
         ([*CONV, "--kernel", "1", "--at", "0,5,0"], 2, "--at 0,5,0 lies outside the shape (1, 5, 5)"),
         ([*CONV, "--kernel", "1", "--at", "0,-1,0"], 2, "expected 3 whole numbers"),
         ([*CONV, "--kernel", "1", "--stride", "0"], 2, "expected a whole number from 1 on"),

@@ -26,7 +26,9 @@ def conv(
         typer.Option(help="One kernel, written as --input; repeat the option for more output channels."),
     ] = None,
     out_channels: Annotated[int | None, typer.Option(help="Random kernels instead: how many.")] = None,
-    kernel_size: Annotated[str | None, typer.Option(metavar="K|HxW", help="... and their size.")] = None,
+    kernel_size: Annotated[
+        str | None, typer.Option(metavar="K|HxW", help="... and their size; or that of a --kernel written as one row.")
+    ] = None,
     in_channels: Annotated[int | None, typer.Option(help="... and their channels, if not the input's.")] = None,
     stride: Annotated[str, typer.Option(metavar="S|HxW", help="Step of the window.")] = "1",
     padding: Annotated[str, typer.Option(metavar="P|HxW|same|valid", help="Cells added on every side.")] = "0",
@@ -57,7 +59,7 @@ def conv(
     image, axes = reading.image(source, shape, seed)
     settings = reading.settings(stride, padding, padding_mode, dilation, groups)
     random = (out_channels, kernel_size, in_channels)
-    weight, offset = reading.kernels(kernel, random, bias, image, settings, seed, shape is not None)
+    weight, offset = reading.kernels(kernel, random, bias, image, settings, seed, source is None)
     reading.bounded(image.shape, weight.shape, settings)
     try:
         found = convolve(image, weight, offset, settings)

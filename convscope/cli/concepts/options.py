@@ -17,7 +17,9 @@ Input = Annotated[
     str | None,
     typer.Option("--input", help="'1 2 / 3 4' (rows: /, channels: |), JSON, or a .csv, .npy or image file."),
 ]
-Shape = Annotated[str | None, typer.Option(metavar="1xCxHxW", help="Random input of this shape instead (--seed).")]
+Shape = Annotated[
+    str | None, typer.Option(metavar="1xCxHxW", help="Random input of this shape (--seed), or the shape of --input.")
+]
 At = Annotated[
     str | None, typer.Option(metavar="CHANNEL,ROW,COLUMN", help="Explain this element of the output, counted from 0.")
 ]

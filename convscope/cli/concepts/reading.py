@@ -1,11 +1,13 @@
 """What the options of ``convscope conv`` and ``pool`` say, as arrays and settings; absurd sizes are refused here."""
 
+import math
 import re
 from math import prod
 from typing import TYPE_CHECKING, cast, get_args
 
 from ...errors import UsageError, near
 from ...net.ops import window_size
+from .. import terminal
 
 if TYPE_CHECKING:
     from ...explain.concepts.convolution import Array, Settings
@@ -17,29 +19,23 @@ MAX_PRODUCTS = 2**34  # of one convolution: some seconds
 
 
 def image(source: str | None, shape: str | None, seed: int) -> "tuple[Array, int]":
-    """The input as float32 (C, H, W), and how many axes the user gave it: 2 (H, W), 3 or 4 with a batch of 1."""
-    import torch
+    """The input as float32 (C, H, W), and how many axes the user gave it: 2 (H, W), 3 or 4 with a batch of 1.
 
-    from ...net.build import seeded
-
-    if (source is None) == (shape is None):
+    ``shape`` is that of random numbers, or the one that the numbers of ``source`` are to have.
+    """
+    if source is None and shape is None:
         raise UsageError(
             "give the numbers with --input, or a size for random ones with --shape",
             "for example --input '1 2 3 / 4 5 6 / 7 8 9', or --shape 1x5x100x100",
         )
-    if shape is not None:
-        sizes = _random_shape(shape)
-        with seeded(seed):
-            array = torch.randn(sizes).numpy()
-    else:
-        array = _float32(source or "", "--input")
-        if array.ndim == 1:
-            array = array[None]
+    array = _random(_sizes(shape), seed) if source is None and shape else _given(source or "", shape)
     if not 2 <= array.ndim <= 4 or (array.ndim == 4 and len(array) != 1):
         raise UsageError(
             f"the input has shape {array.shape}, expected (H, W), (C, H, W) or (1, C, H, W)", "one image at a time"
         )
     axes = array.ndim
+    if last := channels_last(array.shape[-3:]):
+        terminal.note(last)
     return array.reshape((1,) * (3 - axes) + array.shape) if axes < 4 else array[0], axes
 
 
@@ -80,22 +76,21 @@ def kernels(
     Random ones are PyTorch's initial weights: ``torch.manual_seed(seed)``, then the input if it is ``drawn``, then
     ``torch.nn.Conv2d(...)``.
     """
+    out, size, channels = random
+    if literal and (out is not None or channels is not None):
+        raise UsageError(
+            "--kernel gives the kernels, --out-channels and --in-channels make random ones", "use one or the other"
+        )
+    if literal:
+        weight = _literal_kernels(literal, size)
+        return weight, _bias(bias, len(weight), None)
+    if size is None:
+        raise UsageError("give a kernel", "--kernel '1 0 / 0 1', or --kernel-size 3 --out-channels 10 for random ones")
     import torch
 
     from ...explain.concepts.shapes import make
     from ...net.build import seeded
 
-    out, size, channels = random
-    if literal and any(option is not None for option in random):
-        raise UsageError(
-            "--kernel gives the kernels, --out-channels, --kernel-size and --in-channels make random ones",
-            "use one or the other",
-        )
-    if literal:
-        weight = _literal_kernels(literal)
-        return weight, _bias(bias, len(weight), None)
-    if size is None:
-        raise UsageError("give a kernel", "--kernel '1 0 / 0 1', or --kernel-size 3 --out-channels 10 for random ones")
     window, out = pair(size, "--kernel-size"), 1 if out is None else out
     channels = len(image) if channels is None else channels
     if out < 1 or channels < 1:
@@ -158,7 +153,55 @@ def pair(text: str, what: str, least: int = 1) -> tuple[int, int]:
     return int(words[0]), int(words[-1])
 
 
-def _random_shape(text: str) -> tuple[int, ...]:
+def channels_last(shape: tuple[int, ...]) -> str:
+    """A sentence where an image (C, H, W) looks as if its channels stood last: 6×6×3. Else ""."""
+    if len(shape) != 3 or shape[2] not in (1, 3, 4) or min(shape[:2]) < 5:
+        return ""
+    height, width, channels = shape
+    return (
+        f"{'x'.join(map(str, shape))} is read as {height} channels of {width}×{channels}, for PyTorch wants the "
+        f"channels first; if it is {channels} of {height}×{width}, write {channels}x{height}x{width}"
+    )
+
+
+def _random(sizes: tuple[int, ...], seed: int) -> "Array":
+    """The numbers of torch.randn after ``torch.manual_seed(seed)``."""
+    import torch
+
+    from ...net.build import seeded
+
+    with seeded(seed):
+        return torch.randn(sizes).numpy()
+
+
+def _given(source: str, shape: str | None) -> "Array":
+    """The numbers of --input, in the shape that --shape gives them."""
+    array = _float32(source, "--input")
+    if shape is not None:
+        sizes = _sizes(shape)
+        if prod(sizes) != array.size:
+            side = math.isqrt(array.size)
+            square = f"{array.size:,} = {side}·{side}: --shape {side}x{side}" if side * side == array.size else ""
+            raise UsageError(
+                f"--input has {array.size:,} numbers, but --shape {shape[:40]} has {prod(sizes):,}", square
+            )
+        return array.reshape(sizes)
+    if array.ndim == 1:
+        _note_square("--input", len(array), "--shape {0}x{0}")
+        return array[None]
+    return array
+
+
+def _note_square(what: str, count: int, way: str) -> None:
+    """A row of numbers that would make a square may have been meant as one, as ``.view(1, 1, 5, 5)`` makes it."""
+    side = math.isqrt(count)
+    if side > 1 and side * side == count:
+        terminal.note(
+            f"{what} is a row of {count} numbers; {count} = {side}·{side}: {way.format(side)} makes a square of them"
+        )
+
+
+def _sizes(text: str) -> tuple[int, ...]:
     words = text.lower().replace("×", "x").split("x")
     if not 2 <= len(words) <= 4 or not all(re.fullmatch("[0-9]{1,8}", word) and int(word) for word in words):
         raise UsageError(
@@ -183,10 +226,15 @@ def _float32(text: str, what: str) -> "Array":
     return array.astype(np.float32)
 
 
-def _literal_kernels(literal: list[str]) -> "Array":
+def _literal_kernels(literal: list[str], size: str | None) -> "Array":
+    """The kernels that are written; ``size`` makes rows of numbers into windows of that size, a channel each."""
     import numpy as np
 
     arrays = [_float32(text, "--kernel") for text in literal]
+    if size is not None:
+        arrays = [_windows(array, pair(size, "--kernel-size")) for array in arrays]
+    elif arrays[0].ndim == 1:
+        _note_square("--kernel", arrays[0].size, "--kernel-size {0}")
     if any(array.ndim > 4 for array in arrays):
         raise UsageError("a --kernel has more than four axes", "at most (out, in, height, width)")
     blocks = [array.reshape((1,) * (4 - array.ndim) + array.shape) for array in arrays]
@@ -194,6 +242,22 @@ def _literal_kernels(literal: list[str]) -> "Array":
         shapes = ", ".join(str(block.shape[1:]) for block in blocks[:8])
         raise UsageError(f"the kernels have different shapes: {shapes}", "all need the same channels, height and width")
     return np.concatenate(blocks)
+
+
+def _windows(array: "Array", window: tuple[int, int]) -> "Array":
+    """Numbers (n,) as (channels, height, width)."""
+    if array.ndim > 1 and array.shape[-2:] != window:
+        raise UsageError(
+            f"a --kernel is {array.shape[-2]}×{array.shape[-1]}, but --kernel-size is {window[0]}×{window[1]}",
+            "leave --kernel-size out: it makes windows of rows of numbers",
+        )
+    if array.size % prod(window):
+        numbers = terminal.count(array.size, "number")
+        raise UsageError(
+            f"a --kernel has {numbers}, but windows of {window[0]}×{window[1]} have {prod(window)}",
+            "give height · width numbers for each channel",
+        )
+    return array.reshape(-1, *window) if array.ndim == 1 else array
 
 
 def _bias(text: str | None, count: int, random: "Array | None") -> "Array | None":

@@ -13,6 +13,7 @@ from ...net.spec import BRACKETS, parse
 from ...net.zoo import ZOO, Entry, resolve
 from .. import terminal
 from ..options import path_option
+from .reading import channels_last
 
 LONGEST_SPEC = 700  # characters of a spec in the list of nets
 
@@ -108,6 +109,8 @@ def shapes(
     layers = resolve(net)
     own = ZOO[net.strip()].image if net.strip() in ZOO else (1, 28, 28)
     size = own if image is None else parse_image(image)
+    if last := channels_last(size):
+        terminal.note(last)
     rows = table(layers, size, classes)
     if given is not None:
         _feed(net, size, classes, given, as_json)

@@ -5,7 +5,6 @@ Threads serve: Pillow lets go of the interpreter while it decodes, and no proces
 
 import contextlib
 import math
-import os
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...storage.cores import cores
 from ...storage.memory import require_memory
 from ..preparation import DEEPEST, Preparation, depth
 from .decode import Header, count_values, decode, quiet_decoder, read_header
@@ -157,8 +157,8 @@ def in_parallel(
     """
     from tqdm import tqdm
 
-    cores = min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    pool = ThreadPoolExecutor(cores)
+    workers = min(16, cores())
+    pool = ThreadPoolExecutor(workers)
     waiting: deque[Future[Result]] = deque()
     ahead = iter(starts)
     try:
@@ -166,7 +166,7 @@ def in_parallel(
             total=total, desc=label, unit=" images", disable=not (label and sys.stderr.isatty()), leave=False
         ) as bar:
             for start in starts:
-                waiting.extend(pool.submit(work, following) for following in islice(ahead, 2 * cores - len(waiting)))
+                waiting.extend(pool.submit(work, following) for following in islice(ahead, 2 * workers - len(waiting)))
                 yield waiting.popleft().result()
                 bar.update(min(starts.step, starts.stop - start))
     finally:

@@ -1,10 +1,12 @@
 """How many threads a run takes: the cores, a container's quota, OMP_NUM_THREADS."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from convscope.engine import cores
+from convscope.data.pictures import bulk
+from convscope.storage import cores
 
 from ..helpers import run_cli, run_json
 
@@ -72,6 +74,19 @@ def test_omp_num_threads_is_kept(machine, monkeypatch, text, threads):
     machine("0::/\n")
     monkeypatch.setenv("OMP_NUM_THREADS", text)
     assert cores.cores() == threads
+
+
+def test_pictures_are_decoded_by_as_many_threads(machine, monkeypatch):
+    machine("0::/\n", cpu__max="300000 100000\n")
+    asked = []
+
+    def pool(threads):
+        asked.append(threads)
+        return ThreadPoolExecutor(threads)
+
+    monkeypatch.setattr(bulk, "ThreadPoolExecutor", pool)
+    assert list(bulk.in_parallel(lambda start: start, range(0, 40, 10))) == [0, 10, 20, 30]
+    assert asked == [3]
 
 
 def test_devices_says_why_there_are_fewer(machine, capsys):
