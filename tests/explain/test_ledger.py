@@ -2,10 +2,15 @@
 
 import math
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from convscope.errors import ConvscopeError
 from convscope.explain.backprop.activations import function
+from convscope.explain.concepts.convolution import Settings, convolve
+from convscope.explain.concepts.pooling import PoolSettings, pool
 from convscope.explain.ledger import Factor, Ledger, LedgerError, Term, tolerance_for
 from convscope.explain.ledger_text import column, ledger_text
 from convscope.net.ops import Relu, Sigmoid, Tanh
@@ -39,14 +44,36 @@ def test_it_refuses_a_number_that_the_terms_do_not_make():
 
 
 def test_longer_sums_are_given_what_rounding_at_random_takes():
-    assert (tolerance_for(1), tolerance_for(4096)) == (1e-6, 1e-6)
-    assert tolerance_for(160_000) == 400 / 2**24
-    short, long = [product(1, 1)] * 4096, [product(1, 1)] * 10_000
-    assert ledger(4096.004, short).tolerance == 1e-6
-    assert ledger(10_000.05, long).tolerance == pytest.approx(5.96e-6, rel=1e-3)
-    for terms, off in ((short, 0.005), (long, 0.07)):
+    assert (tolerance_for([1.0]), tolerance_for(range(4096))) == (1e-6, 1e-6)
+    assert tolerance_for(range(1, 160_001)) == 400 / 2**24
+    short, long = ([product(1, 1 + i / 2**20) for i in range(n)] for n in (4096, 10_000))
+    for terms, tolerance in ((short, 1e-6), (long, 100 / 2**24)):
+        exact = sum(term.product for term in terms)
+        assert ledger(exact * (1 + 0.9 * tolerance), terms).tolerance == tolerance
         with pytest.raises(LedgerError):
-            ledger(len(terms) + off, terms)
+            ledger(exact * (1 + 1.1 * tolerance), terms)
+
+
+def test_equal_terms_are_given_errors_of_one_sign_and_zeros_none():
+    assert tolerance_for([0.1] * 15) == 1e-6
+    assert tolerance_for([0.1] * 961) == 961 / 2**24
+    assert tolerance_for([0.1] * 961 + [0.0] * 5000) == 961 / 2**24
+    assert tolerance_for([0.1] * 300 + [0.2] * 400) == 500 / 2**24
+    assert tolerance_for([0.1] * 20) == 20 / 2**24
+
+
+@given(st.floats(2**-7, 1, width=32), st.floats(2**-7, 1, width=32), st.integers(2, 60))
+def test_flat_images_have_ledgers_too(value, upstream, side):
+    """Means, weights' gradients and sums over many channels, where rounding errors do not cancel."""
+    image = np.full((2, side, side), value, np.float32)
+    pooled = pool("avg", image, PoolSettings((side, side), (side, side)))
+    assert pooled.ledger(1, 0, 0).total == pytest.approx(value, rel=1e-6)
+    convolved = convolve(image, np.full((1, 2, 3, 3), value, np.float32), None, Settings(padding=(1, 1)))
+    gradients = convolved.gradients(np.full_like(convolved.output, upstream))
+    found = convolved.weight_gradient(gradients, (0, 1, 1, 1))
+    assert found.total == pytest.approx(side * side * value * upstream, rel=1e-6)
+    deep = convolve(np.full((8 * side, 3, 3), value, np.float32), np.full((1, 8 * side, 3, 3), upstream, np.float32))
+    assert deep.ledger(0, 0, 0).total == pytest.approx(72 * side * value * upstream, rel=1e-6)
 
 
 def test_cancelling_terms_are_measured_by_their_size():
