@@ -9,7 +9,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from ..recipe import LossName, OptimizerName
+from ..recipe import LossName, OptimizerName, PrecisionName
 
 NOTHING_TRAINED = "there is nothing to train: all parameters of the net are frozen (requires_grad=False)"
 UNFREEZE = "set requires_grad=True for those that training may change"
@@ -26,6 +26,7 @@ class Problem:
     ``seed`` starts the random stream of dropout, ``label_smoothing`` is that of torch.nn.CrossEntropyLoss.
     ``clip_norm`` is what torch.nn.utils.clip_grad_norm_ scales the whole gradient down to (Pascanu et al. 2013).
     ``class_weights`` (one a class) are the weight of torch.nn.CrossEntropyLoss.
+    ``precision`` is what the net is computed in (:mod:`.precision`).
     """
 
     net: nn.Sequential
@@ -43,6 +44,7 @@ class Problem:
     label_smoothing: float = 0.0
     clip_norm: float | None = None
     class_weights: tuple[float, ...] | None = None
+    precision: PrecisionName = "auto"
 
 
 class Engine(Protocol):
@@ -52,8 +54,13 @@ class Engine(Protocol):
     net: nn.Sequential
 
     @property
+    def images(self) -> Tensor:
+        """The training set uint8 (N, C, H, W), where the engine keeps it."""
+        ...
+
+    @property
     def compile_seconds(self) -> float:
-        """Seconds spent on writing machine code so far; 0 where there is none to write."""
+        """Seconds spent so far on writing machine code, or on recording steps; 0 where there is neither."""
         ...
 
     def steps(self, index: Tensor, batch_size: int, lrs: list[float], pixels: Tensor | None = None) -> Tensor:
@@ -71,11 +78,11 @@ class Engine(Protocol):
         ...
 
     def state(self) -> dict[str, Tensor]:
-        """Everything besides the net's own tensors that the next step depends on, by name.
+        """Copies of everything besides the net's own tensors that the next step depends on, by name, on their device.
 
         ``momentum.<parameter>`` for SGD; ``exp_avg.<parameter>``, ``exp_avg_sq.<parameter>`` and ``step`` (int64 ())
         for Adam; ``update`` (int64 ()), how many there were, where the net has dropout. The same names in every engine.
-        Momentum that no step has set yet is absent.
+        Momentum that no step has set yet is absent. ``loss_scale`` and ``loss_scale_steps`` (float32 ()) with fp16.
         """
         ...
 

@@ -17,7 +17,7 @@ from ..data.images import Dataset, ImageSet
 from ..engine.base import Engine
 from ..recipe import Recipe
 from ..storage.memory import is_out_of_memory
-from .augment import Augment, augmenter
+from .augment import Augment, Augmentation, augmenter
 from .diagnosis import Snapshot, is_finite, not_finite
 from .pace import Pace, Pacer
 from .records import Epoch, Evaluating, Progress, Record, Tick
@@ -101,9 +101,7 @@ def _take_steps(
     """Let the engine work and account for it; the loss of each update."""
     good, where = Snapshot.of(engine), (state.epoch + 1, state.step)
     began = time.perf_counter()
-    pixels = None
-    if augment is not None:
-        pixels = augment(torch.from_numpy(data.train.images)[call.index], call.index, state.epoch + 1)
+    pixels = _shown(engine, data, state.epoch + 1, call.index, augment)
     try:
         losses = engine.steps(call.index, call.batch_size, call.rates, pixels).cpu()
     except (MemoryError, RuntimeError) as error:
@@ -126,6 +124,17 @@ def _take_steps(
     state.seconds.epoch += seconds
     state.seconds.train += seconds
     return losses
+
+
+def _shown(engine: Engine, data: Dataset, epoch: int, index: Tensor, augment: Augment | None) -> Tensor | None:
+    """What the images at ``index`` look like in ``epoch``, made where the engine keeps them; None: as they are.
+
+    A function of the user's own is given them on the CPU.
+    """
+    if augment is None:
+        return None
+    kept = engine.images if isinstance(augment, Augmentation) else torch.from_numpy(data.train.images)
+    return augment(kept[index.to(kept.device, non_blocking=True)], index, epoch)
 
 
 def _logged(state: State) -> Progress:

@@ -25,6 +25,7 @@ from convscope.training.augment.sampling import shifted, warped
 from convscope.training.augment.spec import Augmentation, SpecError, parse
 from convscope.training.augment.steps import Brightness, Contrast, Cutout, Flip
 from convscope.training.augment.usual import usual
+from convscope.training.loop import _shown
 
 from ..helpers import small_data
 from ..test_job import equal, finish, interrupt_at, recipe, weights
@@ -264,3 +265,25 @@ def test_a_function_of_ones_own_is_wanted_again_on_resume(tmp_path):
 def test_a_choice_left_open_is_none_where_the_net_is_named():
     assert Recipe.of({}).augment == Recipe.of({"augment": None}).augment == "none"
     assert Recipe.of({"augment": "flip"}).augment == "flip"
+
+
+def test_pixels_are_made_where_the_engine_keeps_the_images_but_by_a_function_of_ones_own_on_the_cpu():
+    data = small_data(shape=(1, 8, 8))
+
+    class Kept:
+        images = pictures(len(data.train), (1, 8, 8), seed=7)  # not the data's, to tell whose they are
+
+    index, spec = torch.arange(20), Augmentation.of("flip")
+    assert torch.equal(_shown(Kept, data, 2, index, spec), spec(Kept.images[index], index, 2))
+    own = _shown(Kept, data, 2, index, lambda images, numbers, epoch: images)
+    assert torch.equal(own, torch.from_numpy(data.train.images)[index])
+    assert _shown(Kept, data, 2, index, None) is None
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("spec", [*ALL.split(" | "), ALL, "rotate 180 | zoom 0.9"])
+def test_the_gpu_makes_the_bytes_of_the_cpu(spec):
+    images, numbers = pictures(3000, (3, 32, 32)), torch.arange(3000)
+    made = Augmentation.of(spec, 5)(images.cuda(), numbers, 3)
+    assert torch.equal(made.cpu(), Augmentation.of(spec, 5)(images, numbers, 3))

@@ -75,6 +75,11 @@ class JitEngine:
         self._core.program(self._batch)
 
     @property
+    def images(self) -> Tensor:
+        """See :class:`convscope.engine.base.Engine`."""
+        return self._images
+
+    @property
     def compile_seconds(self) -> float:
         """Seconds spent so far on writing and compiling programs, or on reading them from the cache."""
         return self._core.compile_seconds + (self._used.compile_seconds if self._used else 0.0)

@@ -27,8 +27,10 @@ def inside(places: Tensor, size: int, padding: Padding) -> tuple[Tensor, Tensor]
 def shifted(images: Tensor, down: Tensor, right: Tensor, padding: Padding) -> Tensor:
     """uint8 (M, C, H, W), each image moved by whole pixels: ``down``, ``right`` int64 (M,)."""
     count, channels, height, width = images.shape
-    rows, row_inside = inside(torch.arange(height) - down[:, None], height, padding)  # (M, H)
-    columns, column_inside = inside(torch.arange(width) - right[:, None], width, padding)  # (M, W)
+    rows, row_inside = inside(torch.arange(height, device=images.device) - down[:, None], height, padding)  # (M, H)
+    columns, column_inside = inside(
+        torch.arange(width, device=images.device) - right[:, None], width, padding
+    )  # (M, W)
     places = (rows[:, :, None] * width + columns[:, None, :]).view(count, 1, -1)
     moved = images.reshape(count, channels, -1).gather(2, places.expand(-1, channels, -1)).view(images.shape)
     if padding == "reflect":
@@ -39,20 +41,18 @@ def shifted(images: Tensor, down: Tensor, right: Tensor, padding: Padding) -> Te
 def warped(images: Tensor, matrices: Tensor, padding: Padding) -> Tensor:
     """uint8 (M, C, H, W): the pixel at offset p from the centre shows what was at ``matrix`` · p, bilinearly.
 
-    ``matrices`` float64 (M, 2, 2) map (right, down) to (right, down). Places and weights are rounded to 1/256 pixel.
+    ``matrices`` float64 (M, 2, 2), on the CPU, map (right, down) to (right, down). Places and weights are rounded to
+    1/256 pixel.
     """
     count, channels, height, width = images.shape
     m = (matrices * (1 << FINE)).round().to(torch.int32)
-    x = (2 * torch.arange(width, dtype=torch.int32) - (width - 1)).view(1, 1, width)  # twice the offset: whole numbers
-    y = (2 * torch.arange(height, dtype=torch.int32) - (height - 1)).view(1, height, 1)
-    half = FINE + 1 - BITS
-    column, row = (
-        (m[:, n, 0, None, None] * x + m[:, n, 1, None, None] * y + (1 << (half - 1)) >> half)
-        + ((size - 1) << (BITS - 1))
-        for n, size in enumerate((width, height))
-    )
+    # Twice the offsets: whole numbers. The least and largest places are those of the corners, found without waiting.
+    ends = [torch.tensor([1 - size, size - 1], dtype=torch.int32) for size in (width, height)]
+    first_last = [place >> BITS for place in _places(m, ends[0], ends[1], width, height)]
+    x, y = (torch.arange(1 - size, size, 2, dtype=torch.int32, device=images.device) for size in (width, height))
+    column, row = _places(m.to(images.device, non_blocking=True), x, y, width, height)
     left, top = column >> BITS, row >> BITS  # (M, H, W)
-    quads, first_row, first_column = _quads(images, top, left, padding)
+    quads, first_row, first_column = _quads(images, first_last[1], first_last[0], padding)
     places = ((top - first_row) * quads.shape[3] + left - first_column).view(count, 1, -1).long()
     quad = quads.view(count, channels, -1).gather(2, places.expand(-1, channels, -1))
     part_x, part_y = (column & MASK).view(count, 1, -1), (row & MASK).view(count, 1, -1)
@@ -63,16 +63,31 @@ def warped(images: Tensor, matrices: Tensor, padding: Padding) -> Tensor:
     return (total + (1 << (2 * BITS - 1)) >> 2 * BITS).to(torch.uint8).view(images.shape)
 
 
+def _places(m: Tensor, x: Tensor, y: Tensor, width: int, height: int) -> tuple[Tensor, Tensor]:
+    """Column and row, in units of 1/256 pixel, that the pixels at twice the offsets x, y show: int32 (M, H, W) each."""
+    half = FINE + 1 - BITS
+    column, row = (
+        (
+            m[:, n, 0, None, None] * x.view(1, 1, -1) + m[:, n, 1, None, None] * y.view(1, -1, 1) + (1 << (half - 1))
+            >> half
+        )
+        + ((size - 1) << (BITS - 1))
+        for n, size in enumerate((width, height))
+    )
+    return column, row
+
+
 def _quads(images: Tensor, top: Tensor, left: Tensor, padding: Padding) -> tuple[Tensor, int, int]:
     """Each pixel with its neighbours right, below and right below in one int32 (one look-up instead of four).
 
-    They reach from the least to the largest ``top`` and ``left``; returns these least places, too.
+    They reach from the least to the largest ``top`` and ``left``, on the CPU; returns these least places, too.
     """
     (first_row, last_row), (first_column, last_column) = (
         (int(places.min()), int(places.max()) + 2) for places in (top, left)
     )
-    rows, row_inside = inside(torch.arange(first_row, last_row), images.shape[2], padding)
-    columns, column_inside = inside(torch.arange(first_column, last_column), images.shape[3], padding)
+    device = images.device
+    rows, row_inside = inside(torch.arange(first_row, last_row, device=device), images.shape[2], padding)
+    columns, column_inside = inside(torch.arange(first_column, last_column, device=device), images.shape[3], padding)
     padded = images[:, :, rows][:, :, :, columns].int()
     if padding == "zeros":
         padded *= row_inside[:, None] & column_inside

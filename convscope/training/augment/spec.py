@@ -16,6 +16,7 @@ from .draws import Draws
 from .steps import STEPS, Step
 
 TOGETHER = 64 * 28 * 28  # pixels that a thread works on at once: what it makes of them stays in its cache
+TOGETHER_ELSEWHERE = 1 << 24  # and a device: enough for all of its units, few enough for its memory
 MOST_STEPS = 20
 
 
@@ -48,9 +49,12 @@ class Augmentation:
         return " | ".join(step.text for step in self.steps) or "none"
 
     def __call__(self, images: Tensor, numbers: Tensor, epoch: int) -> Tensor:
-        """See :class:`Augment`."""
-        size = max(1, TOGETHER // (images.shape[2] * images.shape[3]))
+        """See :class:`Augment`. ``numbers`` are on the CPU; pixels are made where ``images`` lie, the same ones."""
+        elsewhere = images.device.type != "cpu"
+        size = max(1, (TOGETHER_ELSEWHERE if elsewhere else TOGETHER) // (images.shape[2] * images.shape[3]))
         parts = images.split(size), numbers.split(size), itertools.repeat(epoch)
+        if elsewhere:
+            return torch.cat(list(map(self._some, *parts)))
         workers = min(torch.get_num_threads(), len(parts[0]))
         with one_thread(), ThreadPoolExecutor(workers) as pool:
             return torch.cat(list(pool.map(self._some, *parts)))

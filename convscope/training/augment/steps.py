@@ -1,7 +1,7 @@
 """The steps of an augmentation: each makes another picture of a picture that still shows the same class.
 
 A step is read from a spec's words, written back as text, and applied to a batch uint8 (M, C, H, W) with numbers that
-:class:`~.draws.Draws` gives. All arithmetic is in whole numbers.
+:class:`~.draws.Draws` gives. All arithmetic is in whole numbers. What is drawn lies on the CPU, pixels on any device.
 """
 
 from collections.abc import Callable
@@ -59,7 +59,7 @@ class Flip:
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         """See :class:`Step`."""
         mirrored = draws.coin() ^ bool(draws.epoch % 2) if self.alternating else draws.below(0, 2) == 1
-        return torch.where(mirrored[:, None, None, None], images.flip(3), images)
+        return torch.where(beside(images, mirrored)[:, None, None, None], images.flip(3), images)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Shift:
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         """See :class:`Step`."""
         down, right = (draws.below(draw, 2 * self.most + 1) - self.most for draw in range(2))
-        return shifted(images, down, right, self.padding)
+        return shifted(images, beside(images, down), beside(images, right), self.padding)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Cutout:
         """See :class:`Step`."""
         height, width = images.shape[2:]
         covered = [
-            self._covered(draws.below(draw, size)[:, None], torch.arange(size))
+            beside(images, self._covered(draws.below(draw, size)[:, None], torch.arange(size)))
             for draw, size in enumerate((height, width))
         ]
         square = covered[0][:, None, :, None] & covered[1][:, None, None, :]
@@ -184,7 +184,7 @@ class Brightness:
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         """See :class:`Step`."""
-        return blended(images, torch.zeros(()), draws.between(0, 1 - self.most, 1 + self.most))
+        return blended(images, images.new_zeros(()), draws.between(0, 1 - self.most, 1 + self.most))
 
 
 @dataclass(frozen=True)
@@ -209,6 +209,11 @@ class Contrast:
         return blended(images, middle, draws.between(0, 1 - self.most, 1 + self.most))
 
 
+def beside(images: Tensor, drawn: Tensor) -> Tensor:
+    """``drawn`` on the device of ``images``; nobody waits for it to arrive."""
+    return drawn.to(images.device, non_blocking=True)
+
+
 def mean_colour(images: Tensor) -> Tensor:
     """uint8 (M, C, 1, 1), rounded down. Sums of whole numbers: their order has no say."""
     area = images.shape[2] * images.shape[3]
@@ -217,7 +222,7 @@ def mean_colour(images: Tensor) -> Tensor:
 
 def blended(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
     """factor · image + (1 − factor) · other, rounded and cut to 0..255. ``factor`` (M,) is rounded to 1/4096."""
-    f = (factor * 4096).round().int()[:, None, None, None]
+    f = beside(images, (factor * 4096).round().int())[:, None, None, None]
     return (images.int() * f + other.int() * (4096 - f) + 2048 >> 12).clamp(0, 255).to(torch.uint8)
 
 
