@@ -16,6 +16,7 @@ OptimizerName = Literal["sgd", "adam", "adamw"]
 ClassWeightName = Literal["none", "balanced"]
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
 EngineName = Literal["auto", "eager", "jit"]
+PrecisionName = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
 ExportName = Literal["onnx", "html", "c", "native", "pt2"]
 
 # The note trains ten epochs on 60,000 images. The bundled digits are 1,437, so they need more passes for 97 %.
@@ -150,6 +151,10 @@ class Recipe:
     ] = 0
     device: Annotated[str, Choice("auto, cpu, cuda, cuda:N or mps (convscope devices).")] = "auto"
     engine: Annotated[EngineName, Choice("Who does the arithmetic; auto takes the fastest.")] = "auto"
+    precision: Annotated[
+        PrecisionName,
+        Choice("Numbers that the net is computed in; auto takes fewer bits where they are faster.", page="more"),
+    ] = "auto"
     threads: Annotated[int, Choice("CPU threads; 0 means all cores.", ge=0, le=1024)] = 0
     log_interval: Annotated[int, Choice("Updates between two lines of the log.", ge=1, le=LARGEST)] = 300
     save_seconds: Annotated[float, Choice("Save the state this often, and after each epoch.", ge=0, le=1e9)] = 60.0

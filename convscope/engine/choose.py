@@ -7,6 +7,8 @@ from ..recipe import EngineName
 from ..storage.memory import TooLarge
 from .base import Engine, Problem
 from .eager import EagerEngine
+from .precision import Chip, chosen
+from .recorder import recorder_for
 
 
 def choose(
@@ -15,15 +17,29 @@ def choose(
     """The engine for ``problem``, and what the user should know of the choice.
 
     ``threads`` is at least 1; ``batch_size`` is what programs are compiled for. Raises UsageError where the user
-    insists on the jit engine and it does not cover the net or the device, or needs more memory than there is.
+    insists on the jit engine and it does not cover the net, the device or the precision, or needs more memory than
+    there is; or where the device does not have the precision.
     """
     torch.set_num_threads(threads)
-    if name == "eager":
-        return EagerEngine(problem, device), ()
-    if device.type != "cpu":
+    if name != "eager" and device.type == "cpu":
+        precision = chosen(problem.precision, Chip.of(device), problem.net)
+        if precision.name == "fp32":
+            return _on_cpu(name, problem, device, threads, batch_size)
         if name == "jit":
-            raise UsageError(f"the jit engine runs on the CPU, not on {device}", "use --device cpu or --engine auto")
-        return EagerEngine(problem, device), ()
+            raise UsageError(
+                f"the jit engine computes in fp32, not in {precision.name}", "use --engine auto or --precision fp32"
+            )
+        return EagerEngine(problem, device), (f"PyTorch trains this net: the jit engine has no {precision.name}",)
+    if name == "jit":
+        raise UsageError(f"the jit engine runs on the CPU, not on {device}", "use --device cpu or --engine auto")
+    engine = EagerEngine(problem, device, recorder_for(problem.net, device))
+    usual = engine.precision.name != "fp32" and problem.precision == "auto"
+    return engine, (f"computed in {engine.precision.name} (--precision fp32 for float32)",) if usual else ()
+
+
+def _on_cpu(
+    name: EngineName, problem: Problem, device: torch.device, threads: int, batch_size: int
+) -> tuple[Engine, tuple[str, ...]]:
     from .jit import JitEngine, why_not, why_slower  # llvmlite is slow to import
 
     _, channels, height, width = problem.images.shape

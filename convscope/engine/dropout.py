@@ -48,9 +48,13 @@ def threshold(p: float) -> int:
     return round(p * 2**32)
 
 
-def kept(key: int, images: Tensor, elements: int, p: float) -> Tensor:
-    """Which elements of each image a layer with ``key`` keeps: bool (N, elements), for the images' numbers (N,)."""
-    image = mix_each(signed(key) ^ images.to(torch.int32))
+def kept(key: int | Tensor, images: Tensor, elements: int, p: float) -> Tensor:
+    """Which elements of each image a layer with ``key`` keeps: bool (N, elements), for the images' numbers (N,).
+
+    ``key`` is the word, or int32 () with its bits where it lies on the device.
+    """
+    word = key if isinstance(key, Tensor) else signed(key)
+    image = mix_each(word ^ images.to(torch.int32))
     steps = torch.arange(elements, dtype=torch.int32, device=images.device) * signed(STEP)
     words = mix_each(image[:, None] + steps)
     if threshold(p) > WORD:
@@ -73,11 +77,22 @@ def signed(word: int) -> int:
 
 
 class Kept(TorchFunctionMode):
-    """Inside the block dropout keeps what this module says, for a batch of ``images`` (their numbers in the set)."""
+    """Inside the block dropout keeps what this module says, for a batch of ``images`` (their numbers in the set).
 
-    def __init__(self, seed: int, update: int, images: Tensor) -> None:
+    ``key`` is the update's: a word, or int32 () with its bits, which may differ each time that a recorded step is
+    repeated.
+    """
+
+    def __init__(self, key: int | Tensor, images: Tensor) -> None:
         super().__init__()
-        self.key, self.images, self.layer = update_key(seed, update), images, 0
+        self.key, self.images, self.layer = key, images, 0
+
+    def _layer_key(self) -> int | Tensor:
+        """The word of the next dropout layer."""
+        layer, self.layer = self.layer, self.layer + 1
+        if isinstance(self.key, Tensor):
+            return mix_each(self.key + signed((layer + 1) * STEP & WORD))
+        return layer_key(self.key, layer)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in (F.dropout, F.dropout2d):
@@ -90,7 +105,7 @@ class Kept(TorchFunctionMode):
         """x (N, C, ...) / (1 − p) where it is kept, else 0; whole channels at a time for Dropout2d."""
         if not training:
             return x
-        key, self.layer = layer_key(self.key, self.layer), self.layer + 1
+        key = self._layer_key()
         if p == 0:
             return x
         shape = x.shape[:2] + (1,) * (x.ndim - 2) if channels else x.shape

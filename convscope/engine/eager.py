@@ -1,5 +1,6 @@
 """The eager engine: PyTorch, any layer, any device. The reference that the other engine is compared with."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,70 +14,120 @@ from ..errors import UsageError
 from ..net.build import Seeded
 from ..net.loss import loss_of
 from .base import NOTHING_TRAINED, UNFREEZE, Problem
-from .dropout import Kept
+from .dropout import Kept, signed, update_key
+from .precision import Chip, chosen
+from .recorded import Recordings
+from .recorder import Recorder
+
+# The names of an fp16 run's loss scale in its state, and in that of torch.amp.GradScaler.
+SCALE = {"loss_scale": "scale", "loss_scale_steps": "_growth_tracker"}
 
 
 class EagerEngine:
-    """Steps by autograd. Images stay uint8 on the device and are normalised batch by batch."""
+    """Steps by autograd. Images stay uint8 on the device and are normalised batch by batch.
+
+    With a ``recorder`` steps are recorded and repeated as a whole, and no step of a call waits for the device.
+    ``forward`` is what computes the scores, the net or what torch.compile makes of it. Raises UsageError where the
+    device does not have the precision.
+    """
 
     name = "eager"
-    compile_seconds = 0.0
 
-    def __init__(self, problem: Problem, device: torch.device) -> None:
+    def __init__(self, problem: Problem, device: torch.device, recorder: Recorder | None = None) -> None:
         self.problem, self.device = problem, device
+        self.precision = chosen(problem.precision, Chip.of(device), problem.net)
         # Convolutions and pools on the CPU are up to twice as fast with channels last (docs/LOG.md).
         self.format = torch.channels_last if device.type in ("cpu", "cuda") else torch.contiguous_format
         self.net = problem.net.to(device)
         for parameter in self.net.parameters():
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=self.format)
+        self.forward: Callable[[Tensor], Tensor] = self.net
         self.images, self.labels = problem.images.to(device), problem.labels.to(device)
         weights = problem.class_weights
         self.class_weights = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
         self.normalize = Normalize(problem.mean, problem.std, device)
         self.optimizer = _optimizer(problem, self.net)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision.scales_loss)
         self.random = any(isinstance(module, _DropoutNd) for module in self.net.modules())
         # Updates so far, which decide what dropout keeps. None in a run that was begun by convscope 0.1: there it is
         # drawn from generators, whose state is stored.
         self.update: int | None = 0
         self.generators = {kind: torch.Generator(kind).manual_seed(problem.seed) for kind in {"cpu", device.type}}
+        self._begin_momentum()
+        self.recordings = None if recorder is None else Recordings(recorder, self._update, self.images, self.net)
+
+    @property
+    def compile_seconds(self) -> float:
+        """See :class:`~convscope.engine.base.Engine`."""
+        return 0.0 if self.recordings is None else self.recordings.seconds
 
     def steps(self, index: Tensor, batch_size: int, lrs: list[float], pixels: Tensor | None = None) -> Tensor:
         """See :class:`~convscope.engine.base.Engine`."""
         self.net.train()
-        with torch.enable_grad(), torch.backends.cudnn.flags(deterministic=True):
-            batches = index.to(self.device).split(batch_size)
-            shown = (self.images[batch] for batch in batches) if pixels is None else iter(pixels.split(batch_size))
-            losses = [self._step(*taken) for taken in zip(batches, shown, lrs, strict=True)]
+        shown = None if pixels is None else pixels.to(self.device, non_blocking=True)
+        with torch.enable_grad(), self._convolutions(tf32=self.precision.name == "tf32"):
+            if self.recordings is None or self.update is None:
+                return self._launched(index.to(self.device), batch_size, lrs, shown)
+            return self._recorded(self.recordings, index, batch_size, lrs, shown)
+
+    def _launched(self, index: Tensor, batch_size: int, lrs: list[float], pixels: Tensor | None) -> Tensor:
+        batches = index.split(batch_size)
+        shown = (self.images[batch] for batch in batches) if pixels is None else iter(pixels.split(batch_size))
+        losses = []
+        for batch, images, lr in zip(batches, shown, lrs, strict=True):
+            self.optimizer.param_groups[0]["lr"] = lr
+            losses.append(self._step(batch, images))
         return torch.stack(losses)
 
-    def _drawn(self, batch: Tensor) -> AbstractContextManager[object]:
+    def _recorded(
+        self, recordings: Recordings, index: Tensor, batch_size: int, lrs: list[float], pixels: Tensor | None
+    ) -> Tensor:
+        first = self.update or 0
+        keys = [signed(update_key(self.problem.seed, first + i)) if self.random else 0 for i in range(len(lrs))]
+        for group in self.optimizer.param_groups:
+            group["lr"], group["capturable"] = recordings.rate, True
+        losses = recordings.run(index, batch_size, lrs, keys, pixels)
+        self.update = first + len(lrs)
+        return losses
+
+    def _convolutions(self, tf32: bool) -> AbstractContextManager[None]:
+        """cuDNN computes them, the same bits every time."""
+        return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32)
+
+    def _drawn(self, batch: Tensor, key: int | Tensor | None) -> AbstractContextManager[object]:
         """What decides which elements dropout keeps."""
         if not self.random:
             return nullcontext()
-        if self.update is None:
-            return SeededDropout(self.generators[self.device.type])
-        return Kept(self.problem.seed, self.update, batch)
+        return SeededDropout(self.generators[self.device.type]) if key is None else Kept(key, batch)
 
-    def _step(self, batch: Tensor, images: Tensor, lr: float) -> Tensor:
+    def _step(self, batch: Tensor, images: Tensor) -> Tensor:
+        if self.update is None:
+            return self._update(batch, images, None)
+        loss = self._update(batch, images, update_key(self.problem.seed, self.update))
+        self.update += 1
+        return loss
+
+    def _update(self, batch: Tensor, images: Tensor, key: int | Tensor | None) -> Tensor:
+        """One update on the images that are called ``batch``; the loss () before it, which nobody has waited for."""
+        p = self.problem
         inputs = self.normalize(images).contiguous(memory_format=self.format)  # (B, C, H, W)
-        with self._drawn(batch):
-            p = self.problem
-            loss = loss_of(p.loss, self.net(inputs), self.labels[batch], p.label_smoothing, self.class_weights)
+        with self._drawn(batch, key), self.precision.around():
+            scores = self.forward(inputs)
+        loss = loss_of(p.loss, scores.float(), self.labels[batch], p.label_smoothing, self.class_weights)
         self.optimizer.zero_grad()
-        loss.backward()
+        self.scaler.scale(loss).backward()
         if p.clip_norm is not None:
+            self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.net.parameters(), p.clip_norm)
-        self.optimizer.param_groups[0]["lr"] = lr
-        self.optimizer.step()
-        if self.update is not None:
-            self.update += 1
-        return loss.detach()  # not .item(): reading it would wait for the device
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return loss.detach()
 
     def logits(self, images: Tensor) -> Tensor:
         """See :class:`~convscope.engine.base.Engine`."""
         self.net.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), self._convolutions(tf32=False):  # float32, as whoever predicts computes them
             parts = [
                 self.net(self.normalize(part.to(self.device)).contiguous(memory_format=self.format))
                 for part in images.split(images_together(*images.shape[2:]))
@@ -90,20 +141,26 @@ class EagerEngine:
             slots = self.optimizer.state.get(parameter, {})
             for slot in ("exp_avg", "exp_avg_sq"):
                 if slot in slots:
-                    result[f"{slot}.{name}"] = slots[slot].detach().cpu().contiguous().clone()
+                    result[f"{slot}.{name}"] = _copy(slots[slot])
             if slots.get("momentum_buffer") is not None:
-                result[f"momentum.{name}"] = slots["momentum_buffer"].detach().cpu().contiguous().clone()
+                result[f"momentum.{name}"] = _copy(slots["momentum_buffer"])
             if "step" in slots:
-                result["step"] = slots["step"].detach().cpu().to(torch.int64)
+                result["step"] = slots["step"].detach().to(torch.int64)
         if self.random and self.update is None:
             result |= {f"rng.{kind}": generator.get_state() for kind, generator in self.generators.items()}
         elif self.random and self.update:
             result["update"] = torch.tensor(self.update)
+        if self.scaler.is_enabled():
+            told = self.scaler.state_dict()
+            result |= {name: torch.tensor(float(told[key])) for name, key in SCALE.items()}
         return result
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """See :class:`~convscope.engine.base.Engine`. Raises UsageError where names or shapes do not fit the net."""
         self.optimizer.state.clear()
+        if self.recordings is not None:
+            self.recordings.forget()  # they write into the state that was there
+        self._load_scale(state)
         self.update = None if any(key.startswith("rng.") for key in state) else int(state.get("update", 0))
         known = {name: parameter for name, parameter in self.net.named_parameters() if parameter.requires_grad}
         for key, value in state.items():
@@ -111,7 +168,7 @@ class EagerEngine:
             if key == "step":
                 for parameter in known.values():
                     self.optimizer.state[parameter]["step"] = value.float().to(self.device).clone()  # one each
-            elif key == "update":
+            elif key == "update" or key in SCALE:
                 continue
             elif slot == "rng":
                 if name in self.generators:  # else the run began on another device
@@ -122,6 +179,18 @@ class EagerEngine:
                 self.optimizer.state[known[name]][slot] = buffer.copy_(value)
             else:
                 raise UsageError(f"the optimizer state {key!r} of shape {tuple(value.shape)} does not fit the net")
+        self._begin_momentum()
+
+    def _begin_momentum(self) -> None:
+        """A first update that overflows is left out, and torch's fused SGD would keep momentum that it never set."""
+        if self.scaler.is_enabled() and self.problem.optimizer == "sgd" and self.problem.momentum:
+            for parameter in self.optimizer.param_groups[0]["params"]:
+                self.optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
+
+    def _load_scale(self, state: dict[str, Tensor]) -> None:
+        if self.scaler.is_enabled() and state.keys() >= SCALE.keys():
+            told = {"scale": float(state["loss_scale"]), "_growth_tracker": int(state["loss_scale_steps"])}
+            self.scaler.load_state_dict(self.scaler.state_dict() | told)
 
 
 class SeededDropout(Seeded):
@@ -142,6 +211,10 @@ class SeededDropout(Seeded):
         noise = noise.bernoulli_(1 - p, generator=self.generator)
         noise = noise.div_(1 - p) if p < 1 else noise
         return x.mul_(noise) if inplace else x * noise
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().contiguous().clone()
 
 
 def _optimizer(problem: Problem, net: nn.Module) -> torch.optim.Optimizer:

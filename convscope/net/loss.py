@@ -1,5 +1,6 @@
 """The losses that training minimises: logits and labels → a number, with PyTorch's formulas."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -19,7 +20,7 @@ def loss_of(
     """
     if name == "cross-entropy":
         return F.cross_entropy(logits, labels, class_weights, label_smoothing=label_smoothing)
-    target = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
+    target = _one_hot(logits, labels)
     return F.mse_loss(logits, target) if name == "mse" else F.l1_loss(logits, target)
 
 
@@ -28,6 +29,11 @@ def losses_of(name: LossName, logits: Tensor, labels: Tensor) -> Tensor:
     logits = logits.double()
     if name == "cross-entropy":
         return F.cross_entropy(logits, labels, reduction="none")
-    target = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
+    target = _one_hot(logits, labels)
     difference = logits - target
     return (difference.square() if name == "mse" else difference.abs()).mean(1)
+
+
+def _one_hot(logits: Tensor, labels: Tensor) -> Tensor:
+    """1 for the label of each row, else 0, shaped as ``logits``. F.one_hot looks at the labels: it waits for them."""
+    return torch.zeros_like(logits).scatter_(1, labels[:, None], 1.0)

@@ -180,7 +180,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         return self
 
     def _keep(self, model: Model, engine: Engine) -> None:
-        self._state = {name: tensor.clone() for name, tensor in engine.state().items()}
+        self._state = {name: tensor.cpu() for name, tensor in engine.state().items()}
         self.engine_ = engine.name
         self.model_ = replace(model, net=model.net.cpu(), look=None)
 

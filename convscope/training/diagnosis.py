@@ -35,8 +35,9 @@ class Snapshot:
 
 
 def is_finite(engine: Engine, losses: Tensor) -> bool:
-    """Whether ``losses`` and all that the net holds are numbers."""
-    return all(bool(torch.isfinite(tensor).all()) for tensor in (losses, *engine.net.state_dict().values()))
+    """Whether ``losses`` and all that the net holds are numbers. The net's device is waited for once."""
+    held = torch.stack([torch.isfinite(tensor).all() for tensor in engine.net.state_dict().values()])
+    return bool(torch.isfinite(losses).all()) and bool(held.all())
 
 
 def not_finite(

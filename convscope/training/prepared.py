@@ -117,6 +117,7 @@ def prepare(recipe: Recipe, data: Dataset, own: nn.Module | None = None) -> Prep
         nesterov=recipe.nesterov,
         weight_decay=recipe.weight_decay,
         seed=recipe.seed,
+        precision=recipe.precision,
         class_weights=class_weights(recipe.class_weight, data.train.labels, len(data.classes)),
     )
     if entry:

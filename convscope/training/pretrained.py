@@ -13,6 +13,7 @@ from ..data.images import Dataset, sets_of
 from ..engine.base import Engine, Problem
 from ..engine.eager import EagerEngine
 from ..engine.head import HeadEngine
+from ..engine.recorder import recorder_for
 from ..errors import UsageError
 from ..net.graph import Wired, parts
 from ..net.pretrained.catalogue import PRETRAINED, digest
@@ -51,6 +52,11 @@ def check(recipe: Recipe) -> None:
             "--augment has no effect on a pretrained net of which only the last layer is fitted",
             "leave it out, or add --unfreeze 2",
         )
+    if recipe.precision not in ("auto", "fp32") and not recipe.unfreeze:
+        raise UsageError(
+            f"--precision {recipe.precision} has no effect where only a pretrained net's last layer is fitted",
+            "leave it out, or add --unfreeze 2",
+        )
     if recipe.loss != "cross-entropy":
         raise UsageError(f"--loss {recipe.loss} does not go with a pretrained net", "leave it out: cross-entropy")
     if recipe.engine == "jit":
@@ -73,7 +79,7 @@ def start(recipe: Recipe, problem: Problem, data: Dataset, device: torch.device,
     engine.features(problem.images, "the training images")
     engine.steps(everything, len(everything), [0.0])
     _freeze(problem.net, recipe.unfreeze)
-    return EagerEngine(problem, device)
+    return EagerEngine(problem, device, recorder_for(problem.net, device))
 
 
 def _freeze(net: nn.Sequential, last: int) -> None:

@@ -53,7 +53,7 @@ def test_so_many_are_kept_and_none_depends_on_another(p):
 def reference(problem, index):
     """Loss and gradients of the first update in float64, and the net."""
     net = copy.deepcopy(problem.net).double()
-    with Kept(problem.seed, 0, index):
+    with Kept(update_key(problem.seed, 0), index):
         scores = net((problem.images[index].double() / 255 - 0.4) / 0.3)
     loss = loss_of(problem.loss, scores, problem.labels[index], problem.label_smoothing)
     loss.backward()

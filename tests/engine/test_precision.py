@@ -1,0 +1,97 @@
+"""Which numbers a net is computed in, by device and net; the device itself is not needed to know."""
+
+import pytest
+import torch
+
+from convscope.data.batches import Normalize
+from convscope.engine.base import Problem
+from convscope.engine.choose import choose
+from convscope.engine.eager import EagerEngine
+from convscope.engine.precision import Chip, chosen, is_wide
+from convscope.errors import UsageError
+from convscope.net.build import build
+from convscope.net.zoo import resolve
+
+from ..helpers import small_data
+
+CPU = torch.device("cpu")
+NOTE, WIDE = (
+    build(resolve(name), shape, 10, seed=0) for name, shape in (("note", (1, 28, 28)), ("fast94", (3, 32, 32)))
+)
+VOLTA, AMPERE, HOPPER = (Chip("cuda", capability) for capability in ((7, 0), (8, 0), (9, 0)))
+
+
+@pytest.mark.parametrize(
+    ("chip", "narrow", "wide"),
+    [
+        (Chip("cpu"), "fp32", "fp32"),
+        (Chip("mps"), "fp32", "fp32"),
+        (Chip("cuda", (6, 1)), "fp32", "fp32"),
+        (VOLTA, "fp32", "fp16"),
+        (Chip("cuda", (7, 5)), "fp32", "fp16"),
+        (AMPERE, "tf32", "bf16"),
+        (HOPPER, "tf32", "bf16"),
+    ],
+    ids=str,
+)
+def test_auto_takes_fewer_bits_where_matrix_units_multiply_them(chip, narrow, wide):
+    assert chosen("auto", chip, NOTE).name == narrow
+    assert chosen("auto", chip, WIDE).name == wide
+
+
+@pytest.mark.parametrize(
+    ("name", "chip", "text"),
+    [
+        ("tf32", Chip("cpu"), "--precision tf32 needs a CUDA device, but the device is cpu"),
+        (
+            "tf32",
+            VOLTA,
+            "--precision tf32 needs a CUDA device of compute capability 8.0 or later, but the device is cuda",
+        ),
+        ("bf16", VOLTA, "but the device is cuda of compute capability 7.0"),
+        ("fp16", Chip("mps"), "--precision fp16 needs the CPU or a CUDA device, but the device is mps"),
+    ],
+    ids=["cpu", "volta-tf32", "volta-bf16", "mps"],
+)
+def test_a_precision_that_a_device_lacks_is_refused(name, chip, text):
+    with pytest.raises(UsageError) as caught:
+        chosen(name, chip, NOTE)
+    assert text in caught.value.message
+    assert caught.value.help == "use --precision auto"
+
+
+def test_wide_nets_have_layers_of_many_channels_on_both_sides():
+    assert [is_wide(net) for net in (NOTE, WIDE)] == [False, True]
+    depthwise = build(resolve("conv 256 3 groups=4 | globalavg | flatten | linear"), (64, 8, 8), 10, seed=0)
+    assert not is_wide(depthwise)
+
+
+def problem(**choices):
+    data = small_data(shape=(1, 8, 8))
+    net = build(resolve("conv 8 3 | relu | pool 2 | linear"), (1, 8, 8), 3, seed=5)
+    images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
+    return Problem(net, images, labels, data.mean, data.std, **choices)
+
+
+@pytest.mark.parametrize(("name", "bits"), [("bf16", 8), ("fp16", 11)])
+def test_16_bits_are_near_float32_and_weights_stay_float32(name, bits):
+    whole, half = (EagerEngine(problem(precision=precision), CPU) for precision in ("fp32", name))
+    seen = []
+    handle = half.net[0].register_forward_hook(lambda module, given, out: seen.append(out.dtype))
+    losses = [engine.steps(torch.arange(60), 20, [0.1] * 3) for engine in (whole, half)]
+    handle.remove()
+    assert set(seen) == {{"bf16": torch.bfloat16, "fp16": torch.float16}[name]}
+    assert {parameter.dtype for parameter in half.net.parameters()} == {torch.float32}
+    assert not torch.equal(*losses)
+    torch.testing.assert_close(losses[1], losses[0], rtol=4 * 2.0**-bits, atol=0)
+    expected = half.net(Normalize(half.problem.mean, half.problem.std)(half.images[:8]))
+    torch.testing.assert_close(half.logits(half.images[:8]), expected.detach())  # scores are float32
+
+
+def test_the_jit_engine_leaves_16_bits_to_pytorch_and_says_so():
+    engine, notes = choose("auto", problem(precision="bf16"), CPU, 1, 20)
+    assert (engine.name, notes) == ("eager", ("PyTorch trains this net: the jit engine has no bf16",))
+    with pytest.raises(UsageError) as caught:
+        choose("jit", problem(precision="bf16"), CPU, 1, 20)
+    assert caught.value.message == "the jit engine computes in fp32, not in bf16"
+    assert choose("auto", problem(precision="fp32"), CPU, 1, 20)[0].name == "jit"
