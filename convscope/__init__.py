@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from .python.concepts import loss as loss
     from .python.concepts import pool as pool
     from .python.concepts import shapes as shapes
+    from .python.loggers import CSV as CSV
+    from .python.loggers import MLflow as MLflow
+    from .python.loggers import TensorBoard as TensorBoard
+    from .python.loggers import Trackio as Trackio
+    from .python.loggers import WandB as WandB
+    from .python.metric import Metric as Metric
     from .python.run import Run as Run
     from .python.run import compare as compare
     from .python.run import evaluate as evaluate
@@ -78,6 +84,12 @@ _PUBLIC = {
     "shapes": "python.concepts",
     "devices": "python.concepts",
     "compile": "python.compiled",
+    "Metric": "python.metric",
+    "CSV": "python.loggers",
+    "TensorBoard": "python.loggers",
+    "MLflow": "python.loggers",
+    "WandB": "python.loggers",
+    "Trackio": "python.loggers",
     "Classifier": "python.classifier",
     "Run": "python.run",
     "Recipe": "recipe",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass, fields, replace
 from inspect import Signature, signature
 from pathlib import Path
@@ -92,7 +93,8 @@ def train(
     PyTorch. None is chosen by the data, ``epochs`` None means 10, for digits 60. ``augment`` may be a function of your
     own: of pixels uint8 (M, C, H, W), the images' numbers int64 (M,) and the epoch, as tensors and int, which gives
     pixels of the same shape, the same ones for the same image and epoch; ``resume`` wants it again. Each of ``on`` is
-    called with every event (:func:`steps`); ``progress`` draws a bar where somebody watches. Raises UsageError,
+    called with every event (:func:`steps`), and its ``close``, if it has one, at the end, whatever happens: a function,
+    a :class:`~convscope.Metric`, a logger. ``progress`` draws a bar where somebody watches. Raises UsageError,
     DataError, TrainingError, and Interrupted on Ctrl-C (the work is saved).
     """
     own = _own_function(choices.get("augment"))
@@ -187,7 +189,10 @@ def _own_net(choices: dict[str, Any]) -> nn.Module | None:
 
 def _drain(events: Iterator[job.Event], on: Sequence[Callback], progress: bool, net: nn.Module | None = None) -> Run:
     run = None
-    with bar(progress) as shown:
+    with ExitStack() as ends:
+        shown = ends.enter_context(bar(progress))
+        for listener in on:
+            ends.callback(getattr(listener, "close", lambda: None))
         for event in events:
             shown(event)
             for listener in on:
