@@ -43,8 +43,8 @@ class Program:
         )
 
 
-def program(model: Model) -> Program:
-    """The program of a model's net."""
+def program(model: Model, folded: bool = True) -> Program:
+    """The program of a model's net; not ``folded``, batch norm is a step of its own as in PyTorch."""
     rows = table(parse(model.spec), model.image, len(model.classes))
     weights = model.net.state_dict()
     steps: list[ProgramStep] = []
@@ -60,7 +60,7 @@ def program(model: Model) -> Program:
             steps.append(ProgramStep(name, op, inputs, shapes, row.output if last else _padded(op, shapes[0])))
             inputs = (name,)
         renamed[row.name] = inputs[0]
-    return Program(model.image, _folded(steps))
+    return Program(model.image, _folded(steps) if folded else tuple(steps))
 
 
 @singledispatch

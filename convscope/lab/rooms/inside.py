@@ -1,25 +1,20 @@
 """Room 8: a drawn or picked image in a trained net; every map, every number's ledger, and what speaks for a class."""
 
-import base64
-import io
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 import torch
 from fastapi import APIRouter, Request
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 
-from ...data.batches import Normalize
-from ...data.ink import Pixels, Prepared, Steps
-from ...data.pictures.decode import read_image
+from ...data.ink import Pixels
 from ...errors import UsageError
 from ...explain.ledger import Factor, Ledger, Term
 from ...explain.trained import layers
-from ...explain.trained.drawing import rasterise
 from ...explain.trained.receptive import receptive_field
 from ...explain.trained.saliency import saliency
 from ...explain.trained.trace import Call, Trace, trace
@@ -31,32 +26,13 @@ from ..binary import floats
 from ..patience import Check, while_waited_for
 from ..programs.inside_script import script
 from ..reply import Reply
-from ..shelf import Opened, Shelf
-from .tensors import Pen, Strokes
+from ..shelf import Shelf
+from .given import ImageRequest, see, steps
 
 router = APIRouter(prefix="/api/inside", tags=["inside"])
 
 MOST_FLOATS = 2**20  # of maps in one answer: 4 MiB; of larger layers the first channels are sent
-MOST_BASE64 = 3 * 2**20  # characters of a picture file
 MOST_TERMS = 4096  # of a ledger in one answer
-
-
-class ImageRequest(BaseModel):
-    """An image for a run: a test image by its index, a picture file in base64, or strokes on a sheet of 112×112.
-
-    ``crop``, ``box`` and ``centre`` are the steps that a drawing goes through; None does what the run's preparation
-    does. ``invert`` exchanges dark and light.
-    """
-
-    run: str = Field(max_length=300)
-    test: int | None = Field(None, ge=0, lt=2**31)
-    picture: str | None = Field(None, max_length=MOST_BASE64)
-    strokes: Strokes = Field(default_factory=list)
-    pen: Pen = 10
-    crop: bool | None = None
-    box: bool | None = None
-    centre: bool | None = None
-    invert: bool = False
 
 
 class ElementRequest(ImageRequest):
@@ -118,45 +94,6 @@ class LedgerReply:
     omitted: int
     omitted_total: float
     sight: FieldOfView
-
-
-@dataclass(frozen=True)
-class NetInput:
-    """What a net is given: uint8 (C, H, W), as it normalises it, and how a drawing came to be that."""
-
-    pixels: Pixels
-    tensor: torch.Tensor
-    prepared: Prepared | None
-
-
-def see(opened: Opened, given: ImageRequest) -> NetInput:
-    """The image that ``given`` names, as the net of the run takes it. Raises UsageError for a test image too many."""
-    prepared = None
-    if given.test is not None:
-        pixels = opened.test_image(given.test)
-    elif given.picture is not None:
-        pixels = read_image(_file(given.picture), opened.preparation)
-    else:
-        prepared = opened.preparation.stages(rasterise(given.strokes, given.pen), steps(opened, given))
-        pixels = np.broadcast_to(prepared.centred, opened.image)
-    if given.invert:
-        pixels = 255 - pixels
-    pixels = pixels.copy()  # one that is ours and contiguous
-    return NetInput(pixels, Normalize(opened.mean, opened.std)(torch.from_numpy(pixels)[None])[0], prepared)
-
-
-def steps(opened: Opened, given: ImageRequest) -> Steps:
-    """The steps that a drawing goes through: those of the run's preparation, but where ``given`` says otherwise."""
-    own = opened.preparation.ink or Steps(crop=False, box=False, centre=False)
-    chosen = {"crop": given.crop, "box": given.box, "centre": given.centre}
-    return replace(own, **{name: value for name, value in chosen.items() if value is not None})
-
-
-def _file(picture: str) -> io.BytesIO:
-    try:
-        return io.BytesIO(base64.b64decode(picture, validate=True))
-    except ValueError:  # binascii's, or of letters beyond ASCII
-        raise UsageError("the picture is no base64", "send the bytes of an image file in base64") from None
 
 
 @router.post("/look")

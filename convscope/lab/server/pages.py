@@ -18,6 +18,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 STATIC = Path(__file__).parent.parent / "static"
+EXPORTED = Path(__file__).parents[2] / "export" / "html" / "static"
+ENGINE = "js/engine.js"  # a module of the page that is made of the exported page's files: one forward pass for both
+FOR_EVER = "public, max-age=31536000, immutable"
 TYPES = {
     ".js": "text/javascript",
     ".css": "text/css",
@@ -37,7 +40,15 @@ def files_path() -> str:
     for path in sorted(STATIC.rglob("*")):
         if path.is_file():
             digest.update(path.relative_to(STATIC).as_posix().encode() + b"\0" + path.read_bytes())
+    digest.update(engine().encode())
     return f"/files/{digest.hexdigest()[:12]}"
+
+
+@cache
+def engine() -> str:
+    """Pictures as a net takes them, and its forward pass, as a module of JavaScript."""
+    files = ((EXPORTED / name).read_text(encoding="utf-8") for name in ("net.js", "picture.js", "ink.js"))
+    return "\n".join([*files, "export { forward, openNet, prepare };", ""])
 
 
 class Files(StaticFiles):
@@ -49,11 +60,13 @@ class Files(StaticFiles):
     def file_response(self, *arguments: Any, **named: Any) -> Response:
         """With an ETag (by starlette) and a long life."""
         response = super().file_response(*arguments, **named)
-        response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        response.headers["cache-control"] = FOR_EVER
         return response
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Names that no file system could hold are simply not found."""
+        if path == ENGINE:
+            return Response(engine(), media_type="text/javascript", headers={"cache-control": FOR_EVER})
         if "\0" in path or len(path) > 300:
             return Response(status_code=404)
         return await super().get_response(path, scope)

@@ -30,7 +30,7 @@ async function enter() {
   main.dataset.state = "busy";
   let module;
   try {
-    [module] = await Promise.all([room.load(), load(lang, "common", room.id)]);
+    [module] = await Promise.all([room.load(), load(lang, "common", room.id, ...(room.texts ?? []))]);
   } catch {
     missing = true;
     return lose();

@@ -1,6 +1,8 @@
-// The rooms, in the note's order. A room is a module with `defaults` and `mount(room)`; its texts lie in text/*/<id>.json.
+// The front page and the rooms, in the note's order. A room is a module with `defaults` and `mount(room)`; its texts lie in
+// text/*/<id>.json, and `texts` are further ones that it uses.
 
 export const ROOMS = [
+  { id: "glass", number: 0, texts: ["inside"], load: () => import("./rooms/glass.js") },
   { id: "losses", number: 1, load: () => import("./rooms/losses.js") },
   { id: "backprop", number: 2, load: () => import("./rooms/backprop.js") },
   { id: "descent", number: 3, load: () => import("./rooms/descent.js") },

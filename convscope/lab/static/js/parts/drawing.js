@@ -31,9 +31,9 @@ export function drawing(t, { ondraft, onink, onpen }) {
     h("p", { class: "hint", id: "pad-keys" }, t("common.pad_keys")),
   );
 
-  function set(text, pen) {
+  function set(text, pen, example = false) {
     ink = text;
-    sheet.set(read(text), pen);
+    sheet.set(read(text), pen, example);
     width.value = pen;
   }
 

@@ -1,4 +1,5 @@
 // What every room has: number, title, a short text, controls, a figure, a ledger, "copy as PyTorch" and a permalink.
+// The figure comes early: the text is a sentence after the first visit, and what few need of the settings is folded away.
 
 import { h, rich, say, show } from "../core/dom.js";
 
@@ -19,17 +20,7 @@ export function frame(main, t, room, link) {
   main.dataset.room = room.id;
   show(
     main,
-    h(
-      "header",
-      { class: "title" },
-      h("p", { class: "chapter", "aria-hidden": "true" }, String(room.number)),
-      h("h1", {}, t(`common.${room.id}`)),
-      h(
-        "div",
-        { class: "prose" },
-        t(`${room.id}.intro`).map((text) => h("p", {}, rich(text))),
-      ),
-    ),
+    title(t, room),
     controls,
     problem,
     figure,
@@ -42,6 +33,37 @@ export function frame(main, t, room, link) {
     ),
   );
   return { main, controls, problem, figure, ledger, script: (text) => (code.textContent = text) };
+}
+
+function title(t, room) {
+  const { id, number } = room;
+  const intro = t(`${room.id}.intro`);
+  const prose = h(
+    "div",
+    { class: "prose", id: "prose" },
+    intro.map((text) => h("p", {}, rich(text))),
+  );
+  const lead = h("p", { class: "lead" }, rich(firstSentence(intro[0])));
+  const fold = h("button", {
+    class: "quiet",
+    "aria-controls": "prose",
+    "data-testid": "prose",
+    onclick: () => open(prose.hidden),
+  });
+  const open = (on) => {
+    prose.hidden = !on;
+    lead.hidden = on;
+    fold.setAttribute("aria-expanded", String(on));
+    fold.textContent = t(on ? "common.less" : "common.more");
+  };
+  open(!localStorage.getItem(`convscope.seen.${id}`));
+  localStorage.setItem(`convscope.seen.${id}`, "1");
+  const chapter = number ? h("p", { class: "chapter", "aria-hidden": "true" }, String(number)) : null;
+  return h("header", { class: "title" }, chapter, h("h1", {}, t(`common.${id}`)), lead, fold, prose);
+}
+
+export function firstSentence(text) {
+  return /^.*?(?:[.!?](?= )|[。！？]|$)/s.exec(text)[0];
 }
 
 function button(text, action, testid) {

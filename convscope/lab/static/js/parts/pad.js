@@ -5,7 +5,29 @@ import { SIDE, extend } from "./ink.js";
 
 const CELL = SIDE / 28; // one step of an arrow key
 
-// ondraft(strokes) while a stroke grows, ondone(strokes) when it is finished. set(strokes, pen) never calls back.
+// Strokes in white on black.
+function paint(ink, strokes, pen) {
+  ink.fillStyle = "#000";
+  ink.fillRect(0, 0, SIDE, SIDE);
+  Object.assign(ink, { strokeStyle: "#fff", lineWidth: pen, lineCap: "round", lineJoin: "round" });
+  for (const stroke of strokes) {
+    ink.beginPath();
+    stroke.forEach(([x, y], i) => (i ? ink.lineTo(x + 0.5, y + 0.5) : ink.moveTo(x + 0.5, y + 0.5)));
+    if (stroke.length === 1) ink.lineTo(stroke[0][0] + 0.5, stroke[0][1] + 0.51);
+    ink.stroke();
+  }
+}
+
+// The same as pixels, four bytes each, SIDE×SIDE of them.
+export function raster(strokes, pen) {
+  const canvas = new OffscreenCanvas(SIDE, SIDE);
+  const ink = canvas.getContext("2d", { willReadFrequently: true });
+  paint(ink, strokes, pen);
+  return ink.getImageData(0, 0, SIDE, SIDE).data;
+}
+
+// ondraft(strokes) while a stroke grows, ondone(strokes) when it is finished. set(strokes, pen, example) never calls back;
+// an example gives way to the first stroke.
 export function pad(t, { ondraft, ondone }) {
   const canvas = h("canvas", { width: SIDE, height: SIDE, "aria-hidden": "true" });
   const cursor = h("span", { class: "pen", hidden: true });
@@ -35,6 +57,7 @@ export function pad(t, { ondraft, ondone }) {
   let strokes = [];
   let growing = null; // the stroke under way
   let pen = 10;
+  let example = false; // whether what is on the sheet is not the reader's
   let at = [14, 14]; // column and row of the keyboard's pen, in cells
   let waiting = 0;
 
@@ -62,6 +85,7 @@ export function pad(t, { ondraft, ondone }) {
   }
 
   function grow(points, stroke) {
+    if (example) [strokes, example] = [[], false];
     growing = points.reduce(extend, stroke);
     draw();
     if (!waiting)
@@ -114,20 +138,12 @@ export function pad(t, { ondraft, ondone }) {
   }
 
   function draw() {
-    ink.fillStyle = "#000";
-    ink.fillRect(0, 0, SIDE, SIDE);
-    Object.assign(ink, { strokeStyle: "#fff", lineWidth: pen, lineCap: "round", lineJoin: "round" });
-    for (const stroke of growing ? [...strokes, growing] : strokes) {
-      ink.beginPath();
-      stroke.forEach(([x, y], i) => (i ? ink.lineTo(x + 0.5, y + 0.5) : ink.moveTo(x + 0.5, y + 0.5)));
-      if (stroke.length === 1) ink.lineTo(stroke[0][0] + 0.5, stroke[0][1] + 0.51);
-      ink.stroke();
-    }
+    paint(ink, growing ? [...strokes, growing] : strokes, pen);
   }
 
-  function set(next, width) {
+  function set(next, width, given = false) {
     pen = width;
-    if (!growing) strokes = next;
+    if (!growing) [strokes, example] = [next, given];
     draw();
   }
 

@@ -1,11 +1,12 @@
-// How sure the net is: one bar a class, the likeliest twelve where there are many. A bar opens its score's ledger.
+// How sure the net is: one bar a class, the likeliest twelve where there are many. A bar opens its score's ledger;
+// onat(class | null) is told which one the pointer or the focus is on.
 
 import { h } from "../../core/dom.js";
 import { sure } from "../../core/format.js";
 
 const MOST = 12;
 
-export function bars(t, { onpick }) {
+export function bars(t, { onpick, onat = () => {} }) {
   const list = h("ol", { class: "bars", "aria-label": t("inside.probabilities"), "data-testid": "bars" });
   let rows = [];
 
@@ -35,7 +36,14 @@ export function bars(t, { onpick }) {
       const [name, value, fill] = ["name", "n value", "fill"].map((kind) => h("span", { class: kind }));
       const button = h(
         "button",
-        { class: "bar", onclick: () => onpick(Number(button.dataset.class)) },
+        {
+          class: "bar",
+          onclick: () => onpick(Number(button.dataset.class)),
+          onpointerenter: () => onat(Number(button.dataset.class)),
+          onfocus: () => onat(Number(button.dataset.class)),
+          onpointerleave: () => onat(null),
+          onblur: () => onat(null),
+        },
         name,
         h("span", { class: "track" }, fill),
         value,
@@ -45,5 +53,7 @@ export function bars(t, { onpick }) {
     list.replaceChildren(...rows.map(({ item }) => item));
   }
 
-  return { element: list, draw };
+  // The bar of a class, null where it is not among the likeliest.
+  const row = (c) => rows.find(({ button }) => Number(button.dataset.class) === c)?.button ?? null;
+  return { element: list, draw, row };
 }

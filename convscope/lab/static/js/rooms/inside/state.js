@@ -21,7 +21,7 @@ export const defaults = {
 };
 
 // An element on the trail: a layer's name and one or three indices, ["conv2", 7, 3, 4].
-function element(value) {
+export function element(value) {
   if (!Array.isArray(value) || typeof value[0] !== "string") return undefined;
   const index = list(whole(0, 2 ** 31 - 1), 1, 4)(value.slice(1));
   return index && [value[0], ...index];
