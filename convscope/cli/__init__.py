@@ -19,20 +19,28 @@ from ..language.help import speak
 from ..language.stream import spoken
 from . import check, devices, evaluate, explain, export, lab, predict, runs, streams, train
 from .concepts import backprop, convolution, descent, losses, pooling, shapes
+from .shell import man
 from .terminal import fail, note
 from .tuning import augment, lr, sweep
 
 app = typer.Typer(
     name="convscope",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help, in half the time
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Train convolutional networks as fast as your machine allows, and see through them.",
 )
 
+COMPLETE = "_CONVSCOPE_COMPLETE"  # how a shell asks for what the Tab key offers
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a write to no file of ours: to stdout
+
+
+def _man(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        with language.verbatim():
+            print(man.page(context), end="")
+        raise typer.Exit
 
 
 def _version(wanted: bool) -> None:
@@ -44,6 +52,9 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    manual: bool = typer.Option(
+        False, "--man", callback=_man, is_eager=True, help="Print the manual page: convscope --man | man -l -"
+    ),
 ) -> None:
     pass
 
@@ -83,7 +94,9 @@ def _main(arguments: list[str] | None) -> None:
     try:
         try:
             language.check()
-            speak(typer.main.get_command(app))(arguments)
+            if COMPLETE in os.environ:
+                os.environ["COLUMNS"] = "9999"  # Typer wraps what is said of a candidate; shells take a line for one
+            speak(typer.main.get_command(app))(arguments, complete_var=COMPLETE)
         finally:
             sys.stdout.flush()
             if lost := streams.lost_characters():

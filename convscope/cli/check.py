@@ -8,7 +8,7 @@ import typer
 
 from ..errors import DataError
 from . import terminal
-from .options import AsJson, ClassFrom, DataDir, ImageSize, Offline
+from .options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument
 
 if TYPE_CHECKING:
     from ..data.check import Place, Report
@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    data: Annotated[str, typer.Argument(help="What train takes: digits, mnist, ..., a folder of images, an .npz.")],
+    data: Annotated[str, data_argument("What train takes: digits, mnist, ..., a folder of images, an .npz.")],
     image_size: ImageSize = None,
     class_from: ClassFrom = None,
     data_dir: DataDir = None,

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import UsageError
 from . import terminal
-from .options import AsJson, DataDir, Moved, Offline, RunArgument, SkipBad, path_option
+from .options import AsJson, DataDir, Moved, Offline, RunArgument, SkipBad, data_argument, path_option
 
 if TYPE_CHECKING:
     from ..training.scores import Evaluation
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     run: RunArgument,
-    data: Annotated[str | None, typer.Argument(help="Other data: their test part, or all of them.")] = None,
+    data: Annotated[str | None, data_argument("Other data: their test part, or all of them.")] = None,
     new: Annotated[bool, typer.Option("--new", help="Test on the images that came to the run's data since.")] = False,
     moved: Moved = None,
     worst: Annotated[int, typer.Option(min=0, max=400, help="Pictures on the sheet of worst mistakes.")] = 40,

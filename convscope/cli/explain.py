@@ -9,7 +9,7 @@ from ..errors import DataError, UsageError, near
 from ..net.wiring import brackets
 from . import columns, terminal
 from .concepts import text as concept_text
-from .options import AsJson, DataDir, Moved, Offline
+from .options import AsJson, DataDir, Moved, Offline, RunArgument
 from .predict import NO_INVERT, as_it_is
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    run: Annotated[str, typer.Argument(help="A run's folder, or its name.")],
+    run: RunArgument,
     image: Annotated[
         str | None, typer.Argument(help="An image file, or test:N (train:N): image N of its data.")
     ] = None,

@@ -9,7 +9,7 @@ import typer
 
 from ..recipe import ExportName
 from . import terminal
-from .options import AsJson, Offline, path_option
+from .options import AsJson, Offline, path_option, run_argument
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    run: Annotated[str, typer.Argument(help="A run's folder or name, or a model.safetensors file.")],
+    run: Annotated[str, run_argument("A run's folder or name, or a model.safetensors file.")],
     to: Annotated[ExportName, typer.Option("--to", help="What to write.")],
     output: Annotated[Path | None, path_option("The file.  [default: RUN/export/NET-DATA…]", "FILE")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file where there is one.")] = False,

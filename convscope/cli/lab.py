@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from . import terminal
+from .shell import completion
 
 
 def register(app: typer.Typer) -> None:
@@ -14,7 +15,12 @@ def register(app: typer.Typer) -> None:
 
 def lab(
     what: Annotated[
-        str | None, typer.Argument(metavar="[RUN|DATA]", help="A run to look into, or data to train on.")
+        str | None,
+        typer.Argument(
+            metavar="[RUN|DATA]",
+            help="A run to look into, or data to train on.",
+            autocompletion=completion.runs_and_data,
+        ),
     ] = None,
     moved: Annotated[
         str | None, typer.Option("--data", help="Where the data of RUN are now, if not where they were.")

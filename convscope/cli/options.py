@@ -21,6 +21,7 @@ import typer
 from ..errors import UsageError
 from ..recipe import CHOICES, Declared, Recipe, flag
 from ..storage.places import user_path
+from .shell import completion
 from .terminal import note
 
 FROM = {"ENVIRONMENT", "DEFAULT_MAP"}  # where a choice may be from, beside the command line
@@ -40,7 +41,18 @@ def option(name: str, *names: str, help: str = "", path: bool = False) -> Any:  
         envvar=variable(name),
         parser=user_path if path else None,
         metavar="PATH" if path else choice.metavar,
+        autocompletion=completion.nets if name == "net" else None,
     )
+
+
+def run_argument(help: str = "A run's folder, or its name.", metavar: str | None = None) -> Any:  # noqa: A002
+    """An argument that is a run: the Tab key offers those that there are."""
+    return typer.Argument(help=help, metavar=metavar, autocompletion=completion.runs)
+
+
+def data_argument(help: str = CHOICES["data"].choice.help) -> Any:  # noqa: A002 - Typer's word
+    """An argument that is data: the Tab key offers those that have names, and what lies here."""
+    return typer.Argument(help=help, autocompletion=completion.data)
 
 
 def variable(name: str) -> str:
@@ -53,8 +65,13 @@ Offline = Annotated[bool, typer.Option("--offline", help="Never use the network 
 SkipBad = Annotated[bool, option("skip_bad", "--skip-bad")]
 ImageSize = Annotated[int | None, option("image_size")]
 ClassFrom = Annotated[str | None, option("class_from")]
-RunArgument = Annotated[str, typer.Argument(help="A run's folder, or its name.")]
-Moved = Annotated[str | None, typer.Option("--data", help="Where the run's data are now, if not where they were.")]
+RunArgument = Annotated[str, run_argument()]
+Moved = Annotated[
+    str | None,
+    typer.Option(
+        "--data", help="Where the run's data are now, if not where they were.", autocompletion=completion.data
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run's folder and nothing else.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else.")]
 
@@ -125,6 +142,7 @@ _FILE = Annotated[
         metavar="FILE",
         is_eager=True,
         callback=_take_recipe,
+        autocompletion=completion.recipes,
         help="Choices from a .toml or .json file, a run's folder, or by name: mnist-99. Options, and variables of the "
         "environment, have precedence.",
     ),
@@ -160,7 +178,7 @@ def _option(declared: Declared) -> Parameter:
     """
     name, kind, default, choice = declared.name, declared.kind, declared.default, declared.choice
     if name == "data":
-        annotation: Any = Annotated[kind, typer.Argument(help=choice.help)]
+        annotation: Any = Annotated[kind, data_argument()]
     elif kind is bool:
         annotation = Annotated[kind, option(name, f"{flag(name)}/{_opposite(name)}")]
     elif choice.usual:

@@ -14,7 +14,7 @@ import typer
 from ..errors import UsageError
 from ..language import verbatim
 from . import terminal
-from .options import AsJson, SkipBad
+from .options import AsJson, SkipBad, run_argument
 
 if TYPE_CHECKING:
     from ..data.preparation import Preparation
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    run: Annotated[str, typer.Argument(help="A run, a model.safetensors, or an exported .onnx.")],
+    run: Annotated[str, run_argument("A run, a model.safetensors, or an exported .onnx.")],
     images: Annotated[list[Path], typer.Argument(help="Image files, folders or .zip of them, or patterns: '*.png'.")],
     top: Annotated[str | None, typer.Option(metavar="K|all", help="The K likeliest classes, one a line.")] = None,
     min_probability: Annotated[

@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UsageError
+from ..language import verbatim
 from . import terminal
-from .options import AsJson, path_option
+from .options import AsJson, path_option, run_argument
+from .shell import completion
 
 Out = Annotated[Path, path_option("The folder that holds the runs.")]
 
@@ -38,7 +40,7 @@ def runs(out: Out = Path("runs"), as_json: AsJson = False) -> None:
 
 
 def compare(
-    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more runs.")],
+    names: Annotated[list[str], run_argument("Two or more runs.", "RUN RUN...")],
     plot: Annotated[Path, path_option("Where the picture of all curves goes.")] = Path("compare.png"),
     out: Out = Path("runs"),
     as_json: AsJson = False,
@@ -63,7 +65,11 @@ def compare(
 
 def recipe(
     run: Annotated[
-        str | None, typer.Argument(help="A run's folder or name, or a recipe that comes along: mnist-99.")
+        str | None,
+        typer.Argument(
+            help="A run's folder or name, or a recipe that comes along: mnist-99.",
+            autocompletion=completion.runs_and_recipes,
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of TOML.")] = False,
 ) -> None:
@@ -71,17 +77,12 @@ def recipe(
     from ..recipe import Recipe
     from ..recipes import text
 
-    if run is None:
-        if as_json:
-            terminal.emit_json(asdict(Recipe()))
-        else:
-            print(text.template(), end="")
-        return
-    choices = _choices(run)
+    choices = asdict(Recipe()) if run is None else _choices(run)
     if as_json:
         terminal.emit_json(choices)
     else:
-        print(text.to_toml(choices), end="")
+        with verbatim():
+            print(text.template() if run is None else text.to_toml(choices), end="")
 
 
 def _choices(run: str) -> dict[str, Any]:

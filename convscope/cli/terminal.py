@@ -69,7 +69,7 @@ def confidence(word: str, value: float) -> str:
 
 def emit_json(value: Any) -> None:
     """One strict JSON object on stdout and nothing else."""
-    from ..storage.strict_json import dumps  # needs NumPy, which takes longer to import than help may take
+    from ..storage.strict_json import dumps
 
     with verbatim():
         print(dumps(value, indent=2))

@@ -13,7 +13,8 @@ import typer
 from ..errors import UsageError
 from ..recipe import flag
 from . import growth, terminal
-from .options import AsJson, Chosen, DataDir, Moved, Offline, Quiet, path_option, with_choices
+from .options import AsJson, Chosen, DataDir, Moved, Offline, Quiet, path_option, run_argument, with_choices
+from .shell import completion
 from .streams import unheard
 from .tuning import repeated
 
@@ -34,7 +35,10 @@ def train(
     chosen: Chosen,
     offline: Offline = False,
     out: Annotated[Path, path_option("The folder that runs are made in.")] = Path("runs"),
-    resume_run: Annotated[str | None, typer.Option("--resume", help="Go on with this run by its own recipe.")] = None,
+    resume_run: Annotated[
+        str | None,
+        typer.Option("--resume", help="Go on with this run by its own recipe.", autocompletion=completion.runs),
+    ] = None,
     curve: Annotated[
         bool, typer.Option("--curve", help="Then try 25 and 50 % of the images: would more help?")
     ] = False,
@@ -87,7 +91,7 @@ def _refuse_choices(chosen: Chosen) -> None:
 
 
 def resume(
-    run: Annotated[str, typer.Argument(help="A run's folder or name.")],
+    run: Annotated[str, run_argument("A run's folder or name.")],
     epochs: Annotated[int | None, typer.Option(help="Train until so many epochs in all.")] = None,
     moved: Moved = None,
     data_dir: DataDir = None,

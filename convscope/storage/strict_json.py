@@ -6,10 +6,9 @@ A number that is not finite is written as ``null``; readers that need to know wh
 import dataclasses
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
-
-import numpy as np
 
 LONGEST_INT = 20  # digits and sign: those of 64 bits
 
@@ -26,9 +25,10 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and np.isfinite(value).all():
+    np = sys.modules.get("numpy")  # most JSON holds no arrays, and NumPy is slow to import
+    if np is not None and isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and np.isfinite(value).all():
         return value.tolist()  # large arrays need no look at each number
-    if isinstance(value, np.ndarray | np.generic):
+    if np is not None and isinstance(value, np.ndarray | np.generic):
         return plain(value.tolist())
     if isinstance(value, Path):
         return str(value)

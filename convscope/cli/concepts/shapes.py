@@ -13,6 +13,7 @@ from ...net.spec import BRACKETS, parse
 from ...net.zoo import ZOO, Entry, resolve
 from .. import terminal
 from ..options import path_option
+from ..shell import completion
 from .reading import channels_last
 
 LONGEST_SPEC = 700  # characters of a spec in the list of nets
@@ -88,7 +89,12 @@ def parse_image(text: str) -> tuple[int, int, int]:
 
 
 def shapes(
-    net: Annotated[str, typer.Argument(help="A named net or a spec such as 'conv 10 5 | pool 2 | relu | linear'.")],
+    net: Annotated[
+        str,
+        typer.Argument(
+            help="A named net or a spec such as 'conv 10 5 | pool 2 | relu | linear'.", autocompletion=completion.nets
+        ),
+    ],
     image: Annotated[
         str | None,
         typer.Option("--input", help="Channels x height x width of one image.  [default: the named net's; 1x28x28]"),

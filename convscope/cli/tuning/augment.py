@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from ...recipe import CHOICES, Recipe
+from ...recipe import Recipe
 from .. import terminal
-from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, option, path_option
+from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, option, path_option
 
 IMAGES, EPOCHS = 8, 9
 
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def augment(
-    data: Annotated[str, typer.Argument(help=CHOICES["data"].choice.help)],
+    data: Annotated[str, data_argument()],
     spec: Annotated[str, option("augment")] = "auto",
     plot: Annotated[Path, path_option("Where the picture goes.")] = Path("augment.png"),
     seed: Annotated[int, option("seed", help="That of the run: it decides what is drawn.")] = 0,

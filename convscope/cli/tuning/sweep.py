@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import UsageError
-from ...recipe import CHOICES, Recipe
+from ...recipe import Recipe
 from .. import terminal
-from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, option, path_option
+from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, option, path_option
 
 if TYPE_CHECKING:
     from ...runs.folder import RunFolder
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sweep(
-    data: Annotated[str, typer.Argument(help=CHOICES["data"].choice.help)],
+    data: Annotated[str, data_argument()],
     net: Values = None,
     lr: Values = None,
     optimizer: Values = None,

@@ -1,0 +1,1 @@
+"""What a shell knows of the commands: completion, and the manual page."""
