@@ -59,6 +59,12 @@ ZOO = {
         (1, 28, 28),
         "LeNet-5 (LeCun et al. 1998) with full connections between the convolutions and a plain last layer",
     ),
+    "lenet5-relu": Entry(
+        "conv 6 5 | relu | pool 2 | conv 16 5 | relu | pool 2 | flatten"
+        " | linear 120 | relu | linear 84 | relu | linear",
+        (1, 28, 28),
+        "LeNet-5 with ReLU and max pools, as SimpleChains.jl times it (Elrod 2022): 44,426 parameters",
+    ),
     "tiny-vgg": Entry(
         "conv 10 3 | relu | conv 10 3 | relu | pool 2 | conv 10 3 | relu | conv 10 3 | relu | pool 2"
         " | flatten | linear",

@@ -152,7 +152,11 @@ def test_files_from_other_systems_are_read(here, capsys):
         ("nope.toml", "the recipe nope.toml cannot be read: No such file", "name a .toml or .json file"),
         ("some/where", "the recipe some/where cannot be read", ""),
         (".", "the recipe recipe.json cannot be read", ""),
-        ("mnist99", "no recipe is called 'mnist99'", "did you mean 'mnist-99'? known: mnist-99; or name a file"),
+        (
+            "mnist99",
+            "no recipe is called 'mnist99'",
+            "did you mean 'mnist-99'? known: lenet5-relu, mnist-99; or name a file",
+        ),
     ],
 )
 def test_a_recipe_that_is_not_there_is_told(here, capsys, text, told, helped):
