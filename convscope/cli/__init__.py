@@ -17,8 +17,9 @@ from .. import __version__, language
 from ..errors import ConvscopeError
 from ..language.help import speak
 from ..language.stream import spoken
-from . import check, devices, evaluate, explain, export, lab, predict, runs, streams, train
+from . import check, devices, evaluate, explain, lab, predict, runs, streams, train
 from .concepts import backprop, convolution, descent, losses, pooling, shapes
+from .leaving import export, report
 from .shell import man
 from .terminal import fail, note
 from .tuning import augment, lr, sweep
@@ -64,6 +65,7 @@ for group in (
     evaluate,
     predict,
     export,
+    report,
     runs,
     check,
     augment,

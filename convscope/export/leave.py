@@ -9,12 +9,12 @@ from torch import nn
 
 from .. import __version__
 from ..data.sources import data_name
-from ..errors import DataError, TrainingError, UsageError, near
+from ..errors import DataError, UsageError, near
 from ..net.pretrained.catalogue import PRETRAINED
 from ..net.zoo import net_name
 from ..recipe import ExportName
 from ..runs.folder import RunFolder, find
-from ..storage.files import make_folder, write_atomic
+from ..storage.leaving import put, require_room
 from ..storage.places import user_path
 from .formats import FORMATS, Format, format_of
 from .subject import Subject
@@ -56,7 +56,7 @@ def leave(
     made = FORMATS[to]
     name = _name(folder)
     path = folder.path / "export" / f"{name}{made.ending}" if output is None else user_path(output)
-    _require_room(path, force, default=output is None)
+    require_room(path, force, default=output is None)
     model = folder.model()
     if not isinstance(model.net, nn.Sequential):
         raise UsageError(
@@ -74,8 +74,8 @@ def leave(
     notes = [*(images.notes if proof else ()), *([limits] if limits else ())]
     if proof is None:
         notes.append(f"not verified: {lacking or '--no-verify'}; the file says so")
-    _require_room(path, force, default=output is None)
-    _put(path, content, default=output is None)
+    require_room(path, force, default=output is None)
+    put(path, content, default=output is None)
     return Left(path, to, len(content), proof, tuple(notes))
 
 
@@ -134,28 +134,3 @@ def _facts(folder: RunFolder, checked: str) -> dict[str, str]:
     if entry:
         facts["licence"] = f"{recipe.net.strip()}: {entry.licence}, {entry.source}"
     return facts
-
-
-def _require_room(path: Path, force: bool, default: bool) -> None:
-    """Raise UsageError where the file cannot or must not be put."""
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder", "give the name of a file")
-    if not default and not path.parent.is_dir():
-        raise UsageError(f"there is no folder {path.parent}", "make it, or name another place with --output")
-    if path.exists() and not force:
-        raise UsageError(f"{path} exists", "--force replaces it; --output FILE names another place")
-
-
-def _put(path: Path, content: bytes, default: bool) -> None:
-    """Write the file, whole or not at all; a folder that was made for it goes with it."""
-    fresh = default and not path.parent.exists()
-    if fresh:
-        make_folder(path.parent)
-    try:
-        write_atomic(path, content)
-    except BaseException as error:
-        if fresh:
-            path.parent.rmdir()
-        if isinstance(error, TrainingError):
-            raise TrainingError(error.message, "name another place with --output, or free some space") from None
-        raise

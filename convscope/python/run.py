@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -176,6 +176,33 @@ class Run(Shown):
         from ..export.leave import export
 
         return export(self, path, to, force=force, verify=verify, offline=offline)
+
+    @plain_torch()
+    def report(
+        self,
+        path: str | Path | None = None,
+        *,
+        compare: Sequence[str | Path | Run] = (),
+        card: bool = False,
+        force: bool = False,
+        offline: bool = False,
+    ) -> Path:
+        """Write all that is known of the run as one HTML file, and return its path: ``RUN/report.html``, or ``path``.
+
+        ``compare`` puts other runs beside it; ``card`` writes a model card in Markdown (``RUN/README.md``) instead.
+        Raises UsageError where there is a file already (unless ``force``).
+        """
+        from ..report.document import write
+
+        return write.report(
+            self.folder,
+            None if path is None else Path(path),
+            compare=[load(other).folder for other in compare],
+            card=card,
+            own=self.own,
+            force=force,
+            offline=offline,
+        ).path
 
     def score(self, data: Any = None) -> float:
         """The accuracy (0..1) on the run's own test images, or on other ``data``, as :meth:`evaluate` takes them."""

@@ -97,7 +97,7 @@ def test_nothing_is_left_when_the_disk_is_full(trained, capsys, monkeypatch):
     def full(*_):
         raise TrainingError("cannot write it: the disk is full", "free some space")
 
-    monkeypatch.setattr("convscope.export.leave.write_atomic", full)
+    monkeypatch.setattr("convscope.storage.leaving.write_atomic", full)
     code, out, err = run_cli(capsys, "export", trained, "--to", "onnx")
     assert (code, out) == (1, "")
     assert "error: cannot write it: the disk is full\nhelp: name another place with --output, or free some space" in err

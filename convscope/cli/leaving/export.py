@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ..recipe import ExportName
-from . import terminal
-from .options import AsJson, Offline, path_option, run_argument
+from ...recipe import ExportName
+from .. import terminal
+from ..options import AsJson, Offline, path_option, run_argument
 
 
 def register(app: typer.Typer) -> None:
@@ -27,8 +27,8 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write a trained net as a file for elsewhere, and prove that it answers as the net does."""
-    from ..export.leave import leave
-    from ..runs import folder as runs
+    from ...export.leave import leave
+    from ...runs import folder as runs
 
     left = leave(runs.find(run), to, output, force=force, verify=not no_verify, offline=offline)
     for line in left.notes:

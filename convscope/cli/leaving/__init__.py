@@ -1,0 +1,1 @@
+"""What leaves a run: its net as a file, and what is known of it as a document."""

@@ -1,0 +1,1 @@
+"""A run as one document that is sent to others: an HTML file, or a model card."""

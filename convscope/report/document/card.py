@@ -1,0 +1,161 @@
+"""A model card in Markdown with Hugging Face's metadata: the facts of the report, in words."""
+
+import json
+from typing import Any
+
+from ... import __version__
+from ...net.pretrained.catalogue import PRETRAINED
+from ...training.scores import wilson
+from .facts import RunFacts
+from .limits import limits
+
+MOST_CLASSES = 100
+HUB = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}  # where the hub has the very data
+
+
+def card(facts: RunFacts) -> str:
+    """The text of the card, as README.md of a model repository (https://huggingface.co/docs/hub/model-cards)."""
+    parts = [_metadata(facts), f"# {facts.name}", _what(facts), _result(facts), _data(facts), _limits(facts)]
+    parts += [_training(facts), _net(facts), _use()]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _metadata(facts: RunFacts) -> str:
+    """YAML between two lines of ---; every value is JSON, which YAML takes as it is."""
+    entry = PRETRAINED.get(facts.recipe.net.strip())
+    told: dict[str, Any] = {
+        "library_name": "convscope",
+        "pipeline_tag": "image-classification",
+        "tags": ["image-classification", "convscope", facts.net_name],
+        "metrics": ["accuracy"],
+    }
+    if entry:
+        told |= {"license": entry.licence.lower()}
+    if facts.data_name in HUB:
+        told["datasets"] = [HUB[facts.data_name]]
+    accuracy = _accuracy(facts)
+    if accuracy is not None:
+        metric = {"type": "accuracy", "value": round(accuracy, 6), "name": "test accuracy", "verified": False}
+        results = [
+            {
+                "task": {"type": "image-classification"},
+                "dataset": {"type": HUB.get(facts.data_name, facts.data_name), "name": facts.data_name},
+                "metrics": [metric],
+            }
+        ]
+        told["model-index"] = [{"name": facts.name, "results": results}]
+    lines = [f"{key}: {_json(value)}" for key, value in told.items()]
+    return "\n".join(["---", *lines, "---"])
+
+
+def _json(value: object) -> str:
+    """On one line for YAML, too, to which three more characters end one."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(f"\\u{ord(c):04x}" if c in "\x85\u2028\u2029" else c for c in text)
+
+
+def _accuracy(facts: RunFacts) -> float | None:
+    if facts.tested:
+        return facts.tested.evaluation.accuracy
+    return facts.summary.test_accuracy if facts.summary else None
+
+
+def _what(facts: RunFacts) -> str:
+    channels, height, width = facts.model.image
+    kind = "grey" if channels == 1 else "colour"
+    return (
+        f"Classifies {kind} images of {height}×{width} pixels into {len(facts.model.classes):,} classes: "
+        f"{_names(facts.model.classes)}. Trained with convscope {facts.environment.get('convscope', __version__)}."
+    )
+
+
+def _result(facts: RunFacts) -> str:
+    if not facts.tested:
+        noted = _accuracy(facts)
+        what = "This run is not finished." if noted is None else f"{100 * noted:.2f} % test accuracy, as the run noted."
+        return f"## Result\n\n{what}"
+    result = facts.tested.evaluation
+    low, high = result.interval
+    text = (
+        f"## Result\n\n{100 * result.accuracy:.2f} % of {result.images:,} test images are right (95 % interval "
+        f"{100 * low:.2f} % to {100 * high:.2f} %); mean loss {result.loss:.4g}"
+    )
+    if result.calibration_error is not None:
+        text += f"; calibration error {100 * result.calibration_error:.2f} %"
+    rows = ["| class | recall | 95 % interval | precision | images |", "|---|--:|--:|--:|--:|"]
+    for one in result.classes[:MOST_CLASSES]:
+        bounds = wilson(round((one.recall or 0) * one.support), one.support) if one.support else None
+        between = f"{100 * bounds[0]:.2f} % – {100 * bounds[1]:.2f} %" if bounds else "—"
+        rows.append(
+            f"| {cell(one.name)} | {_percent(one.recall)} | {between} | {_percent(one.precision)} | {one.support:,} |"
+        )
+    left = len(result.classes) - MOST_CLASSES
+    return text + ".\n\n" + "\n".join(rows) + (f"\n\n{left:,} more classes are in the report." if left > 0 else "")
+
+
+def _data(facts: RunFacts) -> str:
+    lines = ["## Data", ""]
+    if facts.data:
+        data = facts.data
+        parts = [f"{len(data.train):,} for training"]
+        parts += [f"{len(data.val):,} for validation"] if data.val else []
+        parts.append(f"{len(data.test):,} for tests")
+        lines.append(
+            f"{cell(facts.data_name)}: images {', '.join(parts)}; {data.skipped:,} unreadable ones passed over."
+        )
+    else:
+        lines.append(f"{cell(facts.data_name)}; its images were not at hand when this card was written.")
+    return "\n".join([*lines, *(f"\n- {cell(note)}" for note in facts.notes)])
+
+
+def _limits(facts: RunFacts) -> str:
+    return "\n".join(["## Limits", "", *(f"- {cell(said.en)}" for said in limits(facts))])
+
+
+def _training(facts: RunFacts) -> str:
+    lines = ["## Training", "", *(f"    {line}" for line in facts.command.split("\n"))]
+    if facts.summary:
+        lines += [
+            "",
+            f"{facts.summary.epochs:,} epochs, {facts.summary.steps:,} updates, {facts.summary.train_seconds:.1f} s on "
+            f"{facts.environment.get('cpu', facts.summary.device)} ({facts.summary.engine} engine, "
+            f"torch {facts.environment.get('torch', '?')}).",
+        ]
+    return "\n".join(lines)
+
+
+def _net(facts: RunFacts) -> str:
+    if not facts.rows:
+        return f"## Net\n\nA module of somebody's own, {facts.parameters:,} parameters."
+    rows = ["| layer | what | output | parameters | multiply-adds |", "|---|---|---|--:|--:|"]
+    rows += [
+        f"| {row.name} | {cell(row.text)} | {'×'.join(map(str, row.output))} | {row.parameters:,} | "
+        f"{row.multiply_adds:,} |"
+        for row in facts.rows
+    ]
+    return (
+        f"## Net\n\n{facts.parameters:,} parameters, {facts.multiply_adds:,} multiply-adds an image.\n\n"
+        + "\n".join(rows)
+    )
+
+
+def _use() -> str:
+    return (
+        "## Use\n\n```python\nimport convscope\n\n"
+        'run = convscope.load("model.safetensors")\nprint(run.classes, run.predict("picture.png"))\n```'
+    )
+
+
+def _names(names: tuple[str, ...]) -> str:
+    shown = ", ".join(cell(name) for name in names[:20])
+    return shown + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
+
+
+def _percent(value: float | None) -> str:
+    return "—" if value is None else f"{100 * value:.2f} %"
+
+
+def cell(text: str) -> str:
+    """A name or sentence inside Markdown as it is: on one line, with nothing that Markdown or HTML would take up."""
+    flat = " ".join(text.split())
+    return "".join(f"\\{c}" if c in "\\`*_[]<>|#" else c for c in flat).replace("&", "&amp;")
