@@ -34,7 +34,7 @@ def image(source: str | None, shape: str | None, seed: int) -> "tuple[Array, int
             f"the input has shape {array.shape}, expected (H, W), (C, H, W) or (1, C, H, W)", "one image at a time"
         )
     axes = array.ndim
-    if last := channels_last(array.shape):
+    if last := channels_last(array.shape[-3:]):
         terminal.note(last)
     return array.reshape((1,) * (3 - axes) + array.shape) if axes < 4 else array[0], axes
 
