@@ -147,7 +147,7 @@ def _read_tree(tree: Tree, image_size: int | None) -> tuple[Splits, list[str], d
     headers, _ = survey(sources(tree.root, [file.path for file in files]))
     sizes = Counter(f"{header.height}×{header.width}" for header in headers.values())
     modes = Counter("grey" if header.grey else "colour" for header in headers.values())
-    pixels = read_pixels(tree.root, files, image_size)
+    pixels = read_pixels(tree.root, files, image_size, source=tree.source)
     sets = read_classes(tree, _all_classes(tree), pixels)
     splits = as_splits(tree, sets, pixels)
     corrupt = [pixels.bad[index] for index in sorted(pixels.bad)]

@@ -36,7 +36,7 @@ def read_tree(
     _check(tree, classes)
     files = [file for part in tree.parts.values() for group in part.values() for file in group]
     training = sum(map(len, tree.parts["train"].values()))
-    result = read_pixels(tree.root, files, image_size, preparation, training)
+    result = read_pixels(tree.root, files, image_size, preparation, training, tree.source)
     if result.bad and not skip_bad:
         raise _bad_images(list(result.bad.values()), len(files))
     sets = read_classes(tree, classes, result)

@@ -1,6 +1,6 @@
 """The decoded pixels of an image folder, kept in the user's cache, so that only the first run decodes.
 
-An entry is ``<cache>/folders/<folder and options>/`` with ``<key>-grey.npy`` or ``<key>-colour.npy`` and, written last,
+An entry is ``<cache>/folders/<data and options>/`` with ``<key>-grey.npy`` or ``<key>-colour.npy`` and, written last,
 ``entry.json``. The key covers path, bytes and time of change of every file. Many pixels are mapped, not read.
 When a file changes, the entry is made again in its place: a folder never has two. It may be deleted at any time, and
 processes that decode the same folder at once do not disturb each other.
@@ -22,13 +22,15 @@ from numpy.typing import NDArray
 
 from ...errors import DataError, TrainingError
 from ...storage.files import write_atomic, write_atomic_with
-from ...storage.memory import require_address_space
+from ...storage.kept import ENTRY, PIXELS
+from ...storage.memory import require_address_space, size_text
 from ...storage.places import cache_dir
 from ...storage.strict_json import dumps, loads
 from ...storage.trusted import open_own, read_own
 from ..preparation import Preparation
 from .bulk import Decoding, choose_depth, choose_shape, survey
 from .formats import FORMAT_NAMES
+from .room import make_room
 from .source import sources
 
 VERSION = 2  # of what decoding does: with another one, no entry made before is used
@@ -62,25 +64,28 @@ def read_pixels(
     image_size: int | None = None,
     preparation: Preparation | None = None,
     training: int | None = None,
+    source: Path | None = None,
 ) -> Pixels:
     """The pixels of ``files`` below ``root``: mapped from the cache where nothing changed, else decoded into it.
 
     They are prepared as ``preparation`` says; where none is given, it is chosen. Height and width are then those of
     :func:`~convscope.data.pictures.bulk.choose_shape`, the range of 16 bits is that of the first ``training`` files
     (None: of all). Channels: one where every image is grey, by its mode or because its red, green and blue are equal
-    in every pixel of every image; else three. Where the cache cannot be written, the array is made in memory. Raises
-    DataError where no image is readable, or where the pixels fit neither.
+    in every pixel of every image; else three. ``source`` is what names these files (a table; None: the root): each has
+    its own entry. Where there is no room for it (:mod:`~convscope.data.pictures.room`), or the cache cannot be written,
+    the array is made in memory. Raises DataError where no image is readable, or where the pixels fit neither.
     """
+    named = str((source or root).resolve())
     given = "" if preparation is None else preparation.to_json()
     options = f"{VERSION}\0{PIL.__version__}\0{root.resolve()}\0{image_size}\0{given}\0{training}"
-    place = cache_dir() / "folders" / _digest(f"{root.resolve()}\0{image_size}\0{given}")
+    place = cache_dir() / PIXELS / _digest(f"{root.resolve()}\0{named}\0{image_size}\0{given}")
     key = _digest(options, *(f"{file.path}\0{file.size}\0{file.changed}" for file in files))
     found = _load(place, key, len(files))
     if found:
         return found
     try:
         work = _plan(root, files, image_size, preparation, len(files) if training is None else training)
-        return _decode(root, work, place, key)
+        return _decode(named, work, place, key)
     except MemoryError:
         raise DataError(f"there is not enough memory to decode the images in {root}", "close other programs") from None
 
@@ -120,15 +125,20 @@ def _plan(
     return _Work(Decoding(paths, Preparation(shape, deep=deep), unreadable), side, True, notes)
 
 
-def _decode(root: Path, work: _Work, place: Path, key: str) -> Pixels:
-    require_address_space(work.decoding.nbytes, str(root))
-    with contextlib.suppress(OSError, TrainingError):  # no room or no rights: the cache is a help, not a need
-        _store(place, key, work)
-    found = _load(place, key, work.decoding.shape[0])
+def _decode(named: str, work: _Work, place: Path, key: str) -> Pixels:
+    size = work.decoding.nbytes
+    require_address_space(size, named)
+    room = make_room(size, place)
+    with contextlib.suppress(OSError, TrainingError):  # no rights: the cache is a help, not a need
+        if room:
+            _store(place, key, work, named)
+    found = _load(place, key, work.decoding.shape[0]) if room else None
     if found:
         return found
-    images = work.decoding.in_memory(str(root), work.thin)
-    return Pixels(images, work.preparation, work.side, work.decoding.bad, work.notes)
+    images = work.decoding.in_memory(named, work.thin)
+    note = f"the {size_text(size)} of decoded pixels are not kept, for want of room in {cache_dir()}"
+    notes = (*work.notes, note) if not room and size > SMALL else work.notes
+    return Pixels(images, work.preparation, work.side, work.decoding.bad, notes)
 
 
 def _digest(*texts: str) -> str:
@@ -136,7 +146,7 @@ def _digest(*texts: str) -> str:
     return hashlib.sha256(joined).hexdigest()[:32]
 
 
-def _store(place: Path, key: str, work: _Work) -> None:
+def _store(place: Path, key: str, work: _Work, named: str) -> None:
     """Decode into the cache: first the pixels, then the entry that makes them count."""
     decoding = work.decoding
     place.mkdir(parents=True, exist_ok=True)
@@ -162,20 +172,21 @@ def _store(place: Path, key: str, work: _Work) -> None:
         bad = {str(index): why for index, why in sorted(decoding.bad.items())}
         entry = {
             "key": key,
+            "of": named,
             "pixels": pixels.name,
             "bad": bad,
             "notes": work.notes,
             "preparation": work.preparation.to_json(),
             "side": work.side,
         }
-        write_atomic(place / "entry.json", dumps(entry))
+        write_atomic(place / ENTRY, dumps(entry))
     finally:
         _clean(place, keep=pixels)
 
 
 def _clean(place: Path, keep: Path) -> None:
     """Remove pixels of other keys and what killed processes left; without an entry, there is nothing to keep."""
-    whole = (place / "entry.json").is_file()
+    whole = (place / ENTRY).is_file()
     for path in place.iterdir():
         with contextlib.suppress(OSError):
             left = path.suffix == ".tmp" and time.time() - path.stat().st_mtime > STALE
@@ -190,7 +201,7 @@ def _npy_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
 def _load(place: Path, key: str, count: int) -> Pixels | None:
     """The entry at ``place`` if it is whole, this user's own, and has this key; else it is to be made again."""
     try:
-        text = read_own(place / "entry.json")
+        text = read_own(place / ENTRY)
         entry = loads((text or b"{}").decode())
         if entry.get("key") != key or entry["pixels"] not in (f"{key}-grey.npy", f"{key}-colour.npy"):
             return None
@@ -204,6 +215,8 @@ def _load(place: Path, key: str, count: int) -> Pixels | None:
         return None
     if images is None or images.shape[1:] != preparation.image:
         return None
+    with contextlib.suppress(OSError):
+        os.utime(place / ENTRY)  # what is used lately stays longest
     return Pixels(images, preparation, side, bad, notes)
 
 
