@@ -155,7 +155,7 @@ def test_files_from_other_systems_are_read(here, capsys):
         (
             "mnist99",
             "no recipe is called 'mnist99'",
-            "did you mean 'mnist-99'? known: lenet5-relu, mnist-99; or name a file",
+            "did you mean 'mnist-99'? known: fast94, lenet5-relu, mnist-99; or name a file",
         ),
     ],
 )

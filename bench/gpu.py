@@ -1,0 +1,302 @@
+"""``python -m bench.gpu FOLDER``: what one GPU does: its tests, an epoch of nets against plain PyTorch, two accuracies.
+
+Writes FOLDER/gpu.json with every raw second and FOLDER/gpu.md with tables, after each part, so that one that fails or
+is broken off costs no other. Needs MNIST and CIFAR-10 (--cifar), no network, and less than six minutes on an H100.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from convscope.data.batches import epoch_order
+from convscope.data.images import Dataset, ImageSet
+from convscope.data.images import statistics as moments
+from convscope.data.sources import open_source
+from convscope.engine.base import Problem
+from convscope.engine.eager import EagerEngine
+from convscope.engine.recorder import recorder_for
+from convscope.net.build import build
+from convscope.net.zoo import resolve
+from convscope.recipe import Recipe
+from convscope.recipes import shipped
+from convscope.runs.views import seen
+from convscope.training.loop import train
+from convscope.training.prepared import prepare
+from convscope.training.state import State
+
+from .measure import Timing, columns, conditions, interleaved
+
+ROOT = Path(__file__).parent.parent
+TESTED = (
+    "tests/engine/test_recorded.py",
+    "tests/engine/test_eager.py",
+    "tests/training/test_augment.py",
+    "tests/test_gpu.py",
+)
+# A step that cannot be recorded is a failure here; what other versions of libraries warn of is none.
+WARNINGS = ("-W", "default", "-W", "error:the steps cannot be recorded:UserWarning")
+TESTS_SECONDS = 150
+
+
+class Bench:
+    """Where results go, and what they are measured on."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.given, self.folder, self.device = given, given.folder, torch.device(given.device)
+        self.began = time.perf_counter()
+        self.results: dict[str, Any] = {"conditions": self.conditions()}
+        self.tables: list[str] = []
+
+    def conditions(self) -> str:
+        if self.device.type != "cuda":
+            return conditions()
+        return f"{torch.cuda.get_device_name(self.device)}, CUDA {torch.version.cuda}; {conditions()}"
+
+    @property
+    def left(self) -> float:
+        """Seconds before --seconds are over."""
+        return self.given.seconds - (time.perf_counter() - self.began)
+
+    def keep(self, name: str, raw: Any, table: str = "") -> None:
+        """Write what a part has found."""
+        self.results[name] = raw
+        if table:
+            print("\n" + table, flush=True)
+            self.tables.append(table)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "gpu.json").write_text(json.dumps(self.results, indent=1) + "\n")
+        (self.folder / "gpu.md").write_text("\n\n".join([self.results["conditions"], *self.tables]) + "\n")
+
+    def wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def data(self, name: str) -> Dataset:
+        """MNIST or CIFAR-10; with --quick noise of its shape."""
+        if not self.given.quick:
+            return open_source("mnist" if name == "mnist" else str(self.given.cifar))
+        shape = (1, 28, 28) if name == "mnist" else (3, 32, 32)
+        rng = np.random.default_rng(0)
+        parts = [rng.integers(0, 256, (count, *shape), dtype=np.uint8) for count in (70, 10)]
+        sets = [ImageSet(part, np.arange(len(part)) % 10, tuple("0123456789")) for part in parts]
+        return Dataset(name, sets[0], sets[1], *moments(parts[0]))
+
+
+def tests(bench: Bench) -> None:
+    """The tests that need a GPU, in a process of their own."""
+    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", "-ra", "--tb=short", *WARNINGS]
+    done = subprocess.run(
+        [*command, *TESTED],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=TESTS_SECONDS,
+    )
+    (bench.folder / "tests.txt").write_text(done.stdout)
+    print(done.stdout[-6000:])
+    last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "no output"
+    bench.keep("tests", {"code": done.returncode, "last line": last}, f"## GPU tests\n\n{last}")
+
+
+def plain_epoch(bench: Bench, name: str, data: Dataset, batch_size: int, compiled: bool) -> Callable[[], None]:
+    """An epoch as a careful user of PyTorch writes it: everything on the device, nothing waits for it."""
+    net = build(resolve(name), data.train.shape, len(data.classes)).to(bench.device, memory_format=torch.channels_last)
+    images, labels = (torch.from_numpy(part).to(bench.device) for part in (data.train.images, data.train.labels))
+    mean, std = (torch.tensor(part, device=bench.device).view(1, -1, 1, 1) for part in (data.mean, data.std))
+    x = ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
+    forward = torch.compile(net, mode="reduce-overhead") if compiled else net
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.5, fused=True)
+
+    def epoch() -> None:
+        for batch in torch.randperm(len(x), device=bench.device).split(batch_size):
+            loss = F.cross_entropy(forward(x[batch]), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        bench.wait()
+
+    return epoch
+
+
+def engine_epoch(
+    bench: Bench, name: str, data: Dataset, batch_size: int, precision: str, recorded: bool, compiled: bool = False
+) -> tuple[Callable[[], None], EagerEngine]:
+    """An epoch of the same work by the engine, and the engine."""
+    images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
+    net = build(resolve(name), data.train.shape, len(data.classes))
+    problem = Problem(net, images, labels, data.mean, data.std, precision=precision)
+    engine = EagerEngine(problem, bench.device, recorder_for(net, bench.device) if recorded else None)
+    if compiled:
+        engine.forward = torch.compile(engine.net)
+    order = torch.from_numpy(epoch_order(len(images), 0, 1))
+    rates = [0.01] * -(-len(images) // batch_size)
+
+    def epoch() -> None:
+        engine.steps(order, batch_size, rates)
+        bench.wait()
+
+    return epoch, engine
+
+
+def epochs_of(bench: Bench, name: str, data: Dataset, batch_size: int) -> None:
+    """Seconds of an epoch by every contender, and what each took before its first was at full speed."""
+    precisions = ["fp32", "tf32", "bf16", "fp16"] if bench.device.type == "cuda" else ["fp32", "bf16"]
+    makers: dict[str, Callable[[], Any]] = {
+        "plain PyTorch": lambda: (plain_epoch(bench, name, data, batch_size, False), None),
+        "convscope, launched": lambda: engine_epoch(bench, name, data, batch_size, precisions[0], False),
+    }
+    for precision in precisions:
+        makers[f"convscope, {precision}"] = lambda p=precision: engine_epoch(bench, name, data, batch_size, p, True)
+    if not bench.given.quick:
+        makers["plain PyTorch, torch.compile"] = lambda: (plain_epoch(bench, name, data, batch_size, True), None)
+        for precision in ("tf32", "bf16"):
+            makers[f"convscope, {precision}, torch.compile"] = lambda p=precision: engine_epoch(
+                bench, name, data, batch_size, p, True, True
+            )
+    contenders, first, engines = {}, {}, {}
+    for label, make in makers.items():
+        if bench.left < 20:
+            print(f"left out for want of time: {label}")
+            continue
+        began = time.perf_counter()
+        try:
+            epoch, engines[label] = make()
+            for _ in range(3):  # the smaller last batch is recorded in its fourth epoch
+                epoch()
+            contenders[label], first[label] = epoch, time.perf_counter() - began
+        except Exception:
+            traceback.print_exc(file=sys.stdout)
+    timings = interleaved(contenders, bench.given.repeats)
+    recording = {label: engine.compile_seconds for label, engine in engines.items() if engine is not None}
+    raw = {
+        t.name: {"epoch": t.seconds, "first three": first[t.name], "recording": recording.get(t.name)} for t in timings
+    }
+    steps = -(-len(data.train) // batch_size)
+    head = f"## An epoch of {name}: {len(data.train):,} images, batch {batch_size}, {steps} updates"
+    bench.keep(f"epoch of {name}", raw, f"{head}\n\n{_epoch_table(timings, first, recording, steps)}")
+
+
+def _epoch_table(timings: list[Timing], first: dict[str, float], recording: dict[str, float], steps: int) -> str:
+    base = timings[0].median
+    rows = []
+    for timing in timings:
+        spread = f"{1e3 * min(timing.seconds):.1f}–{1e3 * max(timing.seconds):.1f}"
+        rows.append([
+            timing.name, f"{1e3 * timing.median:.1f}", spread, f"{1e6 * timing.median / steps:.0f}",
+            f"{base / timing.median:.2f}", f"{recording.get(timing.name, 0):.2f}", f"{first[timing.name]:.1f}",
+        ])  # fmt: skip
+    header = ["", "median ms", "range", "µs an update", f"times {timings[0].name}", "recording s", "first 3 epochs s"]
+    return f"```\n{columns(header, rows)}\n```"
+
+
+def note(bench: Bench) -> None:
+    """An epoch of the note's net, as the note trains it."""
+    epochs_of(bench, "note", bench.data("mnist"), 64)
+
+
+def wide(bench: Bench) -> None:
+    """An epoch of a wide net."""
+    epochs_of(bench, "fast94", bench.data("cifar10"), 512)
+
+
+def accuracy(bench: Bench, name: str, data: Dataset, seeds: int, goal: float, tta: bool) -> None:
+    """Runs of a recipe that comes with the package, with other seeds: test accuracy after the last epoch, and time."""
+    fixed = {key: value for key, value in shipped(name).choices.items() if key != "data"}
+    recipe = Recipe(data.name, **fixed, device=str(bench.device), engine="eager")
+    recipe = replace(recipe, epochs=1) if bench.given.quick else recipe
+    _run(bench, replace(recipe, epochs=1), data, False)  # libraries are loaded by the first run of a process
+    runs = []
+    for seed in range(seeds):
+        if bench.left < 20:
+            print(f"left out for want of time: seed {seed} and later")
+            break
+        runs.append(_run(bench, replace(recipe, seed=seed), data, tta))
+        print(name, seed, runs[-1], flush=True)
+    means = {key: statistics.mean(run[key] for run in runs) for key in runs[0]}
+    deviation = statistics.stdev([run["accuracy"] for run in runs]) if len(runs) > 1 else 0.0
+    lines = [
+        f"## Recipe {name}: {recipe.epochs} epochs, batch {recipe.batch_size}, n = {len(runs)}",
+        f"test accuracy {100 * means['accuracy']:.2f} % ± {100 * deviation:.2f} (goal {100 * goal:.0f} %)"
+        + (f"; {100 * means['tta']:.2f} % with --tta flip+shift" if tta else ""),
+        f"training {means['training']:.3f} s, of which recording {means['recording']:.3f} s; "
+        f"tests {means['tests']:.2f} s; {means['whole']:.2f} s from the data in memory to the last test",
+    ]
+    bench.keep(f"recipe {name}", {"recipe": json.loads(recipe.to_json()), "runs": runs}, "\n\n".join(lines))
+
+
+def _run(bench: Bench, recipe: Recipe, data: Dataset, tta: bool) -> dict[str, float]:
+    """Accuracies, and seconds."""
+    began = time.perf_counter()
+    prepared, state = prepare(recipe, data), State()
+    for _ in train(prepared.engine, recipe, data, state, batches=prepared.batches):
+        pass
+    bench.wait()
+    found = {
+        "accuracy": state.last.test_accuracy or 0.0,
+        "training": state.seconds.train,
+        "recording": prepared.engine.compile_seconds,
+        "tests": state.seconds.test,
+        "whole": time.perf_counter() - began,
+    }
+    if tta:
+        logits = seen(prepared.engine.logits, torch.from_numpy(data.test.images), "flip+shift")
+        found["tta"] = float((logits.argmax(1) == torch.from_numpy(data.test.labels)).float().mean())
+    return found
+
+
+def mnist(bench: Bench) -> None:
+    """99 % of MNIST."""
+    accuracy(bench, "mnist-99", bench.data("mnist"), 10, 0.99, False)
+
+
+def cifar(bench: Bench) -> None:
+    """94 % of CIFAR-10."""
+    accuracy(bench, "fast94", bench.data("cifar10"), 3, 0.94, True)
+
+
+PARTS = {"tests": tests, "note": note, "mnist": mnist, "cifar": cifar, "wide": wide}
+
+
+def main(words: list[str] | None = None) -> int:
+    """The exit code: 1 where a part failed."""
+    parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
+    parser.add_argument("folder", type=Path, help="for gpu.json and gpu.md")
+    parser.add_argument("--only", default=",".join(PARTS), help=f"parts, with commas between: {', '.join(PARTS)}")
+    parser.add_argument("--cifar", type=Path, default=Path("cifar10/cifar10.npz"), help="CIFAR-10 as an .npz")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=350, help="begin nothing new when so many are over")
+    parser.add_argument("--quick", action="store_true", help="a few images of noise: try the script, measure nothing")
+    given = parser.parse_args(words)
+    if unknown := set(given.only.split(",")) - set(PARTS):
+        parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    given.folder.mkdir(parents=True, exist_ok=True)
+    bench, failed = Bench(given), []
+    print(bench.results["conditions"], flush=True)
+    for name in given.only.split(","):
+        began = time.perf_counter()
+        try:
+            PARTS[name](bench)
+        except Exception:
+            failed.append(name)
+            traceback.print_exc(file=sys.stdout)
+            bench.keep(f"{name} failed", traceback.format_exc())
+        print(f"-- {name}: {time.perf_counter() - began:.1f} s", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
