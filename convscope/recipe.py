@@ -130,6 +130,15 @@ class Recipe:
             "Test and keep an average of the weights with this decay, such as 0.99 (0: none).", ge=0, lt=1, page="more"
         ),
     ] = 0.0
+    lookahead: Annotated[
+        int,
+        Choice(
+            "Draw the weights halfway back to slow ones after so many updates each, such as 5 (0: never).",
+            ge=0,
+            le=LARGEST,
+            page="more",
+        ),
+    ] = 0
     class_weight: Annotated[
         ClassWeightName, Choice("balanced: rare classes count as much in the loss as common ones.", page="more")
     ] = "none"

@@ -33,6 +33,7 @@ TRAINING = (
     "augment",
     "warmup",
     "ema",
+    "lookahead",
     "class_weight",
     "target_loss",
     "patience",

@@ -1,7 +1,8 @@
 """resume.safetensors: all that the next update depends on, in one file, so that no part can be newer than another.
 
 Its tensors are ``net/…`` (weights and buffers), ``engine/…`` (optimizer and random state) and ``best/…`` (the best
-weights by validation) and ``average/…`` (the average of the weights); its metadata hold the loop's numbers as JSON.
+weights by validation), ``average/…`` (the average of the weights) and ``lookahead/…`` (the slow weights); its metadata
+hold the loop's numbers as JSON.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ..recipe import OptimizerName, Recipe
 from ..storage.strict_json import dumps, loads
 from ..storage.versions import unreadable
 from ..training.state import State
+from ..training.update.lookahead import trained
 
 FORMAT = "convscope-resume"
 AGAIN = "start the run again with convscope train"
@@ -40,13 +42,14 @@ class ResumePoint:
         tensors |= {f"engine/{name}": tensor for name, tensor in self.engine.items()}
         tensors |= {f"best/{name}": tensor for name, tensor in self.state.best.weights.items()}
         tensors |= {f"average/{name}": tensor for name, tensor in self.state.average.weights.items()}
+        tensors |= {f"lookahead/{name}": tensor for name, tensor in self.state.lookahead.weights.items()}
         save_tensors(path, tensors, {"format": FORMAT, "version": __version__, "state": dumps(self.state.numbers())})
 
     @classmethod
     def read(cls, path: Path) -> "ResumePoint":
         """Read the file strictly. Raises DataError where it is absent or damaged."""
         tensors, metadata = load_tensors(path)
-        groups: dict[str, dict[str, Tensor]] = {"net": {}, "best": {}, "average": {}, "engine": {}}
+        groups: dict[str, dict[str, Tensor]] = {name: {} for name in ("net", "best", "average", "lookahead", "engine")}
         for key, tensor in tensors.items():
             group, _, name = key.partition("/")
             if group not in groups:
@@ -59,6 +62,7 @@ class ResumePoint:
         except (ValueError, TypeError) as error:
             raise unreadable(path, metadata.get("version"), str(error), AGAIN) from None
         state.best.weights, state.average.weights = groups["best"], groups["average"]
+        state.lookahead.weights = groups["lookahead"]
         return cls(state, groups["net"], groups["engine"])
 
     def check(self, path: Path, recipe: Recipe, net: nn.Module, batches: Batches) -> None:
@@ -74,8 +78,12 @@ class ResumePoint:
                 raise ValueError("the average of the weights and --ema do not go together")
             if self.state.average.weights:
                 _check_tensors("average", self.state.average.weights, net.state_dict())
-            trained = {name: value for name, value in net.named_parameters() if value.requires_grad}
-            _check_engine(self.engine, recipe.optimizer, trained)
+            parameters = trained(net)
+            if (recipe.lookahead > 0 and self.state.step > 0) != bool(self.state.lookahead.weights):
+                raise ValueError("the slow weights and --lookahead do not go together")
+            if self.state.lookahead.weights:
+                _check_tensors("lookahead", self.state.lookahead.weights, dict(parameters))
+            _check_engine(self.engine, recipe.optimizer, parameters)
         except ValueError as error:
             raise DataError(f"{path} is damaged: {error}", AGAIN) from None
 

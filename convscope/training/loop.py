@@ -88,6 +88,8 @@ def _calls(recipe: Recipe, batches: Batches, state: State, pacer: Pacer, pace: P
     while state.epoch_step < epoch_steps and state.stopped_by is None:
         to_log = interval - state.epoch_step % interval
         together = 1 if recipe.ema else pace.most  # an average takes in the weights of every update
+        if recipe.lookahead:
+            together = min(together, recipe.lookahead - state.step % recipe.lookahead)
         most = min(pacer.size, to_log, epoch_steps - state.epoch_step, together)
         steps, batch_size = batches.call(state.epoch_step, most)
         index = order[batches.images(state.epoch_step) : batches.images(state.epoch_step + steps)]
@@ -99,6 +101,8 @@ def _take_steps(
     engine: Engine, recipe: Recipe, data: Dataset, state: State, call: _Call, pacer: Pacer, augment: Augment | None
 ) -> Tensor:
     """Let the engine work and account for it; the loss of each update."""
+    if recipe.lookahead:
+        state.lookahead.begin(engine.net)
     good, where = Snapshot.of(engine), (state.epoch + 1, state.step)
     began = time.perf_counter()
     pixels = _shown(engine, data, state.epoch + 1, call.index, augment)
@@ -119,6 +123,8 @@ def _take_steps(
     state.images += images
     state.epoch_step += steps
     state.step += steps
+    if recipe.lookahead and state.step % recipe.lookahead == 0:
+        state.lookahead.step(engine.net)
     if recipe.ema:
         state.average.add(engine.net, recipe.ema, state.step)
     state.seconds.epoch += seconds

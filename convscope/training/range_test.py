@@ -13,7 +13,18 @@ from .augment import augmenter
 from .prepared import prepare
 from .pretrained import fits_head
 
-NO_SAY = ("lr", "schedule", "warmup", "ema", "epochs", "patience", "target_loss", "max_seconds", "minutes")  # in a test
+NO_SAY = (
+    "lr",
+    "schedule",
+    "warmup",
+    "ema",
+    "lookahead",
+    "epochs",
+    "patience",
+    "target_loss",
+    "max_seconds",
+    "minutes",
+)  # in a test
 SMOOTHING = 0.9
 LOST = 4.0  # times the least smoothed loss: beyond that nothing more is learnt
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..recipe import fits
 from .records import Stop
 from .update.average import Average
+from .update.lookahead import Lookahead
 
 
 @dataclass
@@ -85,6 +86,7 @@ class State:
     last: Result = field(default_factory=Result)
     best: Best = field(default_factory=Best)
     average: Average = field(default_factory=Average)
+    lookahead: Lookahead = field(default_factory=Lookahead)
     stopped_by: Stop | None = None
 
     @property

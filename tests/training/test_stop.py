@@ -80,7 +80,7 @@ def test_a_state_is_its_numbers_and_its_best_weights():
     state.last.test_accuracy = 0.75
     assert State.of(state.numbers()) == state
     assert State.of({}) == State()
-    assert len(fields(State)) == 11
+    assert len(fields(State)) == 12
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from convscope import job
-from convscope.data.batches import Normalize
+from convscope.data.batches import Normalize, epoch_order
 from convscope.engine.base import Problem
 from convscope.engine.choose import choose
 from convscope.engine.eager import EagerEngine
@@ -128,6 +128,47 @@ def test_a_resume_point_without_its_average_is_refused(tmp_path):
     point.state.average.weights = {}
     point.save(folder.path / "resume.safetensors")
     with pytest.raises(DataError, match="the average of the weights and --ema do not go together"):
+        list(job.resume(folder, small_data(), epochs=2))
+
+
+@pytest.mark.parametrize("engine", ["eager", "jit"])
+def test_lookahead_draws_the_weights_halfway_back_after_every_third_update(tmp_path, engine):
+    """The formula of the paper around plain updates, frozen parameters apart; a cut run resumes to the same bits."""
+    net = "conv 4 3 | relu | pool 2 | linear"
+    chosen = recipe(net=net, lookahead=3, engine=engine, lr=0.05, momentum=0.9)
+    whole = finish(job.start(chosen, small_data(), tmp_path / "whole"))
+    expected = by_hand(replace(chosen, lookahead=0), small_data(), every=3)
+    for name, value in expected.items():
+        torch.testing.assert_close(weights(whole)[name], value, rtol=1e-4, atol=1e-6)
+    with pytest.raises(Interrupted):
+        interrupt_at(job.start(chosen, small_data(), tmp_path / "cut"), 11)
+    cut = runs.find(str(next((tmp_path / "cut").iterdir())))
+    assert cut.resume_point().state.lookahead.weights.keys() == expected.keys()
+    assert equal(weights(finish(job.resume(cut, small_data()))), weights(whole))
+
+
+def by_hand(chosen, data, every):
+    """The weights after all updates, one at a time, where slow weights take half a step after so many of them."""
+    engine, done = prepare(chosen, data).engine, 0
+    slow = {name: value.detach().clone() for name, value in engine.net.named_parameters()}
+    for epoch in range(chosen.epochs):
+        order = torch.from_numpy(epoch_order(len(data.train), chosen.seed, epoch + 1))
+        for index in order.split(chosen.batch_size):
+            engine.steps(index, chosen.batch_size, [chosen.lr])
+            done += 1
+            if done % every == 0:
+                for name, value in engine.net.named_parameters():
+                    slow[name] = slow[name] + 0.5 * (value.detach() - slow[name])
+                    value.detach().copy_(slow[name])
+    return {name: value.detach() for name, value in engine.net.named_parameters()}
+
+
+def test_a_resume_point_without_its_slow_weights_is_refused(tmp_path):
+    folder = finish(job.start(recipe(lookahead=2, epochs=1), small_data(), tmp_path))
+    point = folder.resume_point()
+    point.state.lookahead.weights = {}
+    point.save(folder.path / "resume.safetensors")
+    with pytest.raises(DataError, match="the slow weights and --lookahead do not go together"):
         list(job.resume(folder, small_data(), epochs=2))
 
 
