@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ ROOT = Path(__file__).parent.parent
 TESTED = (
     "tests/engine/test_recorded.py",
     "tests/engine/test_eager.py",
+    "tests/engine/test_precision.py",
     "tests/training/test_augment.py",
     "tests/test_gpu.py",
 )
@@ -97,18 +99,14 @@ class Bench:
 def tests(bench: Bench) -> None:
     """The tests that need a GPU, in a process of their own."""
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", "-ra", "--tb=short", *WARNINGS]
-    done = subprocess.run(
-        [*command, *TESTED],
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=TESTS_SECONDS,
-    )
-    (bench.folder / "tests.txt").write_text(done.stdout)
-    print(done.stdout[-6000:])
-    last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "no output"
-    bench.keep("tests", {"code": done.returncode, "last line": last}, f"## GPU tests\n\n{last}")
+    path, code = bench.folder / "tests.txt", -1
+    with path.open("w") as file, suppress(subprocess.TimeoutExpired):
+        done = subprocess.run([*command, *TESTED], cwd=ROOT, stdout=file, stderr=file, timeout=TESTS_SECONDS)
+        code = done.returncode
+    lines = path.read_text().strip().splitlines() or ["no output"]
+    print("\n".join(lines[-90:]))
+    bench.keep("tests", {"code": code, "last line": lines[-1]}, f"## GPU tests\n\n{lines[-1]} (exit code {code})")
+    assert code == 0, "GPU tests have failed, or took too long"
 
 
 def plain_epoch(bench: Bench, name: str, data: Dataset, batch_size: int, compiled: bool) -> Callable[[], None]:
@@ -283,6 +281,8 @@ def main(words: list[str] | None = None) -> int:
     given = parser.parse_args(words)
     if unknown := set(given.only.split(",")) - set(PARTS):
         parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    if given.device.startswith("cuda") and not torch.cuda.is_available():
+        parser.error("there is no CUDA device; --device cpu --quick tries the script")
     given.folder.mkdir(parents=True, exist_ok=True)
     bench, failed = Bench(given), []
     print(bench.results["conditions"], flush=True)

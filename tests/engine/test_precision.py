@@ -1,5 +1,7 @@
 """Which numbers a net is computed in, by device and net; the device itself is not needed to know."""
 
+import copy
+
 import pytest
 import torch
 
@@ -95,3 +97,25 @@ def test_the_jit_engine_leaves_16_bits_to_pytorch_and_says_so():
         choose("jit", problem(precision="bf16"), CPU, 1, 20)
     assert caught.value.message == "the jit engine computes in fp32, not in bf16"
     assert choose("auto", problem(precision="fp32"), CPU, 1, 20)[0].name == "jit"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(("name", "least", "most"), [("fp32", 0, 2e-6), ("tf32", 2e-5, 2e-3), ("bf16", 2e-4, 2e-2)])
+def test_convolutions_on_the_gpu_round_as_their_precision_says(name, least, most):
+    """The relative error of a wide convolution's gradient, against float64."""
+    torch.manual_seed(0)
+    net = build(
+        resolve("conv 64 3 padding=1 | conv 64 3 padding=1 | globalavg | flatten | linear"), (3, 16, 16), 10, seed=0
+    )
+    given = torch.randint(0, 256, (64, 3, 16, 16), dtype=torch.uint8)
+    labels = torch.arange(64) % 10
+    exact = copy.deepcopy(net).double()
+    x = given.double() / 255
+    torch.nn.functional.cross_entropy(exact(x), labels).backward()
+    p = Problem(copy.deepcopy(net), given, labels, (0.0,) * 3, (1.0,) * 3, momentum=0.0, precision=name)
+    engine = EagerEngine(p, torch.device("cuda"))
+    engine.steps(torch.arange(64), 64, [0.0])
+    found, wanted = engine.net.conv2.weight.grad.cpu().double(), exact.conv2.weight.grad
+    error = float((found - wanted).norm() / wanted.norm())
+    assert least <= error <= most, error
