@@ -10,6 +10,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from .errors import UsageError
+from .language import say, say_cell
+from .language.width import ljust, rjust, width
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped, unused-ignore]
@@ -31,20 +33,20 @@ class Table:
         """The header and the rows as text, the middle of long tables left out; and which columns are numbers."""
         half, rows = SHOWN // 2, [list(row) for row in self.rows]
         right = [all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(self.columns))]
-        shown = [[_cell(value) for value in row] for row in rows]
+        shown = [[say_cell(_cell(value)) for value in row] for row in rows]
         if len(rows) > SHOWN:
-            left_out = [f"… {len(rows) - 2 * half:,} more", *[""] * (len(self.columns) - 1)]
+            left_out = [say(f"… {len(rows) - 2 * half:,} more"), *[""] * (len(self.columns) - 1)]
             shown = [*shown[:half], left_out[: len(self.columns)], *shown[-half:]]
-        return [list(self.columns), *shown], right
+        return [[say(name) for name in self.columns], *shown], right
 
     def text(self) -> str:
         """Aligned columns."""
         cells, right = self.cells()
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
         lines = [
             GAP.join(
-                cell.rjust(width) if is_right else cell.ljust(width)
-                for cell, width, is_right in zip(row, widths, right, strict=True)
+                rjust(cell, size) if is_right else ljust(cell, size)
+                for cell, size, is_right in zip(row, widths, right, strict=True)
             ).rstrip()
             for row in cells
         ]
@@ -93,7 +95,7 @@ class Shown:
 
     def __repr__(self) -> str:
         parts = (part for part in self.told() if not isinstance(part, Picture))
-        return "\n".join(part if isinstance(part, str) else part.text() for part in parts)
+        return "\n".join(say(part) if isinstance(part, str) else part.text() for part in parts)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -104,7 +106,7 @@ class Shown:
                 lines.append(part)
                 continue
             if lines:
-                parts.append(f"<pre>{escape(chr(10).join(lines))}</pre>")
+                parts.append(f"<pre>{escape(say(chr(10).join(lines)))}</pre>")
                 lines = []
             if part is not None:
                 parts.append(part.html())

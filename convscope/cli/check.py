@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DataError
+from ..language import say
 from . import terminal
 from .options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument
 
@@ -47,7 +48,7 @@ def _print(report: Report) -> None:
 
     parts = list(report.images)
     rows = [[name, *(f"{report.images[part][name]:,}" for part in parts)] for name in report.images["train"]]
-    rows.append(["all", *(f"{sum(report.images[part].values()):,}" for part in parts)])
+    rows.append([say("all"), *(f"{sum(report.images[part].values()):,}" for part in parts)])
     terminal.out().print(terminal.table(["class", *parts], rows, left=["class"]))
     line("")
     line(f"sizes       {_counts(report.sizes)}; {_counts(report.modes)}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from ..language import say
+from ..language import say, say_cell
 from ..language.width import fit, ljust, rjust, width
 from . import terminal
 
@@ -32,7 +32,7 @@ def align(
 
     Where the natural width is too much, the widest columns give way and their cells end in "…".
     """
-    lines = [[say(name) for name in columns], *([_said(cell) for cell in row] for row in rows)]
+    lines = [[say(name) for name in columns], *([say_cell(cell) for cell in row] for row in rows)]
     widths = [max(map(width, cells)) for cells in zip(*lines, strict=True)]
     while sum(widths) + len(GAP) * (len(widths) - 1) > most and max(widths) > 4:
         widths[widths.index(max(widths))] -= 1
@@ -43,8 +43,3 @@ def align(
         ).rstrip()
         for line in lines
     ]
-
-
-def _said(cell: str) -> str:
-    """A sentence in a cell is translated; a single word may be a name of the user's."""
-    return say(cell) if " " in cell else cell

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UsageError
-from ..language import verbatim
+from ..language import say, verbatim
+from ..language.width import ljust, rjust, width
 from . import terminal
 from .options import AsJson, path_option, run_argument
 from .shell import completion
@@ -106,7 +107,7 @@ def _print(entries: list[dict[str, Any]]) -> None:
             Path(entry["run"]).name,
             _short(Path(entry.get("data", "—")).name),
             _short(entry.get("net", "—")),
-            entry["state"],
+            say(entry["state"]),
             number(entry, "epochs", str),
             number(entry, "test_accuracy", lambda value: f"{100 * value:.2f}"),
             number(entry, "test_loss", terminal.loss),
@@ -117,11 +118,10 @@ def _print(entries: list[dict[str, Any]]) -> None:
         for entry in entries
     ]
     rows = [[terminal.printable(cell) for cell in row] for row in rows]
+    right = range(4, 9)
     columns = ["run", "data", "net", "state", "epochs", "test acc %", "test loss", "train s", "images/s", "engine"]
-    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-    for row in [columns, *rows]:  # by hand: rich takes a second for a thousand rows
-        cells = [
-            cell.ljust(width) if name in (*columns[:4], "engine") else cell.rjust(width)
-            for name, cell, width in zip(columns, row, widths, strict=True)
-        ]
+    lines = [[say(name) for name in columns], *rows]
+    widths = [max(map(width, cells)) for cells in zip(*lines, strict=True)]
+    for line in lines:  # by hand: rich takes a second for a thousand rows
+        cells = [(rjust if i in right else ljust)(cell, widths[i]) for i, cell in enumerate(line)]
         print("  ".join(cells).rstrip())

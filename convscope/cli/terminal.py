@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..errors import ConvscopeError, Interrupted
-from ..language import say, verbatim
+from ..language import say, say_cell, verbatim
 
 # Columns of a table in a file or pipe, whatever the size of a terminal nearby: the same bytes everywhere.
 FILE_WIDTH = 160
@@ -36,8 +36,8 @@ def _console(stderr: bool) -> Console:
 
 def fail(error: ConvscopeError) -> None:
     """Print an error as text: what is wrong, then what to do. To be stopped by the user is no error."""
-    label = "" if isinstance(error, Interrupted) else f"[bold red]{say('error:')}[/] "
-    err().print(f"{label}{escape(printable(say(error.message)))}")
+    label = "" if isinstance(error, Interrupted) else f"[bold red]{say('error:')}[/]"
+    err().print(f"{label} {escape(printable(say(error.message)))}")
     if error.help:
         err().print(f"[bold]{say('help:')}[/] {escape(printable(say(error.help)))}")
 
@@ -81,5 +81,5 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[
     for column in columns:
         result.add_column(say(column), justify="left" if column in left else "right", overflow="fold")
     for row in rows:
-        result.add_row(*(escape(printable(cell)) for cell in row))
+        result.add_row(*(escape(printable(say_cell(cell))) for cell in row))
     return result

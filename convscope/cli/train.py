@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
+from ..language import say
+from ..language.width import rjust
 from ..recipe import flag
 from . import growth, terminal
 from .options import AsJson, Chosen, DataDir, Moved, Offline, Quiet, path_option, run_argument, with_choices
@@ -177,7 +179,7 @@ def _draw(events: Iterator[Event], quiet: bool, as_json: bool, curve: bool = Fal
 
 def _row(*cells: str) -> None:
     widths = (5, 7, 8, 10, 10, 9)
-    line = " ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=False))
+    line = " ".join(rjust(say(cell), width) for cell, width in zip(cells, widths, strict=False))
     terminal.out().print(line.rstrip(), markup=False)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
+from ..language import say
+from ..language.width import ljust, width
 from .terms import Factor, Subtotal, Term
 
 TINY, HUGE = 1e-4, 1e12  # whose columns are written with a power of ten
@@ -134,15 +136,15 @@ def _aligned(rows: list[tuple[Term, str]]) -> list[str]:
     for place in (1, 4, 6)[: len(cells) // 2]:  # the numbers
         cells[place] = [_plain_zero(text) for text in cells[place]]
     left = {0, 3}
-    width = [max(map(len, part)) for part in cells]
+    sizes = [max(map(len, part)) for part in cells]
     return [
         (
             "  "
             + "  ".join(
                 text.ljust(w) if i in left else text.rjust(w)
-                for i, (text, w) in enumerate(zip(line, width, strict=True))
+                for i, (text, w) in enumerate(zip(line, sizes, strict=True))
             )
-            + (f"  {remark}" if remark else "")
+            + (f"  {say(remark)}" if remark else "")
         ).rstrip()
         for line, (_, remark) in zip(zip(*cells, strict=True), rows, strict=True)
     ]
@@ -157,16 +159,16 @@ def _foot(ledger: Ledger) -> list[str]:
     """Subtotals, bias, total, and how far PyTorch's number is from it."""
     parts: list[tuple[str, float]] = []
     if len(ledger.subtotals) > 1:
-        parts = [(f"{ledger.by} {part.channel}", part.total) for part in ledger.subtotals[:12]]
+        parts = [(say(f"{ledger.by} {part.channel}"), part.total) for part in ledger.subtotals[:12]]
         rest = ledger.subtotals[12:]
         if rest:
-            parts.append((f"{len(rest)} more {ledger.by}s", sum(part.total for part in rest)))
+            parts.append((say(f"{len(rest)} more {ledger.by}s"), sum(part.total for part in rest)))
     if ledger.bias is not None:
         parts.append((ledger.bias.text, ledger.bias.value))
-    parts += [("total", ledger.total), ("PyTorch (float32)", ledger.reported)]
+    parts += [(say("total"), ledger.total), (say("PyTorch (float32)"), ledger.reported)]
     values = column([value for _, value in parts], digits=9)
-    left, right = max(len(name) for name, _ in parts), max(map(len, values))
-    lines = [f"  {name:<{left}}  {value:>{right}}" for (name, _), value in zip(parts, values, strict=True)]
+    left, right = max(width(name) for name, _ in parts), max(map(len, values))
+    lines = [f"  {ljust(name, left)}  {value:>{right}}" for (name, _), value in zip(parts, values, strict=True)]
     difference = "0" if ledger.difference == 0 else f"{ledger.difference:.1e}"
     allowed = f"allowed: {ledger.tolerance:g} of the sum of |terms|, {ledger.magnitude:.4g}"
-    return [*lines, f"  {'difference':<{left}}  {difference:>{right}}  ({allowed})"]
+    return [*lines, f"  {ljust(say('difference'), left)}  {difference:>{right}}  {say(f'({allowed})')}"]

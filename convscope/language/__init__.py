@@ -43,6 +43,11 @@ def say(text: str) -> str:
     return chinese().say(text)
 
 
+def say_cell(text: str) -> str:
+    """A table's cell: a sentence is said, but a single word may be a name of the user's."""
+    return say(text) if " " in text else text
+
+
 _verbatim: list[bool] = []
 
 

@@ -8,23 +8,42 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "lab" / "static" / "text"  # the lab's own catalogue has what its server explains
+SHORT = 10  # letters
 PLACE = re.compile(r"\{(\d+)(!?)\}")
 
 
 @dataclass(frozen=True)
 class Form:
-    """The English text between the places, and the Chinese."""
+    """The English text between the places, and the Chinese.
+
+    A short form, such as "{} of {}", is in many a sentence: its places take a single word each, unless a name stands
+    before the only one, as in "drawn: {}". No place takes columns of a table: they are two spaces apart.
+    """
 
     parts: tuple[str, ...]
     words: str
 
+    @cached_property
+    def short(self) -> bool:
+        """Whether the places take single words."""
+        named = len(self.parts) == 2 and self.parts[0].endswith((": ", "  "))
+        return not named and sum(map(str.isalpha, "".join(self.parts))) < SHORT
+
     def values(self, text: str) -> list[str] | None:
         """What stands in the places of ``text``; None where the text has another form."""
+        found = self._split(text)
+        if found is None or any(value.startswith(" ") or "  " in value.rstrip() for value in found):
+            return None
+        sentences = {int(place[1]) for place in PLACE.finditer(self.words) if place[2]}
+        words = (value for number, value in enumerate(found) if number not in sentences)
+        return None if self.short and any(" " in value.rstrip() for value in words) else found
+
+    def _split(self, text: str) -> list[str] | None:
         first, *middle, last = self.parts
         if not (text.startswith(first) and text.endswith(last) and len(text) >= len(first) + len(last)):
             return None

@@ -37,8 +37,8 @@ def explained(text: str) -> str:
     extra = found[3] or ""
     for english, chinese in EXTRA.items():
         extra = extra.replace(english, chinese)
-    whole = say(_flat(text))
-    return whole if whole != _flat(text) else f"{say(_flat(found[1]))}{found[2] or ''}{extra}"
+    whole = say(text)
+    return whole if whole != text else f"{say(_flat(found[1]))}{found[2] or ''}{extra}"
 
 
 class _Chinese:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import UsageError
+from ...language import say
 from .. import columns, terminal
 from ..options import path_option
 
@@ -119,7 +120,14 @@ def _tables(walk: "Walk", check: "Check") -> None:
     columns.show(
         ["node", "operation", "numbers", "value", "shape", "cached"],
         [
-            [n.label, n.formula or n.kind, n.numbers, inline(n.value, 30), shape_text(n.shape), "✓" if n.cached else ""]
+            [
+                n.label,
+                n.formula or say(n.kind),
+                n.numbers,
+                inline(n.value, 30),
+                shape_text(n.shape),
+                "✓" if n.cached else "",
+            ]
             for n in walk.nodes
         ],
         ["value"],

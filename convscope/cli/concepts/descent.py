@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from ...errors import UsageError
+from ...language import say
 from .. import columns, terminal
 from ..options import AsJson, DataDir, Offline, path_option
 
@@ -133,7 +134,7 @@ def _print_descent(result: "Descent") -> None:
     columns.heading("Equal start, equal samples seen")
     names = ["regime", "batch size", "updates", "samples seen", "loss", "angle", "noise", "detour"]
     columns.show(names, [
-        [r.name, f"{r.batch_size:,}", f"{r.updates:,}", f"{r.samples:,}", f"{r.loss:.4f}", f"{r.angle:.1f}°",
+        [say(r.name), f"{r.batch_size:,}", f"{r.updates:,}", f"{r.samples:,}", f"{r.loss:.4f}", f"{r.angle:.1f}°",
          f"{r.noise:.3f}", f"{r.detour:.2f}"]
         for r in result.regimes
     ], right=names[1:])  # fmt: skip
@@ -148,5 +149,5 @@ def _print_descent(result: "Descent") -> None:
         table.append([str(epoch), *(f"{loss:.4f}" for loss in at)])
     names = ["epoch", *(r.name for r in result.regimes)]
     columns.show(names, table, right=names)
-    seconds = ", ".join(f"{r.name} {r.seconds:.3f}" for r in result.regimes)
+    seconds = ", ".join(f"{say(r.name)} {r.seconds:.3f}" for r in result.regimes)
     print(f"\nseconds in updates: {seconds}")

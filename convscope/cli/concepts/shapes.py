@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ...errors import UsageError
+from ...language import say
 from ...net.ops import WORDS, shape_text
 from ...net.shapes import drawn, table
 from ...net.spec import BRACKETS, parse
@@ -151,7 +152,7 @@ def shapes(
         [name, r.text, shape_text(r.output), r.formula, f"{r.parameters:,}", f"{r.multiply_adds:,}"]
         for name, r in zip(names, rows, strict=True)
     ]
-    cells += [["total", "", "", "", f"{totals[0]:,}", f"{totals[1]:,}"]]
+    cells += [[say("total"), "", "", "", f"{totals[0]:,}", f"{totals[1]:,}"]]
     columns = ["name", "layer", "output", "size formula", "parameters", "multiply-adds"]
     terminal.out().print(terminal.table(columns, cells, left=columns[:4]))
     for row in rows:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
+from ...language import say
+from ...language.width import ljust
 from .. import terminal
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def fold(recipe: Recipe, data: Dataset, count: int, quiet: bool, as_json: bool) 
 
 def _line(as_json: bool, name: str, accuracy: float | None, *more: str) -> None:
     if not as_json:
-        cells = [f"{name:<12}", f"{100 * (accuracy or 0):6.2f} %", *more]
+        cells = [ljust(say(name), 12), f"{100 * (accuracy or 0):6.2f} %", *map(say, more)]
         terminal.out().print("  ".join(cells), markup=False)
 
 

@@ -1,0 +1,89 @@
+"""Nothing is said in English alone: sentences of the source, help of every verb, and what a run of them prints."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from convscope import cli
+from convscope.language import say
+from convscope.language.book import pairs
+from convscope.language.help import explained, speak
+
+from ..helpers import run_cli
+from .templates import UNSHOWN, in_a_text, sentences
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+CATALOGUE = pairs()
+
+
+def test_every_sentence_of_the_source_has_its_chinese():
+    unshown = set(UNSHOWN.read_text(encoding="utf-8").splitlines())
+    said = sentences()
+    assert {text: where for text, where in said.items() if text not in unshown and not in_a_text(text, CATALOGUE)} == {}
+    assert unshown <= set(said), "these are said no longer: take them out of unshown.txt"
+
+
+COMMANDS = typer.main.get_command(cli.app).commands
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_the_help_of_every_verb_is_chinese(verb, monkeypatch):
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    command = COMMANDS[verb]
+    texts = [" ".join(part.split()) for part in inspect.cleandoc(command.help).split("\n\n")]
+    assert [text for text in texts if not CHINESE.search(say(text)) and not text.startswith("mse =")] == []
+    texts = [option.help for option in command.params if getattr(option, "help", None)]
+    assert [text for text in texts if not CHINESE.search(explained(text))] == []
+
+
+def test_the_page_of_help_is_as_wide_as_a_terminal_and_chinese(capsys, monkeypatch):
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    command = speak(typer.main.get_command(cli.app))
+    page = command.commands["train"].make_context("train", [], resilient_parsing=True).get_help()
+    assert "选项：" in page
+    assert "[默认：0.01]" in page
+    assert "显示这段说明。" in page
+
+
+# Words of PyTorch, of the command line and of mathematics that are the same in Chinese; names of nets, data, files.
+NAMES = set((Path(__file__).parent / "names.txt").read_text(encoding="utf-8").split())
+
+RUNS = [
+    ["shapes", "note"],
+    ["shapes", "conv 10 5 | pul 2"],
+    ["batches", "--samples", "40000", "--batch-size", "32"],
+    ["loss", "mse", "--pred", "1,2,3", "--target", "2,2,5"],
+    ["loss", "cross-entropy", "--pred", "2 -1 0.5", "--target", "0"],
+    ["conv", "--input", "1 2 3 / 4 5 6 / 7 8 9", "--kernel", "1 0 / 0 1", "--padding", "1", "--at", "0,1,1"],
+    ["pool", "--input", "1 2 / 3 4", "--kernel-size", "2", "--at", "0,0,0"],
+    ["backprop", "(w*x + b - y)**2", "w=3", "x=2", "b=1", "y=5"],
+    ["descent", "--epochs", "2"],
+    ["check", "digits"],
+    ["devices"],
+    ["train", "digits", "--epochs", "1"],
+    ["runs"],
+    ["evaluate", "note-digits-1"],
+    ["explain", "note-digits-1", "test:0", "--layer", "conv1", "--at", "0,0,0", "--saliency"],
+    ["resume", "note-digits-1"],
+    ["predict", "note-digits-1", "5.png"],
+    ["train", "no-such-data"],
+    ["train", "digits", "--epochs", "many"],
+]
+
+
+def test_a_run_of_the_verbs_leaves_no_english(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    monkeypatch.setenv("CONVSCOPE_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
+    left: dict[str, list[str]] = {}
+    for arguments in RUNS:
+        _, out, err = run_cli(capsys, *arguments)
+        text = re.sub(r"--[a-z-]+|\S*/\S*|'[^']*'|\[[A-Z]+\]|\w+\[[\d,]+\]|\$\w+|\w+-digits-\d|\w+=\w+", " ", out + err)
+        assert CHINESE.search(text), arguments
+        english = {word for word in re.findall(r"[A-Za-z]{3,}\d*[a-z]?", text) if word not in NAMES}
+        if english:
+            left[" ".join(arguments)] = sorted(english)
+    assert left == {}, left
