@@ -31,14 +31,21 @@ def _flat(text: str) -> str:
 
 
 def explained(text: str) -> str:
-    """What stands beside an option: its help, and in brackets what Click adds to it."""
-    found = re.fullmatch(r"(.*?)(  )?(\[[^\[\]]*\])?", text, re.DOTALL)
+    """What stands beside an option: its help, and in brackets its usual value and what Click adds."""
+    found = re.fullmatch(r"(.*?)((?:\s+\[[^\[\]]*\])*)", text, re.DOTALL)
     assert found is not None
-    extra = found[3] or ""
+    brackets = [_flat(part) for part in re.findall(r"\[[^\[\]]*\]", found[2])]
+    for known in range(len(brackets), -1, -1):  # the catalogue has a help with its first bracket, or alone
+        english = "  ".join([_flat(found[1]), *brackets[:known]])
+        if say(english) != english or not known:
+            return "  ".join([say(english), *map(_added, brackets[known:])])
+    raise AssertionError  # the last turn returns
+
+
+def _added(bracket: str) -> str:
     for english, chinese in EXTRA.items():
-        extra = extra.replace(english, chinese)
-    whole = say(text)
-    return whole if whole != text else f"{say(_flat(found[1]))}{found[2] or ''}{extra}"
+        bracket = bracket.replace(english, chinese)
+    return bracket
 
 
 class _Chinese:

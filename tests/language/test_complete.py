@@ -47,7 +47,7 @@ def test_the_page_of_help_is_as_wide_as_a_terminal_and_chinese(capsys, monkeypat
     command = speak(typer.main.get_command(cli.app))
     page = command.commands["train"].make_context("train", [], resilient_parsing=True).get_help()
     assert "选项：" in page
-    assert "默认：0.01]" in page
+    assert "默认：64]" in page
     assert "显示这段说明。" in page
 
 
