@@ -5,30 +5,38 @@ export VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 RUN := "$$VENV"/bin/
 PYTHON ?= python3
 .DEFAULT_GOAL := help
-.PHONY: help setup train test check check-page bench test-faults screenshots
+.PHONY: help setup develop train test check check-page bench test-faults screenshots dist image
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-# The stamp names the copy of convscope that is installed: another one in the same environment installs itself.
-setup: ## create .venv and install pinned dependencies and the package
+# A stamp names the copy of convscope that is installed: another one in the same environment installs itself.
+# What is developed is installed, too, so both stamps are written then.
+define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0] + "; set PYTHON=/path/to/python3.11")'
-	@stamp="$$VENV"/.convscope-installed; \
+	@stamp="$$VENV"/$(firstword $(2)); \
 	if [ "$$(cat "$$stamp" 2>/dev/null)" = "$$PWD" ] && ! [ pyproject.toml -nt "$$stamp" ] && ! [ constraints.txt -nt "$$stamp" ]; then exit 0; fi; \
 	set -e; \
 	test -x $(RUN)python || $(PYTHON) -m venv "$$VENV"; \
 	$(RUN)python -m pip --version >/dev/null 2>&1 || $(RUN)python -m ensurepip; \
 	echo "installing convscope and what it needs into $$VENV"; \
-	$(RUN)python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'; \
-	printf '%s\n' "$$PWD" > "$$stamp"
+	$(RUN)python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '$(1)'; \
+	for stamp in $(2); do printf '%s\n' "$$PWD" > "$$VENV/$$stamp"; done
+endef
+
+setup: ## create .venv and install the package with what it needs to run, pinned
+	$(call install,.,.convscope-installed)
+
+develop: ## the same, and what the tests and checks need
+	$(call install,.[dev],.convscope-developed .convscope-installed)
 
 train: setup ## train, test and plot a net on real handwritten digits (under a minute)
 	$(RUN)convscope train
 
-test: setup ## the whole test suite, shared among the cores
+test: develop ## the whole test suite, shared among the cores
 	$(RUN)python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-check: setup ## lint, format and types; the page's JavaScript where there is npm
+check: develop ## lint, format and types; the page's JavaScript where there is npm
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
 	$(RUN)mypy
@@ -41,11 +49,18 @@ node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --silent --no-audit --no-fund
 	@touch $@
 
-bench: setup ## measure what the README claims (needs MNIST)
+bench: develop ## measure what the README claims (needs MNIST)
 	$(RUN)python -m bench
 
-test-faults: setup ## the long tests: kills, faults, hostile input; prints what was tried (under 15 minutes)
+test-faults: develop ## the long tests: kills, faults, hostile input; prints what was tried (under 15 minutes)
 	CONVSCOPE_FAULTS=full OMP_NUM_THREADS=1 $(RUN)python -m pytest tests/faults tests/engine/test_chunks.py
 
-screenshots: setup ## the pictures of the lab in README and docs (needs Chromium)
+screenshots: develop ## the pictures of the lab in README and docs (needs Chromium)
 	$(RUN)python docs/screenshots.py
+
+dist: develop ## wheel and sdist in dist/
+	$(RUN)python -m build
+
+image: ## a container image for CPUs (needs Docker)
+	docker build --tag convscope .
+	docker run --rm convscope devices

@@ -96,7 +96,7 @@ def _main(arguments: list[str] | None) -> None:
     try:
         try:
             language.check()
-            if COMPLETE in os.environ:
+            if os.environ.get(COMPLETE, "").startswith("complete_"):
                 os.environ["COLUMNS"] = "9999"  # Typer wraps what is said of a candidate; shells take a line for one
             speak(typer.main.get_command(app))(arguments, complete_var=COMPLETE)
         finally:

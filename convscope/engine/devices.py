@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from ..errors import UsageError
 from ..shown import Shown
 from ..storage import cores
+from ..storage.memory import size_text
 
 # Widest first: feature of the CPU → what one register holds.
 VECTORS = [
@@ -32,7 +34,8 @@ class Gpu:
 class Devices(Shown):
     """The machine as torch sees it. ``cores`` are those that this process may use, ``auto`` the device a run takes.
 
-    A run takes ``threads`` of the cores by itself; ``limit`` says why they are fewer than all.
+    A run takes ``threads`` of the cores by itself; ``limit`` says why they are fewer than all. ``unused`` says what is
+    installed for GPUs where none can be used; empty where there is one, or nothing.
     """
 
     cpu: str
@@ -44,6 +47,7 @@ class Devices(Shown):
     engines: tuple[str, ...]
     auto: str
     limit: str = ""
+    unused: str = ""
 
     def told(self) -> Iterator[str]:
         """One fact a line."""
@@ -56,6 +60,8 @@ class Devices(Shown):
         yield f"vectors  {self.vectors}"
         yield f"engines  {', '.join(self.engines)}"
         yield f"auto     {self.auto}"
+        if self.unused:
+            yield f"unused   {self.unused}"
 
 
 def resolve(text: str) -> torch.device:
@@ -109,7 +115,34 @@ def survey() -> Devices:
         engines=("jit", "eager"),
         auto=str(resolve("auto")),
         limit=found.limit,
+        unused=_unused(),
     )
+
+
+def _unused() -> str:
+    """What a build of PyTorch for GPUs takes on a machine whose GPUs it cannot use, and what to do about it."""
+    kind = f"CUDA {torch.version.cuda}" if torch.version.cuda else f"ROCm {torch.version.hip}"
+    if (torch.version.cuda or torch.version.hip) is None or torch.cuda.is_available():
+        return ""
+    libraries = sorted(filter(_for_gpus, distributions()), key=lambda one: one.name)
+    size = f" without {size_text(sum(map(_bytes, libraries)))} of libraries" if libraries else ""
+    remove = f"; pip uninstall {' '.join(one.name for one in libraries)}" if libraries else ""
+    return (
+        f"torch {torch.__version__} is a build for {kind}, but there is no GPU that it can use. If there is none, the "
+        f"build for CPUs does the same{size}: pip install --force-reinstall --no-deps "
+        f"torch=={torch.__version__.partition('+')[0]} --index-url https://download.pytorch.org/whl/cpu{remove}. "
+        "If there is one, nvidia-smi says whether its driver works"
+    )
+
+
+def _for_gpus(distribution: Distribution) -> bool:
+    """Whether a distribution is one that only PyTorch's builds for GPUs ask for."""
+    return distribution.name.lower().startswith(("nvidia-", "cuda-", "triton", "pytorch-triton"))
+
+
+def _bytes(distribution: Distribution) -> int:
+    """What a distribution takes on the disk, by its own record."""
+    return sum(file.size or 0 for file in distribution.files or ())
 
 
 def cpu_name() -> str:
