@@ -34,6 +34,7 @@ resume note-digits-1 --epochs 2 --quiet
 evaluate note-digits-1
 predict note-digits-1 one.png
 export note-digits-1 --to html
+report note-digits-1
 runs
 compare note-digits-1 note-digits-2
 recipe note-digits-1
@@ -51,6 +52,7 @@ backprop w*x w=3 x=2
 descent --samples 20 --epochs 2
 batches
 devices
+cache
 {EXTRA}
 """
 EVERY = """

@@ -11,6 +11,7 @@ from convscope.cli import app
 from convscope.data.readers.fetch import PUBLISHED
 from convscope.net.zoo import ZOO
 from convscope.recipe import CHOICES, flag
+from convscope.recipes import names
 
 from ..helpers import ENVIRONMENT, NET, run_cli, run_json
 
@@ -58,7 +59,7 @@ def work(here):
         ("compare note-digits-1 note", ["note-digits-1", "note-digits-2"]),
         ("compare --out elsewhere ", []),
         ("recipe m", ["mnist-99"]),
-        ("train --recipe ", ["mnist-99", "our.toml"]),
+        ("train --recipe ", [*names(), "our.toml"]),
         ("train ", ["digits", *PUBLISHED, "photos", "photos.zip", "runs", "stripes.npz"]),
         ("check m", ["mnist"]),
         ("lab note", ["note-digits-1", "note-digits-2"]),
