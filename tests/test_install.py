@@ -163,6 +163,17 @@ def test_the_wheel_holds_every_file_of_the_package(built):
     assert f"![The lab's room on convolution]({PROJECT['urls']['Repository']}/raw/main/docs/images/" in metadata
 
 
+def test_the_readme_begins_with_pytorch_for_cpus_and_every_extra_is_told():
+    first = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.S | re.M)[0]
+    assert "uv tool install convscope --torch-backend auto" in first
+    assert "pip install convscope --extra-index-url https://download.pytorch.org/whl/cpu" in first
+    told = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert set(PROJECT["optional-dependencies"]) - {"dev"} == set(re.findall(r"\[(\w+)\]`", told))
+    assert "py -m venv .venv" in told
+    for line in re.findall(r".* (?:--find-links|-f) .*", told):
+        assert "pip takes the build for CUDA all the same" in line
+
+
 def test_the_lock_is_what_is_needed_as_it_was_tested():
     assert (ROOT / "requirements.lock").read_text() == LOCK["lock"](), "run python release/lock.py"
 
