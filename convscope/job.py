@@ -5,18 +5,21 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from .data.batches import Batches
-from .data.images import Dataset
+from .data.images import Dataset, sets_of
 from .data.sources import data_name
+from .distributed.agree import same_data
+from .distributed.team import ALONE, PeerLost, Team
 from .engine.base import Engine
-from .errors import ConvscopeError, DataError, Interrupted, NotFinite, TrainingError
-from .net.model import Model, save_model
+from .errors import ConvscopeError, DataError, Interrupted, NotFinite, TrainingError, UsageError
+from .net.model import Model
 from .net.shapes import Row
 from .net.zoo import net_name
 from .recipe import Recipe
@@ -28,14 +31,14 @@ from .runs.folder import RunFolder, create
 from .runs.images import RunImages
 from .runs.own_data import OwnData, compare
 from .runs.resume import go_on
-from .runs.summary import Summary
-from .runs.writer import RunWriter
+from .runs.summary import Summary, summary_of
+from .runs.writer import Onlooker, RunWriter
 from .storage.interruption import interruption
 from .storage.lock import locked
 from .storage.memory import is_out_of_memory
+from .storage.places import user_path
 from .training.augment import Augment, settled
 from .training.calibration import calibrated
-from .training.finding import Facts, finding
 from .training.loop import Epoch, Record, Tick, train
 from .training.pace import Pace
 from .training.prepared import Prepared, prepare
@@ -62,6 +65,7 @@ class Started:
     batches: Batches
     notes: tuple[str, ...]
     resumed_at: int = 0
+    team: Team = ALONE
 
     @property
     def epoch_steps(self) -> int:
@@ -74,11 +78,15 @@ class Started:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run has ended; ``summary`` is the content of summary.json, ``notes`` say what went wrong beside it."""
+    """A run has ended; ``summary`` is the content of summary.json, ``notes`` say what went wrong beside it.
+
+    ``waited`` are the seconds in which this process waited for others of its team.
+    """
 
     folder: RunFolder
     summary: Summary
     notes: tuple[str, ...] = ()
+    waited: float = 0.0
 
 
 Event = Started | Record | Finished
@@ -91,21 +99,27 @@ def start(
     pace: Pace | None = None,
     augment: Augment | None = None,
     net: nn.Module | None = None,
+    team: Team = ALONE,
 ) -> Iterator[Event]:
     """Run ``recipe`` on ``data`` in a new folder below ``out``, at ``pace`` where somebody wants to hold it back.
 
     ``augment`` is the user's own function where the recipe names one, ``net`` their own module for a custom net.
+    All processes of ``team`` call it with the same recipe and data; rank 0 alone writes, and comes to Finished.
+
     Nothing is written before recipe, data and net are known to fit. Raises Interrupted (the work is saved) on
     Ctrl-C, SIGTERM or SIGHUP, TrainingError where the loss is not finite or the disk fails.
     """
     recipe = settled(one_step(recipe), data)
-    prepared = prepare(recipe, data, net)
-    folder = create(out, f"{net_name(recipe.net)}-{data_name(recipe.data)}")
-    with locked(folder.path):
-        writer = RunWriter(folder, data.val is not None)
-        writer.begin(
-            recipe, describe(data, prepared.engine.name, prepared.device, prepared.threads), RunImages.of(data)
-        )
+    if recipe.local_batchnorm and team.ranks == 1:
+        raise UsageError("--local-batchnorm is for several processes, and this is one", "start it with torchrun")
+    same_data(team, {name: images.fingerprint for name, images in sets_of(data).items()})
+    prepared = prepare(recipe, data, net, team)
+    name = f"{net_name(recipe.net)}-{data_name(recipe.data)}"
+    folder = create(out, name) if team.leads else RunFolder(user_path(out) / name)
+    with _kept(folder, team):
+        writer = _writer(folder, data, team)
+        environment = describe(data, prepared.engine.name, prepared.device, prepared.threads, prepared.team)
+        writer.begin(recipe, environment, RunImages.of(data))
         yield from _work(_started(prepared, folder, recipe, data), prepared.engine, writer, State(), pace, augment)
 
 
@@ -116,21 +130,24 @@ def resume(
     pace: Pace | None = None,
     augment: Augment | None = None,
     net: nn.Module | None = None,
+    team: Team = ALONE,
 ) -> Iterator[Event]:
     """Go on with the run in ``folder`` at the very update where it was saved; ``epochs`` extends it.
 
     The coming weights are bit for bit those of an uninterrupted run on the same machine, engine and thread count;
     what differs is said in the notes of :class:`Started`. A run that was killed before its first save begins again,
     one that was killed when all was done but its summary is finished. Images that came to the data since are not used.
+    All processes of ``team`` call it, each with a copy of the run's files; there may be more or fewer than before.
     Raises DataError where the data are not those that the run began with or a file is damaged, UsageError where there
     is nothing to do, TrainingError where another process works on the run.
     """
-    with locked(folder.path):
+    with _kept(folder, team):
         recipe, before, point = folder.recipe(), folder.environment(), folder.resume_point()
         keeps_images = folder.images() is not None
         own = data if isinstance(data, OwnData) else compare(folder, data)
         data = own.data
-        prepared = prepare(as_before(recipe, before), data, net)
+        as_then, team = as_before(recipe, before, team)
+        prepared = prepare(as_then, data, net, team)
         state = State()
         if point is not None:
             file = folder.path / "resume.safetensors"
@@ -142,10 +159,10 @@ def resume(
         notes += own.notes
         if point is None:
             notes += ("it was stopped before its first save, so it begins again",)
-        now = describe(data, prepared.engine.name, prepared.device, prepared.threads)
+        now = describe(data, prepared.engine.name, prepared.device, prepared.threads, prepared.team)
         environment, limits = go_on_here(before, now, state.step)
         interval = min(recipe.log_interval, epoch_steps)
-        writer = RunWriter(folder, data.val is not None)
+        writer = _writer(folder, data, team)
         writer.begin_again(
             new,
             environment,
@@ -156,6 +173,15 @@ def resume(
             writer.keep_images(RunImages.of(data))
         began = _started(prepared, folder, new, data, notes + limits, state.step)
         yield from _work(began, prepared.engine, writer, state, pace, augment)
+
+
+def _kept(folder: RunFolder, team: Team) -> AbstractContextManager[None]:
+    """The run's lock, for the one process that writes."""
+    return locked(folder.path) if team.leads else nullcontext()
+
+
+def _writer(folder: RunFolder, data: Dataset, team: Team) -> RunWriter:
+    return (RunWriter if team.leads else Onlooker)(folder, data.val is not None)
 
 
 def _started(
@@ -174,10 +200,11 @@ def _started(
         rows=prepared.rows,
         engine=prepared.engine.name,
         device=prepared.device,
-        threads=prepared.threads,
+        threads=prepared.team.all_threads(prepared.threads),
         batches=prepared.batches,
         notes=prepared.notes + notes,
         resumed_at=resumed_at,
+        team=prepared.team,
     )
 
 
@@ -185,7 +212,7 @@ def _work(
     began: Started, engine: Engine, writer: RunWriter, state: State, pace: Pace | None, augment: Augment | None
 ) -> Iterator[Event]:
     """Train, write what comes, save the state from time to time, and finish."""
-    recipe, data, folder = began.recipe, began.data, began.folder
+    recipe, data, folder, team = began.recipe, began.data, began.folder, began.team
     yield began
 
     watch = Watch(data)
@@ -201,27 +228,34 @@ def _work(
         if watch.due():
             check_data()
         writer.save(ResumePoint(state, state.average.trained or engine.net.state_dict(), engine.state()))
-        save_model(folder.path / "model.safetensors", began.model, state.kept or engine.net.state_dict())
+        writer.save_weights(began.model, state.kept or engine.net.state_dict())
 
-    saved = time.monotonic()
+    saved, cut_short, waited = time.monotonic(), False, team.waited
     with interruption() as interrupted:
         try:
-            for record in train(engine, recipe, data, state, pace, began.batches, augment):
+            for record in train(engine, recipe, data, state, pace, began.batches, augment, team):
                 writer.record(record)
                 yield record
                 # The test of an epoch that was cut short is no part of the state: one that resumes must not know it.
                 cut_short = isinstance(record, Epoch) and state.epoch_step > 0
                 stopping = isinstance(record, Tick) and state.stopped_by is not None
                 due = isinstance(record, Epoch) or stopping or time.monotonic() - saved >= recipe.save_seconds
-                if (due or interrupted) and not cut_short:
+                asked = int(team.largest(interrupted.number))  # all ranks stop at the same record
+                if (due or asked) and not cut_short:
                     save()
                     saved = time.monotonic()
-                if interrupted:
+                if asked:
                     raise Interrupted(
                         f"stopped after {state.step:,} updates in epoch {record.epoch}; the work is saved",
                         f"resume it with: convscope resume {folder.path}",
-                        interrupted.number,
+                        asked,
                     )
+        except PeerLost as error:
+            if not cut_short:
+                save()
+            where = f"the work is saved; resume it, by as many processes or others: convscope resume {folder.path}"
+            resume_it = where if team.leads else "what rank 0 saved last is whole: convscope resume RUN"
+            raise PeerLost(error.message, error.rank, resume_it) from None
         except NotFinite:
             save()
             raise
@@ -238,6 +272,8 @@ def _work(
                 f"close other programs, then: convscope resume {folder.path}; or train with a smaller --batch-size",
             ) from None
         check_data()
+        if not team.leads:
+            return
         if state.kept:
             engine.net.load_state_dict(state.kept)
         if state.best.weights:
@@ -245,11 +281,11 @@ def _work(
             result = score(logits, torch.from_numpy(data.test.labels), recipe.loss)
             state.last.test_loss, state.last.test_accuracy = result.loss, result.accuracy
         model = calibrated(began.model, engine, data.val)
-        save_model(folder.path / "model.safetensors", model, engine.net.state_dict())
+        writer.save_weights(model, engine.net.state_dict())
         notes = _draw(folder)
-        summary = _summary(began, engine, state)
+        summary = summary_of(recipe, data, folder.path, engine, began.device, began.threads, state)
         writer.finish(summary)
-    yield Finished(folder, summary, notes)
+    yield Finished(folder, summary, notes, team.waited - waited)
 
 
 def _draw(folder: RunFolder) -> tuple[str, ...]:
@@ -262,39 +298,3 @@ def _draw(folder: RunFolder) -> tuple[str, ...]:
         again = f"convscope compare {folder.path} {folder.path} --plot curves.png"
         return (f"curves.png could not be drawn ({error}); the run is complete; draw it with: {again}",)
     return ()
-
-
-def _summary(began: Started, engine: Engine, state: State) -> Summary:
-    recipe, seconds = began.recipe, state.seconds
-    assert state.stopped_by is not None, "a run has ended by then"
-    found = finding(_facts(began, engine, state))
-    return Summary(
-        run=str(began.folder.path),
-        data=recipe.data,
-        net=recipe.net,
-        engine=began.engine,
-        device=began.device,
-        threads=began.threads,
-        seed=recipe.seed,
-        epochs=state.epoch,
-        steps=state.step,
-        train_loss=state.last.train_loss,
-        test_loss=state.last.test_loss,
-        test_accuracy=state.last.test_accuracy,
-        train_seconds=seconds.train,
-        test_seconds=seconds.test,
-        compile_seconds=engine.compile_seconds,
-        images_per_second=state.images / max(seconds.train, 1e-9),
-        stopped_by=state.stopped_by,
-        warning=str(found) if found else None,
-    )
-
-
-def _facts(began: Started, engine: Engine, state: State) -> Facts:
-    """What the test says of the run. Which classes the net names is looked at only where its accuracy is low."""
-    test, last = began.data.test, state.last
-    facts = Facts.of(began.recipe, len(test.classes), test.labels, last.test_accuracy, last.train_loss, state.step)
-    if not facts.no_better_than_one_class:
-        return facts
-    named = engine.logits(torch.from_numpy(test.images)).argmax(1).unique()
-    return replace(facts, only=test.classes[int(named[0])] if len(named) == 1 else None)

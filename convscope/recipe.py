@@ -122,6 +122,9 @@ class Recipe:
         Choice("Numbers that the net is computed in; auto takes fewer bits where they are faster.", page="more"),
     ] = "auto"
     threads: Annotated[int, Choice("CPU threads; 0 means all cores.", ge=0, le=1024)] = 0
+    local_batchnorm: Annotated[
+        bool, Choice("With torchrun: batch norm takes each process's own images, not the whole batch.")
+    ] = False
     log_interval: Annotated[int, Choice("Updates between two lines of the log.", ge=1, le=LARGEST)] = 300
     save_seconds: Annotated[float, Choice("Save the state this often, and after each epoch.", ge=0, le=1e9)] = 60.0
     image_size: Annotated[

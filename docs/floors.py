@@ -16,8 +16,8 @@ PACKAGE = ROOT / "convscope"
 PICTURE = ROOT / "docs" / "images" / "floors.svg"
 README = ROOT / "README.md"
 FLOORS = (
-    "errors", "language", "shown", "storage", "choice", "recipe", "recipes", "data", "net", "engine", "training",
-    "runs", "explain", "report", "export", "job", "auto", "tuning", "python", "lab", "cli",
+    "errors", "language", "shown", "storage", "choice", "recipe", "recipes", "data", "net", "distributed", "engine",
+    "training", "runs", "explain", "report", "export", "job", "auto", "tuning", "python", "lab", "cli",
 )  # fmt: skip
 EVERYWHERE = FLOORS[:6]
 ROW, LEFT, WIDTH, GAP = 46, 16, 560, 12

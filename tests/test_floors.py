@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "convscope"
-FLOORS = ["errors", "language", "shown", "storage", "choice", "recipe", "recipes", "data", "net", "engine", "training",
-          "runs", "explain", "report", "export", "job", "auto", "tuning", "python", "lab", "cli"]  # fmt: skip
+FLOORS = ["errors", "language", "shown", "storage", "choice", "recipe", "recipes", "data", "net", "distributed",
+          "engine", "training", "runs", "explain", "report", "export", "job", "auto", "tuning", "python", "lab",
+          "cli"]  # fmt: skip
 FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE})
 
 

@@ -14,6 +14,7 @@ from typing import NoReturn
 import typer
 
 from .. import __version__, language
+from ..distributed import voice
 from ..errors import ConvscopeError
 from ..language.help import speak
 from ..language.stream import spoken
@@ -52,12 +53,15 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
-    manual: bool = typer.Option(
+    context: typer.Context,
+    version: bool = typer.Option(  # noqa: ARG001 - its callback does it
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+    manual: bool = typer.Option(  # noqa: ARG001 - as above
         False, "--man", callback=_man, is_eager=True, help="Print the manual page: convscope --man | man -l -"
     ),
 ) -> None:
-    pass
+    voice.check(context.invoked_subcommand)
 
 
 for group in (
@@ -88,6 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code. Errors of the project end as text on stderr."""
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")  # torch, of its own speed
     streams.prepare()
+    voice.hush()
     with spoken():
         _main(arguments)
 
@@ -104,6 +109,7 @@ def _main(arguments: list[str] | None) -> None:
             if lost := streams.lost_characters():
                 note(lost)
     except ConvscopeError as error:
+        voice.speak_for(error)
         with suppress(OSError):  # the terminal may have closed, which is why we end
             fail(error)
         sys.exit(error.exit_code)
@@ -130,6 +136,9 @@ def run() -> NoReturn:
         main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
+    except Exception:
+        voice.speak()
+        raise
     with suppress(OSError, ValueError, AttributeError):  # nobody listens
         sys.stderr.flush()
     os._exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..distributed import voice
 from ..errors import UsageError
 from ..language import say
 from ..language.width import rjust
@@ -21,6 +23,7 @@ from .streams import unheard
 from .tuning import repeated
 
 if TYPE_CHECKING:
+    from ..distributed.team import Team
     from ..job import Event, Finished, Started
     from ..training.loop import Epoch
 
@@ -59,25 +62,29 @@ def train(
         resume(resume_run, epochs, None, Path(data_dir) if data_dir else None, offline, quiet, as_json)
         return
     repeated.check(seeds, folds, curve)
+    voice.refuse({"--seeds": seeds > 1, "--folds": folds is not None, "--curve": curve})
     recipe = chosen.recipe
     from .. import job
-    from ..auto import settle
+    from ..auto import agreed, settle_together
+    from ..distributed.join import joined
     from ..engine.devices import resolve
     from ..net.zoo import resolve as resolve_net
 
     resolve(recipe.device)  # a wrong device or net is told before any data are read
     if recipe.net.strip() != "auto":
         resolve_net(recipe.net)
-    with unheard():
-        settled = settle(recipe, chosen.given, offline)
-        if settled.chosen and not quiet:
+    with unheard(), joined() as team:
+        team = agreed(team)
+        settled = settle_together(team, recipe, chosen.given, offline)
+        if settled.chosen and not quiet and team.leads:
             terminal.note(settled.chosen)
         if folds is not None:
             repeated.fold(settled.recipe, settled.data, folds, quiet, as_json)
         elif seeds > 1:
             repeated.with_seeds(settled.recipe, settled.data, seeds, out, offline, quiet, as_json)
         else:
-            _draw(job.start(settled.recipe, settled.data, out), quiet, as_json, curve)
+            events = job.start(settled.recipe, settled.data, out, team=team)
+            _show(events, team, quiet, as_json, curve)
 
 
 def _refuse_choices(chosen: Chosen) -> None:
@@ -103,13 +110,27 @@ def resume(
 ) -> None:
     """Go on with an interrupted run, or extend a finished one with --epochs."""
     from .. import job
+    from ..auto import agreed
+    from ..distributed.agree import same_choices
+    from ..distributed.copied import copied
+    from ..distributed.join import joined
     from ..runs import folder as runs
     from ..runs.own_data import own_data
 
-    folder = runs.find(run)
-    own = own_data(folder, moved, data_dir=data_dir, offline=offline)
-    with unheard():
-        _draw(job.resume(folder, own, epochs), quiet, as_json)
+    with unheard(), joined() as team, copied(team, lambda: runs.find(run).path, runs.FILES) as path:
+        folder = runs.RunFolder(path)
+        team = agreed(team)
+        same_choices(team, {"epochs": epochs})
+        own = own_data(folder, moved, data_dir=data_dir, offline=offline)
+        _show(job.resume(folder, own, epochs, team=team), team, quiet, as_json)
+
+
+def _show(events: Iterator[Event], team: Team, quiet: bool, as_json: bool, curve: bool = False) -> None:
+    """Draw the events of a run, or only let them happen, where another process draws."""
+    if team.leads:
+        _draw(events, quiet, as_json, curve)
+    else:
+        deque(events, maxlen=0)
 
 
 def _draw(events: Iterator[Event], quiet: bool, as_json: bool, curve: bool = False) -> None:
@@ -204,6 +225,8 @@ def _print_start(event: Started) -> None:
         f"{terminal.count(event.epoch_steps, 'update')}, seed {recipe.seed}",
         f"engine  {event.engine} on {event.device}" + (f", {event.threads} threads" if event.device == "cpu" else ""),
     ]
+    if event.team.ranks > 1:
+        lines.append(f"        {event.team.ranks} processes share every batch")
     lines += [f"        {note}" for note in _notes(event)]
     if event.resumed_at:
         lines.append(f"        resumes after update {event.resumed_at:,}")
@@ -224,11 +247,14 @@ def _print_end(event: Finished, started: Started) -> None:
 
     summary = event.summary
     path = event.folder.path
+    busy = max(summary.train_seconds + summary.test_seconds, 1e-9)
+    waiting = [f"        {100 * event.waited / busy:.0f} % of the time was spent waiting for other processes"]
     lines = [
         "",
         f"test accuracy {100 * (summary.test_accuracy or 0):.2f} % after {terminal.count(summary.steps, 'update')} in "
         f"{summary.train_seconds:.1f} s of training ({summary.images_per_second:,.0f} images/s); "
         f"{SENTENCES[summary.stopped_by]}",
+        *(waiting if started.team.ranks > 1 else []),
         *growth.warnings(event, started),
         "",
         *([] if event.notes else [f"plot    {path / 'curves.png'}"]),

@@ -26,7 +26,8 @@ class Problem:
     ``seed`` starts the random stream of dropout, ``label_smoothing`` is that of torch.nn.CrossEntropyLoss.
     ``clip_norm`` is what torch.nn.utils.clip_grad_norm_ scales the whole gradient down to (Pascanu et al. 2013).
     ``class_weights`` (one a class) are the weight of torch.nn.CrossEntropyLoss.
-    ``precision`` is what the net is computed in (:mod:`.precision`).
+    ``precision`` is what the net is computed in (:mod:`.precision`). ``local_batchnorm``: where several processes share
+    a batch, each normalises its own part by that part's mean and variance.
     """
 
     net: nn.Sequential
@@ -45,6 +46,7 @@ class Problem:
     clip_norm: float | None = None
     class_weights: tuple[float, ...] | None = None
     precision: PrecisionName = "auto"
+    local_batchnorm: bool = False
 
 
 class Engine(Protocol):
@@ -70,6 +72,13 @@ class Engine(Protocol):
         rate ``lrs[i]``. ``pixels`` uint8 (M, C, H, W) are what these images look like now (None: as in the
         training set). Returns the loss of each step, float32 (steps,), the mean over its batch before the update.
         On a GPU the result may still be under way: reading it waits.
+        """
+        ...
+
+    def own(self, count: int, batch_size: int) -> slice:
+        """Which images of a batch of ``count`` this process computes, in steps of ``batch_size``; all, if it is alone.
+
+        The ``pixels`` of others are not looked at.
         """
         ...
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ..distributed.team import ALONE, Team
 from ..errors import UsageError
 from ..shown import Shown
 from ..storage import cores
@@ -64,8 +65,13 @@ class Devices(Shown):
             yield f"unused   {self.unused}"
 
 
-def resolve(text: str) -> torch.device:
-    """ "auto", "cpu", "cuda", "cuda:1", "mps" → a device that is there. Raises UsageError that lists what there is."""
+def resolve(text: str, team: Team = ALONE) -> torch.device:
+    """ "auto", "cpu", "cuda", "cuda:1", "mps" → a device that is there. Raises UsageError that lists what there is.
+
+    Of several processes on a machine with as many GPUs each takes its own, by its local rank.
+    """
+    if team.ranks > 1 and text in ("auto", "cuda") and torch.cuda.is_available():
+        text = f"cuda:{team.local_rank}"
     if text == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda", 0)

@@ -80,6 +80,10 @@ class EagerEngine:
             losses.append(self._step(batch, images))
         return torch.stack(losses)
 
+    def own(self, count: int, batch_size: int) -> slice:  # noqa: ARG002 - the protocol's
+        """See :class:`~convscope.engine.base.Engine`: all of a batch."""
+        return slice(0, count)
+
     def _recorded(
         self, recordings: Recordings, index: Tensor, batch_size: int, lrs: list[float], pixels: Tensor | None
     ) -> Tensor:

@@ -9,18 +9,28 @@ from typing import Any, get_args
 
 from .. import __version__
 from ..data.images import Dataset, sets_of
+from ..distributed.team import ALONE, Team
 from ..engine.devices import cpu_name, resolve
 from ..errors import DataError, UsageError
 from ..recipe import EngineName, Recipe
 
 FIRST_CHECK, SHARE = 20.0, 0.02  # of the data in memory: seconds until the first, and its share of the time
 
+MOST_THREADS = 1024
+ONE = {"slices": 1}  # where nothing is said
+
 # What the bits of a training step may depend on.
-BITS = ("convscope", "torch", "numpy", "llvmlite", "machine", "cpu", "engine", "device", "threads")
+BITS = ("convscope", "torch", "numpy", "llvmlite", "machine", "cpu", "engine", "device", "threads", "slices")
 
 
-def describe(data: Dataset, engine: str, device: str, threads: int) -> dict[str, Any]:
-    """The content of environment.json."""
+def describe(data: Dataset, engine: str, device: str, threads: int, team: Team = ALONE) -> dict[str, Any]:
+    """The content of environment.json. ``threads`` are those of all processes for the jit engine, in which they share
+    every sum, else those of each."""
+    several = {"ranks": team.ranks} if team.ranks > 1 else {}
+    if engine == "jit":
+        threads = team.all_threads(threads)
+    elif team.slices > 1:
+        several["slices"] = team.slices
     return {
         "convscope": __version__,
         "python": platform.python_version(),
@@ -31,6 +41,7 @@ def describe(data: Dataset, engine: str, device: str, threads: int) -> dict[str,
         "engine": engine,
         "device": device,
         "threads": threads,
+        **several,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "data": {
             "name": data.name,
@@ -74,13 +85,31 @@ class Watch:
             )
 
 
-def as_before(recipe: Recipe, environment: dict[str, Any]) -> Recipe:
-    """``recipe`` with the engine, device and threads that its "auto" meant when the run began, where they are here."""
+def as_before(recipe: Recipe, environment: dict[str, Any], team: Team = ALONE) -> tuple[Recipe, Team]:
+    """``recipe`` with the engine, device and threads that its "auto" meant when the run began, where they are here.
+
+    Where it was begun by several processes, or is resumed by ``team``, their threads (jit) or slices (eager) are shared
+    out again, as long as each process gets one.
+    """
+    recipe = _as_before(recipe, environment)
+    known, slices = environment.get("threads"), environment.get("slices", 1)
+    if team.ranks == 1 and environment.get("ranks", 1) == 1:
+        return recipe, team
+    if isinstance(known, int) and 1 <= known <= MOST_THREADS:
+        own = known
+        if environment.get("engine") == "jit":
+            own = max(1, known * (team.rank + 1) // team.ranks - known * team.rank // team.ranks)
+        recipe = replace(recipe, threads=own)
+    fits = isinstance(slices, int) and team.ranks <= slices <= MOST_THREADS
+    return recipe, replace(team, slices=slices if fits else team.ranks)
+
+
+def _as_before(recipe: Recipe, environment: dict[str, Any]) -> Recipe:
     engine: Any
     engine, device, threads = (environment.get(name) for name in ("engine", "device", "threads"))
     if recipe.engine == "auto" and engine in get_args(EngineName):
         recipe = replace(recipe, engine=engine)
-    if recipe.threads == 0 and isinstance(threads, int) and 1 <= threads <= 1024:
+    if recipe.threads == 0 and isinstance(threads, int) and 1 <= threads <= MOST_THREADS:
         recipe = replace(recipe, threads=threads)
     if recipe.device == "auto" and isinstance(device, str):
         try:
@@ -99,7 +128,11 @@ def go_on_here(before: dict[str, Any], now: dict[str, Any], step: int) -> tuple[
     data = before.get("data")
     if now["data"]["place"] and isinstance(data, dict):  # where they are looked for next time
         before = {**before, "data": {**data, "place": now["data"]["place"]}}
-    changes = [f"{name} {str(before.get(name))[:60]} → {now[name]}" for name in BITS if before.get(name) != now[name]]
+    changes = [
+        f"{name} {str(was)[:60]} → {is_now}"
+        for name in BITS
+        if (was := before.get(name, ONE.get(name))) != (is_now := now.get(name, ONE.get(name)))
+    ]
     if not changes:
         return before, ()
     known = before.get("resumed")

@@ -47,6 +47,17 @@ NAME_A_RUN = "name a folder that convscope train made"
 ONNX = ".onnx"
 WHOLE = ("epoch", "step")  # columns of numbers from 1
 LARGEST = {".csv": 64 * 2**20, ".json": 4 * 2**20}  # bytes of a text file that is read: more is not ours
+# What the state of a run lies in.
+FILES = (
+    "recipe.json",
+    "environment.json",
+    "images.safetensors",
+    "resume.safetensors",
+    "model.safetensors",
+    "summary.json",
+    "log.csv",
+    "epochs.csv",
+)
 
 
 @dataclass(frozen=True)

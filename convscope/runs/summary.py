@@ -1,12 +1,19 @@
 """summary.json: what a run came to, written once and read strictly."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, get_type_hints
 
-from ..recipe import fits
+import torch
+
+from ..data.images import Dataset
+from ..engine.base import Engine
+from ..recipe import Recipe, fits
 from ..storage.strict_json import dumps
+from ..training.finding import Facts, finding
 from ..training.records import Stop
+from ..training.state import State
 
 
 @dataclass(frozen=True)
@@ -53,3 +60,42 @@ class Summary:
             if field.name in values and not fits(values[field.name], kinds[field.name]):
                 raise ValueError(f"its {field.name} is {str(values[field.name])[:60]!r}")
         return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
+
+
+def summary_of(
+    recipe: Recipe, data: Dataset, path: Path, engine: Engine, device: str, threads: int, state: State
+) -> Summary:
+    """The summary of the run in ``path``."""
+    seconds = state.seconds
+    assert state.stopped_by is not None, "a run has ended by then"
+    found = finding(_facts(recipe, data, engine, state))
+    return Summary(
+        run=str(path),
+        data=recipe.data,
+        net=recipe.net,
+        engine=engine.name,
+        device=device,
+        threads=threads,
+        seed=recipe.seed,
+        epochs=state.epoch,
+        steps=state.step,
+        train_loss=state.last.train_loss,
+        test_loss=state.last.test_loss,
+        test_accuracy=state.last.test_accuracy,
+        train_seconds=seconds.train,
+        test_seconds=seconds.test,
+        compile_seconds=engine.compile_seconds,
+        images_per_second=state.images / max(seconds.train, 1e-9),
+        stopped_by=state.stopped_by,
+        warning=str(found) if found else None,
+    )
+
+
+def _facts(recipe: Recipe, data: Dataset, engine: Engine, state: State) -> Facts:
+    """What the test says of the run. Which classes the net names is looked at only where its accuracy is low."""
+    test, last = data.test, state.last
+    facts = Facts.of(recipe, len(test.classes), test.labels, last.test_accuracy, last.train_loss, state.step)
+    if not facts.no_better_than_one_class:
+        return facts
+    named = engine.logits(torch.from_numpy(test.images)).argmax(1).unique()
+    return replace(facts, only=test.classes[int(named[0])] if len(named) == 1 else None)

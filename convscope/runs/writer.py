@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from ..errors import DataError
+from ..net.model import Model, save_model
 from ..recipe import Recipe
 from ..storage.files import append, remove, remove_leftovers, sync, write_atomic
 from ..storage.strict_json import dumps
@@ -70,6 +73,10 @@ class RunWriter:
         self._unsafe.clear()
         point.save(self.path / "resume.safetensors")
 
+    def save_weights(self, model: Model, weights: dict[str, Tensor]) -> None:
+        """Write model.safetensors: ``model`` with these weights."""
+        save_model(self.path / "model.safetensors", model, weights)
+
     def forget(self) -> None:
         """Remove the saved state, so that the run begins again when it is resumed."""
         remove(self.path / "resume.safetensors")
@@ -77,6 +84,34 @@ class RunWriter:
     def finish(self, summary: Summary) -> None:
         """Write summary.json."""
         write_atomic(self.path / "summary.json", summary.to_json())
+
+
+class Onlooker(RunWriter):
+    """Writes nothing: what a process has that trains along, but is not the one that keeps the run."""
+
+    def begin(self, recipe: Recipe, environment: dict[str, Any], images: RunImages) -> None:
+        """As all here: nothing."""
+
+    def keep_images(self, images: RunImages) -> None:  # noqa: D102
+        pass
+
+    def begin_again(self, recipe: Recipe, environment: dict[str, Any], log_rows: int, epoch_rows: int) -> None:  # noqa: D102
+        pass
+
+    def record(self, record: Record) -> None:  # noqa: D102
+        pass
+
+    def save(self, point: ResumePoint) -> None:  # noqa: D102
+        pass
+
+    def save_weights(self, model: Model, weights: dict[str, Tensor]) -> None:  # noqa: D102
+        pass
+
+    def forget(self) -> None:  # noqa: D102
+        pass
+
+    def finish(self, summary: Summary) -> None:  # noqa: D102
+        pass
 
 
 def _first_rows(folder: Path, name: str, columns: list[str], count: int) -> str:

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from ..data.batches import EVALUATION_BATCH, Batches, epoch_order
 from ..data.images import Dataset, ImageSet
+from ..distributed.deal import logits_of
+from ..distributed.team import ALONE, PeerLost, Team
 from ..engine.base import Engine
 from ..recipe import Recipe
 from ..storage.memory import is_out_of_memory
@@ -50,13 +52,15 @@ def train(
     pace: Pace | None = None,
     batches: Batches | None = None,
     augment: Augment | None = None,
+    team: Team = ALONE,
 ) -> Iterator[Record]:
     """Train ``engine.net`` until the first stop: epochs, target loss, patience or seconds.
 
     ``state`` is where to start from, and is kept up to date. A stop within an epoch cuts it short: its weights are
     tested and the record is the last, but the epoch does not count as completed. ``augment`` is a function of the
-    user's own, where the recipe names one. Raises NotFinite where the loss or
-    the weights are not finite; the net then holds the last good weights.
+    user's own, where the recipe names one. All of ``team`` take the same steps at once, by rank 0's clock. Raises
+    NotFinite where the loss or the weights are not finite; the net then holds the last good weights. Raises PeerLost
+    where another of the team ends; the net and ``state`` are then as before the updates under way.
     """
     pacer, pace, batches = Pacer(), pace or Pace(), batches or Batches(len(data.train), recipe.batch_size)
     augment = augmenter(recipe, data, augment)
@@ -64,13 +68,13 @@ def train(
         state.stopped_by = state.stopped_by or stop(recipe, state)
     while state.epoch_step > 0 or state.stopped_by is None:
         for call in _calls(recipe, batches, state, pacer, pace):
-            losses = _take_steps(engine, recipe, data, state, call, pacer, augment)
+            losses = _take_steps(engine, recipe, data, state, call, pacer, augment, team)
             logged = _logged(state) if call.logs else None
             state.stopped_by = stop(recipe, state, logged.loss if logged else None)
             if logged:
                 yield logged
             yield Tick(state.epoch + 1, state.epoch_step, batches.steps, state.step, float(losses.double().mean()))
-        record = yield from _end_of_epoch(engine, recipe, data, state, batches.steps)
+        record = yield from _end_of_epoch(engine, recipe, data, state, batches.steps, team)
         cut_short = state.epoch_step > 0
         state.stopped_by = state.stopped_by or stop(recipe, state)
         yield record
@@ -98,29 +102,38 @@ def _calls(recipe: Recipe, batches: Batches, state: State, pacer: Pacer, pace: P
 
 
 def _take_steps(
-    engine: Engine, recipe: Recipe, data: Dataset, state: State, call: _Call, pacer: Pacer, augment: Augment | None
+    engine: Engine,
+    recipe: Recipe,
+    data: Dataset,
+    state: State,
+    call: _Call,
+    pacer: Pacer,
+    augment: Augment | None,
+    team: Team,
 ) -> Tensor:
     """Let the engine work and account for it; the loss of each update."""
     if recipe.lookahead:
         state.lookahead.begin(engine.net)
     good, where = Snapshot.of(engine), (state.epoch + 1, state.step)
     began = time.perf_counter()
-    pixels = _shown(engine, data, state.epoch + 1, call.index, augment)
+    pixels = _shown(engine, data, state.epoch + 1, call, augment)
     try:
         losses = engine.steps(call.index, call.batch_size, call.rates, pixels).cpu()
-    except (MemoryError, RuntimeError) as error:
-        if is_out_of_memory(error):
+        (seconds,) = team.first(time.perf_counter() - began)
+    except (MemoryError, RuntimeError, PeerLost) as error:
+        if isinstance(error, PeerLost) or is_out_of_memory(error):
             good.restore(engine)  # some of these updates may have been taken
         raise
-    seconds = time.perf_counter() - began
     if not is_finite(engine, losses):
+        if augment is not None and team.ranks > 1:  # those of the others, too
+            pixels = augment(torch.from_numpy(data.train.images)[call.index], call.index, state.epoch + 1)
         raise not_finite(engine, recipe, data, where, good, call.index.split(call.batch_size), call.rates, pixels)
-    steps, images = len(call.rates), len(call.index)
+    steps, count = len(call.rates), len(call.index)
     pacer.took(steps, seconds)
     for i, loss in enumerate(losses.tolist()):
         state.interval.add(loss)
-        state.mean.add(loss, min(call.batch_size, images - i * call.batch_size))
-    state.images += images
+        state.mean.add(loss, min(call.batch_size, count - i * call.batch_size))
+    state.images += count
     state.epoch_step += steps
     state.step += steps
     if recipe.lookahead and state.step % recipe.lookahead == 0:
@@ -132,15 +145,31 @@ def _take_steps(
     return losses
 
 
-def _shown(engine: Engine, data: Dataset, epoch: int, index: Tensor, augment: Augment | None) -> Tensor | None:
-    """What the images at ``index`` look like in ``epoch``, made where the engine keeps them; None: as they are.
+def _shown(engine: Engine, data: Dataset, epoch: int, call: _Call, augment: Augment | None) -> Tensor | None:
+    """What the images of ``call`` look like in ``epoch``, those that this process computes; None: as they are.
 
-    A function of the user's own is given them on the CPU.
+    They are made where the engine keeps them. A function of the user's own is given them on the CPU.
     """
     if augment is None:
         return None
     kept = engine.images if isinstance(augment, Augmentation) else torch.from_numpy(data.train.images)
-    return augment(kept[index.to(kept.device, non_blocking=True)], index, epoch)
+    places = _own_places(engine, call)
+    if len(places) == len(call.index):
+        return augment(kept[call.index.to(kept.device, non_blocking=True)], call.index, epoch)
+    pixels = kept.new_zeros(len(call.index), *kept.shape[1:])
+    if len(places):
+        chosen = call.index[places]
+        pixels[places.to(kept.device)] = augment(kept[chosen.to(kept.device)], chosen, epoch)
+    return pixels
+
+
+def _own_places(engine: Engine, call: _Call) -> Tensor:
+    """Where in the images of ``call`` those lie that this process computes, int64."""
+    parts = []
+    for start in range(0, len(call.index), call.batch_size):
+        own = engine.own(min(call.batch_size, len(call.index) - start), call.batch_size)
+        parts.append(torch.arange(start + own.start, start + own.stop))
+    return torch.cat(parts)
 
 
 def _logged(state: State) -> Progress:
@@ -151,7 +180,7 @@ def _logged(state: State) -> Progress:
 
 
 def _score(
-    engine: Engine, images: ImageSet, recipe: Recipe, epoch: int
+    engine: Engine, images: ImageSet, recipe: Recipe, epoch: int, team: Team
 ) -> Generator[Evaluating, None, tuple[Score, float]]:
     """The score on all of ``images``, in pieces of about CALL_SECONDS, and the seconds that it took."""
     pixels, labels = torch.from_numpy(images.images), torch.from_numpy(images.labels)
@@ -161,26 +190,28 @@ def _score(
         if start:
             yield Evaluating(epoch)
         began = time.perf_counter()
-        logits.append(engine.logits(pixels[start : start + pacer.size]))
-        seconds = time.perf_counter() - began
+        logits.append(logits_of(engine.logits, pixels[start : start + pacer.size], EVALUATION_BATCH, team))
+        (seconds,) = team.first(time.perf_counter() - began)
         start, total = start + pacer.size, total + seconds
         pacer.took(pacer.size, seconds)
     return score(torch.cat(logits), labels, recipe.loss), total
 
 
 def _end_of_epoch(
-    engine: Engine, recipe: Recipe, data: Dataset, state: State, epoch_steps: int
+    engine: Engine, recipe: Recipe, data: Dataset, state: State, epoch_steps: int, team: Team
 ) -> Generator[Evaluating, None, Epoch]:
     """Test, validate, remember the best, and begin the next epoch in ``state``.
 
     An epoch that a stop cut short is reported too, but does not count as completed.
     """
     epoch = state.epoch + 1
+    if recipe.local_batchnorm and team.ranks > 1:  # each has moved its own running statistics
+        engine.net.load_state_dict(team.share(engine.net.state_dict()))
     with state.average.shown(engine.net):
-        test, seconds = yield from _score(engine, data.test, recipe, epoch)
+        test, seconds = yield from _score(engine, data.test, recipe, epoch, team)
         val = None
         if data.val is not None:
-            val, more = yield from _score(engine, data.val, recipe, epoch)
+            val, more = yield from _score(engine, data.val, recipe, epoch, team)
             seconds += more
             state.best.offer(val.loss, epoch, engine.net)
     state.seconds.test += seconds

@@ -10,6 +10,8 @@ from torch import nn
 from ..data.batches import Batches
 from ..data.images import Dataset
 from ..data.look import Look
+from ..distributed.agree import manned, one_engine
+from ..distributed.team import ALONE, Team
 from ..engine.base import Engine, Problem
 from ..engine.choose import choose
 from ..engine.devices import resolve
@@ -44,6 +46,7 @@ class Prepared(Shown):
     threads: int
     batches: Batches
     notes: tuple[str, ...]
+    team: Team = ALONE
 
     def told(self) -> Iterator[str]:
         """The net, who would train it, and what to know of that."""
@@ -72,8 +75,10 @@ def kept_bytes(rows: list[Row], batch_size: int) -> int:
 
 
 @told("this net and its engine")
-def prepare(recipe: Recipe, data: Dataset, own: nn.Module | None = None) -> Prepared:
+def prepare(recipe: Recipe, data: Dataset, own: nn.Module | None = None, team: Team = ALONE) -> Prepared:
     """Build the net of ``recipe`` for ``data`` with its first weights, or take ``own``, and choose the engine.
+
+    All of ``team`` call it at once. They have one engine, and rank 0's first weights.
 
     Raises UsageError where the net does not fit the images, or a choice does not go with the data or the machine.
     """
@@ -101,8 +106,9 @@ def prepare(recipe: Recipe, data: Dataset, own: nn.Module | None = None) -> Prep
         stored_loss=recipe.loss,
         look=Look.of(data.train.images, data.side),
     )
-    device = resolve(recipe.device)
+    device = resolve(recipe.device, team)
     threads = recipe.threads or cores()
+    team = manned(team, threads)
     problem = Problem(
         net,
         torch.from_numpy(data.train.images),
@@ -119,20 +125,23 @@ def prepare(recipe: Recipe, data: Dataset, own: nn.Module | None = None) -> Prep
         seed=recipe.seed,
         precision=recipe.precision,
         class_weights=class_weights(recipe.class_weight, data.train.labels, len(data.classes)),
+        local_batchnorm=recipe.local_batchnorm,
     )
     if entry:
-        engine: Engine = pretrained.start(recipe, problem, data, device, threads)
+        engine: Engine = pretrained.start(recipe, problem, data, device, threads, team)
         notes: tuple[str, ...] = ()
     elif own is not None:
-        engine, notes = _for_own(recipe, problem, model, device, threads, reason)
+        engine, notes = _for_own(recipe, problem, model, device, threads, reason, team)
     else:
-        engine, notes = choose(recipe.engine, problem, device, threads, recipe.batch_size)
+        engine, notes = choose(recipe.engine, problem, device, threads, recipe.batch_size, team)
         if engine.name == "eager" and device.type == "cpu":
             most = min(batches.size, len(data.train))
             require_room(kept_bytes(rows, most), f"training this net on batches of {most:,}")
     if batches.joined:
         notes += (JOINED.format(alone),)
-    return Prepared(rows, model, engine, threads, batches, notes)
+    one_engine(team, engine.name)
+    engine.net.load_state_dict(team.share(engine.net.state_dict()))
+    return Prepared(rows, model, engine, threads, batches, notes, team)
 
 
 def _net(recipe: Recipe, data: Dataset, own: nn.Module | None) -> tuple[nn.Sequential, str, list[Row], str | None, str]:
@@ -156,7 +165,7 @@ def _net(recipe: Recipe, data: Dataset, own: nn.Module | None) -> tuple[nn.Seque
 
 
 def _for_own(
-    recipe: Recipe, problem: Problem, model: Model, device: torch.device, threads: int, reason: str
+    recipe: Recipe, problem: Problem, model: Model, device: torch.device, threads: int, reason: str, team: Team
 ) -> tuple[Engine, tuple[str, ...]]:
     """The engine for a module of somebody's own, after it has answered as the module does.
 
@@ -164,7 +173,7 @@ def _for_own(
     """
     if reason and recipe.engine == "jit":
         raise UsageError(f"the jit engine does not cover this net: {reason}", "use --engine auto")
-    engine, notes = choose("eager" if reason else recipe.engine, problem, device, threads, recipe.batch_size)
+    engine, notes = choose("eager" if reason else recipe.engine, problem, device, threads, recipe.batch_size, team)
     if reason:
         return engine, (f"PyTorch trains this net: {reason}",)
     if engine.name == "eager":
@@ -175,5 +184,5 @@ def _for_own(
         return engine, ("the jit engine trains this net, traced by torch.fx", *notes)
     if recipe.engine == "jit":
         raise UsageError("the jit engine does not compute what this net does", "use --engine auto")
-    engine, _ = choose("eager", problem, device, threads, recipe.batch_size)
+    engine, _ = choose("eager", problem, device, threads, recipe.batch_size, team)
     return engine, ("PyTorch trains this net: the engine computes something else than its forward",)

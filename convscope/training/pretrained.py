@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from ..data.images import Dataset, sets_of
+from ..distributed.team import Team
 from ..engine.base import Engine, Problem
-from ..engine.eager import EagerEngine
+from ..engine.choose import eager
 from ..engine.head import HeadEngine
-from ..engine.recorder import recorder_for
 from ..errors import UsageError
 from ..net.graph import Wired, parts
 from ..net.pretrained.catalogue import PRETRAINED, digest
@@ -63,12 +63,17 @@ def check(recipe: Recipe) -> None:
         raise UsageError("the jit engine does not train a pretrained net", "use --engine auto")
 
 
-def start(recipe: Recipe, problem: Problem, data: Dataset, device: torch.device, threads: int) -> Engine:
+def start(recipe: Recipe, problem: Problem, data: Dataset, device: torch.device, threads: int, team: Team) -> Engine:
     """The engine for a pretrained net whose weights ``problem.net`` does not have yet.
 
     The features of all images are computed here, where Ctrl-C may break in: they are kept, and nothing else is begun.
     """
     name = recipe.net.strip()
+    if team.ranks > 1 and recipe.unfreeze == 0:
+        raise UsageError(
+            f"the last layer of {name} is fitted in one step, which several processes would not speed up",
+            "train it without torchrun, or train its last blocks, too: --unfreeze 2",
+        )
     problem.net.load_state_dict(load(name, problem.images.shape[1]), strict=False)
     engine = HeadEngine(problem, digest(name), device, threads)
     if recipe.unfreeze == 0:
@@ -79,7 +84,7 @@ def start(recipe: Recipe, problem: Problem, data: Dataset, device: torch.device,
     engine.features(problem.images, "the training images")
     engine.steps(everything, len(everything), [0.0])
     _freeze(problem.net, recipe.unfreeze)
-    return EagerEngine(problem, device, recorder_for(problem.net, device))
+    return eager(problem, device, team)
 
 
 def _freeze(net: nn.Sequential, last: int) -> None:

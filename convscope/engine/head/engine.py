@@ -48,6 +48,10 @@ class HeadEngine:
                 self.last.bias.copy_(self.head.bias)
         return torch.stack(losses)
 
+    def own(self, count: int, batch_size: int) -> slice:  # noqa: ARG002 - the protocol's
+        """See :class:`~convscope.engine.base.Engine`: a fit is not divided."""
+        return slice(0, count)
+
     def logits(self, images: Tensor) -> Tensor:
         """See :class:`~convscope.engine.base.Engine`: the last layer on features that are kept."""
         with torch.inference_mode():

@@ -26,6 +26,7 @@ class Learning:
     rule: Rule
     label_smoothing: float = 0.0
     clip_norm: float | None = None
+    local_norm: bool = False  # batch norm takes the images of this process alone, not those of all
 
 
 class Block:

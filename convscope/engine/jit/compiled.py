@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...distributed.team import ALONE, Team
 from ...errors import UsageError
 from ..base import NOTHING_TRAINED, UNFREEZE
 from .block import Learning
@@ -48,10 +49,13 @@ class _HalfDone:
 class Loaded:
     """A program, compiled and with memory: one for each width of block that is asked for."""
 
-    def __init__(self, program: Program, host: Machine, threads: int, folder: Path | None) -> None:
+    def __init__(self, program: Program, host: Machine, threads: int, folder: Path | None, team: Team = ALONE) -> None:
         code = Code(program.text, host, folder)
         self.program, self.code = program, code
         self.job = Job(threads, code)
+        self.all_threads = team.all_threads(threads) if program.learning else threads
+        self.job.number(slots.TEAM, self.all_threads)
+        self.job.number(slots.FIRST, team.first_thread() if program.learning else 0)
         self.blocks = -1
         self.hold(0)
         self.predict: Native | None = native(code.address("predict")) if program.predicts else None
@@ -62,7 +66,7 @@ class Loaded:
         plan = self.program.plan
         if self.blocks < 0 or (plan.each and blocks > self.blocks):
             stride = plan.size + blocks * plan.each
-            self.arenas = aligned(self.job.threads * stride, np.uint8)
+            self.arenas = aligned(self.all_threads * stride, np.uint8)
             self.blocks = blocks
             self.job.array(slots.ARENAS, self.arenas)
             self.job.number(slots.STRIDE, stride)
@@ -81,6 +85,7 @@ class Compiled:
         isa: str | None,
         cache_dir: Path | None,
         learning: Learning | None,
+        team: Team = ALONE,
     ) -> None:
         reason = why_not(net)
         if reason:
@@ -90,6 +95,7 @@ class Compiled:
         if mean is not None and std is not None:
             _check_statistics(image[0], mean, std)
         self.net, self.image, self.threads = net, image, threads
+        self.team, self.all_threads = team, team.all_threads(threads)
         self.host = machine(isa)
         self.nodes = graph(net, image, learning is not None)
         self.streams = any(isinstance(node.op, BatchNorm) for node in self.nodes)
@@ -127,9 +133,9 @@ class Compiled:
 
     def program(self, batch: int) -> Loaded:
         """The program for batches of ``batch`` images; compiled or read from the cache when it is first asked for."""
-        lanes = self.host.lanes(-(-batch // self.threads), self.largest, self.streams)
+        lanes = self.host.lanes(-(-batch // self.all_threads), self.largest, self.streams)
         ready = self._load(lanes, self.threads)
-        ready.hold(-(-batch // (lanes.count * self.threads)))
+        ready.hold(-(-batch // (lanes.count * self.all_threads)))
         return ready
 
     def alone(self) -> Loaded:
@@ -146,7 +152,7 @@ class Compiled:
                 program = Program(
                     self.nodes, lanes, self.scale, self.shift, self.learning, self.host.pause, self.exported
                 )
-                ready = Loaded(program, self.host, threads, self.folder)
+                ready = Loaded(program, self.host, threads, self.folder, self.team)
                 ready.job.array(slots.PARAMETERS, self.parameters)
                 ready.job.array(slots.RUNNING, self.running)
                 self.loaded[lanes] = ready  # last: others use it as soon as it is here

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...distributed.team import ALONE, Team
 from ...errors import UsageError
 from ..base import Problem
 from ..dropout import update_key
@@ -14,6 +15,7 @@ from .block import Learning
 from .compiled import Compiled, Floats
 from .ir.arrays import padded
 from .machine import slots
+from .machine.meeting import Meeting
 from .machine.runtime import aligned
 from .optimizers import Rule
 from .ways.norm import BatchNorm
@@ -24,6 +26,7 @@ class JitEngine:
 
     ``threads`` share every batch. ``isa`` forces a narrower instruction set ("avx2", "sse"). Compiled programs are kept
     in ``cache_dir``, or in the user's cache. ``batch_size`` is compiled for at once, others when they are first used.
+    The threads of all processes of ``team`` share every batch: the bits are those of one process with as many.
     Raises UsageError where :func:`why_not` has a reason, or the data do not fit the net.
     """
 
@@ -36,6 +39,7 @@ class JitEngine:
         isa: str | None = None,
         cache_dir: Path | None = None,
         batch_size: int = 64,
+        team: Team = ALONE,
     ) -> None:
         images, labels = problem.images, problem.labels
         if images.dtype != torch.uint8 or images.ndim != 4 or not len(images):
@@ -55,8 +59,10 @@ class JitEngine:
             threads,
             isa,
             cache_dir,
-            Learning(problem.loss, self.rule, problem.label_smoothing, problem.clip_norm),
+            Learning(problem.loss, self.rule, problem.label_smoothing, problem.clip_norm, problem.local_batchnorm),
+            team,
         )
+        self._meeting = Meeting(team) if team.ranks > 1 else None
         if int(labels.min()) < 0 or int(labels.max()) >= self._core.classes:
             raise UsageError(
                 f"labels run from {int(labels.min())} to {int(labels.max())}, "
@@ -66,7 +72,6 @@ class JitEngine:
         self._images, self._labels = images.cpu().contiguous(), labels.cpu().contiguous()
         self._room = padded(self._core.layout.trained)  # of one state of all parameters, in numbers
         self._states: Floats = aligned(max(1, len(self.rule.states)) * self._room).view(np.float32)
-        self._shown: Tensor | None = None  # other pixels of the images, where there are any
         self._step = 0
         self._used: Compiled | None = None
         self._seed = problem.seed
@@ -97,14 +102,15 @@ class JitEngine:
         if pixels is not None and (pixels.dtype != torch.uint8 or pixels.shape != (count, *self._images.shape[1:])):
             raise UsageError(f"pixels must be uint8 ({count}, C, H, W), but are {pixels.dtype} {tuple(pixels.shape)}")
         with self._core.change():
-            return self._steps(index, batch_size, lrs, self._images if pixels is None else self._seen(index, pixels))
+            return self._steps(index, batch_size, lrs, pixels)
 
-    def _seen(self, index: Tensor, pixels: Tensor) -> Tensor:
-        """The training set with ``pixels`` in the places ``index``: all that the program looks at."""
-        if self._shown is None:
-            self._shown = torch.empty_like(self._images)
-        self._shown[index] = pixels
-        return self._shown
+    def own(self, count: int, batch_size: int) -> slice:
+        """See :meth:`Engine.own`."""
+        core = self._core
+        lanes = core.program(min(batch_size, len(self._images))).program.lanes.count
+        blocks, first = -(-count // lanes), core.team.first_thread()
+        start, stop = (blocks * thread // core.all_threads * lanes for thread in (first, first + core.threads))
+        return slice(min(start, count), min(stop, count))
 
     def _check_counts(self, least: int) -> None:
         """Whether the smallest batch has more than one number for each mean and variance."""
@@ -115,7 +121,7 @@ class JitEngine:
                     "choose another batch size, so that the last batch holds more images",
                 )
 
-    def _steps(self, index: Tensor, batch_size: int, lrs: list[float], images: Tensor) -> Tensor:
+    def _steps(self, index: Tensor, batch_size: int, lrs: list[float], pixels: Tensor | None) -> Tensor:
         count, steps = len(index), len(lrs)
         # The program for whole batches also where only a last, smaller one is asked for: which updates share a call
         # must not change their bits.
@@ -124,9 +130,11 @@ class JitEngine:
         self._core.read()
         losses = torch.empty(steps, dtype=torch.float32, device="cpu")
         rates = np.array([self.rule.rates(lr, self._step + i + 1) for i, lr in enumerate(lrs)], np.float32)
-        job.array(slots.IMAGES, images.numpy())
+        chosen = index.cpu().contiguous().numpy()
+        job.array(slots.IMAGES, (self._images if pixels is None else pixels.cpu().contiguous()).numpy())
+        job.array(slots.PLACES, chosen if pixels is None else np.arange(count))
         job.array(slots.LABELS, self._labels.numpy())
-        job.array(slots.INDEX, index.cpu().contiguous().numpy())
+        job.array(slots.INDEX, chosen)
         job.array(slots.LOSSES, losses.numpy())
         job.array(slots.RATES, rates)
         job.array(slots.STATES, self._states)
@@ -135,8 +143,12 @@ class JitEngine:
         for slot, value in ((slots.COUNT, count), (slots.BATCH, batch_size), (slots.STEPS, steps)):
             job.number(slot, value)
         assert ready.train
+        if self._meeting:
+            self._meeting.begin(job, ready.arenas)
         try:
             self._core.helpers.run(ready.train, job)
+            if self._meeting and self._meeting.error:
+                raise self._meeting.error
         finally:
             if self._core.helpers.settle(0):  # else the call was broken off, and its weights are half written
                 done = int(job.slots[slots.DONE])
@@ -158,7 +170,7 @@ class JitEngine:
             if self._used is None:
                 core = self._core
                 self._used = Compiled(
-                    self.net, core.image, core.mean, core.std, core.threads, core.isa, core.folder, None
+                    self.net, core.image, core.mean, core.std, core.threads, core.isa, core.folder, None, core.team
                 )
             return self._used
         return self._core

@@ -8,8 +8,7 @@ Every thread owns an arena (plan.py). A training step is, for each thread,
 and one call of ``train`` takes many steps. What the runtime hands over stands in the job: machine/slots.py.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import prod
 
 from . import clipping, optimizers
@@ -17,21 +16,13 @@ from .block import Block, Learning
 from .graph import Graph, parameter_count
 from .ir.arrays import Index, Lanes, padded
 from .ir.function import Function, Module
-from .ir.kernel import Header, Kernel, Reduction
+from .ir.kernel import Header, Kernel
 from .ir.values import F32, I32, I64, PTR, Value, Var
 from .machine import slots
 from .machine.barrier import write_barrier
 from .optimizers import Rule
+from .phases import Phase, remade, split, theirs
 from .plan import lines, plan
-from .ways.way import Cut
-
-
-@dataclass
-class Phase:
-    """What a thread does with each of its blocks, and then, once all threads have met, with none."""
-
-    kernels: list[Kernel]
-    met: list[Reduction]
 
 
 def header(count: int, lanes: Lanes, draws: bool, clips: bool) -> Header:
@@ -76,6 +67,7 @@ class Program:
         self.count = parameter_count(nodes)
         self.draws = any(node.op.draws for node in nodes)
         self.clip_norm = learning.clip_norm if learning else None
+        self.local_norm = bool(learning and learning.local_norm)
         self.header = header(self.count if learning else 0, lanes, self.draws, self.clip_norm is not None)
         self.module = Module(32 * lanes.width, exported)
         self.block = Block(nodes, lanes, self.module, self.header, learning)
@@ -104,8 +96,10 @@ class Program:
         with f.loop(self.lanes.count) as lane:
             place = f["start"] + lane
             real = f.compare("slt", place, f["stop"])
-            chosen = f.load(I64, index, (f.minimum(place, f["stop"] - 1), 8))
-            f.store(f.address(image, (chosen, size)), f["a"], self.header.images, (lane, 8))
+            at = f.minimum(place, f["stop"] - 1)
+            chosen = f.load(I64, index, (at, 8))
+            row = f.load(I64, f.load(PTR, f["job"], 8 * slots.PLACES), (at, 8)) if labels else chosen
+            f.store(f.address(image, (row, size)), f["a"], self.header.images, (lane, 8))
             weight = f.select(real, f["weight"], f.constant(0.0, F32))
             f.store(weight, f["a"], self.header.weights, (lane, 4))
             if labels:
@@ -115,13 +109,13 @@ class Program:
                 f.store(f.convert("trunc", chosen, I32), f["a"], self.header.numbers, (lane, 4))
         return f
 
-    def _arena(self, f: Function) -> Value:
+    def _arena(self, f: Function, thread: Value | None = None) -> Value:
         arenas, stride = f.load(PTR, f["job"], 8 * slots.ARENAS), f.load(I64, f["job"], 8 * slots.STRIDE)
-        return f.address(arenas, f["thread"] * stride)
+        return f.address(arenas, (f["thread"] if thread is None else thread) * stride)
 
-    def _share(self, f: Function, blocks: Value, threads: Value) -> tuple[Value, Value]:
-        """The blocks that this thread computes: first and last plus one."""
-        return blocks * f["thread"] // threads, blocks * (f["thread"] + 1) // threads
+    def _share(self, blocks: Value, thread: Value, threads: Value) -> tuple[Value, Value]:
+        """What number ``thread`` of ``threads`` computes of so many blocks: first and last plus one."""
+        return blocks * thread // threads, blocks * (thread + 1) // threads
 
     def _refresh(self, weights: Sequence[Function]) -> None:
         """What ``predict`` of one image finds ready; that of more images makes it itself."""
@@ -140,7 +134,7 @@ class Program:
         threads, count = f.load(I64, f["job"], 8 * slots.THREADS), f.load(I64, f["job"], 8 * slots.COUNT)
         p, out, a = f.load(PTR, f["job"], 8 * slots.PARAMETERS), f.load(PTR, f["job"], 8 * slots.LOGITS), self._arena(f)
         blocks = (count + (lanes.count - 1)) // lanes.count
-        first, last = self._share(f, blocks, threads)
+        first, last = self._share(blocks, f["thread"], threads)
         for kernel in weights if lanes.count > 1 else ():
             f.call(kernel, a, p, p, a)
         with f.loop(last, first) as block:
@@ -153,15 +147,20 @@ class Program:
                 f.store(score, out, (start + lane, 4 * z.channels), (k, 4))
 
     def _train(self, before: Sequence[Kernel], phases: Sequence[Phase], after: Sequence[Kernel], rule: Rule) -> None:
-        """``STEPS`` steps of batches of ``BATCH`` images; the last one may hold fewer."""
+        """``STEPS`` steps of batches of ``BATCH`` images; the last one may hold fewer.
+
+        The threads of all processes are numbered through, and each process has memory for all of them: where threads
+        have met, it learns what those of the others computed (machine/meeting.py), and then all add the same up.
+        """
         prepare, update = self._prepare("select_labelled", labels=True), self._update(rule)
         measure = None if self.clip_norm is None else self._measure()
         barrier = write_barrier(self.module, self.pause)
         f = self.module.function("train", [("job", PTR), ("thread", I64)], public=True)
         job, lanes = f["job"], self.lanes
-        given = (slots.THREADS, slots.COUNT, slots.BATCH, slots.STEPS)
-        threads, count, batch, steps = (f.load(I64, job, 8 * slot) for slot in given)
-        p, a = f.load(PTR, job, 8 * slots.PARAMETERS), self._arena(f)
+        given = (slots.THREADS, slots.TEAM, slots.FIRST, slots.COUNT, slots.BATCH, slots.STEPS)
+        threads, team, offset, count, batch, steps = (f.load(I64, job, 8 * slot) for slot in given)
+        me = offset + f["thread"]
+        p, a = f.load(PTR, job, 8 * slots.PARAMETERS), self._arena(f, me)
         g = f.address(a, self.header.gradients)
         arenas, running = f.load(PTR, job, 8 * slots.ARENAS), f.load(PTR, job, 8 * slots.RUNNING)
         stride = f.load(I64, job, 8 * slots.STRIDE)
@@ -178,7 +177,7 @@ class Program:
                 f.store(zero, a, self.header.loss, (v, lanes.bytes))
             if self.draws:
                 f.store(f.load(I32, f.load(PTR, job, 8 * slots.KEYS), (step, 4)), a, self.header.key)
-            first, last = self._share(f, (end - begin + (lanes.count - 1)) // lanes.count, threads)
+            first, last = self._share((end - begin + (lanes.count - 1)) // lanes.count, me, team)
             for kernel in before:
                 f.call(kernel, a, p, g, a)
             for phase in phases:
@@ -190,24 +189,42 @@ class Program:
                         f.call(kernel, a, p, g, b)
                 if phase.met:
                     f.call(barrier, job)
+                if phase.met and not self.local_norm:
+                    self._meet(f, barrier, [(room.offset, room.size) for room in theirs(phase.met)])
                 for reduction in phase.met:
-                    f.call(reduction, a, p, g, a, arenas, stride, threads, f["thread"], running)
+                    known = (f.address(arenas, offset * stride), threads) if self.local_norm else (arenas, team)
+                    f.call(reduction, a, p, g, a, known[0], stride, known[1], f["thread"], running)
             for kernel in after:
                 f.call(kernel, a, p, g, a)
             f.call(barrier, job)
+            sums = self.header.gradients + 4 * padded(self.count)
+            self._meet(f, barrier, [(self.header.loss, sums - self.header.loss)])
+            slices = self._share(team, f["thread"], threads)
             if measure:
-                f.call(measure, job, f["thread"])
+                with f.loop(slices[1], slices[0]) as number:
+                    f.call(measure, job, f.integer(number))
                 f.call(barrier, job)
-            f.call(update, job, f["thread"], f.integer(step))
+            with f.loop(slices[1], slices[0]) as number:
+                f.call(update, job, f.integer(number), f.integer(step))
             f.call(barrier, job)
 
+    def _meet(self, f: Function, barrier: Function, parts: Sequence[tuple[int, int]]) -> None:
+        """Learn these parts (place and size) of the memory of other processes' threads, where there are any."""
+        job = f["job"]
+        with f.when(f.compare("ne", f.load(I64, job, 8 * slots.MEET), 0)):
+            with f.when(f.compare("eq", f["thread"], 0)):
+                for place, size in parts:
+                    f.call(f.load(PTR, job, 8 * slots.MEET), f.constant(place, I64), f.constant(size, I64))
+            f.call(barrier, job)
+            f.leave_when(f.compare("ne", f.shared(job, 8 * slots.ABANDONED), 0))
+
     def _measure(self) -> Function:
-        """Thread t adds up its slice of the gradient, and its squares: see :mod:`convscope.engine.jit.clipping`."""
+        """Adds up slice ``thread`` of the gradient, and its squares: see :mod:`convscope.engine.jit.clipping`."""
         f = self.module.function("measure", [("job", PTR), ("thread", I64)])
-        lanes, threads = self.lanes, f.load(I64, f["job"], 8 * slots.THREADS)
+        lanes, threads = self.lanes, f.load(I64, f["job"], 8 * slots.TEAM)
         arenas, stride = f.load(PTR, f["job"], 8 * slots.ARENAS), f.load(I64, f["job"], 8 * slots.STRIDE)
         squares = f.var(f.constant(0.0, lanes.vector))
-        first, last = self._share(f, f.constant(padded(self.count) // lanes.width, I64), threads)
+        first, last = self._share(f.constant(padded(self.count) // lanes.width, I64), f["thread"], threads)
         with f.loop(last, first) as i:
             g = self._summed(f, arenas, stride, threads, i).value
             squares.value = f.fma(g, g, squares.value)
@@ -226,17 +243,17 @@ class Program:
         return g
 
     def _update(self, rule: Rule) -> Function:
-        """Thread t updates its slice of the parameters; thread 0 also adds up the loss."""
+        """Updates slice ``thread`` of the parameters; the first also adds up the loss."""
         f = self.module.function("update", [("job", PTR), ("thread", I64), ("step", I64)])
         job, lanes = f["job"], self.lanes
-        threads, arenas = f.load(I64, job, 8 * slots.THREADS), f.load(PTR, job, 8 * slots.ARENAS)
+        threads, arenas = f.load(I64, job, 8 * slots.TEAM), f.load(PTR, job, 8 * slots.ARENAS)
         stride = f.load(I64, job, 8 * slots.STRIDE)
         p, states = f.load(PTR, job, 8 * slots.PARAMETERS), f.load(PTR, job, 8 * slots.STATES)
         given = len(rule.rates(0.0, 1))
         rates_at = f.address(f.load(PTR, job, 8 * slots.RATES), (f["step"], 4 * given))
         rates = [f.splat(f.load(F32, rates_at, 4 * n), lanes.width) for n in range(given)]
         room = 4 * padded(self.count)
-        first, last = self._share(f, f.constant(padded(self.count) // lanes.width, I64), threads)
+        first, last = self._share(f.constant(padded(self.count) // lanes.width, I64), f["thread"], threads)
         scale = None
         if self.clip_norm is not None:
             scale = clipping.factor(f, arenas, stride, threads, self.header, lanes, self.clip_norm)
@@ -258,31 +275,3 @@ class Program:
             f.store(loss.value, f.load(PTR, job, 8 * slots.LOSSES), (f["step"], 4))
             f.store(f["step"] + 1, job, 8 * slots.DONE)
         return f
-
-
-def remade(kernels: Sequence[Kernel], again: Mapping[int, Kernel]) -> list[Kernel]:
-    """``kernels`` of a phase, and before the first of them that touches a room what makes its content ``again``."""
-    result: list[Kernel] = []
-
-    def append(kernel: Kernel) -> None:
-        for number in kernel.rooms:
-            maker = again.get(number)
-            if maker and maker is not kernel and maker not in result:
-                append(maker)
-        result.append(kernel)
-
-    for kernel in kernels:
-        append(kernel)
-    return result
-
-
-def split(kernels: Iterable[Kernel | Cut]) -> list[Phase]:
-    """The phases between the cuts."""
-    phases = [Phase([], [])]
-    for kernel in kernels:
-        if isinstance(kernel, Cut):
-            phases[-1].met.extend(kernel.kernels)
-            phases.append(Phase([], []))
-        else:
-            phases[-1].kernels.append(kernel)
-    return phases

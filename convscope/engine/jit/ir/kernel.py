@@ -102,9 +102,11 @@ class Reduction(Kernel):
     def __init__(self, module: Module, word: str, node: int, lanes: Lanes, header: Header) -> None:
         super().__init__(module, word, node, lanes, header, MET)
         self.threads, self.thread, self.running = self["threads"], self["thread"], self["running"]
+        self.theirs: dict[int, Room] = {}  # rooms of other threads into which it looks
 
     def elsewhere(self, thread: Index, room: Room, *terms: Term) -> Value:
         """An address in the room of another thread."""
+        self.theirs[room.number] = room
         arena = self.address(self["arenas"], self.integer(thread) * self["stride"])
         return self.within(arena, room, *terms)
 

@@ -1,0 +1,87 @@
+"""Two processes: random recipes give the bits of one, and a process that is killed at any moment ends the other."""
+
+import random
+import time
+from functools import cache
+
+import pytest
+
+from convscope import job
+from convscope.runs import folder as runs
+
+from ..distributed.launch import begin, ended
+from ..distributed.test_together import alone, check_equal, one
+from .attempt import dataset
+from .conftest import COUNTS, ENGINES, FULL
+
+LONG = {"epochs": 30, "net": "conv 4 3 | batchnorm | relu | pool 2 | linear", "log_interval": 4}
+KILLS = 20 if FULL else 1
+MOST_SECONDS = 10.0  # until the other has ended
+
+
+def drawn(number):
+    """A recipe by its number."""
+    draw = random.Random(number)
+    norm, dropout = draw.choice([[], ["batchnorm"]]), draw.choice([[], ["dropout 0.3"]])
+    body = draw.choice([["conv 4 3"], ["conv 4 5 padding=2"], ["conv 4 3", "relu", "conv 6 3"]])
+    momentum = draw.choice([0.0, 0.9])
+    return {
+        "engine": draw.choice(ENGINES),
+        "net": " | ".join([*body, *norm, "relu", "pool 2", *dropout, "linear"]),
+        "optimizer": draw.choice(["sgd", "adam", "adamw"]),
+        "momentum": momentum,
+        "nesterov": momentum > 0 and draw.random() < 0.5,
+        "weight_decay": draw.choice([0.0, 0.01]),
+        "schedule": draw.choice(["constant", "cosine", "one-cycle"]),
+        "loss": draw.choice(["cross-entropy", "mse", "mae"]),
+        "clip_norm": draw.choice([None, 0.5]),
+        "ema": draw.choice([0.0, 0.9]),
+        "augment": draw.choice(["none", "flip | shift 1", "rotate 10"]),
+        "patience": draw.choice([None, 1]),
+        "batch_size": draw.choice([1, 7, 16, 59, 60]) if not norm else draw.choice([7, 16, 60]),
+        "epochs": draw.randint(1, 3),
+        "seed": number,
+    }
+
+
+@pytest.mark.skipif(not FULL, reason="20 recipes of two processes: make test-faults")
+def test_random_recipes_give_the_bits_of_one(tmp_path):
+    recipes = {str(tmp_path / f"together-{number}"): drawn(number) for number in range(20)}
+    results = ended(begin([{"out": out, "choices": choices} for out, choices in recipes.items()], tmp_path))
+    assert [code for code, _ in results] == [0, 0], results
+    for number, (out, choices) in enumerate(recipes.items()):
+        check_equal(alone(tmp_path / f"alone-{number}", choices["engine"], choices), one(out))
+        COUNTS["recipes of two processes"] += 1
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The run that nobody disturbs, by engine."""
+    base = tmp_path_factory.mktemp("whole")
+    return cache(lambda engine: alone(base / engine, engine, LONG))
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_killed_process_ends_the_other_and_the_run_resumes(tmp_path, monkeypatch, whole, number):
+    monkeypatch.setattr(job, "save_figure", lambda *_: None)
+    draw = random.Random(number)
+    engine, victim, epochs = ENGINES[number % len(ENGINES)], number // len(ENGINES) % 2, draw.randint(0, 15)
+    out = tmp_path / "out"
+    processes = begin([{"out": str(out), "choices": {**LONG, "engine": engine}, "last": True}], tmp_path)
+    while not list(runs.every(out)) or len(one(out).epochs()) < epochs:
+        assert all(process.poll() is None for process in processes), ended(processes)
+        time.sleep(0.01)
+    time.sleep(draw.random() / 20)  # anywhere in an epoch
+    processes[victim].kill()
+    killed = time.monotonic()
+    code, errors = ended([processes[1 - victim]])[0]
+    took = time.monotonic() - killed
+    processes[victim].communicate()
+    assert code == 1, errors
+    assert f"rank {victim} (process {processes[victim].pid} on " in errors
+    assert took <= MOST_SECONDS
+    if not victim:
+        assert "what rank 0 saved last is whole: convscope resume RUN" in errors
+    found = list(job.resume(one(out), dataset()))[-1].folder
+    check_equal(whole(engine), found)
+    COUNTS["kills of one of two processes"] += 1
