@@ -18,16 +18,26 @@ NET = "conv 8 3 padding=1 | batchnorm | relu | pool 2 | dropout 0.2 | linear"
 AUGMENT = "flip | shift 1 | rotate 10"
 
 
-@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_a_run_resumes_to_the_same_bits(tmp_path, precision, optimizer):
-    chosen = recipe(net=NET, augment=AUGMENT, device="cuda", precision=precision, optimizer=optimizer, epochs=4)
+def resumed_and_whole(tmp_path, **choices):
+    """The weights of a run that was cut in its second epoch and resumed, and of one that was not."""
+    chosen = recipe(net=NET, augment=AUGMENT, device="cuda", epochs=4, **choices)
     whole = finish(job.start(chosen, small_data(), tmp_path / "whole"))
     with pytest.raises(Interrupted):
         interrupt_at(job.start(chosen, small_data(), tmp_path / "cut"), step=13)
     cut = runs.find(str(next((tmp_path / "cut").iterdir())))
-    assert equal(weights(finish(job.resume(cut, small_data()))), weights(whole))
     assert whole.summary().compile_seconds > 0
+    return weights(finish(job.resume(cut, small_data()))), weights(whole)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_run_resumes_to_the_same_bits(tmp_path, precision, optimizer):
+    assert equal(*resumed_and_whole(tmp_path, precision=precision, optimizer=optimizer))
+
+
+@pytest.mark.parametrize("choices", [{"lookahead": 5}, {"ema": 0.9}], ids=lambda choices: next(iter(choices)))
+def test_other_weights_that_are_kept_resume_to_the_same_bits(tmp_path, choices):
+    assert equal(*resumed_and_whole(tmp_path, **choices))
 
 
 def test_scores_of_a_run_are_those_of_its_model_on_the_cpu(tmp_path):

@@ -6,6 +6,7 @@ hold the loop's numbers as JSON.
 """
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from .. import __version__
 from ..data.batches import Batches
 from ..engine.base import Engine
+from ..engine.eager import SCALE
 from ..errors import DataError, UsageError
 from ..net.model import load_tensors, save_tensors
 from ..recipe import OptimizerName, Recipe
@@ -26,6 +28,8 @@ FORMAT = "convscope-resume"
 AGAIN = "start the run again with convscope train"
 ADAM = ("exp_avg", "exp_avg_sq")
 SLOTS: dict[OptimizerName, tuple[str, ...]] = {"sgd": ("momentum",), "adam": ADAM, "adamw": ADAM}
+# What an engine's state holds besides: numbers, each with the type that it has.
+COUNTERS = {"update": torch.tensor(0)} | {name: torch.tensor(0.0) for name in SCALE}
 
 
 @dataclass(frozen=True)
@@ -124,11 +128,17 @@ def _check_tensors(group: str, tensors: dict[str, Tensor], wanted: dict[str, Ten
 
 def _check_engine(tensors: dict[str, Tensor], optimizer: OptimizerName, parameters: dict[str, nn.Parameter]) -> None:
     """What :meth:`Engine.state` promises: all slots of every parameter or none; random states are bytes."""
-    slots = {key: tensor for key, tensor in tensors.items() if key != "update" and not key.startswith("rng.")}
-    for key in tensors.keys() - slots.keys():
-        if key == "update":
-            _check_tensors("engine", {key: tensors[key]}, {key: torch.tensor(0)})
-        elif tensors[key].dtype != torch.uint8 or tensors[key].ndim != 1:
+    states = {key for key in tensors if key.startswith("rng.")}
+    counters = {key: tensors[key] for key in tensors.keys() & COUNTERS.keys()}
+    slots = {key: tensor for key, tensor in tensors.items() if key not in counters and key not in states}
+    _check_tensors("engine", counters, {key: COUNTERS[key] for key in counters})
+    if len(counters.keys() & SCALE.keys()) == 1:
+        raise ValueError(f"engine tensors {' and '.join(SCALE)} do not go together")
+    for key, counter in counters.items():
+        if not 0 <= float(counter) < inf:
+            raise ValueError(f"engine/{key} cannot be {float(counter)}")
+    for key in states:
+        if tensors[key].dtype != torch.uint8 or tensors[key].ndim != 1:
             raise ValueError(f"engine/{key[:60]} is no random state")
     if not slots:
         return

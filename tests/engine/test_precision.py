@@ -5,16 +5,20 @@ import copy
 import pytest
 import torch
 
+from convscope import job
 from convscope.data.batches import Normalize
 from convscope.engine.base import Problem
 from convscope.engine.choose import choose
 from convscope.engine.eager import EagerEngine
 from convscope.engine.precision import Chip, chosen, is_wide
-from convscope.errors import UsageError
+from convscope.errors import DataError, Interrupted, UsageError
 from convscope.net.build import build
+from convscope.net.model import load_tensors, save_tensors
 from convscope.net.zoo import resolve
+from convscope.runs import folder as runs
 
 from ..helpers import small_data
+from ..test_job import equal, finish, interrupt_at, recipe, weights
 
 CPU = torch.device("cpu")
 NOTE, WIDE = (
@@ -88,6 +92,36 @@ def test_16_bits_are_near_float32_and_weights_stay_float32(name, bits):
     torch.testing.assert_close(losses[1], losses[0], rtol=4 * 2.0**-bits, atol=0)
     expected = half.net(Normalize(half.problem.mean, half.problem.std)(half.images[:8]))
     torch.testing.assert_close(half.logits(half.images[:8]), expected.detach())  # scores are float32
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("name", ["bf16", "fp16"])
+def test_a_run_in_16_bits_resumes_to_the_same_bits(tmp_path, name, optimizer):
+    chosen = recipe(precision=name, optimizer=optimizer, epochs=3)
+    whole = finish(job.start(chosen, small_data(), tmp_path / "whole"))
+    with pytest.raises(Interrupted):
+        interrupt_at(job.start(chosen, small_data(), tmp_path / "cut"), step=13)
+    cut = runs.find(str(next((tmp_path / "cut").iterdir())))
+    assert equal(weights(finish(job.resume(cut, small_data()))), weights(whole))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"engine/loss_scale": None}, "engine tensors loss_scale and loss_scale_steps do not go together"),
+        ({"engine/loss_scale": torch.tensor(float("nan"))}, "engine/loss_scale cannot be nan"),
+        ({"engine/loss_scale_steps": torch.tensor(-1.0)}, "engine/loss_scale_steps cannot be -1.0"),
+        ({"engine/loss_scale": torch.zeros(2)}, r"engine/loss_scale is torch.float32 \(2,\)"),
+    ],
+    ids=["missing", "nan", "negative", "shape"],
+)
+def test_a_loss_scale_that_cannot_be_is_refused(tmp_path, changed, message):
+    folder = finish(job.start(recipe(precision="fp16", epochs=1), small_data(), tmp_path))
+    tensors, metadata = load_tensors(folder.path / "resume.safetensors")
+    tensors = {name: value for name, value in (tensors | changed).items() if value is not None}
+    save_tensors(folder.path / "resume.safetensors", tensors, metadata)
+    with pytest.raises(DataError, match=message):
+        list(job.resume(folder, small_data(), epochs=2))
 
 
 def test_the_jit_engine_leaves_16_bits_to_pytorch_and_says_so():
