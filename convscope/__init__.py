@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     # "as" tells type checkers that a name is meant to be imported from here.
-    from .data.check import check as check
+    from .audit.check import check as check
     from .errors import ConvscopeError as ConvscopeError
     from .errors import DataError as DataError
     from .errors import Interrupted as Interrupted
@@ -67,7 +67,7 @@ _PUBLIC = {
     "predict": "python.run",
     "evaluate": "python.run",
     "compare": "python.run",
-    "check": "data.check",
+    "check": "audit.check",
     "export": "",
     "lr": "python.tuning",
     "augment": "python.tuning",

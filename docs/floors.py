@@ -17,7 +17,7 @@ PICTURE = ROOT / "docs" / "images" / "floors.svg"
 README = ROOT / "README.md"
 FLOORS = (
     "errors", "language", "shown", "storage", "choice", "recipe", "recipes", "data", "net", "distributed", "engine",
-    "training", "runs", "explain", "report", "export", "job", "auto", "tuning", "python", "lab", "cli",
+    "training", "runs", "explain", "report", "export", "job", "auto", "tuning", "audit", "python", "lab", "cli",
 )  # fmt: skip
 EVERYWHERE = FLOORS[:6]
 ROW, LEFT, WIDTH, GAP = 46, 16, 560, 12

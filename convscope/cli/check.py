@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from ..errors import DataError
 from ..language import say
 from . import terminal
-from .options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument
+from .options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, path_option
 
 if TYPE_CHECKING:
     from ..data.check import Place, Report
@@ -27,13 +28,19 @@ def check(
     image_size: ImageSize = None,
     class_from: ClassFrom = None,
     data_dir: DataDir = None,
+    plot: Annotated[Path | None, path_option("Where a picture of the images whose labels are doubtful goes.")] = None,
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Report counts, sizes, corrupt files, duplicates, leakage, conflicting labels; exit 3 if train would refuse."""
-    from ..data.check import check as look
+    """Report counts, sizes, bad files, duplicates, leakage, doubtful labels; exit 3 if train would refuse."""
+    from ..audit.check import examined
 
-    report = look(data, data_dir, offline, image_size, class_from)
+    report, sets = examined(data, data_dir, offline, image_size, class_from)
+    if plot is not None:
+        from ..report.style import save_figure
+        from ..report.suspects import draw_suspects
+
+        save_figure(draw_suspects(report, sets), plot)
     if as_json:
         terminal.emit_json(report)
     else:
@@ -59,14 +66,34 @@ def _print(report: Report) -> None:
             line(f"missing     {part} has no images of {', '.join(classes[:SHOWN])}{more}")
     _list("corrupt", "files cannot be read", list(report.corrupt))
     _list("constant", "images are of one colour all over", [_text(place) for place in report.constant])
+    _list("empty", "images show next to nothing", [_text(place) for place in report.empty])
+    _list("blurred", "images are far less sharp than the others", [_text(place) for place in report.blurred])
     for name, what, groups in (
         ("duplicates", "groups of equal images within a part", report.duplicates),
         ("leakage", "groups of equal images across parts: accuracy on them is memory", report.leaks),
         ("conflicts", "groups of equal images with different classes: one of them is wrong", report.conflicts),
+        ("near", "pairs of nearly the same image within a part", report.near),
+        ("near leaks", "pairs of nearly the same image across parts", report.near_leaks),
     ):
         _list(name, what, [" = ".join(map(_text, group[:4])) + " …" * (len(group) > 4) for group in groups])
+    _judged(report)
     for text in report.notes:
         line(f"note        {text}")
+
+
+def _judged(report: Report) -> None:
+    """What a classifier thinks of the labels, where one was asked."""
+    if not report.judged_by:
+        return
+    suspects = [
+        f"{_text(suspect.place)}: {100 * suspect.own:.1f} %, {suspect.likelier} {100 * suspect.other:.0f} %"
+        for suspect in report.suspects
+    ]
+    _list("labels", f"labels are doubtful, by {report.judged_by}", suspects)
+    if not suspects:
+        terminal.out().print(f"            by {report.judged_by}", markup=False)
+    alike = [f"{pair.one} and {pair.other}: {100 * pair.share:.0f} % are taken for the other" for pair in report.alike]
+    _list("alike", "pairs of classes look alike", alike)
 
 
 def _list(name: str, what: str, lines: list[str]) -> None:

@@ -4,11 +4,12 @@ Images count as the same where the net would see the same pixels, whatever their
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..shown import Table, Tabular
@@ -16,13 +17,28 @@ from ..storage.places import is_offline
 from .folders.folder import as_splits, read_classes
 from .folders.tree import Tree
 from .images import ImageSet, Splits
+from .near import Traces, near_pairs
 from .pictures.bulk import survey
 from .pictures.cache import read_pixels
 from .pictures.source import sources
+from .preparation import Pixels
+from .quality import blurred, nearly_empty
 from .sources import NAMES, data_name, files_of, open_source, read_parts
 
 IMBALANCED = 10.0  # the largest class has that many times the images of the smallest
 PARTS = ("train", "val", "test")
+COUNTED = (
+    "corrupt",
+    "constant",
+    "empty",
+    "blurred",
+    "duplicates",
+    "leaks",
+    "conflicts",
+    "near",
+    "near_leaks",
+    "suspects",
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,28 @@ class Place:
 Group = tuple[Place, ...]
 
 
+@dataclass(frozen=True)
+class SuspectLabel:
+    """The image at ``place``, number ``index`` of its part, whose label is likely wrong: the probability of its ``own``
+    class, of the ``likelier`` one, and which that is.
+    """
+
+    place: Place
+    index: int
+    likelier: str
+    own: float
+    other: float
+
+
+@dataclass(frozen=True)
+class AlikeClasses:
+    """Two classes, and the share of their images that is taken for the other."""
+
+    one: str
+    other: str
+    share: float
+
+
 @dataclass(frozen=True, repr=False)
 class Report(Tabular):
     """``images`` counts by part and class; ``sizes`` ("28×28") and ``modes`` (grey, colour) count the files or arrays.
@@ -45,6 +83,10 @@ class Report(Tabular):
     classes. ``missing`` names the classes without images, by part. ``imbalance`` is the largest class over the
     smallest, in the training set. ``problem`` is why training would refuse the data ("" where it would not). Data
     without a test set are looked at as training with seed 0 divides them. ``notes`` are what training would say.
+
+    ``near`` are pairs of images that are nearly the same within a part, ``near_leaks`` across parts; ``blurred`` and
+    nearly ``empty`` ones show little. ``suspects`` have labels that are likely wrong, the likeliest first;
+    ``alike`` are classes that look so. Both are a classifier's word: ``judged_by`` describes it ("": none was asked).
     """
 
     data: str
@@ -61,6 +103,13 @@ class Report(Tabular):
     notes: tuple[str, ...]
     problem: str
     help: str
+    near: tuple[Group, ...] = ()
+    near_leaks: tuple[Group, ...] = ()
+    blurred: tuple[Place, ...] = ()
+    empty: tuple[Place, ...] = ()
+    suspects: tuple[SuspectLabel, ...] = ()
+    alike: tuple[AlikeClasses, ...] = ()
+    judged_by: str = ""
 
     def told(self) -> Iterator[str | Table]:
         """Images by class and part, then what is wrong."""
@@ -69,21 +118,35 @@ class Report(Tabular):
         yield Table(("class", *parts), classes)
         kinds = ", ".join(f"{count:,} of {what}" for what, count in self.sizes.items())
         yield f"sizes       {kinds}; {', '.join(f'{count:,} {what}' for what, count in self.modes.items())}"
-        for name in ("corrupt", "constant", "duplicates", "leaks", "conflicts"):
+        for name in (
+            "corrupt",
+            "constant",
+            "empty",
+            "blurred",
+            "duplicates",
+            "leaks",
+            "conflicts",
+            "near",
+            "near_leaks",
+            "suspects",
+        ):
             yield f"{name:<12}{len(getattr(self, name)):,}"
         yield from (f"note        {note}" for note in self.notes)
         if self.problem:
             yield f"training would refuse these data: {self.problem}; {self.help}"
 
 
-def check(
+def look(
     data: str | Path,
     data_dir: Path | None = None,
     offline: bool = False,
     image_size: int | None = None,
     class_from: str | None = None,
-) -> Report:
-    """Look at all of ``data``. Raises DataError where there is nothing to look at: no such data, no image in them."""
+) -> tuple[Report, dict[str, ImageSet]]:
+    """What the files and pixels of ``data`` say, and their parts.
+
+    Raises DataError where there is nothing to look at: no such data, no image in them.
+    """
     corrupt: list[str] = []
     tree = None if str(data) in NAMES else files_of(data, data_dir, image_size, True, class_from)
     if isinstance(tree, Tree):
@@ -105,7 +168,8 @@ def check(
     counts = {part: np.bincount(images.labels, minlength=len(classes)) for part, images in sets.items()}
     train = counts["train"][counts["train"] > 0]
     duplicates, leaks, conflicts = _same(sets)
-    return Report(
+    near, near_leaks = _nearly_same(sets)
+    report = Report(
         data=data_name(data),
         images={part: dict(zip(classes, count.tolist(), strict=True)) for part, count in counts.items()},
         sizes=sizes,
@@ -120,7 +184,12 @@ def check(
         notes=parts.notes,
         problem=problem,
         help=help_text,
+        near=near,
+        near_leaks=near_leaks,
+        blurred=_places(sets, blurred),
+        empty=_places(sets, nearly_empty),
     )
+    return report, sets
 
 
 def _sets(parts: Splits) -> dict[str, ImageSet]:
@@ -179,14 +248,32 @@ def _same(sets: dict[str, ImageSet]) -> tuple[tuple[Group, ...], tuple[Group, ..
     return tuple(duplicates), tuple(leaks), tuple(conflicts)
 
 
+def _nearly_same(sets: dict[str, ImageSet]) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+    """Pairs of images that are nearly, but not quite, the same: (within a part, across parts)."""
+    places = [(part, index) for part, images in sets.items() for index in range(len(images))]
+    if len({images.shape for images in sets.values()}) > 1 or len(places) < 2:
+        return (), ()
+    traces = Traces.joined([Traces.of(images.images) for images in sets.values() if len(images)])
+    exact = np.concatenate([images.hashes for images in sets.values()])
+    near: list[Group] = []
+    leaks: list[Group] = []
+    for one, other in near_pairs(traces):
+        if not np.array_equal(exact[one], exact[other]):
+            group = (_place(sets, *places[one]), _place(sets, *places[other]))
+            (near if group[0].part == group[1].part else leaks).append(group)
+    return tuple(near), tuple(leaks)
+
+
+def _places(sets: dict[str, ImageSet], rule: Callable[[Pixels], NDArray[np.bool_]]) -> tuple[Place, ...]:
+    """The images for which ``rule`` is true."""
+    return tuple(
+        _place(sets, part, int(index)) for part, images in sets.items() for index in np.flatnonzero(rule(images.images))
+    )
+
+
 def _constant(sets: dict[str, ImageSet]) -> tuple[Place, ...]:
     """Images whose pixels are all the same."""
-    return tuple(
-        _place(sets, part, index)
-        for part, images in sets.items()
-        for index, image in enumerate(images.images)
-        if (image == image.flat[0]).all()
-    )
+    return _places(sets, lambda images: (images == images[:, :1, :1, :1]).all((1, 2, 3)))
 
 
 def _place(sets: dict[str, ImageSet], part: str, index: int) -> Place:

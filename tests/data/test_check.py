@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convscope.data.check import Place, check
+from convscope.audit.check import check
+from convscope.data.check import Place
 from convscope.data.sources import open_source
 from convscope.errors import DataError
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from convscope.data.check import check
+from convscope.audit.check import check
 from convscope.data.folders.folder import read_folder
 from convscope.data.sources import open_source
 

@@ -1,0 +1,37 @@
+"""The contact sheet of images whose labels are doubtful."""
+
+from typing import TYPE_CHECKING
+
+from ..data.check import Report
+from ..data.images import ImageSet
+from .style import INK, new_figure, own_style, plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST, COLUMNS = 40, 8
+LONGEST, LONGEST_PATH = 18, 28  # characters of a class's and a file's name
+
+
+@own_style()
+def draw_suspects(report: Report, sets: dict[str, ImageSet]) -> "Figure":
+    """The images whose labels are doubtful, the most first, each with its label and the likelier class."""
+    shown = report.suspects[:MOST]
+    rows = max(1, -(-len(shown) // COLUMNS))
+    figure = new_figure(1.35 * COLUMNS, 0.7 + 1.75 * rows)
+    count = f"{len(shown)} of {len(report.suspects)}" if len(report.suspects) > MOST else str(len(shown))
+    title = f"{report.data}: {count} doubtful labels" if shown else f"{report.data}: no label is doubtful"
+    figure.suptitle(plain(title, 120), x=0.01, ha="left", color=INK, fontsize=10)
+    grid = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axes in grid:
+        axes.axis("off")
+    for axes, suspect in zip(grid, shown, strict=False):
+        image = sets[suspect.place.part].images[suspect.index].transpose(1, 2, 0)
+        axes.imshow(image.repeat(3, 2) if image.shape[2] == 1 else image, interpolation="nearest")
+        likelier = f"{plain(suspect.likelier, LONGEST)}? {100 * suspect.other:.0f} %"
+        axes.set_title(f"{plain(suspect.place.label, LONGEST)}\n{likelier}", fontsize=8, color=INK)
+        name = f"{suspect.place.part} {suspect.place.name}"
+        axes.text(
+            0.5, -0.04, plain(name[-26:], 26), transform=axes.transAxes, fontsize=5, ha="center", va="top", color=INK
+        )
+    return figure
