@@ -14,8 +14,9 @@ from convscope.cli import terminal
 
 from .helpers import run_cli
 
-TOUR = Path(__file__).parent.parent / "docs" / "tour"
-CHAPTERS = sorted(TOUR.glob("*.md"))
+DOCS = Path(__file__).parent.parent / "docs"
+CHAPTERS = sorted((DOCS / "tour").glob("*.md"))
+IN_CHINESE = sorted((DOCS / "zh" / "tour").glob("*.md"))
 
 
 def commands(text: str) -> list[tuple[str, str]]:
@@ -57,24 +58,27 @@ def wide(monkeypatch):
         console.cache_clear()
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("chapter", CHAPTERS + IN_CHINESE, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
 def test_the_commands_print_what_is_shown(chapter, tmp_path, monkeypatch, capsys, wide):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CONVSCOPE_OFFLINE", "1")
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh" if chapter in IN_CHINESE else "en")
     found = commands(chapter.read_text())
     assert found, "a chapter without a command"
     for command, shown in found:
+        if chapter in IN_CHINESE:  # the same pictures with other words: the English chapter has them drawn
+            command, shown = re.sub(r" --plot \S+", "", command), re.sub(r"^已画出：.*\n", "", shown, flags=re.M)
         program, *arguments = shlex.split(command)
         assert program == "convscope", command
         code, out, err = run_cli(capsys, *arguments)
-        assert (code != 0) == ("error:" in shown), f"{command}: exit {code}\n{err}"
+        assert (code != 0) == ("error:" in shown or "错误:" in shown), f"{command}: exit {code}\n{err}"
         if shown.strip():
             # On a terminal notes come before results and errors after them; some chapters leave the notes out.
             texts = [printed(text) for text in (err + out, out + err, out)]
             assert any(re.fullmatch(pattern(shown), text) for text in texts), f"{command}\nprinted\n{texts[0]}"
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("chapter", CHAPTERS + IN_CHINESE, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
 def test_the_pictures_and_links_are_there(chapter):
     for target in re.findall(r"\]\(((?!http)[^)#]+)\)", chapter.read_text()):
         assert (chapter.parent / target).exists(), target
@@ -82,3 +86,10 @@ def test_the_pictures_and_links_are_there(chapter):
 
 def test_every_chapter_of_the_note_is_there():
     assert [path.name[:2] for path in CHAPTERS][:9] == [f"{i:02}" for i in range(1, 10)]
+
+
+def test_the_chinese_tour_has_the_same_chapters_and_commands():
+    assert [path.name for path in IN_CHINESE] == [path.name for path in CHAPTERS]
+    for english, chinese in zip(CHAPTERS, IN_CHINESE, strict=True):
+        told = [[command for command, _ in commands(path.read_text())] for path in (english, chinese)]
+        assert told[0] == told[1], english.name
