@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .errors import UsageError as UsageError
     from .explain.trained.explanation import explain as explain
     from .export.leave import export as export
+    from .job import Finished as Finished
+    from .job import Started as Started
     from .python.classifier import Classifier as Classifier
     from .python.compiled import compile as compile  # noqa: A004 - as torch.compile
     from .python.concepts import backprop as backprop
@@ -55,6 +57,9 @@ if TYPE_CHECKING:
     from .python.tuning import seeds as seeds
     from .python.tuning import sweep as sweep
     from .recipe import Recipe as Recipe
+    from .training.loop import Epoch as Epoch
+    from .training.loop import Progress as Progress
+    from .training.loop import Tick as Tick
 
 # Public name → module, in the order of use. They are imported when first used, so that ``convscope --help`` need not
 # load torch. "" is a package that can itself be called: convscope.explain(model, image), convscope.export(run).
@@ -92,6 +97,11 @@ _PUBLIC = {
     "Trackio": "python.loggers",
     "Classifier": "python.classifier",
     "Run": "python.run",
+    "Started": "job",
+    "Tick": "training.loop",
+    "Progress": "training.loop",
+    "Epoch": "training.loop",
+    "Finished": "job",
     "Recipe": "recipe",
     "ConvscopeError": "errors",
     "UsageError": "errors",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SHOWN = 40  # rows of a table; of longer ones the first and the last
 GAP = "  "
+PRE = "font-family:monospace;line-height:1.3"  # some notebooks give prose's letters to it, and nothing is aligned
 STYLE = "text-align:{side};padding:0 .8em 0 0;font-family:monospace;white-space:pre"
 
 
@@ -65,15 +66,19 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """What only a notebook shows: ``draw`` makes a PNG when it is asked for, ``title`` stands above it."""
+    """What only a notebook shows: ``draw`` makes a PNG when it is asked for, ``title`` stands above it.
+
+    Each of its pixels stays a square where they are ``crisp``.
+    """
 
     title: str
     draw: Callable[[], bytes]
+    crisp: bool = False
 
     def html(self) -> str:
         """An <img> with the picture in it, its pixels as they are."""
         data, title = b64encode(self.draw()).decode(), escape(self.title)
-        style = "display:block;max-width:100%;image-rendering:pixelated"
+        style = "display:block;max-width:100%" + ";image-rendering:pixelated" * self.crisp
         return (
             f'<div style="font-family:monospace;margin-top:.5em">{title}</div>'
             f'<img style="{style}" alt="{title}" src="data:image/png;base64,{data}">'
@@ -106,7 +111,7 @@ class Shown:
                 lines.append(part)
                 continue
             if lines:
-                parts.append(f"<pre>{escape(say(chr(10).join(lines)))}</pre>")
+                parts.append(f'<pre style="{PRE}">{escape(say(chr(10).join(lines)))}</pre>')
                 lines = []
             if part is not None:
                 parts.append(part.html())

@@ -25,7 +25,8 @@ class Problem:
     (weight decay apart from the gradient: Loshchilov and Hutter, arXiv 1711.05101).
     ``seed`` starts the random stream of dropout, ``label_smoothing`` is that of torch.nn.CrossEntropyLoss.
     ``clip_norm`` is what torch.nn.utils.clip_grad_norm_ scales the whole gradient down to (Pascanu et al. 2013).
-    ``class_weights`` (one a class) are the weight of torch.nn.CrossEntropyLoss.
+    ``class_weights`` (one a class) are the weight of torch.nn.CrossEntropyLoss, ``sample_weights`` (N,) say how many
+    times the loss of each image counts; there is one of them at most.
     ``precision`` is what the net is computed in (:mod:`.precision`). ``local_batchnorm``: where several processes share
     a batch, each normalises its own part by that part's mean and variance.
     """
@@ -45,6 +46,7 @@ class Problem:
     label_smoothing: float = 0.0
     clip_norm: float | None = None
     class_weights: tuple[float, ...] | None = None
+    sample_weights: Tensor | None = None
     precision: PrecisionName = "auto"
     local_batchnorm: bool = False
 

@@ -52,7 +52,7 @@ def _on_cpu(
 
     _, channels, height, width = problem.images.shape
     image = channels, height, width
-    reason = "weights of classes" if problem.class_weights is not None else why_not(problem.net, image)
+    reason = _weights(problem) or why_not(problem.net, image)
     if reason and name == "jit":
         raise UsageError(f"the jit engine does not cover this run: {reason}", "use --engine auto")
     slower = None if reason or name == "jit" else why_slower(problem.net, image, batch_size)
@@ -75,3 +75,10 @@ def eager(problem: Problem, device: torch.device, team: Team) -> EagerEngine:
     if team.slices > 1:
         return SlicedEngine(problem, device, team)
     return EagerEngine(problem, device, recorder_for(problem.net, device))
+
+
+def _weights(problem: Problem) -> str:
+    """What the jit engine's plain mean of losses does not know; "" where nothing is weighted."""
+    if problem.class_weights is not None:
+        return "weights of classes"
+    return "weights of samples" if problem.sample_weights is not None else ""

@@ -46,6 +46,8 @@ class EagerEngine:
         self.images, self.labels = problem.images.to(device), problem.labels.to(device)
         weights = problem.class_weights
         self.class_weights = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
+        weights_of = problem.sample_weights
+        self.sample_weights = None if weights_of is None else weights_of.float().to(device)
         self.normalize = Normalize(problem.mean, problem.std, device)
         self.optimizer = _optimizer(problem, self.net)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision.scales_loss)
@@ -118,7 +120,8 @@ class EagerEngine:
         inputs = self.normalize(images).contiguous(memory_format=self.format)  # (B, C, H, W)
         with self._drawn(batch, key), self.precision.around():
             scores = self.forward(inputs)
-        loss = loss_of(p.loss, scores.float(), self.labels[batch], p.label_smoothing, self.class_weights)
+        counts = None if self.sample_weights is None else self.sample_weights[batch]
+        loss = loss_of(p.loss, scores.float(), self.labels[batch], p.label_smoothing, self.class_weights, counts)
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         if p.clip_norm is not None:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load as load_bytes
 from safetensors.torch import save as save_bytes
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..data.images import Dataset, ImageSet, statistics
 from ..engine.base import Engine
@@ -51,9 +51,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
 
     ``net`` is a named net or a spec; None takes one that suits the images' size. ``random_state`` decides initial
     weights, order and dropout; the other parameters are those of :class:`convscope.Recipe`. A constant schedule lets
-    ``partial_fit`` go on with further images, one pass a call. ``sample_weight`` is not taken, since the engine's loss
-    is a plain mean. After ``fit``: ``classes_``, ``n_features_in_``, ``model_`` (a :class:`~convscope.net.model.Model`,
-    of which ``.net`` is the torch module), ``loss_curve_`` (the mean loss of each epoch), ``engine_`` and ``n_iter_``.
+    ``partial_fit`` go on with further images, one pass a call. With ``sample_weight`` the loss of each image counts so
+    many times as often as the mean weight; then PyTorch trains, not the jit engine. After ``fit``: ``classes_``,
+    ``n_features_in_``, ``model_`` (a :class:`~convscope.net.model.Model`, of which ``.net`` is the torch module),
+    ``loss_curve_`` (the mean loss of each epoch), ``engine_`` and ``n_iter_``.
     """
 
     def __init__(
@@ -93,22 +94,24 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         self.threads = threads
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Train the net from new initial weights. Raises ValueError for X and y that do not fit, UsageError for
-        parameters, TrainingError where the loss is not finite."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train the net from new initial weights. Images of ``sample_weight`` 0 are left out. Raises ValueError for X,
+        y and weights that do not fit, UsageError for parameters, TrainingError where the loss is not finite."""
+        X, y, weights = _weighted(X, y, sample_weight)
         self._begin(X, y, None)
-        return self._train(X, y, self.epochs)
+        return self._train(X, y, weights, self.epochs)
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
-        """Go on for one pass over X, with the optimizer's state kept; the first call may need all ``classes``.
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Continue for one pass over X, with the optimizer's state kept; the first call may need all ``classes``.
 
         Raises what :meth:`fit` raises.
         """
         if self.schedule != "constant":
             raise UsageError(f"partial_fit goes with schedule='constant', not {self.schedule!r}", "it has no end")
+        X, y, weights = _weighted(X, y, sample_weight)
         if not hasattr(self, "model_"):
             self._begin(X, y, classes)
-        return self._train(X, y, 1)
+        return self._train(X, y, weights, 1)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """How likely each of ``classes_`` is for each image: float64 (N, K). Raises UsageError after fitting with
@@ -152,7 +155,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             del self.model_
 
     @plain_torch()
-    def _train(self, X: Any, y: Any, epochs: int) -> Self:
+    def _train(self, X: Any, y: Any, weights: torch.Tensor | None, epochs: int) -> Self:
         """So many epochs on X and y, from where the net stands."""
         first = not hasattr(self, "model_")
         X, y = validate_data(self, self._fitting(X), y, reset=False)
@@ -166,7 +169,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         # The loop tests after each epoch; nobody asks for that here, so it is one image, and its result is unused.
         data = Dataset("arrays", images, images.take(np.arange(1)), mean, std)
         recipe = replace(self.recipe_, epochs=self.n_iter_ + epochs)
-        prepared = prepare(recipe, data)
+        prepared = prepare(recipe, data, sample_weights=weights)
         if not first:
             prepared.model.net.load_state_dict(self.model_.net.state_dict())
             prepared.engine.load_state(self._state)
@@ -252,6 +255,20 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             classes=names,
             stored_loss=self.recipe_.loss,
         )
+
+
+def _weighted(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, torch.Tensor | None]:
+    """X and y without images of weight 0, and the weights with mean 1; None where all are equal. Raises ValueError."""
+    if sample_weight is None:
+        return X, y, None
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if (weights < 0).any() or not weights.any():
+        raise ValueError("sample_weight must not be negative, and not 0 for all images")
+    kept = np.flatnonzero(weights)
+    if len(kept) < len(weights):
+        X, y, weights = _safe_indexing(X, kept), _safe_indexing(y, kept), weights[kept]
+    equal = weights.min() == weights.max()
+    return X, y, None if equal else torch.from_numpy(weights / weights.mean())
 
 
 def _rows(X: Any) -> tuple[Any, tuple[int, int, int] | None]:

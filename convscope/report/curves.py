@@ -35,7 +35,7 @@ def draw_curves(folders: Sequence[RunFolder]) -> "Figure":
     left.set_ylim(bottom=0)
     for axes, title, unit in ((left, "Loss", "mean loss"), (right, "Accuracy", "accuracy in %")):
         quiet_axes(axes)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlabel("epoch")
         axes.set_ylabel(unit)
         axes.set_title(title, loc="left", color=INK)

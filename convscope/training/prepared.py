@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..data.batches import Batches
 from ..data.images import Dataset
@@ -75,10 +75,17 @@ def kept_bytes(rows: list[Row], batch_size: int) -> int:
 
 
 @told("this net and its engine")
-def prepare(recipe: Recipe, data: Dataset, own: nn.Module | None = None, team: Team = ALONE) -> Prepared:
+def prepare(
+    recipe: Recipe,
+    data: Dataset,
+    own: nn.Module | None = None,
+    team: Team = ALONE,
+    sample_weights: Tensor | None = None,
+) -> Prepared:
     """Build the net of ``recipe`` for ``data`` with its first weights, or take ``own``, and choose the engine.
 
-    All of ``team`` call it at once. They have one engine, and rank 0's first weights.
+    All of ``team`` call it at once. They have one engine, and rank 0's first weights. ``sample_weights`` (N,) say how
+    many times the loss of each training image counts.
 
     Raises UsageError where the net does not fit the images, or a choice does not go with the data or the machine.
     """
@@ -125,6 +132,7 @@ def prepare(recipe: Recipe, data: Dataset, own: nn.Module | None = None, team: T
         seed=recipe.seed,
         precision=recipe.precision,
         class_weights=class_weights(recipe.class_weight, data.train.labels, len(data.classes)),
+        sample_weights=sample_weights,
         local_batchnorm=recipe.local_batchnorm,
     )
     if entry:

@@ -19,9 +19,11 @@ from convscope import Classifier, UsageError
 
 FAST = {"engine": "eager", "threads": 1, "random_state": 0}
 # scikit-learn's own checks that do not run here, each with the reason.
-SKIPPED = {
-    "check_array_api_input": "SCIPY_ARRAY_API is not set",
-    "check_classifier_data_not_an_array": "pandas is not installed",
+SKIPPED = {"check_array_api_input": "SCIPY_ARRAY_API is not set"}
+# Those that cannot pass, each with the reason.
+FAILING = {
+    "check_sample_weight_equivalence_on_dense_data": "an epoch of repeated images has other mini-batches than one of "
+    "weighted images; on a single batch of all images they are equal"
 }
 
 
@@ -41,10 +43,13 @@ def fitted(digits):
 def test_scikit_learns_own_checks_pass(engine):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the checks provoke some of scikit-learn's
-        found = check_estimator(Classifier(**{**FAST, "engine": engine}), on_skip=None, on_fail=None)
+        found = check_estimator(
+            Classifier(**{**FAST, "engine": engine}), on_skip=None, on_fail=None, expected_failed_checks=FAILING
+        )
     assert {one["check_name"]: str(one["exception"]) for one in found if one["status"] == "failed"} == {}
     assert {one["check_name"] for one in found if one["status"] == "skipped"} <= set(SKIPPED)
-    assert len(found) > 50
+    assert {one["check_name"] for one in found if one["status"] == "xfail"} <= set(FAILING)
+    assert sum(one["status"] == "passed" for one in found) > 50
 
 
 def test_it_learns_digits_and_says_what_it_did(digits, fitted):
@@ -146,6 +151,45 @@ def test_clone_forgets_what_was_fitted(digits, fitted):
         fresh.predict(digits[0])
 
 
+def test_a_weight_counts_as_so_many_copies_of_an_image():
+    """On one batch of all images; mirror images keep the mean and deviation of the pixels as they are."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (30, 8, 8), dtype=np.uint8)
+    X, y = np.concatenate([images, images[:, :, ::-1]]), np.concatenate([rng.integers(0, 3, 30)] * 2)
+    own = {"optimizer": "sgd", "lr": 0.1, "batch_size": 1000, "epochs": 5, "net": "conv 4 3 | relu | flatten | linear"}
+    counts = np.repeat([3, 1], 30)
+    weighted = Classifier(**own, **FAST).fit(X, y, sample_weight=2.5 * counts)
+    copies = Classifier(**own, **FAST).fit(np.repeat(X, counts, axis=0), np.repeat(y, counts))
+    plain = Classifier(**own, **FAST).fit(X, y)
+    np.testing.assert_allclose(weighted.predict_proba(X), copies.predict_proba(X), atol=1e-5)
+    assert np.abs(weighted.predict_proba(X) - plain.predict_proba(X)).max() > 1e-3
+    np.testing.assert_allclose(weighted.loss_curve_, copies.loss_curve_, rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae"])
+def test_weights_go_with_every_loss(digits, loss):
+    X, y = digits
+    found = Classifier(loss=loss, epochs=1, **FAST).fit(X, y, sample_weight=1.0 + y % 2)
+    assert np.isfinite(found.loss_curve_).all()
+
+
+def test_a_weight_of_0_leaves_an_image_out_and_equal_weights_change_nothing(digits):
+    X, y = digits
+    own = {"epochs": 1, **FAST}
+    left_out = Classifier(**own).fit(X, y, sample_weight=(y != 9).astype(float))
+    without = Classifier(**own).fit(X[y != 9], y[y != 9])
+    np.testing.assert_array_equal(left_out.predict_proba(X), without.predict_proba(X))
+    assert list(left_out.classes_) == list(range(9))
+    equal = Classifier(epochs=1, threads=1, random_state=0).fit(X, y, sample_weight=np.full(len(y), 7))
+    np.testing.assert_array_equal(
+        equal.predict_proba(X), Classifier(epochs=1, threads=1, random_state=0).fit(X, y).predict_proba(X)
+    )
+    with pytest.raises(ValueError, match="sample_weight must not be negative"):
+        Classifier(**own).fit(X, y, sample_weight=-np.ones(len(y)))
+    with pytest.raises(UsageError, match="does not cover this run: weights of samples"):
+        Classifier(epochs=1, engine="jit").fit(X, y, sample_weight=1.0 + y)
+
+
 @pytest.mark.slow
 def test_grid_search_in_two_processes_and_cross_validation(digits):
     X, y = digits
@@ -174,8 +218,6 @@ def test_wrong_parameters_are_told_in_a_sentence(digits, parameters, error, text
 
 def test_what_it_cannot_do_is_refused(digits):
     X, y = digits
-    with pytest.raises(TypeError, match="sample_weight"):
-        Classifier(**FAST).fit(X, y, sample_weight=np.ones(len(X)))
     with pytest.raises(UsageError, match="partial_fit goes with schedule='constant'"):
         Classifier(schedule="cosine", **FAST).partial_fit(X, y)
     scores = Classifier(loss="mse", epochs=1, **FAST).fit(X, y)

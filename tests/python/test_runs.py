@@ -27,7 +27,7 @@ def test_a_run_says_what_it_came_to(run):
     text = repr(run)
     assert f"run     {run.path}" in text
     assert f"result  test accuracy {100 * run.accuracy:.2f} %" in text
-    assert run._repr_html_().startswith("<pre>run ")
+    assert run._repr_html_().startswith("<pre ")
     assert run._repr_html_().count("data:image/png;base64,") == 1  # its curves
     assert run.plot()._repr_png_().startswith(b"\x89PNG")
 

@@ -24,7 +24,7 @@ ENDS = np.array([(33, 102, 172), (247, 247, 247), (178, 24, 43)], float)
 
 def pictures(found: Trace) -> Iterator[Picture]:
     """The image, and the maps or numbers of every layer: each layer by its own scale, white at zero."""
-    yield Picture(f"image {shape_text(found.image.shape)}", lambda: image_png(found.image))
+    yield Picture(f"image {shape_text(found.image.shape)}", lambda: image_png(found.image), crisp=True)
     for call in found.calls.values():
         output = call.output
         same = call.kind in ("Flatten", "Dropout", "view") and call.source in found.calls  # the numbers before them
@@ -32,7 +32,7 @@ def pictures(found: Trace) -> Iterator[Picture]:
             continue
         more = f", the first {MOST}" if output.ndim == 3 and len(output) > MOST else ""
         title = f"{call.name}  {shape_text(output.shape)}{more}  {output.min():.3g} … {output.max():.3g}"
-        yield Picture(title, lambda output=output: map_png(sheet(output)))  # type: ignore[misc]
+        yield Picture(title, lambda output=output: map_png(sheet(output)), crisp=True)  # type: ignore[misc]
 
 
 def image_png(image: Array) -> bytes:

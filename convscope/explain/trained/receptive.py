@@ -40,7 +40,7 @@ class ReceptiveField(Shown):
         place = f"{self.layer}[{','.join(map(str, self.index))}]"
         rows, columns = f"rows {self.top} to {self.bottom}", f"columns {self.left} to {self.right}"
         yield f"{place} sees {int(self.mask.sum()):,} pixels: {rows}, {columns}"
-        yield Picture("the pixels that it sees, in white", lambda: image_png(self.mask[None].astype(float)))
+        yield Picture("the pixels that it sees, in white", lambda: image_png(self.mask[None].astype(float)), True)
 
 
 @plain_torch()

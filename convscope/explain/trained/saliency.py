@@ -53,11 +53,11 @@ class Saliency(Shown):
         height, width = self.gradient_input.shape
         squares = f"{self.square}×{self.square}"
         yield f"why output {self.target} is {self.score:.4g}, by {height}×{width} pixels, occluded by {squares}"
-        yield Picture("gradient × input", lambda: map_png(self.gradient_input))
-        yield Picture(f"occlusion by {squares}", lambda: map_png(self.occlusion))
+        yield Picture("gradient × input", lambda: map_png(self.gradient_input), crisp=True)
+        yield Picture(f"occlusion by {squares}", lambda: map_png(self.occlusion), crisp=True)
         grad_cam = self.grad_cam
         if grad_cam is not None:
-            yield Picture(f"Grad-CAM at {self.layer}", lambda: map_png(grad_cam))
+            yield Picture(f"Grad-CAM at {self.layer}", lambda: map_png(grad_cam), crisp=True)
 
 
 @plain_torch()
