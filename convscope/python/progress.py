@@ -36,8 +36,10 @@ def _tqdm() -> Any:
 
 
 def in_notebook() -> bool:
-    """Whether this process is a notebook's."""
-    return "ipykernel" in sys.modules
+    """Whether this process is a notebook's kernel: tqdm asks the same."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return shell is not None and "IPKernelApp" in shell.config
 
 
 def _disable(wanted: bool) -> bool | None:

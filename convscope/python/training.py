@@ -129,16 +129,28 @@ def resume(
     return _drain(job.resume(folder, own, epochs, augment=augment, net=net), on, progress, net)
 
 
-def steps(recipe: Recipe, data: Any = None, *, out: str | Path = "runs", offline: bool = False) -> Iterator[job.Event]:
+def steps(
+    recipe: Recipe,
+    data: Any = None,
+    *,
+    out: str | Path = "runs",
+    offline: bool = False,
+    net: Given | None = None,
+    augment: Augment | None = None,
+) -> Iterator[job.Event]:
     """The open loop of a run: ``for event in convscope.steps(Recipe("digits", epochs=3)): …``.
 
     The events are :class:`~convscope.job.Started`, whose ``model.net`` is trained in place; ``Tick`` (some updates
     are done), ``Progress`` (a log interval), ``Epoch`` and ``Evaluating`` of :mod:`convscope.training.loop`; and
     :class:`~convscope.job.Finished`. Who stops asking stops the training; what was saved can be resumed. ``data`` may
-    be given as for :func:`train`. On the command line: ``convscope train``.
+    be given as for :func:`train`, and so may a ``net`` and an ``augment`` function of your own, which take the place
+    of the recipe's. On the command line: ``convscope train``.
     """
+    module = None if net is None else made(net, recipe.seed)
+    recipe = recipe if module is None else replace(recipe, net=CUSTOM)
+    recipe = recipe if augment is None else replace(recipe, augment=named(augment))
     ready = _settled(recipe, data, offline)
-    yield from job.start(ready.recipe, ready.data, run_folder(out))
+    yield from job.start(ready.recipe, ready.data, run_folder(out), augment=augment, net=module)
 
 
 @plain_torch()
