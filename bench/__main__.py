@@ -18,7 +18,7 @@ from convscope import load
 from convscope.data.sources import open_source
 from convscope.storage.cores import cores
 
-from . import engine, epoch
+from . import compiled, engine, epoch
 from .measure import Timing, conditions, interleaved, table
 
 # Seconds for ten epochs in Julia's own post (Elrod, Rackauckas et al. 2022, "Doing small network scientific machine
@@ -81,7 +81,24 @@ def print_engine(repeats: int) -> list[Timing]:
     return []
 
 
-TABLES = {"epoch": print_epoch, "run": print_run, "lenet5": print_lenet5, "engine": print_engine}
+def print_compile(repeats: int) -> list[Timing]:
+    """``convscope.compile`` for one image and for 1,024, on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    timings = compiled.timings(repeats)
+    torch.set_num_threads(threads)
+    print(f"\nInference of net note by convscope.compile, one thread, CPU time; n = {repeats}, interleaved\n")
+    compiled.show(timings)
+    return timings
+
+
+TABLES = {
+    "epoch": print_epoch,
+    "run": print_run,
+    "lenet5": print_lenet5,
+    "engine": print_engine,
+    "compile": print_compile,
+}
 
 
 def main() -> None:

@@ -25,7 +25,9 @@ class Timing:
         return statistics.median(self.seconds)
 
 
-def interleaved(contenders: dict[str, Callable[[], object]], repeats: int) -> list[Timing]:
+def interleaved(
+    contenders: dict[str, Callable[[], object]], repeats: int, clock: Callable[[], float] = time.perf_counter
+) -> list[Timing]:
     """Run every contender once unmeasured, then all in turn, ``repeats`` times.
 
     Between two, the machine rests: the threads of torch (OpenMP) and onnxruntime keep spinning for some milliseconds
@@ -37,9 +39,9 @@ def interleaved(contenders: dict[str, Callable[[], object]], repeats: int) -> li
     for _ in range(repeats):
         for name, work in contenders.items():
             time.sleep(REST)
-            began = time.perf_counter()
+            began = clock()
             work()
-            seconds[name].append(time.perf_counter() - began)
+            seconds[name].append(clock() - began)
     return [Timing(name, tuple(values)) for name, values in seconds.items()]
 
 

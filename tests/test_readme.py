@@ -84,3 +84,15 @@ def test_the_figures_are_those_that_were_measured():
     assert f"takes {statistics.median(whole):.1f} seconds" in TEXT
     assert record["epoch"]["conditions"] in TEXT.replace("\n", " ")
     assert f"n = {len(jit)}" in TEXT
+
+
+def test_the_ratios_of_compile_are_those_that_were_measured():
+    seconds = json.loads((README.parent / "bench" / "recorded.json").read_text())["compile"]["seconds"]
+    ratios = {
+        batch: statistics.median(
+            a / b for a, b in zip(seconds[f"PyTorch {batch}"], seconds[f"convscope {batch}"], strict=True)
+        )
+        for batch in (1, 1024)
+    }
+    assert f"{ratios[1]:.1f} times as fast as PyTorch for one image and {ratios[1024]:.1f} times for 1,024" in TEXT
+    assert f"n = {len(seconds['PyTorch 1'])}" in TEXT
