@@ -18,6 +18,7 @@ from ..distributed import voice
 from ..errors import ConvscopeError
 from ..language.help import speak
 from ..language.stream import spoken
+from ..storage.cores import tell_libraries
 from . import check, devices, evaluate, explain, lab, predict, runs, streams, train
 from .concepts import backprop, convolution, descent, losses, pooling, shapes
 from .leaving import export, report
@@ -131,6 +132,7 @@ def run() -> NoReturn:
     With PyTorch loaded, to free a million objects one by one takes most of a second (mypy ends this way, too).
     """
     streams.read_names_as_utf8()
+    tell_libraries()
     code = 0
     try:
         main()

@@ -38,6 +38,15 @@ def survey() -> Cores:
     return found
 
 
+def tell_libraries() -> None:
+    """Make PyTorch and NumPy, which know nothing of quotas, take no more threads than a run does. They read
+    $OMP_NUM_THREADS when they are imported; who has set it is not overruled.
+    """
+    found = survey()
+    if found.threads < found.usable:
+        os.environ.setdefault("OMP_NUM_THREADS", str(found.threads))
+
+
 def cpu_quota() -> float | None:
     """CPU seconds a second that the control groups of this process allow it; None where there is no limit."""
     quotas = [quota for folder in _groups() if (quota := _quota(folder)) is not None]

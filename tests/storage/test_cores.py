@@ -76,6 +76,23 @@ def test_omp_num_threads_is_kept(machine, monkeypatch, text, threads):
     assert cores.cores() == threads
 
 
+@pytest.mark.parametrize(
+    ("quota", "before", "after"),
+    [("250000", None, "2"), ("max", None, None), ("250000", "1", "1"), ("250000", "9", "9")],
+)
+def test_libraries_hear_of_a_quota_before_they_are_loaded(machine, monkeypatch, quota, before, after):
+    machine("0::/\n", cpu__max=f"{quota} 100000\n")
+    monkeypatch.setenv("OMP_NUM_THREADS", "0")  # so that it is as it was when the test is over
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    if before:
+        monkeypatch.setenv("OMP_NUM_THREADS", before)
+    cores.tell_libraries()
+    assert os.environ.get("OMP_NUM_THREADS") == after
+    assert cores.survey().limit == (
+        "" if quota == "max" else "OMP_NUM_THREADS is 1" if before == "1" else "the container's CPU quota is 2.5 cores"
+    )
+
+
 def test_pictures_are_decoded_by_as_many_threads(machine, monkeypatch):
     machine("0::/\n", cpu__max="300000 100000\n")
     asked = []
