@@ -10,7 +10,6 @@ import numpy as np
 
 from ..errors import DataError, UsageError
 from ..recipe import Recipe
-from ..storage.memory import require_memory
 from ..storage.places import is_offline, search_dirs, user_path
 from .folders import parquet, table
 from .folders.folder import read_tree
@@ -26,7 +25,7 @@ from .readers.fetch import FILES, PUBLISHED, fetch, find_idx
 from .readers.idx import read_pair
 from .readers.npz import read_npz
 from .readers.objects import read_objects
-from .split import stratified_split
+from .split import divided, stratified_split
 
 NAMES = ("digits", *PUBLISHED)
 MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of its 60,000 training images, as published and used everywhere
@@ -261,7 +260,5 @@ def _check(parts: Splits, name: str) -> None:
 
 
 def _part(images: ImageSet, fraction: float, seed: int, name: str) -> tuple[ImageSet, ImageSet]:
-    """(rest, held out), copied."""
-    rest, held = stratified_split(images.labels, fraction, seed, images.classes)
-    require_memory(images.images.nbytes, f"splitting {name}")
-    return images.take(rest), images.take(held)
+    """(rest, held out)."""
+    return divided(images, *stratified_split(images.labels, fraction, seed, images.classes), name)

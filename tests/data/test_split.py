@@ -3,7 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convscope.data.split import stratified_split
+from convscope.data import split
+from convscope.data.images import ImageSet
+from convscope.data.pictures.maps import let_go, mapped
+from convscope.data.split import divided, stratified_split
 from convscope.errors import DataError
 
 
@@ -36,3 +39,30 @@ def test_the_seed_draws_and_the_total_is_rounded_up():
 def test_a_single_image_cannot_be_in_both_parts():
     with pytest.raises(DataError, match="class 'owl' has a single image, which cannot be in both parts of a split"):
         stratified_split(np.array([0, 0, 1]), 0.2, 0, ("cat", "owl"))
+
+
+@pytest.mark.parametrize("piece", [1, 500, 10**6])
+def test_a_set_is_divided_piece_by_piece(monkeypatch, piece):
+    monkeypatch.setattr(split, "PIECE", piece)
+    rng = np.random.default_rng(0)
+    images = ImageSet(rng.integers(0, 256, (31, 1, 6, 6), dtype=np.uint8), np.arange(31) % 3, ("a", "b", "c"))
+    gone = []
+    monkeypatch.setattr(split, "let_go", lambda pixels: gone.append(len(pixels)))
+    rest, held = stratified_split(images.labels, 0.3, 0)
+    for part, index in zip(divided(images, rest, held, "them"), (rest, held), strict=True):
+        assert part.fingerprint == images.take(index).fingerprint
+        assert part.names == images.take(index).names
+    assert sum(gone) == 31
+
+
+def test_pixels_that_were_let_go_are_read_again_and_those_of_others_are_kept(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, 50_000, dtype=np.uint8)
+    (tmp_path / "pixels").write_bytes(b"x" * 100 + pixels.tobytes())
+    with (tmp_path / "pixels").open("rb") as file:
+        ours = mapped(file, 100, (50, 1000))
+        theirs = np.memmap(file, np.uint8, "c", 100, (50_000,))
+    theirs[:] = 7
+    for array in (ours, ours[3:40], ours[:0], theirs, np.zeros(9, np.uint8)):
+        let_go(array)
+    assert np.array_equal(ours.ravel(), pixels)
+    assert (theirs == 7).all(), "changes of somebody's own would be lost"

@@ -30,6 +30,7 @@ from ...storage.trusted import open_own, read_own
 from ..preparation import Preparation
 from .bulk import Decoding, choose_depth, choose_shape, survey
 from .formats import FORMAT_NAMES
+from .maps import mapped
 from .room import make_room
 from .source import sources
 
@@ -242,5 +243,4 @@ def _map(path: Path, count: int) -> NDArray[np.uint8] | None:
             pixels = np.empty(shape, np.uint8)
             return pixels if file.readinto(pixels.data) == pixels.size else None  # type: ignore[attr-defined]
         require_address_space(size, "the copy of decoded images")
-        # "c": pages come from the file as they are used; a change, should anybody make one, stays in memory.
-        return np.asarray(np.memmap(file, np.uint8, "c", start, shape))
+        return mapped(file, start, shape)
