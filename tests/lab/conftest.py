@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +24,13 @@ from convscope.lab.server.serve import address, listen
 from convscope.lab.shelf import Shelf
 
 STATIC = Path(__file__).parents[2] / "convscope" / "lab" / "static"
+ROOMS = re.findall(r'id: "(\w+)"', (STATIC / "js" / "rooms.js").read_text())
+# A browser that has been nowhere, but in which "more settings" has been opened in every room.
+FRESH = """([lang, rooms]) => {
+  localStorage.clear();
+  localStorage.setItem('convscope.lang', lang);
+  for (const room of rooms) localStorage.setItem(`convscope.more.${room}`, '1');
+}"""
 
 
 @dataclass
@@ -178,6 +186,10 @@ class Room:
         send(("touchEnd", "mouseReleased"), *(() if kind == "touch" else ends[-1]))
         self.settle()
 
+    def sheet(self):
+        """On a phone: pull the settings up, or put them away."""
+        self.at("sheet").click()
+
     def script(self):
         """Run the room's program: it asserts what the room shows."""
         exec(compile(self.at("script").text_content(), "copied", "exec"), {"print": lambda *a: None})
@@ -224,7 +236,7 @@ def room(shared_room, request):
     view.page.set_viewport_size({"width": width, "height": 800 if width > 400 else 844})
     view.page.emulate_media(color_scheme=theme)
     view.page.goto(f"{view.lab.url}/api")
-    view.page.evaluate("lang => { localStorage.clear(); localStorage.setItem('convscope.lang', lang); }", lang)
+    view.page.evaluate(FRESH, [lang, ROOMS])
     yield view
     assert not view.trouble, view.trouble
     assert mark is None or view.fits()

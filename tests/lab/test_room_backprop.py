@@ -160,6 +160,8 @@ def test_by_mouse(room):
 @pytest.mark.view(390, "en", "light")
 def test_by_keyboard(room):
     room.open("/backprop")
+    room.tab_to("sheet")
+    room.press("Enter")
     room.tab_to("expression")
     room.press("Control+A")
     room.page.keyboard.type("sigmoid(w*x)")

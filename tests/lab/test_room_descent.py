@@ -124,6 +124,7 @@ def test_by_keyboard(room):
     room.settle()
     assert room.value("updates") == 625
     room.page.keyboard.press("Control+Home")
+    room.sheet()
     room.at("samples").focus()
     room.tab_to("epochs")
     room.press("Control+A", "2")

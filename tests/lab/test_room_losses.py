@@ -75,6 +75,7 @@ def test_by_mouse(room):
     right.backward()
     assert room.value("cross-entropy") == pytest.approx(right.item())
     assert [room.value(f"gradient-{k}") for k in range(3)] == pytest.approx(logits.grad.tolist())
+    room.sheet()
     room.at("twice").check()
     room.settle()
     wrong = functional.cross_entropy(logits.softmax(0), torch.tensor(2))

@@ -94,7 +94,9 @@ def test_by_mouse(room):
     room.at("output-0").locator("[data-r='2'][data-c='2']").click()
     room.settle()
     assert room.value("total") == want[2, 2]
+    room.sheet()
     room.at("kind").select_option("avg")
+    room.sheet()
     room.settle()
     want = nn.AvgPool2d(2)(torch.tensor(IMAGE, dtype=torch.float32))[0]
     assert torch.equal(room.values("output-0").float(), want)

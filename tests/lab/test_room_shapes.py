@@ -154,6 +154,8 @@ def test_by_mouse(room):
 @pytest.mark.view(390, "zh", "dark")
 def test_by_keyboard(room):
     room.open("/shapes")
+    room.tab_to("sheet")
+    room.press("Enter")
     room.tab_to("image-1")
     room.press("Control+A", "8")
     room.settle()

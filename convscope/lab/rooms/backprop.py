@@ -25,7 +25,7 @@ from ..reply import Reply
 router = APIRouter(prefix="/api/backprop", tags=["backprop"])
 
 MOST_NODES = 80  # of a graph that can still be read
-CHARACTER = 7.3  # pixels, of the monospace type in a box
+CHARACTER = 7.9  # pixels, of the monospace type in a box
 LINE = 17
 Text = Field(max_length=2_000)
 

@@ -5,6 +5,7 @@
   if (place !== location.pathname) history.replaceState(null, "", place + location.hash);
   const theme = localStorage.getItem("convscope.theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+  if (localStorage.getItem("convscope.projector") === "on") document.documentElement.dataset.projector = "on";
   const lang = localStorage.getItem("convscope.lang");
   if (lang) document.documentElement.lang = lang === "zh" ? "zh-CN" : "en";
 }

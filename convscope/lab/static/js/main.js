@@ -8,6 +8,7 @@ import { decode, encode, split } from "./core/state.js";
 import { ROOMS } from "./rooms.js";
 import { flush } from "./parts/fields.js";
 import { frame } from "./parts/frame.js";
+import { terms } from "./parts/terms.js";
 import { bar } from "./parts/top.js";
 
 const main = document.getElementById("room");
@@ -30,7 +31,7 @@ async function enter() {
   main.dataset.state = "busy";
   let module;
   try {
-    [module] = await Promise.all([room.load(), load(lang, "common", room.id, ...(room.texts ?? []))]);
+    [module] = await Promise.all([room.load(), load(lang, "common", "terms", room.id, ...(room.texts ?? []))]);
   } catch {
     missing = true;
     return lose();
@@ -84,6 +85,7 @@ function mount(module, room, query, lang) {
   };
   const fail = (error) => complain(error, self);
   self.view = module.mount({ ...parts, t, say, lang, set, state: () => self.state, fail });
+  terms(t, main);
   if (split(location.hash)[0] === room.id) write();
 }
 

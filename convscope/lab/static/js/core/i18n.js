@@ -42,6 +42,7 @@ export function translator(lang) {
     if (text === undefined) throw new Error(`no text for ${key} in ${lang}`);
     return Array.isArray(text) ? text : text.replace(/\{(\w+)\}/g, (_, word) => values[word]);
   };
+  t.knows = (key) => texts.get(`${lang}/${key.split(".")[0]}`)?.[key.split(".")[1]] !== undefined;
   t.said = (sentence) => {
     const text = book?.(sentence);
     return text ? { text } : { text: sentence, lang: "en" };

@@ -3,6 +3,8 @@
 import { h, s } from "../core/dom.js";
 import { num, power } from "../core/format.js";
 import { path, scale, ticks } from "./chart-scale.js";
+import { legible } from "./legible.js";
+import { readout } from "./readout.js";
 
 const HEIGHT = 300;
 const EDGE = { left: 62, right: 16, top: 14, bottom: 42 };
@@ -57,10 +59,13 @@ export function chart(t, { label, x, y, series, log = false, mark = null, testid
           .map(([a, b]) => s("circle", { class: `dot k${kind}`, cx: across.at(a), cy: up.at(b), r: 3 })),
     ]),
   );
+  const span = [EDGE.top, HEIGHT - EDGE.bottom];
+  const read = readout(svg, { across, span, rows: series, name: x, testid });
   return h(
     "figure",
     { class: "charted", "data-testid": testid },
-    svg,
+    legible(svg),
+    read,
     series.length > 1 && legend(series),
     table(t, x, series, open),
   );

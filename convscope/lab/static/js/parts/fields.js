@@ -7,7 +7,12 @@ const waiting = new Map(); // input → what its timer will do: what was typed a
 
 function labelled(label, input, extra = "") {
   input.id ||= `field-${++serial}`;
-  return h("div", { class: `field ${extra}` }, h("label", { for: input.id }, rich(label)), input);
+  return h(
+    "div",
+    { class: `field ${extra}`, "data-term": input.dataset.testid.replace(/-\d$/, "") },
+    h("label", { for: input.id }, rich(label)),
+    input,
+  );
 }
 
 // Report whatever has been typed and is still waiting: before something is begun that depends on it.
@@ -87,7 +92,8 @@ export function toggle(label, { testid, onchange }) {
   const set = (value) => {
     input.checked = value;
   };
-  return { element: h("label", { class: "field toggle" }, input, h("span", {}, rich(label))), set };
+  const element = h("label", { class: "field toggle", "data-term": testid }, input, h("span", {}, rich(label)));
+  return { element, set };
 }
 
 // Height and width of a setting of PyTorch's, such as `stride`: onchange(axis, value).
@@ -96,6 +102,7 @@ export function pair(name, { min, max, onchange }) {
     number(label, { testid: `${name}-${axis}`, min, max, onchange: (value) => onchange(axis, value) }),
   );
   const element = group(h("code", {}, name), two);
+  element.dataset.term = name;
   return { element, set: (values) => two.forEach((one, axis) => one.set(values[axis])) };
 }
 

@@ -2,9 +2,10 @@
 // The figure comes early: the text is a sentence after the first visit, and what few need of the settings is folded away.
 
 import { h, rich, say, show } from "../core/dom.js";
+import { ROOMS } from "../rooms.js";
 
 export function frame(main, t, room, link) {
-  const controls = h("section", { class: "controls", "aria-label": t("common.controls") });
+  const { settings, controls, more, examples } = settingsOf(t, room);
   const problem = h("div", { class: "problem", role: "alert", "data-testid": "problem" });
   const figure = h("section", { class: "figure", "aria-label": t("common.figure") });
   const ledger = h("section", { class: "ledger-panel", "aria-label": t("common.ledger") });
@@ -21,7 +22,8 @@ export function frame(main, t, room, link) {
   show(
     main,
     title(t, room),
-    controls,
+    examples,
+    settings,
     problem,
     figure,
     ledger,
@@ -30,9 +32,51 @@ export function frame(main, t, room, link) {
       { class: "tools" },
       script,
       button(t("common.permalink"), () => copy(link(), t), "permalink"),
+      onward(t, room),
     ),
   );
-  return { main, controls, problem, figure, ledger, script: (text) => (code.textContent = text) };
+  return { main, controls, more, examples, problem, figure, ledger, script: (text) => (code.textContent = text) };
+}
+
+// The settings in one line, `more` folded away below it, examples above. On a phone all of it is a sheet at the foot.
+function settingsOf(t, { id }) {
+  const key = `convscope.more.${id}`;
+  const examples = h("div", { class: "tries" });
+  const controls = h("div", { class: "controls" });
+  const more = h("div", { class: "controls rest", id: "rest" });
+  const fold = h("button", { class: "quiet fold", "aria-controls": "rest", "data-testid": "more" });
+  fold.addEventListener("click", () => open(more.hidden));
+  const open = (on) => {
+    more.hidden = !on;
+    fold.setAttribute("aria-expanded", String(on));
+    fold.textContent = t(on ? "common.fewer_settings" : "common.more_settings");
+    if (on) localStorage.setItem(key, "1");
+    else localStorage.removeItem(key);
+  };
+  open(localStorage.getItem(key) !== null);
+  const settings = h("section", { class: "settings", "aria-label": t("common.controls") });
+  const handle = h(
+    "button",
+    { class: "handle", "aria-expanded": "false", "data-testid": "sheet" },
+    t("common.controls"),
+  );
+  handle.addEventListener("click", () => {
+    handle.setAttribute("aria-expanded", String(settings.classList.toggle("open")));
+  });
+  settings.append(handle, h("div", { class: "first" }, controls, fold), more);
+  return { settings, controls, more, examples };
+}
+
+// Where the reader goes from here.
+function onward(t, { number }) {
+  const next = ROOMS[number + 1] ?? ROOMS[0];
+  const words = next.number ? `${next.number} ${t(`common.${next.id}`)}` : t(`common.${next.id}`);
+  return h(
+    "a",
+    { class: "onward", href: `#/${next.id}`, "data-testid": "next-room" },
+    t("common.next_room", { name: words }),
+    " →",
+  );
 }
 
 function title(t, room) {

@@ -5,6 +5,7 @@ import { h, say, show } from "../core/dom.js";
 import { LANGUAGES } from "../core/i18n.js";
 import { toggle } from "../core/theme.js";
 import { ROOMS } from "../rooms.js";
+import { isLarge, project } from "./keys.js";
 
 const top = document.getElementById("top");
 const alert = document.getElementById("connection");
@@ -19,7 +20,8 @@ export function bar(t, lang, room, { onlanguage, onskip }) {
     onskip();
   };
   const link = ({ id, number }) => {
-    const props = { href: `#/${id}`, "aria-current": id === room.id ? "page" : null, "data-testid": `room-${id}` };
+    const current = id === room.id ? "page" : null;
+    const props = { href: `#/${id}`, "aria-current": current, "data-testid": `room-${id}`, "data-number": number };
     return h(
       "li",
       {},
@@ -29,7 +31,7 @@ export function bar(t, lang, room, { onlanguage, onskip }) {
   const other = lang === "en" ? "zh" : "en";
   const quiet = (key, props, text) =>
     h("button", { class: "quiet", "data-key": key, "data-testid": key, ...props }, text);
-  const name = t("common.theme");
+  const [name, large] = [t("common.theme"), t("common.projector")];
   show(
     top,
     h("a", { class: "skip", href: `#/${room.id}`, onclick: skip }, t("common.skip")),
@@ -39,6 +41,11 @@ export function bar(t, lang, room, { onlanguage, onskip }) {
       "div",
       { class: "switches" },
       quiet("lang", { lang: other === "zh" ? "zh-CN" : "en", onclick: () => onlanguage(other) }, LANGUAGES[other]),
+      quiet(
+        "projector",
+        { "aria-label": large, title: large, "aria-pressed": String(isLarge()), onclick: () => project() },
+        "Aa",
+      ),
       quiet("theme", { "aria-label": name, title: name, onclick: toggle }, "◐"),
     ),
   );

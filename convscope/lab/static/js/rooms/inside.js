@@ -2,15 +2,16 @@
 
 import { STALE, ask, line } from "../core/api.js";
 import { unpack } from "../core/binary.js";
-import { h, say, show } from "../core/dom.js";
+import { say, show } from "../core/dom.js";
 import { sure } from "../core/format.js";
+import { BUNDLED, EXAMPLE } from "./glass/state.js";
 import { bestOf, imageOf } from "./inside/state.js";
 import { view } from "./inside/view.js";
 
 export { defaults, rules } from "./inside/state.js";
 
 export function mount(room) {
-  const { controls, figure, ledger, script, t, state, fail } = room;
+  const { figure, ledger, script, t, state, fail } = room;
   const [looking, telling, asking, writing] = [line(), line(), line(), line()];
   const screen = view(room, (strokes) => draft(strokes).catch(fail));
   let runs = null;
@@ -24,9 +25,8 @@ export function mount(room) {
 
   async function update(now) {
     runs ??= await listed(screen);
-    controls.hidden = !runs.length;
-    if (!runs.length) return show(figure, empty(t));
-    if (!now.run) now.run = (runs.findLast(({ data }) => data === "mnist" || data === "digits") ?? runs.at(-1)).name;
+    if (!now.run) now.run = (runs.findLast(({ data }) => data === "mnist" || data === "digits") ?? runs[0]).name;
+    if (now.run === BUNDLED && !now.ink && now.test === 0) [now.test, now.ink] = [-1, EXAMPLE];
     if (!screen.figure.isConnected) show(figure, screen.figure);
     await screen.settings(now);
     const image = imageOf(now);
@@ -67,14 +67,10 @@ export function mount(room) {
   return { update, leave: screen.leave, reconnect: () => (runs = null) };
 }
 
-// The runs that have weights to look into.
+// The runs that have weights to look into, and the net that comes with the page.
 async function listed(screen) {
   const runs = (await ask("/api/runs")).filter(({ model }) => model);
-  screen.runs(runs);
-  return runs;
-}
-
-function empty(t) {
-  const link = h("a", { href: "#/train" }, t("common.train"));
-  return h("p", { class: "empty", "data-testid": "no-runs" }, t("inside.no_runs"), " ", link);
+  const all = [...runs, { name: BUNDLED, data: "", accuracy: null }];
+  screen.runs(all);
+  return all;
 }

@@ -51,13 +51,13 @@ function spoken(t, { failure, fed, lines, parameters }) {
   return t("shapes.fits", { shape: shape(lines.at(-1).output), parameters: count(parameters) });
 }
 
-function settings({ controls, t, set, state }, zoo) {
+function settings({ controls, more, examples: tries, t, set, state }, zoo) {
   const preset = select(t("shapes.preset"), {
     testid: "preset",
     options: [["", t("shapes.own")]],
     onchange: (name) => name && set({ net: name, image: zoo()[name].image }),
   });
-  const net = text(t("shapes.net"), { testid: "net", rows: 2, onchange: (value) => set({ net: value }) });
+  const net = text(t("shapes.net"), { testid: "net", rows: 1, onchange: (value) => set({ net: value }) });
   const onside = (axis) => (value) => set({ image: state().image.with(axis, value) });
   const sides = ["C", "H", "W"].map((name, axis) =>
     number(name, { testid: `image-${axis}`, min: 1, onchange: onside(axis) }),
@@ -70,14 +70,9 @@ function settings({ controls, t, set, state }, zoo) {
   });
   const feed = text(t("shapes.feed"), { testid: "feed", onchange: (value) => set({ feed: value }) });
   const names = t("shapes.examples").map((words, i) => [i, words]);
-  controls.append(
-    preset.element,
-    group(t("shapes.image"), sides),
-    classes.element,
-    h("div", { class: "line" }, net.element),
-    h("div", { class: "line" }, feed.element, h("p", { class: "hint" }, rich(t("shapes.feed_hint")))),
-    examples(t("shapes.try"), names, (i) => set(EXAMPLES[i])),
-  );
+  controls.append(preset.element, net.element, group(t("shapes.image"), sides), classes.element);
+  more.append(feed.element, h("p", { class: "hint" }, rich(t("shapes.feed_hint"))));
+  tries.append(examples(t("shapes.try"), names, (i) => set(EXAMPLES[i])));
 
   return function draw(now) {
     const known = zoo();

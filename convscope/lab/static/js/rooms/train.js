@@ -26,7 +26,7 @@ export const rules = {
 };
 
 export function mount(room) {
-  const { controls, figure, ledger, script, t, set, state, fail } = room;
+  const { figure, ledger, script, t, set, state, fail } = room;
   const writing = line();
   const parts = view(room, { act, resume: (name) => job.begin("/api/train/resume", { run: name }).catch(fail) });
   const job = watch(t, {
@@ -41,7 +41,6 @@ export function mount(room) {
   let past = null; // the job that was over when the user came: no news
   let over = false; // whether the room has been left
   const draw = () => over || parts.draw(job.run(), runs);
-  controls.append(parts.form.element);
 
   async function update(now) {
     if (!known) await arrive();
@@ -91,8 +90,9 @@ async function pick(run, probe) {
 }
 
 // What is on the screen: the recipe, where the run stands, its curves and probes; below, the runs and their mistakes.
-function view({ t, set, state }, { act, resume }) {
-  const form = recipeControls(t, { set });
+function view(room, { act, resume }) {
+  const { t, set, state } = room;
+  const form = recipeControls(room);
   const stand = status(t, { act });
   const looks = probes(t, { onpick: (i) => set({ probe: i }) });
   const plots = charts(t);

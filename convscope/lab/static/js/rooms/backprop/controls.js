@@ -36,7 +36,7 @@ const EXAMPLES = [
   { mode: "net" },
 ];
 
-export function settings({ controls, t, set }) {
+export function settings({ controls, more, examples: tries, t, set }) {
   const restart = (patch) => set({ step: 0, ...patch });
   const field = (key) => text(t(`backprop.${key}`), { testid: key, onchange: (value) => restart({ [key]: value }) });
   const modes = ["expression", "net"].map((mode) => [mode, t(`backprop.${mode}`)]);
@@ -54,7 +54,9 @@ export function settings({ controls, t, set }) {
   const names = t("backprop.examples").map((words, i) => [i, words]);
   const choose = (i) => set({ ...defaults, ...EXAMPLES[i] });
   const try_ = examples(t("backprop.try"), names, choose);
-  controls.append(...elements("mode", "passes", "loss", "seed"), forExpression, forNet, try_);
+  controls.append(...elements("mode"), forExpression, forNet);
+  more.append(...elements("passes", "loss", "seed"));
+  tries.append(try_);
 
   return function draw(now) {
     for (const [key, one] of Object.entries(fields)) one.set(now[key]);

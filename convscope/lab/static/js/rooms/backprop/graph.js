@@ -29,10 +29,7 @@ export function graph(t, answer, now, step) {
       "div",
       {
         class: "graph-room",
-        style: {
-          "max-width": `${natural}px`,
-          "min-width": `min(${natural}px, max(100%, ${Math.round(natural * 0.72)}px))`,
-        },
+        style: { "--natural": natural },
       },
       svg,
     ),
@@ -47,7 +44,7 @@ function node(
   cached,
   active,
 ) {
-  const longest = Math.max(6, Math.floor((width - 20) / 7.3) - label.length - 2);
+  const longest = Math.max(6, Math.floor((width - 20) / 7.9) - label.length - 2);
   const lines = (words, at, top, shown, name) =>
     words.map((line, i) =>
       s(

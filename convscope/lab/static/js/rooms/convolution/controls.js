@@ -1,6 +1,5 @@
 // The settings of room 4: the input and its size, the channels, the settings of Conv2d, examples.
 
-import { h } from "../../core/dom.js";
 import { examples, group, number, pair, select, toggle } from "../../parts/fields.js";
 import { EXAMPLES, MODES, PICTURES, defaults } from "./presets.js";
 import { CLASSICS, resize, sizes } from "./tensors.js";
@@ -8,7 +7,7 @@ import { CLASSICS, resize, sizes } from "./tensors.js";
 const PAIRS = { kernel_size: 1, stride: 1, padding: 0, dilation: 1 }; // and the least that each may be
 
 // change(patch) also brings weight and bias into the shape that the settings ask for.
-export function settings({ controls, t, set, state }, change) {
+export function settings({ controls, more, examples: tries, t, set, state }, change) {
   const size = sizesOf({ set, state, change });
   const box = group(t("convolution.size"), Object.values(size));
   const channels = channelsOf({ state, change });
@@ -25,17 +24,13 @@ export function settings({ controls, t, set, state }, change) {
   const source = sourceOf({ t, state, change });
   const classic = classicOf({ t, set, state });
   const names = Object.keys(EXAMPLES).map((key, i) => [key, t("convolution.examples")[i]]);
-  controls.append(
-    ...[source.element, box, classic.element, ...Object.values(channels).map((one) => one.element), bias.element],
-    h(
-      "div",
-      { class: "line" },
-      pairs.map(([, two]) => two.element),
-      mode.element,
-      same.element,
-    ),
-    examples(t("convolution.try"), names, (key) => set(structuredClone({ ...defaults, ...EXAMPLES[key] }))),
-  );
+  const elements = Object.fromEntries(pairs.map(([name, two]) => [name, two.element]));
+  const { dilation, ...first } = elements;
+  controls.append(source.element, box, ...Object.values(first));
+  more.append(...Object.values(channels).map((one) => one.element), bias.element, dilation);
+  more.append(mode.element, same.element, classic.element);
+  const onexample = (key) => set(structuredClone({ ...defaults, ...EXAMPLES[key] }));
+  tries.append(examples(t("convolution.try"), names, onexample));
 
   return function draw(now) {
     source.set(now.picture);

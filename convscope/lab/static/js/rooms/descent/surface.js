@@ -3,6 +3,7 @@
 import { s } from "../../core/dom.js";
 import { scale, ticks } from "../../parts/chart-scale.js";
 import { num } from "../../core/format.js";
+import { legible } from "../../parts/legible.js";
 import { contour, levels } from "./contour.js";
 
 const [WIDTH, HEIGHT] = [560, 460];
@@ -60,7 +61,7 @@ export function surface(t, answer, { across, up, drawn }, places, chosen) {
       s("circle", { class: "dot", cx: near(across.at(here[0])), cy: near(up.at(here[1])), r: 5 }),
     );
   });
-  return s(
+  const svg = s(
     "svg",
     { class: "surface", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": t("descent.map") },
     drawn,
@@ -68,6 +69,7 @@ export function surface(t, answer, { across, up, drawn }, places, chosen) {
     s("g", { "clip-path": "url(#sea)" }, lines),
     s("g", { "clip-path": "url(#sea)" }, arrows(answer.paths[chosen], places[chosen], across, up)),
   );
+  return legible(svg);
 }
 
 function arrows({ regime, batch_gradients, full_gradients }, place, across, up) {

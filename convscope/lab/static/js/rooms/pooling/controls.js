@@ -1,6 +1,5 @@
 // The settings of room 5: the input and its size, the settings of MaxPool2d or AvgPool2d, examples.
 
-import { h } from "../../core/dom.js";
 import { list, oneOf, orNull, tensor, whole } from "../../core/state.js";
 import { examples, group, number, pair, select, toggle } from "../../parts/fields.js";
 import { build, filler, resize, sizes } from "../convolution/tensors.js";
@@ -52,7 +51,7 @@ const EXAMPLES = {
 };
 
 // change(patch) forgets the upstream gradient, whose shape may no longer fit.
-export function settings({ controls, t, set, state }, change) {
+export function settings({ controls, more, examples: tries, t, set, state }, change) {
   const kinds = ["max", "avg"].map((kind) => [kind, kind === "max" ? "MaxPool2d" : "AvgPool2d"]);
   const kind = select(t("pooling.kind"), { testid: "kind", options: kinds, onchange: (value) => set({ kind: value }) });
   const source = select(t("pooling.source"), {
@@ -82,19 +81,11 @@ export function settings({ controls, t, set, state }, change) {
     }),
   };
   const names = Object.keys(EXAMPLES).map((key, i) => [key, t("pooling.examples")[i]]);
-  controls.append(
-    ...[kind.element, source.element, size, switches.backward.element],
-    h(
-      "div",
-      { class: "line" },
-      pairs.map(([, two]) => two.element),
-      switches.ceil_mode.element,
-      switches.count_include_pad.element,
-    ),
-    examples(t("pooling.try"), names, (key) =>
-      set(structuredClone({ ...defaults, kind: state().kind, ...EXAMPLES[key] })),
-    ),
-  );
+  const [kernel, stride, padding, dilation] = pairs.map(([, two]) => two.element);
+  controls.append(kind.element, source.element, size, kernel, stride, padding, switches.backward.element);
+  more.append(dilation, switches.ceil_mode.element, switches.count_include_pad.element);
+  const onexample = (key) => set(structuredClone({ ...defaults, kind: state().kind, ...EXAMPLES[key] }));
+  tries.append(examples(t("pooling.try"), names, onexample));
 
   return function draw(now) {
     kind.set(now.kind);

@@ -53,6 +53,7 @@ export function volumes(image, answer, t) {
   svg.append(...skips.map((skip) => jump(stages[skip.from], stages[skip.to], skip.level)));
   const width = x - GAP + 14;
   svg.setAttribute("viewBox", `0 ${-above} ${width} ${BASE + 84 + above}`);
+  svg.style.setProperty("--natural", width);
   svg.setAttribute("width", width);
   svg.setAttribute("height", BASE + 84 + above);
   return h("div", { class: "scroll wide", tabindex: "0", role: "region", "aria-label": t("shapes.bodies") }, svg);

@@ -36,8 +36,8 @@ export function recipe(state) {
   );
 }
 
-// Gives {element, draw}.
-export function controls(t, { set }) {
+// Puts the fields into the room; gives {draw}.
+export function controls({ controls: first, more, t, set }) {
   const offered = h("datalist", { id: "known-data" });
   const preset = select(t("train.preset"), {
     testid: "preset",
@@ -47,27 +47,23 @@ export function controls(t, { set }) {
   const fields = Object.fromEntries(offers.map((offer) => [offer.name, field(offer, t, set)]));
   fields.data.input.setAttribute("list", "known-data");
   const at = (place) => offers.filter((offer) => offer.place === place && offer.kind !== "text");
-  const pick = (place) =>
-    h(
-      "div",
-      { class: "line" },
-      at(place).map(({ name }) => fields[name].element),
-    );
-  const more = h("details", { class: "more" }, h("summary", {}, t("train.more")), pick("more"));
-  const texts = h("div", { class: "line" }, fields.data.element, preset.element, fields.net.element, offered);
-  const element = h("div", { class: "choices" }, texts, pick("first"), more);
+  const usual = ["epochs", "batch_size", "lr"]; // what is changed most often stands in the first line
+  const elements = (names) => names.map((name) => fields[name].element);
+  const others = [...at("first"), ...at("more")].map(({ name }) => name).filter((name) => !usual.includes(name));
+  first.append(fields.data.element, preset.element, fields.net.element, ...elements(usual), offered);
+  more.append(...elements(others));
 
-  function draw(state, { nets, data, default_epochs: usual }) {
+  function draw(state, { nets, data, default_epochs: passes }) {
     if (!offered.children.length) {
       offered.append(...data.map((value) => h("option", { value })));
       preset.input.append(...Object.keys(nets).map((value) => h("option", { value }, value)));
     }
-    const shown = { net: nets[state.net] ?? state.net, epochs: state.epochs || (usual[state.data] ?? 10) };
+    const shown = { net: nets[state.net] ?? state.net, epochs: state.epochs || (passes[state.data] ?? 10) };
     for (const [key, one] of Object.entries(fields)) one.set(shown[key] ?? state[key]);
     preset.set(state.net in nets ? state.net : "");
   }
 
-  return { element, draw };
+  return { draw };
 }
 
 // The field of one choice; its label is the text of that name.

@@ -4,6 +4,8 @@ import { h, s } from "../../core/dom.js";
 import { num, power } from "../../core/format.js";
 import { legend, paper } from "../../parts/chart.js";
 import { path, scale, ticks } from "../../parts/chart-scale.js";
+import { legible } from "../../parts/legible.js";
+import { readout } from "../../parts/readout.js";
 import { horizon, windows } from "./windows.js";
 
 const [LOSS, ACCURACY] = [190, 150];
@@ -36,7 +38,17 @@ export function curves(t, runs, last) {
     s("text", label, t("train.updates")),
     runs.map((run) => lines(run, across, low, high)),
   );
-  return runs.length > 1 ? [svg, legend(runs)] : [svg];
+  const percent = (value) => `${value.toFixed(2)}\u202f%`;
+  const rows = runs.flatMap(({ name, losses: own, epochs }) => {
+    const called = runs.length > 1 ? `${name} ` : "";
+    const accuracies = epochs.map(([step, row]) => [step, 100 * row.test_accuracy]);
+    return [
+      { name: `${called}${t("train.loss")}`, points: thin(own) },
+      { name: `${called}${t("train.test_accuracy")}`, points: accuracies, text: percent },
+    ];
+  });
+  const read = readout(svg, { across, span: [EDGE.top, bottom], rows, name: t("train.update"), testid: "curves" });
+  return [legible(svg), read, runs.length > 1 && legend(runs)].filter(Boolean);
 }
 
 function lines({ losses, epochs, kind }, across, low, high) {
