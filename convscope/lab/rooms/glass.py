@@ -16,6 +16,7 @@ from starlette.responses import Response
 from ...errors import ConvscopeError, UsageError
 from ...explain.trained import layers
 from ...explain.trained.trace import trace
+from ...export.html.page import page as page_of
 from ...export.html.plan import told
 from ...export.html.weights import arrays, packed
 from ...export.program import Program, program
@@ -68,6 +69,14 @@ def net(name: Name, request: Request) -> Response:
     opened = _shelf(request).open(name)
     with opened.alone() as model:
         return Reply(_glass(name, opened.folder == BUNDLED, model))
+
+
+@router.get("/{name}/page")
+def page(name: Name, request: Request) -> Response:
+    """The net as one page that needs no server: what ``convscope export --format html`` writes."""
+    opened = _shelf(request).open(name)
+    with opened.alone() as model:
+        return Response(page_of(Subject(model, name)), media_type="text/plain; charset=utf-8")
 
 
 def _glass(name: str, bundled: bool, model: Model) -> GlassNet:

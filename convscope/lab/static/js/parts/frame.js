@@ -3,6 +3,7 @@
 
 import { h, rich, say, show } from "../core/dom.js";
 import { ROOMS } from "../rooms.js";
+import { take } from "./take.js";
 
 export function frame(main, t, room, link) {
   const { settings, controls, more, examples } = settingsOf(t, room);
@@ -18,6 +19,8 @@ export function frame(main, t, room, link) {
     button(t("common.copy"), () => copy(code.textContent, t), "copy-script"),
     code,
   );
+  let page = () => null; // the room as a file that lives without the lab, where there is one
+  const parts = { figure, ledger, code: () => code.textContent, page: () => page() };
   main.dataset.room = room.id;
   show(
     main,
@@ -32,10 +35,22 @@ export function frame(main, t, room, link) {
       { class: "tools" },
       script,
       button(t("common.permalink"), () => copy(link(), t), "permalink"),
+      take(t, room, parts, link),
       onward(t, room),
     ),
   );
-  return { main, controls, more, examples, problem, figure, ledger, script: (text) => (code.textContent = text) };
+  const onpage = (make) => (page = make);
+  return {
+    onpage,
+    main,
+    controls,
+    more,
+    examples,
+    problem,
+    figure,
+    ledger,
+    script: (text) => (code.textContent = text),
+  };
 }
 
 // The settings in one line, `more` folded away below it, examples above. On a phone all of it is a sheet at the foot.

@@ -24,6 +24,9 @@ export function mount(room) {
   let seen = ""; // the picture on the screen
   let turn = 0;
   controls.append(nets.element);
+  room.onpage(
+    async () => new Blob([await ask(`/api/glass/${encodeURIComponent(net.run)}/page`)], { type: "text/html" }),
+  );
 
   async function draft(strokes) {
     if (!net?.net.ink) return;
