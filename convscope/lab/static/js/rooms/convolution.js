@@ -4,6 +4,7 @@ import { line, STALE } from "../core/api.js";
 import { h, say, show } from "../core/dom.js";
 import { count } from "../core/format.js";
 import { drawing } from "../parts/drawing.js";
+import { film, reels } from "../parts/film.js";
 import { read, write } from "../parts/ink.js";
 import { ledger } from "../parts/ledger.js";
 import { stepper } from "../parts/stepper.js";
@@ -11,13 +12,14 @@ import { settings } from "./convolution/controls.js";
 import { sizeFormulas } from "./convolution/facts.js";
 import { pictures } from "./convolution/figure.js";
 import { refusal } from "./convolution/refusal.js";
+import { script } from "./convolution/script.js";
 import { settle, sizes } from "./convolution/tensors.js";
 
 export { defaults, rules } from "./convolution/presets.js";
 export const beside = true; // the ledger stands beside the figure where there is room
 
 export function mount(room) {
-  const { figure, ledger: panel, script, t, set, state } = room;
+  const { figure, ledger: panel, t, set, state } = room;
   const [ask, askLedger] = [line(), line()];
   let answer = null;
   let asked = "";
@@ -39,7 +41,7 @@ export function mount(room) {
       if (answer.refused) return refuse();
       show(figure, view.element);
       show(panel, view.terms);
-      script(answer.script);
+      room.script(answer.script);
     }
     if (answer.refused) return;
     const at = view.draw(now, answer);
@@ -58,7 +60,7 @@ export function mount(room) {
 }
 
 function question(now) {
-  const { same, picture, input, ink, pen, out_channels: _, kernel_size: __, ...rest } = now;
+  const { same, picture, input, ink, pen, film: _, out_channels: __, kernel_size: ___, ...rest } = now;
   const drawn = picture === "drawing" ? { strokes: read(ink), pen } : {};
   return { ...rest, ...(picture ? { picture, ...drawn } : { input }), padding: same ? "same" : now.padding };
 }
@@ -72,7 +74,10 @@ function output({ t, set, state }, answer) {
   const steps = stepper(t, { label: t("convolution.windows"), testid: "windows", onstep });
   const terms = ledger(t, { onterm: (term) => columns.link(term) });
   const facts = h("div", { class: "facts" });
-  const element = h("div", { class: "conv" }, columns.element, steps.element, facts);
+  const movie = film(t, { label: t("convolution.film"), name: "convolution" });
+  const words = { channel: (c) => `${t("common.by_input")} ${c}`, bias: t("common.a_bias") };
+  const reel = reels(t, { set, state, still: [columns.element, steps.element], film: movie.element });
+  const element = h("div", { class: "conv" }, reel.element, facts);
 
   function onstep(position) {
     const [, , wide] = sizes(answer().output);
@@ -94,18 +99,27 @@ function output({ t, set, state }, answer) {
     const [, rows, wide] = sizes(shown.output);
     const at = now.at.map((i, axis) => Math.min(i, sizes(shown.output)[axis] - 1));
     columns.draw(now, shown, at);
+    reel.draw(now.film);
+    if (now.film) movie.draw(script(now, shown, at[0], words));
+    else movie.stop();
     steps.set(at[1] * wide + at[2], rows * wide - 1, `output[${at.join(",")}]`);
     const shape = h("code", {}, `weight (${sizes(now.weight).join(", ")})`);
     const [parameters, each, products] = ["parameters", "products_each", "products"].map((key) => count(shown[key]));
-    const words = t("convolution.facts", { parameters, each, products });
-    facts.replaceChildren(...sizeFormulas(shown), h("p", {}, shape, " ", words));
+    const told = t("convolution.facts", { parameters, each, products });
+    facts.replaceChildren(...sizeFormulas(shown), h("p", {}, shape, " ", told));
     return at;
   }
 
   function leave() {
-    steps.stop();
+    stop();
+    movie.leave();
     columns.leave();
   }
 
-  return { element, terms: terms.element, explain: terms.draw, sheet, draw, leave, stop: steps.stop };
+  function stop() {
+    steps.stop();
+    movie.stop();
+  }
+
+  return { element, terms: terms.element, explain: terms.draw, sheet, draw, leave, stop };
 }

@@ -2,6 +2,7 @@
 
 import { line, STALE } from "../core/api.js";
 import { h, say, show } from "../core/dom.js";
+import { film, reels } from "../parts/film.js";
 import { ledger } from "../parts/ledger.js";
 import { stepper } from "../parts/stepper.js";
 import { sizeFormulas } from "./convolution/facts.js";
@@ -9,12 +10,13 @@ import { refusal } from "./convolution/refusal.js";
 import { sizes } from "./convolution/tensors.js";
 import { settings } from "./pooling/controls.js";
 import { pictures } from "./pooling/figure.js";
+import { script } from "./pooling/script.js";
 
 export { defaults, rules } from "./pooling/controls.js";
 export const beside = true;
 
 export function mount(room) {
-  const { figure, ledger: panel, script, t, set } = room;
+  const { figure, ledger: panel, t, set } = room;
   const [ask, askLedger] = [line(), line()];
   let answer = null;
   let asked = "";
@@ -24,7 +26,7 @@ export function mount(room) {
 
   async function update(now) {
     drawSettings(now);
-    const { picture, input, ...rest } = now;
+    const { picture, input, film: _, ...rest } = now;
     const body = { ...rest, ...(picture ? { picture } : { input }) };
     const key = JSON.stringify({ ...body, at: null, backward: null });
     if (key !== asked) {
@@ -34,7 +36,7 @@ export function mount(room) {
       if (answer.refused) return refuse();
       show(figure, view.element);
       show(panel, view.terms);
-      script(answer.script);
+      room.script(answer.script);
     }
     if (answer.refused) return;
     const at = view.draw(now, answer);
@@ -58,7 +60,9 @@ function output({ t, set, state }, answer) {
   const steps = stepper(t, { label: t("pooling.windows"), testid: "windows", onstep });
   const terms = ledger(t, { onterm: (term) => columns.link(term) });
   const facts = h("div", { class: "facts" });
-  const element = h("div", { class: "conv" }, columns.element, steps.element, facts);
+  const movie = film(t, { label: t("pooling.film"), name: "pooling" });
+  const reel = reels(t, { set, state, still: [columns.element, steps.element], film: movie.element });
+  const element = h("div", { class: "conv" }, reel.element, facts);
 
   const shapeOf = (now, shown) => sizes(now.backward ? shown.input : shown.output);
 
@@ -78,6 +82,10 @@ function output({ t, set, state }, answer) {
     const at = now.at.map((i, axis) => Math.min(i, shape[axis] - 1));
     const name = now.backward ? "∂loss/∂input" : "output";
     columns.draw(now, shown, at);
+    const shows = now.film && !now.backward;
+    reel.draw(shows);
+    if (shows) movie.draw(script(now, shown, at[0]));
+    else movie.stop();
     steps.set(at[1] * shape[2] + at[2], shape[1] * shape[2] - 1, `${name}[${at.join(",")}]`);
     const words = t(`pooling.${now.backward ? "back" : "forward"}_${now.kind}`);
     facts.replaceChildren(...sizeFormulas(shown), h("p", { class: "hint" }, words));
@@ -85,9 +93,15 @@ function output({ t, set, state }, answer) {
   }
 
   function leave() {
-    steps.stop();
+    stop();
+    movie.leave();
     columns.leave();
   }
 
-  return { element, terms: terms.element, explain: terms.draw, draw, leave, stop: steps.stop };
+  function stop() {
+    steps.stop();
+    movie.stop();
+  }
+
+  return { element, terms: terms.element, explain: terms.draw, draw, leave, stop };
 }

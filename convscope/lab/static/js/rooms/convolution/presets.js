@@ -13,6 +13,7 @@ export const PICTURES = ["digit", "china", "flower", "drawing"];
 export const MODES = ["zeros", "reflect", "replicate", "circular"];
 
 export const defaults = {
+  film: false,
   picture: "",
   input: NOTE,
   ink: SEVEN,

@@ -12,6 +12,7 @@ const PICTURES = ["digit", "china", "flower"];
 const PAIRS = { kernel_size: 1, stride: 1, padding: 0, dilation: 1 }; // and the least that each may be
 
 export const defaults = {
+  film: false,
   picture: "",
   input: IMAGE,
   kind: "max",
@@ -77,7 +78,7 @@ export function settings({ controls, more, examples: tries, t, set, state }, cha
     }),
     backward: toggle(t("pooling.backward"), {
       testid: "backward",
-      onchange: (on) => set({ backward: on, at: [state().at[0], 0, 0] }),
+      onchange: (on) => set({ backward: on, film: false, at: [state().at[0], 0, 0] }),
     }),
   };
   const names = Object.keys(EXAMPLES).map((key, i) => [key, t("pooling.examples")[i]]);
