@@ -6,30 +6,23 @@ is broken off costs no other. Needs MNIST and CIFAR-10 (--cifar), no network, an
 
 import argparse
 import json
+import signal
 import statistics
 import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
-from convscope.data.batches import epoch_order
 from convscope.data.images import Dataset, ImageSet
 from convscope.data.images import statistics as moments
 from convscope.data.sources import open_source
-from convscope.engine.base import Problem
-from convscope.engine.eager import EagerEngine
-from convscope.engine.recorder import recorder_for
-from convscope.net.build import build
-from convscope.net.zoo import resolve
 from convscope.recipe import Recipe
 from convscope.recipes import shipped
 from convscope.runs.views import seen
@@ -37,7 +30,8 @@ from convscope.training.loop import train
 from convscope.training.prepared import prepare
 from convscope.training.state import State
 
-from .measure import Timing, columns, conditions, interleaved
+from .contenders import COMPILE, Measured, Work, contenders, measure, table
+from .measure import conditions
 
 ROOT = Path(__file__).parent.parent
 TESTED = (
@@ -49,7 +43,8 @@ TESTED = (
 )
 # A step that cannot be recorded is a failure here; what other versions of libraries warn of is none.
 WARNINGS = ("-W", "default", "-W", "error:the steps cannot be recorded:UserWarning")
-TESTS_SECONDS = 150
+TESTS_SECONDS = 120
+CONTENDER_SECONDS, LEAST_SECONDS = 60, 30  # that a contender in a process of its own may take, and needs
 
 
 class Bench:
@@ -59,7 +54,7 @@ class Bench:
         self.given, self.folder, self.device = given, given.folder, torch.device(given.device)
         self.began = time.perf_counter()
         self.results: dict[str, Any] = {"conditions": self.conditions()}
-        self.tables: list[str] = []
+        self.tables: dict[str, str] = {}
 
     def conditions(self) -> str:
         if self.device.type != "cuda":
@@ -76,10 +71,10 @@ class Bench:
         self.results[name] = raw
         if table:
             print("\n" + table, flush=True)
-            self.tables.append(table)
+            self.tables[name] = table
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "gpu.json").write_text(json.dumps(self.results, indent=1) + "\n")
-        (self.folder / "gpu.md").write_text("\n\n".join([self.results["conditions"], *self.tables]) + "\n")
+        (self.folder / "gpu.md").write_text("\n\n".join([self.results["conditions"], *self.tables.values()]) + "\n")
 
     def wait(self) -> None:
         if self.device.type == "cuda":
@@ -109,105 +104,58 @@ def tests(bench: Bench) -> None:
     assert code == 0, "GPU tests have failed, or took too long"
 
 
-def plain_epoch(bench: Bench, name: str, data: Dataset, batch_size: int, compiled: bool) -> Callable[[], None]:
-    """An epoch as a careful user of PyTorch writes it: everything on the device, nothing waits for it."""
-    net = build(resolve(name), data.train.shape, len(data.classes)).to(bench.device, memory_format=torch.channels_last)
-    images, labels = (torch.from_numpy(part).to(bench.device) for part in (data.train.images, data.train.labels))
-    mean, std = (torch.tensor(part, device=bench.device).view(1, -1, 1, 1) for part in (data.mean, data.std))
-    x = ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
-    forward = torch.compile(net, mode="reduce-overhead") if compiled else net
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.5, fused=True)
+def epochs_of(bench: Bench, part: str, work: Work) -> None:
+    """Seconds of an epoch by every contender; with --contender by that one."""
+    names, title = list(contenders(work)), f"epoch of {work.net}"
+    if bench.given.contender not in (None, *names):
+        raise ValueError(f"no contender is called {bench.given.contender}; there are: {'; '.join(names)}")
+    here = [bench.given.contender] if bench.given.contender else [name for name in names if COMPILE not in name]
+    found = measure(work, here, bench.given.repeats, lambda: bench.left > 10)
+    failed: dict[str, str] = {}
 
-    def epoch() -> None:
-        for batch in torch.randperm(len(x), device=bench.device).split(batch_size):
-            loss = F.cross_entropy(forward(x[batch]), labels[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        bench.wait()
+    def keep() -> None:
+        bench.keep(title, {name: asdict(measured) for name, measured in found.items()}, table(work, found, failed))
 
-    return epoch
-
-
-def engine_epoch(
-    bench: Bench, name: str, data: Dataset, batch_size: int, precision: str, recorded: bool, compiled: bool = False
-) -> tuple[Callable[[], None], EagerEngine]:
-    """An epoch of the same work by the engine, and the engine."""
-    images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
-    net = build(resolve(name), data.train.shape, len(data.classes))
-    problem = Problem(net, images, labels, data.mean, data.std, precision=precision)
-    engine = EagerEngine(problem, bench.device, recorder_for(net, bench.device) if recorded else None)
-    if compiled:
-        engine.forward = torch.compile(engine.net)
-    order = torch.from_numpy(epoch_order(len(images), 0, 1))
-    rates = [0.01] * -(-len(images) // batch_size)
-
-    def epoch() -> None:
-        engine.steps(order, batch_size, rates)
-        bench.wait()
-
-    return epoch, engine
-
-
-def epochs_of(bench: Bench, name: str, data: Dataset, batch_size: int) -> None:
-    """Seconds of an epoch by every contender, and what each took before its first was at full speed."""
-    precisions = ["fp32", "tf32", "bf16", "fp16"] if bench.device.type == "cuda" else ["fp32", "bf16"]
-    makers: dict[str, Callable[[], Any]] = {
-        "plain PyTorch": lambda: (plain_epoch(bench, name, data, batch_size, False), None),
-        "convscope, launched": lambda: engine_epoch(bench, name, data, batch_size, precisions[0], False),
-    }
-    for precision in precisions:
-        makers[f"convscope, {precision}"] = lambda p=precision: engine_epoch(bench, name, data, batch_size, p, True)
-    if not bench.given.quick:
-        makers["plain PyTorch, torch.compile"] = lambda: (plain_epoch(bench, name, data, batch_size, True), None)
-        for precision in ("tf32", "bf16"):
-            makers[f"convscope, {precision}, torch.compile"] = lambda p=precision: engine_epoch(
-                bench, name, data, batch_size, p, True, True
-            )
-    contenders, first, engines = {}, {}, {}
-    for label, make in makers.items():
-        if bench.left < 20:
-            print(f"left out for want of time: {label}")
-            continue
-        began = time.perf_counter()
+    keep()
+    for name in () if bench.given.contender or bench.given.quick else [name for name in names if COMPILE in name]:
         try:
-            epoch, engines[label] = make()
-            for _ in range(3):  # the smaller last batch is recorded in its fourth epoch
-                epoch()
-            contenders[label], first[label] = epoch, time.perf_counter() - began
-        except Exception:
-            traceback.print_exc(file=sys.stdout)
-    timings = interleaved(contenders, bench.given.repeats)
-    recording = {label: engine.compile_seconds for label, engine in engines.items() if engine is not None}
-    raw = {
-        t.name: {"epoch": t.seconds, "first three": first[t.name], "recording": recording.get(t.name)} for t in timings
-    }
-    steps = -(-len(data.train) // batch_size)
-    head = f"## An epoch of {name}: {len(data.train):,} images, batch {batch_size}, {steps} updates"
-    bench.keep(f"epoch of {name}", raw, f"{head}\n\n{_epoch_table(timings, first, recording, steps)}")
+            found[name] = apart(bench, part, title, name)
+        except RuntimeError as error:
+            failed[name] = str(error)
+        keep()
 
 
-def _epoch_table(timings: list[Timing], first: dict[str, float], recording: dict[str, float], steps: int) -> str:
-    base = timings[0].median
-    rows = []
-    for timing in timings:
-        spread = f"{1e3 * min(timing.seconds):.1f}–{1e3 * max(timing.seconds):.1f}"
-        rows.append([
-            timing.name, f"{1e3 * timing.median:.1f}", spread, f"{1e6 * timing.median / steps:.0f}",
-            f"{base / timing.median:.2f}", f"{recording.get(timing.name, 0):.2f}", f"{first[timing.name]:.1f}",
-        ])  # fmt: skip
-    header = ["", "median ms", "range", "µs an update", f"times {timings[0].name}", "recording s", "first 3 epochs s"]
-    return f"```\n{columns(header, rows)}\n```"
+def apart(bench: Bench, part: str, title: str, name: str) -> Measured:
+    """A contender in a process of its own, which takes nothing with it where it crashes. Raises RuntimeError."""
+    if bench.left < LEAST_SECONDS:
+        raise RuntimeError("left out for want of time")
+    folder = bench.folder / f"{part}-{name.replace(', ', '-').replace(' ', '-')}"
+    given = ["--only", part, "--contender", name, "--device", str(bench.device), "--cifar", str(bench.given.cifar)]
+    given += ["--repeats", str(bench.given.repeats), *(["--quick"] if bench.given.quick else [])]
+    command = [sys.executable, "-X", "faulthandler", "-m", "bench.gpu", str(folder), *given]
+    seconds = min(bench.left, CONTENDER_SECONDS)
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"took more than {seconds:.0f} s") from None
+    if done.returncode:
+        print("\n".join((done.stdout + done.stderr).splitlines()[-40:]), flush=True)
+        code = done.returncode
+        raise RuntimeError(f"ended with {signal.Signals(-code).name if code < 0 else f'exit code {code}'}")
+    raw = json.loads((folder / "gpu.json").read_text())[title]
+    if name not in raw:
+        raise RuntimeError(f"failed: {(done.stdout.splitlines() or ['no output'])[-1][:200]}")
+    return Measured(**raw[name])
 
 
 def note(bench: Bench) -> None:
     """An epoch of the note's net, as the note trains it."""
-    epochs_of(bench, "note", bench.data("mnist"), 64)
+    epochs_of(bench, "note", Work(bench.device, "note", bench.data("mnist"), 64))
 
 
 def wide(bench: Bench) -> None:
     """An epoch of a wide net."""
-    epochs_of(bench, "fast94", bench.data("cifar10"), 512)
+    epochs_of(bench, "wide", Work(bench.device, "fast94", bench.data("cifar10"), 512))
 
 
 def accuracy(bench: Bench, name: str, data: Dataset, seeds: int, goal: float, tta: bool) -> None:
@@ -268,21 +216,27 @@ def cifar(bench: Bench) -> None:
 PARTS = {"tests": tests, "note": note, "mnist": mnist, "cifar": cifar, "wide": wide}
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command's words."""
+    result = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
+    result.add_argument("folder", type=Path, help="for gpu.json and gpu.md")
+    result.add_argument("--only", default=",".join(PARTS), help=f"parts, with commas between: {', '.join(PARTS)}")
+    result.add_argument("--cifar", type=Path, default=Path("cifar10/cifar10.npz"), help="CIFAR-10 as an .npz")
+    result.add_argument("--contender", help="of an epoch measure only this one, in this process")
+    result.add_argument("--device", default="cuda")
+    result.add_argument("--repeats", type=int, default=7)
+    result.add_argument("--seconds", type=float, default=350, help="begin nothing new when so many are over")
+    result.add_argument("--quick", action="store_true", help="a few images of noise: try the script, measure nothing")
+    return result
+
+
 def main(words: list[str] | None = None) -> int:
     """The exit code: 1 where a part failed."""
-    parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
-    parser.add_argument("folder", type=Path, help="for gpu.json and gpu.md")
-    parser.add_argument("--only", default=",".join(PARTS), help=f"parts, with commas between: {', '.join(PARTS)}")
-    parser.add_argument("--cifar", type=Path, default=Path("cifar10/cifar10.npz"), help="CIFAR-10 as an .npz")
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=350, help="begin nothing new when so many are over")
-    parser.add_argument("--quick", action="store_true", help="a few images of noise: try the script, measure nothing")
-    given = parser.parse_args(words)
+    given = parser().parse_args(words)
     if unknown := set(given.only.split(",")) - set(PARTS):
-        parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        parser().error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     if given.device.startswith("cuda") and not torch.cuda.is_available():
-        parser.error("there is no CUDA device; --device cpu --quick tries the script")
+        parser().error("there is no CUDA device; --device cpu --quick tries the script")
     given.folder.mkdir(parents=True, exist_ok=True)
     bench, failed = Bench(given), []
     print(bench.results["conditions"], flush=True)
