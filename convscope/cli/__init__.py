@@ -21,7 +21,7 @@ from ..language.stream import spoken
 from ..storage.cores import tell_libraries
 from . import check, devices, evaluate, explain, lab, predict, runs, streams, train
 from .concepts import backprop, convolution, descent, losses, pooling, shapes
-from .leaving import export, report
+from .leaving import bundle, export, report
 from .shell import man
 from .terminal import fail, note
 from .tuning import augment, lr, sweep
@@ -71,6 +71,7 @@ for group in (
     predict,
     export,
     report,
+    bundle,
     runs,
     check,
     augment,

@@ -18,7 +18,7 @@ from ..storage.leaving import put, require_room
 from ..storage.places import user_path
 from .formats import FORMATS, Format, format_of
 from .subject import Subject
-from .verify import Images, Proof, images_for, prove
+from .verify import Images, Proof, compare_int8, images_for, prove
 
 
 @dataclass(frozen=True)
@@ -36,47 +36,63 @@ class Left:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Content:
+    """A file before it is put anywhere: its ``name`` without a folder, and what is known of it, as in :class:`Left`."""
+
+    name: str
+    content: bytes
+    proof: Proof | None
+    notes: tuple[str, ...]
+
+
 def leave(
     folder: RunFolder,
     to: ExportName,
     output: Path | None = None,
     *,
+    quantize: bool = False,
     force: bool = False,
     verify: bool = True,
     offline: bool = False,
 ) -> Left:
     """Write the run's net as a file: ``RUN/export/NET-DATA.onnx`` (and so on), or ``output``.
 
-    The file is run again on the run's test images before it is put there. Raises UsageError where there is one
-    already (unless ``force``), TrainingError where it answers otherwise than the net or cannot be written; then nothing
-    is left behind.
+    The file is run again on the run's test images before it is put there. ``quantize`` makes it int8 (ONNX alone),
+    which is less exact: how much is said. Raises UsageError where there is one already (unless ``force``),
+    TrainingError where it answers otherwise than the net or cannot be written; then nothing is left behind.
     """
-    if to not in FORMATS:
-        raise UsageError(f"{to!r} is no format to export to", near(str(to), FORMATS))
-    made = FORMATS[to]
-    name = _name(folder)
-    path = folder.path / "export" / f"{name}{made.ending}" if output is None else user_path(output)
+    path = folder.path / "export" / file_name(folder, to, quantize) if output is None else user_path(output)
     require_room(path, force, default=output is None)
-    model = folder.model()
+    made = content_of(folder, to, quantize=quantize, verify=verify, offline=offline)
+    require_room(path, force, default=output is None)
+    put(path, made.content, default=output is None)
+    return Left(path, to, len(made.content), made.proof, made.notes)
+
+
+def content_of(
+    folder: RunFolder, to: ExportName, *, quantize: bool = False, verify: bool = True, offline: bool = False
+) -> Content:
+    """The file that :func:`leave` puts, proved; raises what it raises."""
+    file, made, model = file_name(folder, to, quantize), FORMATS[to], folder.model()
     if not isinstance(model.net, nn.Sequential):
         raise UsageError(
             f"the net is a {type(model.net).__name__} of your own, which has no text to export it from",
             "export it with torch.onnx.export(run.net, …)",
         )
-    subject = Subject(model, name)
+    subject = Subject(model, name_of(folder))
     images = images_for(folder, model, subject.program, offline)
     lacking = made.lacking() if verify else ""
     checked = "yes" if verify and not lacking else f"no: {lacking or 'written with --no-verify'}"
     limits = made.limits(subject)
     facts = _facts(folder, checked) | ({"limits": limits} if limits else {})
-    subject = Subject(model, name, facts, images.samples)
-    content, proof = _proved(made, subject, images, verify and not lacking)
+    subject = Subject(model, subject.name, facts, images.samples)
+    _require_finite(subject)
+    content, proof = (_quantized if quantize else _proved)(made, subject, images, verify and not lacking)
     notes = [*(images.notes if proof else ()), *([limits] if limits else ())]
     if proof is None:
         notes.append(f"not verified: {lacking or '--no-verify'}; the file says so")
-    require_room(path, force, default=output is None)
-    put(path, content, default=output is None)
-    return Left(path, to, len(content), proof, tuple(notes))
+    return Content(file, content, proof, tuple(notes))
 
 
 def export(
@@ -84,6 +100,7 @@ def export(
     path: str | Path | None = None,
     to: ExportName | None = None,
     *,
+    quantize: bool = False,
     force: bool = False,
     verify: bool = True,
     offline: bool = False,
@@ -91,29 +108,59 @@ def export(
     """Write the net of ``run`` (a run, its folder or name) as a file for elsewhere, and return the file's path:
     ``RUN/export/NET-DATA.onnx`` (and so on), or ``path``. On the command line: ``convscope export``.
 
-    ``to`` None is known by the path's ending, else onnx. The file is run again in its own runtime and compared with
-    the net. Raises UsageError where there is one already (unless ``force``), TrainingError where it answers
-    otherwise; then nothing is written. A net of your own is refused.
+    ``to`` None is known by the path's ending, else onnx; ``quantize`` makes that int8. The file is run again in its own
+    runtime and compared with the net. Raises UsageError where there is one already (unless ``force``), TrainingError
+    where it answers otherwise; then nothing is written. A net of your own is refused.
     """
     if getattr(run, "own", None) is not None:
         raise UsageError("a net of your own is not exported", "torch.onnx.export(run.net, ...) writes what it can")
     folder = run.folder if hasattr(run, "folder") else find(str(run))
     place = None if path is None else Path(path)
-    return leave(folder, to or format_of(place), place, force=force, verify=verify, offline=offline).path
+    to = to or format_of(place)
+    return leave(folder, to, place, quantize=quantize, force=force, verify=verify, offline=offline).path
+
+
+def file_name(folder: RunFolder, to: ExportName, quantize: bool = False) -> str:
+    """NET-DATA.onnx and so on. Raises UsageError for a format that there is not, or that has no int8."""
+    if to not in FORMATS:
+        raise UsageError(f"{to!r} is no format to export to", near(str(to), FORMATS))
+    if quantize and to != "onnx":
+        raise UsageError(f"--quantize goes with --to onnx, but --to is {to}", "leave one of them out")
+    return f"{name_of(folder)}{'-int8' if quantize else ''}{FORMATS[to].ending}"
+
+
+def _require_finite(subject: Subject) -> None:
+    weights = [value for step in subject.program.steps for value in vars(step.op).values()]
+    if not all(np.isfinite(value).all() for value in weights if isinstance(value, np.ndarray)):
+        raise DataError("the net has weights that are not finite", "train again, with a lower --lr")
 
 
 def _proved(made: Format, subject: Subject, images: Images, verify: bool) -> tuple[bytes, Proof | None]:
     """The file's content, and its proof where one is asked for."""
-    weights = [value for step in subject.program.steps for value in vars(step.op).values()]
-    if not all(np.isfinite(value).all() for value in weights if isinstance(value, np.ndarray)):
-        raise DataError("the net has weights that are not finite", "train again, with a lower --lr")
     content = made.write(subject)
     if not verify:
         return content, None
     return content, prove(subject.model, images, made.replay(content, subject, images.test))
 
 
-def _name(folder: RunFolder) -> str:
+def _quantized(made: Format, subject: Subject, images: Images, verify: bool) -> tuple[bytes, Proof | None]:
+    """The same in int8; its metadata say on what it was calibrated, and what accuracy it lost."""
+    if images.samples is None or not len(images.samples):
+        why = images.notes[0] if images.notes else "the run has none"
+        raise DataError(f"int8 needs training images to calibrate on: {why}", "export it without --quantize")
+    plain = made.write(subject)
+    from .onnx.quantize import quantized, with_facts
+
+    content = quantized(plain, subject.program, images.samples)
+    facts = {"quantized": f"int8, calibrated on {len(images.samples):,} training images"}
+    proof = None
+    if verify:
+        proof = compare_int8(subject.model, images, made.replay(content, subject, images.test))
+        facts["accuracy"] = proof.lost
+    return with_facts(content, facts), proof
+
+
+def name_of(folder: RunFolder) -> str:
     """NET-DATA of a run; the file's own name for a model alone."""
     try:
         recipe = folder.recipe()

@@ -1,6 +1,6 @@
 """The proof of an export: the file is run again in its own runtime and must answer as the net does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +22,22 @@ SAMPLES = 200  # training images for a writer to look at
 
 @dataclass(frozen=True)
 class Images:
-    """``test`` uint8 (N, C, H, W) prepared images to prove with, ``what`` they are, and training images to look at."""
+    """``test`` uint8 (N, C, H, W) prepared images to prove with, ``what`` they are, training images to look at, and the
+    ``labels`` of the test images (None where these are random).
+    """
 
     test: Pixels
     what: str
     samples: Pixels | None = None
     notes: tuple[str, ...] = ()
+    labels: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
 class Proof:
     """``agreement``: the share of images whose class is the net's (0..1); ``difference``: the largest |Δp|, relative to
-    the largest score where the net gives scores; ``seconds`` an image in ``runtime``.
+    the largest score where the net gives scores; ``seconds`` an image in ``runtime``. Of a net in int8, ``accuracies``
+    are the net's and its own; else None.
     """
 
     images: int
@@ -42,11 +46,24 @@ class Proof:
     difference: float
     seconds: float
     runtime: str
+    accuracies: tuple[float, float] | None = None
 
     def __str__(self) -> str:
-        return (
+        text = (
             f"run again on {self.images:,} {self.what} in {self.runtime}: {100 * self.agreement:g} % the same class, "
             f"max |Δp| {self.difference:.1e}, {1000 * self.seconds:.3g} ms an image"
+        )
+        return f"{text}; {self.lost}" if self.accuracies else text
+
+    @property
+    def lost(self) -> str:
+        """What int8 costs, in words; "" of a file that is as exact as the net."""
+        if self.accuracies is None:
+            return ""
+        before, after = self.accuracies
+        return (
+            f"accuracy {100 * before:.2f} % in float32, {100 * after:.2f} % in int8: "
+            f"{100 * (before - after):.2f} points lost"
         )
 
 
@@ -59,14 +76,11 @@ def images_for(folder: RunFolder, model: Model, found: Program, offline: bool = 
         own = own_data(folder, offline=offline)
     except DataError as error:
         return _random(model, most, f"no test images of the run: {error.message}")
-    test, train = own.data.test.images, own.data.train.images
-    if not len(test):
-        test, what = train, "training images"
-    else:
-        what = "test images"
+    train = own.data.train
+    test, what = (own.data.test, "test images") if len(own.data.test) else (train, "training images")
     chosen = np.unique(np.linspace(0, len(test) - 1, min(most, len(test))).astype(np.int64))
     prepare = model.preparation.apply_all
-    return Images(prepare(test[chosen]), what, prepare(train[:SAMPLES]))
+    return Images(prepare(test.images[chosen]), what, prepare(train.images[:SAMPLES]), labels=test.labels[chosen])
 
 
 def _random(model: Model, most: int, why: str) -> Images:
@@ -76,16 +90,34 @@ def _random(model: Model, most: int, why: str) -> Images:
 
 def prove(model: Model, images: Images, replayed: Replay) -> Proof:
     """Compare a file's answers with the net's own. Raises TrainingError where they are not the same."""
-    wanted, got = scores_of(model, images.test), replayed.probabilities
-    difference = apart(wanted, got)
-    agreement = float((wanted.argmax(1) == got.argmax(1)).mean()) if got.shape == wanted.shape else 0.0
-    proof = Proof(len(wanted), images.what, agreement, difference, replayed.seconds, replayed.runtime)
-    if not difference <= TOLERANCE:  # not a number is no agreement
+    proof = compare(model, images, replayed)
+    if not proof.difference <= TOLERANCE:  # not a number is no agreement
         raise TrainingError(
             f"the exported file does not answer as the net does: {proof}, more than {TOLERANCE:g}; nothing is written",
             "report it with the net's text; --no-verify writes the file all the same",
         )
     return proof
+
+
+def compare(model: Model, images: Images, replayed: Replay) -> Proof:
+    """How a file's answers differ from the net's own."""
+    wanted, got = scores_of(model, images.test), replayed.probabilities
+    agreement = float((wanted.argmax(1) == got.argmax(1)).mean()) if got.shape == wanted.shape else 0.0
+    return Proof(len(wanted), images.what, agreement, apart(wanted, got), replayed.seconds, replayed.runtime)
+
+
+def compare_int8(model: Model, images: Images, replayed: Replay) -> Proof:
+    """As :func:`compare`, with the accuracies of both where the images have labels. Raises TrainingError where the
+    file's answers are no numbers.
+    """
+    proof = compare(model, images, replayed)
+    if not np.isfinite(proof.difference):
+        raise TrainingError("the net in int8 gives no numbers; nothing is written", "export it without --quantize")
+    if images.labels is None:
+        return proof
+    answers = scores_of(model, images.test).argmax(1), replayed.probabilities.argmax(1)
+    before, after = (float((answer == images.labels).mean()) for answer in answers)
+    return replace(proof, accuracies=(before, after))
 
 
 def apart(wanted: NDArray[np.float64], got: NDArray[np.float64]) -> float:

@@ -168,6 +168,7 @@ class Run(Shown):
         path: str | Path | None = None,
         to: ExportName | None = None,
         *,
+        quantize: bool = False,
         force: bool = False,
         verify: bool = True,
         offline: bool = False,
@@ -175,7 +176,18 @@ class Run(Shown):
         """Write the net as a file for elsewhere, and return its path; as :func:`convscope.export`."""
         from ..export.leave import export
 
-        return export(self, path, to, force=force, verify=verify, offline=offline)
+        return export(self, path, to, quantize=quantize, force=force, verify=verify, offline=offline)
+
+    @plain_torch()
+    def bundle(self, path: str | Path | None = None, *, force: bool = False, offline: bool = False) -> Path:
+        """Write one .zip of model, ONNX, page, report, card and checksums, and return its path:
+        ``RUN/export/NET-DATA-bundle.zip``, or ``path``. Raises UsageError where there is a file already (unless
+        ``force``), TrainingError where a part answers otherwise than the net; then nothing is written.
+        """
+        from ..export.bundle import bundle
+
+        place = None if path is None else Path(path)
+        return bundle(self.folder, place, own=self.own, force=force, offline=offline).path
 
     @plain_torch()
     def report(

@@ -21,6 +21,9 @@ def export(
     run: Annotated[str, run_argument("A run's folder or name, or a model.safetensors file.")],
     to: Annotated[ExportName, typer.Option("--to", help="What to write.")],
     output: Annotated[Path | None, path_option("The file.  [default: RUN/export/NET-DATA…]", "FILE")] = None,
+    quantize: Annotated[
+        bool, typer.Option("--quantize", help="onnx in int8; what accuracy that costs is said.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file where there is one.")] = False,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not run the file again; it says so.")] = False,
     offline: Offline = False,
@@ -30,7 +33,7 @@ def export(
     from ...export.leave import leave
     from ...runs import folder as runs
 
-    left = leave(runs.find(run), to, output, force=force, verify=not no_verify, offline=offline)
+    left = leave(runs.find(run), to, output, quantize=quantize, force=force, verify=not no_verify, offline=offline)
     for line in left.notes:
         terminal.note(line)
     if left.proof:
