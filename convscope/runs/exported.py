@@ -20,6 +20,7 @@ LARGEST = 2**31  # bytes: what protobuf allows
 MISSING = "onnxruntime is not installed"
 INSTALL = "pip install onnxruntime"
 TOGETHER = 64  # images in one call of the runtime
+PREPARED = "prepared"  # an input of nets for ink on paper: true where it need not be looked for
 
 
 class Answering(Protocol):
@@ -58,8 +59,9 @@ class Exported:
     def logits(self, images: Tensor) -> Tensor:
         """Raw scores float32 (N, K) for uint8 images (N, C, H, W), by onnxruntime."""
         channels_last = images.permute(0, 2, 3, 1).contiguous().numpy()
+        more = as_they_are(self.session)
         parts = [
-            self.session.run(["scores"], {"image": channels_last[start : start + TOGETHER]})[0]
+            self.session.run(["scores"], {"image": channels_last[start : start + TOGETHER], **more})[0]
             for start in range(0, len(channels_last), TOGETHER)
         ]
         return torch.from_numpy(np.concatenate(parts))
@@ -80,6 +82,12 @@ def open_exported(path: Path) -> Exported:
     except (KeyError, ValueError) as error:
         reason = f"its metadata lack {error}" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{path} was not exported by convscope: {reason}", "convscope export RUN makes one") from None
+
+
+def as_they_are(session: Any) -> dict[str, Any]:
+    """What is given beside images that are prepared already; nothing to a net that looks for no ink."""
+    known = [value.name for value in session.get_overridable_initializers()]
+    return {PREPARED: np.array(True)} if PREPARED in known else {}
 
 
 def session_of(content: bytes, name: str) -> Any:

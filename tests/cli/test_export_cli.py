@@ -13,6 +13,7 @@ from convscope.export import formats
 from convscope.export.c.compiler import compiler
 from convscope.export.formats import FORMATS, format_of
 from convscope.net.model import load_tensors, save_tensors
+from convscope.runs.exported import session_of
 
 from ..helpers import run_cli, run_json
 
@@ -147,13 +148,28 @@ def test_a_net_of_weights_that_are_not_finite_is_refused(trained, capsys):
     assert "error: the net has weights that are not finite" in err
 
 
-def test_an_ink_net_says_what_its_onnx_file_does_not_do(tmp_path, monkeypatch, capsys):
+def test_the_onnx_file_of_an_ink_net_finds_the_ink_as_predict_does(tmp_path, monkeypatch, capsys):
+    from tests.export.test_html import sheets
+
     monkeypatch.chdir(tmp_path)
     run = convscope.train("digits", net="conv 4 5 stride=3 | relu | linear", epochs=1, out="runs", threads=1)
     code, out, err = run_cli(capsys, "export", run.path, "--to", "onnx")
     assert code == 0
-    assert "images must have the training images' form" in err
-    assert told(out.strip())["limits"].startswith("images must have the training images' form")
+    assert "100 % the same class" in err
+    assert "limits" not in told(out.strip())
+    session = session_of(Path(out.strip()).read_bytes(), "the file")
+    for number, sheet in enumerate(sheets(3)):
+        picture = Image.fromarray(sheet)
+        colour = np.asarray(picture.convert("RGB"))
+        answer = session.run(["probabilities"], {"image": colour[None]})[0][0]
+        assert np.abs(answer - run.predict(picture)[0]).max() <= 1e-5
+        picture.save(f"{number}.png")
+    files = [f"{number}.png" for number in range(6)]
+    mine, exported = (run_json(capsys, "predict", name, *files)["predictions"] for name in (run.path, out.strip()))
+    assert [one["file"] for one in exported] == files
+    for one, other in zip(mine, exported, strict=True):
+        assert one["class_name"] == other["class_name"]
+        assert other["probability"] == pytest.approx(one["probability"], abs=2e-6)
 
 
 def test_predict_gives_the_same_table_from_the_exported_file(trained, here, capsys):

@@ -1,12 +1,16 @@
-"""Pictures uint8 (N, H, W, C) of any size as the net takes them, inside the graph: Pillow's arithmetic, step by step.
+"""Pictures of any size as the net takes them, inside the graph: Pillow's arithmetic, step by step.
 
 What :func:`convscope.data.preparation.adapt` does: fitted with their proportions kept by Pillow's bicubic filter (rows
 first across, then down, each rounded to 8 bits as its fixed-point sums are), the rest filled with the median of the
 border, colour turned to grey by ITU-R 601 or grey repeated. The filter's weights are worked out in the graph from the
-picture's size (Keys 1981, a = −0.5; widened where it shrinks), so that any size may come. Equal bit for bit, but for
-pictures that are twice as high as wide or more: these Pillow scales down before across, and grey values may be one
-apart.
+picture's size (Keys 1981, a = −0.5; widened where it shrinks), so that any size may come; a picture whose height
+shrinks by more than twice what its width does is scaled down before across, as Pillow does. Equal bit for bit.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from onnx import TensorProto, helper
@@ -18,19 +22,28 @@ FIXED = 1 << 22  # Pillow's weights are multiples of 1/FIXED
 LUMA = (19595, 38470, 7471)  # of 65536: red, green, blue
 
 
-def picture(g: Graph, image: str, shape: tuple[int, int, int]) -> str:
-    """float32 (N, C, H, W) with values 0..255 from uint8 (N, any H, any W, 1 or 3)."""
+def fitted(g: Graph, wide: str, shape: tuple[int, int, int]) -> str:
+    """double (N, C, H, W) from double (N, 3, any H, any W), which are whole numbers 0..255."""
     channels, height, width = shape
-    sizes = [_axis_size(g, image, axis) for axis in (1, 2)]
-    inner_height, inner_width = _fitted(g, sizes, (height, width))
-    wide = _three_channels(g, image)  # double (N, 3, H, W)
-    across = _weights(g, sizes[1], inner_width)
-    down = _weights(g, sizes[0], inner_height)
-    narrow = _rounded(g, g.node("MatMul", [wide, g.node("Transpose", [across], perm=[1, 0])]))
-    inner = _rounded(g, g.node("MatMul", [down, narrow]))
-    framed = _framed(g, inner, (inner_height, inner_width), (height, width))
-    grey = _grey(g, framed) if channels == 1 else framed
-    return g.cast(grey, TensorProto.FLOAT)
+    sizes = (_axis_size(g, wide, 2), _axis_size(g, wide, 3))
+    inside = _fitted(g, sizes, (height, width))
+    inner = resized(g, wide, sizes, inside)
+    framed = _framed(g, inner, inside, (height, width))
+    return grey(g, framed) if channels == 1 else framed
+
+
+def resized(g: Graph, image: str, sizes: tuple[str, str], made: tuple[str, str], name: FilterName = "bicubic") -> str:
+    """double (…, h, w) from (…, H, W): ``made`` and ``sizes`` are int64 scalars (height, width)."""
+    down, across = (_weights(g, size, small, name) for size, small in zip(sizes, made, strict=True))
+    across = g.node("Transpose", [across], perm=[1, 0])
+    lost = [g.node("Sub", [size, small]) for size, small in zip(sizes, made, strict=True)]
+    twice = g.node("Mul", [g.constant(2, np.int64), g.node("Max", [lost[1], g.constant(0, np.int64)])])
+    return g.either(
+        g.node("Greater", [lost[0], twice]),
+        DOUBLE,
+        lambda part: _rounded(part, part.node("MatMul", [_rounded(part, part.node("MatMul", [down, image])), across])),
+        lambda part: _rounded(part, part.node("MatMul", [down, _rounded(part, part.node("MatMul", [image, across]))])),
+    )
 
 
 def _axis_size(g: Graph, image: str, axis: int) -> str:
@@ -39,7 +52,7 @@ def _axis_size(g: Graph, image: str, axis: int) -> str:
     return g.node("Squeeze", [size])
 
 
-def _fitted(g: Graph, sizes: list[str], room: tuple[int, int]) -> tuple[str, str]:
+def _fitted(g: Graph, sizes: tuple[str, str], room: tuple[int, int]) -> tuple[str, str]:
     """(height, width) within ``room``: max(1, round(size · scale)) with one scale for both, as Python rounds."""
     whole = [g.cast(size, DOUBLE) for size in sizes]
     ratios = [g.node("Div", [g.constant(side, np.float64), size]) for side, size in zip(room, whole, strict=True)]
@@ -51,8 +64,8 @@ def _fitted(g: Graph, sizes: list[str], room: tuple[int, int]) -> tuple[str, str
     return found[0], found[1]
 
 
-def _three_channels(g: Graph, image: str) -> str:
-    """Grey repeated three times, colour as it is; channels first, in double."""
+def three_channels(g: Graph, image: str) -> str:
+    """uint8 (N, H, W, 1 or 3) → double (N, 3, H, W): grey repeated three times, colour as it is."""
     channels = g.node("Shape", [image], start=3, end=4)
     times = g.node("Div", [g.numbers([3]), channels])
     repeats = g.node("Concat", [g.numbers([1, 1, 1]), times], axis=0)
@@ -60,13 +73,14 @@ def _three_channels(g: Graph, image: str) -> str:
     return g.cast(g.node("Transpose", [tiled], perm=[0, 3, 1, 2]), DOUBLE)
 
 
-def _weights(g: Graph, size: str, made: str) -> str:
+def _weights(g: Graph, size: str, made: str, name: FilterName) -> str:
     """(made, size): row i holds the weights of the pixels that make pixel i, as multiples of 1."""
+    reach, of = FILTERS[name]
     zero, one, half = (g.constant(value, np.float64) for value in (0, 1, 0.5))
     whole = g.cast(size, DOUBLE)
     scale = g.node("Div", [whole, g.cast(made, DOUBLE)])
     stretch = g.node("Max", [scale, one])
-    support = g.node("Mul", [stretch, g.constant(2, np.float64)])
+    support = g.node("Mul", [stretch, g.constant(reach, np.float64)])
     rows = g.cast(g.node("Range", [g.constant(0, np.int64), made, g.constant(1, np.int64)]), DOUBLE)
     centre = g.node("Mul", [g.node("Add", [rows, half]), scale])
     centre = g.node("Unsqueeze", [centre, g.numbers([1])])  # (made, 1)
@@ -75,7 +89,7 @@ def _weights(g: Graph, size: str, made: str) -> str:
     taps = g.cast(g.node("Range", [g.constant(0, np.int64), size, g.constant(1, np.int64)]), DOUBLE)
     inside = g.node("And", [g.node("GreaterOrEqual", [taps, first]), g.node("Less", [taps, last])])
     distance = g.node("Add", [g.node("Sub", [taps, centre]), half])
-    values = _bicubic(g, g.node("Abs", [g.node("Mul", [distance, g.node("Div", [one, stretch])])]))
+    values = of(g, g.node("Mul", [distance, g.node("Div", [one, stretch])]))
     values = g.node("Where", [inside, values, zero])
     total = g.node("ReduceSum", [values, g.numbers([1])], keepdims=1)
     fixed = g.node("Mul", [g.node("Div", [values, total]), g.constant(FIXED, np.float64)])
@@ -85,7 +99,8 @@ def _weights(g: Graph, size: str, made: str) -> str:
 
 
 def _bicubic(g: Graph, x: str) -> str:
-    """Keys' filter with a = −0.5 of distances x ≥ 0: (1.5x − 2.5)x² + 1 below 1, (((x − 5)x + 8)x − 4)·a below 2."""
+    """Keys' filter with a = −0.5 of |x|: (1.5x − 2.5)x² + 1 below 1, (((x − 5)x + 8)x − 4)·a below 2."""
+    x = g.node("Abs", [x])
 
     def number(value: float) -> str:
         return g.constant(value, np.float64)
@@ -97,6 +112,16 @@ def _bicubic(g: Graph, x: str) -> str:
     far = g.node("Mul", [g.node("Sub", [g.node("Mul", [far, x]), number(4)]), number(-0.5)])
     far = g.node("Where", [g.node("Less", [square, number(4)]), far, number(0)])
     return g.node("Where", [g.node("Less", [x, number(1)]), near, far])
+
+
+def _box(g: Graph, x: str) -> str:
+    """1 for −0.5 < x ≤ 0.5."""
+    low, high = g.constant(-0.5, np.float64), g.constant(0.5, np.float64)
+    return g.cast(g.node("And", [g.node("Greater", [x, low]), g.node("LessOrEqual", [x, high])]), DOUBLE)
+
+
+FilterName = Literal["bicubic", "box"]
+FILTERS: dict[FilterName, tuple[float, Callable[[Graph, str], str]]] = {"bicubic": (2, _bicubic), "box": (0.5, _box)}
 
 
 def _rounded(g: Graph, sums: str) -> str:
@@ -141,14 +166,14 @@ def _border_median(g: Graph, inner: str) -> str:
     count = g.node("Shape", [border], start=2, end=3)
     middle = g.node("Div", [count, g.numbers([2])])  # the count is even
     most = g.node("Add", [middle, g.numbers([1])])
-    ordered = f"ordered_{len(g.nodes)}"
+    ordered = g.fresh("ordered")
     g.nodes.append(helper.make_node("TopK", [border, most], [ordered, f"{ordered}_index"], largest=0, sorted=1))
     pair = g.node("Slice", [ordered, g.node("Sub", [middle, g.numbers([1])]), most, g.numbers([2])])
     mean = g.node("ReduceMean", [pair, g.numbers([2])], keepdims=1)
     return g.node("Unsqueeze", [g.node("Floor", [mean]), g.numbers([3])])
 
 
-def _grey(g: Graph, colour: str) -> str:
+def grey(g: Graph, colour: str) -> str:
     """(N, 3, H, W) → (N, 1, H, W) by ITU-R 601 in fixed point, rounded."""
     weights = g.constant(np.reshape(LUMA, (1, 3, 1, 1)), np.float64)
     total = g.node("ReduceSum", [g.node("Mul", [colour, weights]), g.numbers([1])], keepdims=1)

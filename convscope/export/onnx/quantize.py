@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 
 from ...errors import UsageError
-from ...runs.exported import INSTALL, MISSING
+from ...runs.exported import INSTALL, MISSING, as_they_are, session_of
 from ..program import Program
 from ..steps import Conv, Linear
 from ..subject import Pixels
@@ -40,8 +40,9 @@ def quantized(content: bytes, found: Program, samples: Pixels) -> bytes:
 
         def get_next(self) -> Any:
             image = next(self.images, None)
-            return None if image is None else {"image": image[None]}
+            return None if image is None else {"image": image[None], **more}
 
+    more = as_they_are(session_of(content, "the file"))
     names = [step.name for step in found.steps if isinstance(step.op, Conv | Linear)]
     with tempfile.TemporaryDirectory(prefix="convscope-int8-") as name, _silent():
         before, after = Path(name) / "float.onnx", Path(name) / "int8.onnx"
@@ -72,9 +73,13 @@ def with_facts(content: bytes, facts: dict[str, str]) -> bytes:
 @contextmanager
 def _silent() -> Iterator[None]:
     """Without onnxruntime's advice on files that others wrote."""
+    import onnxruntime
+
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
+    onnxruntime.set_default_logger_severity(3)
     try:
         yield
     finally:
+        onnxruntime.set_default_logger_severity(2)  # warnings: as it is from the start
         logging.disable(before)
