@@ -117,7 +117,7 @@ def with_choices(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(chosen=Chosen(values, chosen, written), **given)
         except UsageError as error:
-            error.help = "; ".join(filter(None, (error.help, *_origins(context, error.message, sources))))
+            error.help = "; ".join(filter(None, (error.help, *_origins(context, error.message, values, sources))))
             raise
 
     taking.__signature__ = signature(command).replace(parameters=made)  # type: ignore[attr-defined]
@@ -163,9 +163,15 @@ def _sources(context: typer.Context) -> dict[str, str]:
     return {name: getattr(context.get_parameter_source(name), "name", "") for name in names}
 
 
-def _origins(context: typer.Context, message: str, sources: Mapping[str, str]) -> list[str]:
-    """Where the choices have been made that a message names by their flags, if not on the command line."""
-    named = [name for name in CHOICES if re.search(rf"{flag(name)}\b(?!-)", message) and sources[name] in FROM]
+def _origins(context: typer.Context, message: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> list[str]:
+    """Where the choices have been made that a message names, by flag or as 'text', if not on the command line."""
+    elsewhere = [name for name in CHOICES if sources[name] in FROM]
+    named = [
+        name
+        for name in elsewhere
+        if re.search(rf"{flag(name)}\b(?!-)", message)
+        or (isinstance(values[name], str) and repr(values[name]) in message)
+    ]
     return [
         f"{flag(name)} is from {variable(name) if sources[name] == 'ENVIRONMENT' else context.obj.place(name)}"
         for name in named

@@ -36,6 +36,10 @@ def read(path: Path) -> RecipeFile:
     place = user_path(path)
     if place.is_dir():
         place /= "recipe.json"
+        if not place.exists():
+            raise UsageError(
+                f"{path} is no run: it has no recipe.json", "name a run's folder, or a .toml or .json file"
+            )
     try:
         with place.open("rb") as file:
             content = file.read(LARGEST + 1)

@@ -1,19 +1,21 @@
 """summary.json: what a run came to, written once and read strictly."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-import torch
-
-from ..data.images import Dataset
-from ..engine.base import Engine
 from ..recipe import Recipe, fits
 from ..storage.strict_json import dumps
 from ..training.finding import Facts, finding
 from ..training.records import Stop
-from ..training.state import State
+
+if TYPE_CHECKING:  # who reads summaries needs no PyTorch
+    from ..data.images import Dataset
+    from ..engine.base import Engine
+    from ..training.state import State
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Summary:
         return dumps(asdict(self), indent=2) + "\n"
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> "Summary":
+    def of(cls, values: Mapping[str, Any]) -> Summary:
         """The fields read back, strictly. Raises ValueError, naming the key, where one is missing or of another type.
 
         A run of an older version lacks a warning; keys that are unknown here come from a newer one.
@@ -97,5 +99,7 @@ def _facts(recipe: Recipe, data: Dataset, engine: Engine, state: State) -> Facts
     facts = Facts.of(recipe, len(test.classes), test.labels, last.test_accuracy, last.train_loss, state.step)
     if not facts.no_better_than_one_class:
         return facts
+    import torch
+
     named = engine.logits(torch.from_numpy(test.images)).argmax(1).unique()
     return replace(facts, only=test.classes[int(named[0])] if len(named) == 1 else None)

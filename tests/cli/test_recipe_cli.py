@@ -151,7 +151,8 @@ def test_files_from_other_systems_are_read(here, capsys):
     [
         ("nope.toml", "the recipe nope.toml cannot be read: No such file", "name a .toml or .json file"),
         ("some/where", "the recipe some/where cannot be read", ""),
-        (".", "the recipe recipe.json cannot be read", ""),
+        ("", ". is no run: it has no recipe.json", "name a run's folder, or a .toml or .json file"),
+        (".", ". is no run: it has no recipe.json", "name a run's folder, or a .toml or .json file"),
         (
             "mnist99",
             "no recipe is called 'mnist99'",
@@ -181,6 +182,11 @@ def test_errors_say_where_a_choice_is_from(ours, capsys, monkeypatch):
     code, _, err = run_cli(capsys, "train", "stripes.npz")
     assert code == 2
     assert "(env var: 'CONVSCOPE_BATCH_SIZE')" in err
+    monkeypatch.delenv("CONVSCOPE_BATCH_SIZE")
+    monkeypatch.setenv("CONVSCOPE_NET", "resnet9")
+    code, _, err = run_cli(capsys, "train", "stripes.npz")
+    assert (code, err.splitlines()[0]) == (2, "error: no net is called 'resnet9'")
+    assert "; --net is from CONVSCOPE_NET\n" in err
 
 
 def test_a_variable_that_is_nearly_one_is_told(ours, capsys, monkeypatch):
@@ -201,6 +207,17 @@ def test_variables_do_not_change_what_resumes_or_is_swept(ours, capsys, monkeypa
     code, _, err = run_cli(capsys, "train", "--resume", run, "--recipe", "our.toml")
     assert code == 2
     assert "--recipe cannot be given with --resume" in err
+
+
+def test_a_recipe_is_what_a_sweep_starts_from(ours, capsys):
+    told = run_json(capsys, "sweep", "stripes.npz", "--recipe", "our.toml", "--lr", "0.01,0.1", "--epochs", "1")
+    recipes = [chosen(row["run"]) for row in told["runs"]]
+    assert {recipe.lr for recipe in recipes} == {0.01, 0.1}
+    expected = Recipe("stripes.npz", net=NET, epochs=1, batch_size=16, val_fraction=0.1)
+    assert [replace(recipe, lr=expected.lr) for recipe in recipes] == [expected, expected]
+    code, _, err = run_cli(capsys, "sweep", "stripes.npz", "--recipe", "nope.toml", "--lr", "0.01,0.1")
+    assert code == 2
+    assert "the recipe nope.toml cannot be read" in err
 
 
 def test_other_verbs_hear_the_same_variables(here, capsys, monkeypatch):

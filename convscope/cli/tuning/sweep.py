@@ -11,10 +11,12 @@ from ...errors import UsageError
 from ...recipe import Recipe
 from .. import terminal
 from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, option, path_option
+from ..shell import completion
 
 if TYPE_CHECKING:
     from ...runs.folder import RunFolder
 
+HELD_OUT = 0.1  # of the training images, where nobody says how many
 Values = Annotated[str | None, typer.Option(help="Values with commas.", metavar="A,B,…")]
 
 
@@ -36,8 +38,18 @@ def sweep(
     seed: Values = None,
     epochs: Annotated[int | None, option("epochs")] = None,
     val_fraction: Annotated[
-        float, option("val_fraction", help="Share of the training images that ranks the runs.")
-    ] = 0.1,
+        float | None,
+        option("val_fraction", help="Share of the training images that ranks the runs.  [default: 0.1]"),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe",
+            metavar="FILE",
+            autocompletion=completion.recipes,
+            help="All other choices: a .toml or .json file, a run's folder, or a name such as mnist-99.",
+        ),
+    ] = None,
     image_size: ImageSize = None,
     class_from: ClassFrom = None,
     data_dir: DataDir = None,
@@ -52,6 +64,7 @@ def sweep(
     again.
     """
     from ...auto import settle
+    from ...recipes import named
     from ...report.curves import draw_curves
     from ...report.style import save_figure
     from ...tuning import sweep as sweeping
@@ -73,7 +86,9 @@ def sweep(
     first = {name: found[0] for name, found in values.items()}
     fixed = {"data": data, "epochs": epochs, "val_fraction": val_fraction, "image_size": image_size}
     fixed |= {"class_from": class_from, "data_dir": str(data_dir) if data_dir else None}
-    given = {name for name, value in fixed.items() if value is not None} | set(first)
+    fixed = (named(base).choices if base else {}) | {name: value for name, value in fixed.items() if value is not None}
+    fixed["val_fraction"] = fixed.get("val_fraction") or HELD_OUT
+    given = set(fixed) | set(first)
     every = sweeping.combinations(Recipe.of(fixed | first), values)
     runs = []
     for recipe in every:
@@ -90,8 +105,9 @@ def sweep(
     columns = list(rows[0])
     shown = [[_shown(row[column]) for column in columns] for row in rows]
     terminal.out().print(terminal.table(columns, shown, left=["run", "net", "augment", "optimizer", "schedule"]))
+    share = every[0].val_fraction
     terminal.out().print(
-        f"\nranked by {100 * val_fraction:g} % of the training images, held out; the test images ranked nothing"
+        f"\nranked by {100 * share:g} % of the training images, held out; the test images ranked nothing"
         f"\nplot    {plot}",
         markup=False,
     )
