@@ -28,10 +28,10 @@ PACKED = {f"{f}.gz": gzip.compress(content, mtime=0) for f, content in PLAIN.ite
 
 
 class Mirror(http.server.BaseHTTPRequestHandler):
-    """/good/FILE is right; the other folders are broken each in its own way."""
+    """/good/FILE is right, and /own/mnist/FILE; the other folders are broken each in its own way."""
 
     def do_GET(self):
-        _, kind, file = self.path.split("/")
+        kind, file = self.path.strip("/").rsplit("/", 1)
         self.server.asked.append((kind, file))
         content = PACKED[file]
         if kind in ("503", "404"):
@@ -119,6 +119,18 @@ def test_an_interrupted_download_starts_anew(mirrors, cache):
         fetch("kmnist")
     mirrors("good")
     assert len(fetch("kmnist")) == 4
+
+
+def test_a_mirror_of_the_users_is_asked_first(mirrors, monkeypatch, cache):
+    asked = mirrors("good")
+    first = module.PUBLISHED["mnist"].mirrors[0].removesuffix("good/")
+    monkeypatch.setenv("CONVSCOPE_MIRROR", f"{first}own {first}404/")
+    assert [path.read_bytes() for path in fetch("mnist")] == list(PACKED.values())
+    assert asked == [("own/mnist", f"{file}.gz") for file in FILES]
+
+
+def test_one_of_mnists_mirrors_answers_in_china():
+    assert "https://dataset.bj.bcebos.com/mnist/" in PUBLISHED["mnist"].mirrors
 
 
 def test_the_network_is_not_asked_offline(mirrors, monkeypatch, cache):

@@ -14,6 +14,7 @@ ENVIRONMENT = {
     "CONVSCOPE_CACHE": "Where programs and decoded pictures are kept.",
     "CONVSCOPE_OFFLINE": "1: never use the network.",
     "CONVSCOPE_LANG": "en or zh: the language of what is printed; else that of the locale.",
+    "CONVSCOPE_MIRROR": "Web folders, with spaces between, that are asked first for data sets and weights.",
     "OMP_NUM_THREADS": "No more threads than this, where --threads does not say.",
     "NO_COLOR": "Print without colours.",
 }

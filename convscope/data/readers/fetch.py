@@ -34,6 +34,7 @@ PUBLISHED = {
         mirrors=(
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            "https://dataset.bj.bcebos.com/mnist/",  # PaddlePaddle's copy: answers in China, where the others may not
         ),
         classes=tuple("0123456789"),
         sha256=(
@@ -49,6 +50,7 @@ PUBLISHED = {
         mirrors=(
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+            "https://dataset.bj.bcebos.com/fashion_mnist/",
         ),
         classes=FASHION,
         md5_gz=(
@@ -81,7 +83,8 @@ def fetch(name: str, data_dir: Path | None = None, offline: bool = False) -> lis
 
     Each is looked for in ``data_dir``, ``$CONVSCOPE_DATA`` and the user's cache (there in ``<name>/``, in
     torchvision's own layout, or in the folder itself where that is called ``<name>``), then fetched into the cache
-    unless ``offline``. A ``.gz`` whose MD5 is published is verified here; a published SHA-256 is left to the reader,
+    unless ``offline``: from the web folders that ``$CONVSCOPE_MIRROR`` names (``<folder>/<name>/``), then from the
+    mirrors. A ``.gz`` whose MD5 is published is verified here; a published SHA-256 is left to the reader,
     which unpacks the file anyway. A plain file of a data set with neither is taken by its structure alone.
     """
     published = PUBLISHED[name]
@@ -129,7 +132,8 @@ def _download(name: str, number: int, folder: Path) -> Path:
         ) from None
     part = folder / f".{file}.{os.getpid()}.part"
     failures = []
-    for mirror in published.mirrors:
+    own = [f"{base.rstrip('/')}/{name}/" for base in os.environ.get("CONVSCOPE_MIRROR", "").split()]
+    for mirror in [*own, *published.mirrors]:
         bar = tqdm(total=1, desc=f"{name}: {file}", unit="B", unit_scale=True, disable=not sys.stderr.isatty())
         try:
             pooch.HTTPDownloader(progressbar=bar, timeout=30)(mirror + file, str(part), None)
