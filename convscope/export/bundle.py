@@ -56,9 +56,27 @@ def bundle(
     UsageError where there is a file already (unless ``force``), DataError where the folder is no whole run,
     TrainingError where a part answers otherwise than the net, or the disk is full; then nothing is written.
     """
-    name = name_of(folder)
-    path = folder.path / "export" / f"{name}-bundle.zip" if output is None else user_path(output)
+    name = f"{name_of(folder)}-bundle.zip"
+    path = folder.path / "export" / name if output is None else user_path(output)
     require_room(path, force, default=output is None)
+    parts = parts_of(folder, own, offline=offline)
+    content = packed(parts, name_of(folder))
+    require_room(path, force, default=output is None)
+    put(path, content, default=output is None)
+    return Bundled(path, len(content), _sums(parts.files), parts.left_out, tuple(parts.notes))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The files of a bundle but for their checksums, which parts could not be made and why, and notes for the user."""
+
+    files: dict[str, bytes]
+    left_out: dict[str, str]
+    notes: list[str]
+
+
+def parts_of(folder: RunFolder, own: nn.Module | None = None, *, offline: bool = False) -> Parts:
+    """What :func:`bundle` packs; raises what it raises."""
     facts = gather(folder, own, offline=offline)
     files = {"model.safetensors": _model(folder)}
     left_out: dict[str, str] = {}
@@ -75,12 +93,25 @@ def bundle(
         files[made.name] = made.content
         notes += [f"{made.name}: {line}" for line in (*made.notes, *([str(made.proof)] if made.proof else []))]
     files |= {"report.html": page(facts, language=chosen()).encode(), "README.md": card(facts).encode()}
-    sums = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
-    files["SHA256SUMS"] = "".join(f"{digest}  {file}\n" for file, digest in sums.items()).encode()
-    content = _packed(files, name)
-    require_room(path, force, default=output is None)
-    put(path, content, default=output is None)
-    return Bundled(path, len(content), sums, left_out, tuple(notes))
+    return Parts(files, left_out, notes)
+
+
+def packed(parts: Parts, folder: str) -> bytes:
+    """A .zip with one folder in it: the parts, and SHA256SUMS."""
+    if sum(map(len, parts.files.values())) > LARGEST:
+        raise TrainingError("the parts together are larger than 2 GB", "export them one by one with convscope export")
+    sums = "".join(f"{digest}  {file}\n" for file, digest in _sums(parts.files).items())
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file, content in {**parts.files, "SHA256SUMS": sums.encode()}.items():
+            entry = zipfile.ZipInfo(f"{folder}/{file}", DATE)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _sums(files: dict[str, bytes]) -> dict[str, str]:
+    return {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
 
 
 def _model(folder: RunFolder) -> bytes:
@@ -89,16 +120,3 @@ def _model(folder: RunFolder) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
-
-
-def _packed(files: dict[str, bytes], folder: str) -> bytes:
-    """A .zip with one folder in it."""
-    if sum(map(len, files.values())) > LARGEST:
-        raise TrainingError("the parts together are larger than 2 GB", "export them one by one with convscope export")
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file, content in files.items():
-            entry = zipfile.ZipInfo(f"{folder}/{file}", DATE)
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()

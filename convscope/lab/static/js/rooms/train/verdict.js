@@ -7,6 +7,7 @@ import { count, sure } from "../../core/format.js";
 import { isDark, onTheme } from "../../core/theme.js";
 import { grid } from "../../parts/grid.js";
 import { source } from "../inside/picker.js";
+import { leaving } from "./leaving.js";
 
 const MOST_CLASSES = 30;
 
@@ -95,6 +96,7 @@ export function verdict(t, { oncell }) {
       ),
       h("h3", {}, t("train.worst")),
       worst.length ? pictures(found, worst) : h("p", {}, t("train.no_mistakes")),
+      leaving(t, run),
     );
     return true;
   }
