@@ -24,6 +24,7 @@ from convscope.training.loop import Evaluating, train
 from convscope.training.prepared import prepare
 from convscope.training.state import State
 from convscope.training.update.average import Average
+from convscope.training.update.lookahead import Lookahead, trained
 from convscope.training.update.schedule import rate
 from convscope.training.update.weights import class_weights
 
@@ -218,3 +219,23 @@ def test_rare_classes_are_found_where_they_are_weighed():
         return float(-logits.log_softmax(1)[:, 2].mean())
 
     assert mean_loss("balanced") < mean_loss("none")
+
+
+@pytest.mark.parametrize("kind", [Average, Lookahead], ids=lambda kind: kind.__name__.lower())
+def test_weights_from_a_file_lie_as_those_of_the_net(kind):
+    net = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+    before = {name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in trained(net).items()}
+    kept = kind(dict(before))
+    with torch.no_grad():
+        for value in net.parameters():
+            value += 1
+    if kind is Average:
+        kept.add(net, 0.5, 100)
+    else:
+        kept.begin(net)
+        kept.step(net)
+    assert kept.weights["weight"].stride() == net.weight.stride()
+    torch.testing.assert_close(kept.weights["weight"], before["weight"] + 0.5)
+    same = kept.weights["bias"].data_ptr()
+    kept.add(net, 0.5, 101) if kind is Average else kept.begin(net)
+    assert kept.weights["bias"].data_ptr() == same

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from .layout import laid_as
+
 
 @dataclass
 class Average:
@@ -27,7 +29,7 @@ class Average:
         if not self.weights:
             self.weights = {name: tensor.clone() for name, tensor in now.items()}
             return
-        self.weights = {name: self.weights[name].to(tensor.device) for name, tensor in now.items()}  # read from a file
+        self.weights = laid_as(now, self.weights)
         share = 1 - min(decay, (1 + updates) / (10 + updates))
         real = [name for name, tensor in now.items() if tensor.is_floating_point()]
         torch._foreach_lerp_([self.weights[name] for name in real], [now[name] for name in real], share)

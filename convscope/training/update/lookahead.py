@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from .layout import laid_as
+
 PULL = 0.5  # the paper's α
 
 
@@ -19,7 +21,7 @@ class Lookahead:
         now = {name: value.detach() for name, value in trained(net).items()}
         if not self.weights:
             self.weights = {name: value.clone() for name, value in now.items()}
-        self.weights = {name: self.weights[name].to(value.device) for name, value in now.items()}
+        self.weights = laid_as(now, self.weights)
 
     def step(self, net: nn.Module) -> None:
         """slow ← slow + α (w − slow), then w ← slow. Momentum and running statistics stay as they are."""
