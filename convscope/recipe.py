@@ -87,6 +87,9 @@ class Recipe:
             "Test and keep an average of the weights with this decay, such as 0.99 (0: none).", ge=0, lt=1, page="more"
         ),
     ] = 0.0
+    lr_factors: Annotated[
+        str, Choice("Rates of some parameters as multiples of --lr: 'conv1.* = 0.1, *.bias = 2'.", page="more")
+    ] = ""
     lookahead: Annotated[
         int,
         Choice(

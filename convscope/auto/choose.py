@@ -34,6 +34,7 @@ TRAINING = (
     "warmup",
     "ema",
     "lookahead",
+    "lr_factors",
     "class_weight",
     "target_loss",
     "patience",

@@ -4,7 +4,8 @@ The loop decides which images make which batch and what the learning rate is; th
 Parameters and optimizer state are torch tensors that everybody may read between two calls.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -27,6 +28,7 @@ class Problem:
     ``clip_norm`` is what torch.nn.utils.clip_grad_norm_ scales the whole gradient down to (Pascanu et al. 2013).
     ``class_weights`` (one a class) are the weight of torch.nn.CrossEntropyLoss, ``sample_weights`` (N,) say how many
     times the loss of each image counts; there is one of them at most.
+    ``lr_factors`` are multiples of the rate for parameters by name; the others' rate is the rate.
     ``precision`` is what the net is computed in (:mod:`.precision`). ``local_batchnorm``: where several processes share
     a batch, each normalises its own part by that part's mean and variance.
     """
@@ -49,6 +51,7 @@ class Problem:
     sample_weights: Tensor | None = None
     precision: PrecisionName = "auto"
     local_batchnorm: bool = False
+    lr_factors: Mapping[str, float] = field(default_factory=dict)
 
 
 class Engine(Protocol):

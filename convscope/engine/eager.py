@@ -57,7 +57,10 @@ class EagerEngine:
         self.update: int | None = 0
         self.generators = {kind: torch.Generator(kind).manual_seed(problem.seed) for kind in {"cpu", device.type}}
         self._begin_momentum()
-        self.recordings = None if recorder is None else Recordings(recorder, self._update, self.images, self.net)
+        # A recording has one rate for all parameters.
+        self.recordings = None
+        if recorder is not None and not problem.lr_factors:
+            self.recordings = Recordings(recorder, self._update, self.images, self.net)
 
     @property
     def compile_seconds(self) -> float:
@@ -78,7 +81,8 @@ class EagerEngine:
         shown = (self.images[batch] for batch in batches) if pixels is None else iter(pixels.split(batch_size))
         losses = []
         for batch, images, lr in zip(batches, shown, lrs, strict=True):
-            self.optimizer.param_groups[0]["lr"] = lr
+            for group in self.optimizer.param_groups:
+                group["lr"] = lr * group["factor"]
             losses.append(self._step(batch, images))
         return torch.stack(losses)
 
@@ -191,8 +195,9 @@ class EagerEngine:
     def _begin_momentum(self) -> None:
         """A first update that overflows is left out, and torch's fused SGD would keep momentum that it never set."""
         if self.scaler.is_enabled() and self.problem.optimizer == "sgd" and self.problem.momentum:
-            for parameter in self.optimizer.param_groups[0]["params"]:
-                self.optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
+            for group in self.optimizer.param_groups:
+                for parameter in group["params"]:
+                    self.optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
 
     def _load_scale(self, state: dict[str, Tensor]) -> None:
         if self.scaler.is_enabled() and state.keys() >= SCALE.keys():
@@ -225,10 +230,14 @@ def _copy(tensor: Tensor) -> Tensor:
 
 
 def _optimizer(problem: Problem, net: nn.Module) -> torch.optim.Optimizer:
-    parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    if not parameters:
+    trained = {name: parameter for name, parameter in net.named_parameters() if parameter.requires_grad}
+    if not trained:
         raise UsageError(NOTHING_TRAINED, UNFREEZE)
-    fused = parameters[0].device.type in ("cpu", "cuda")  # one kernel for all parameters
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in trained.items():
+        groups.setdefault(problem.lr_factors.get(name, 1.0), []).append(parameter)
+    parameters = [{"params": group, "factor": factor} for factor, group in groups.items()]
+    fused = next(iter(trained.values())).device.type in ("cpu", "cuda")  # one kernel for all parameters
     if problem.optimizer != "sgd":
         kind = torch.optim.AdamW if problem.optimizer == "adamw" else torch.optim.Adam
         return kind(parameters, betas=problem.betas, weight_decay=problem.weight_decay, fused=fused)

@@ -30,6 +30,8 @@ from ..storage.memory import require_room, told
 from . import pretrained
 from .augment import check as check_augment
 from .lonely import JOINED, batches_for, lonely
+from .update.factors import lr_factors
+from .update.lookahead import trained
 from .update.weights import class_weights
 
 
@@ -131,6 +133,7 @@ def prepare(
         weight_decay=recipe.weight_decay,
         seed=recipe.seed,
         precision=recipe.precision,
+        lr_factors=lr_factors(recipe.lr_factors, trained(net)),
         class_weights=class_weights(recipe.class_weight, data.train.labels, len(data.classes)),
         sample_weights=sample_weights,
         local_batchnorm=recipe.local_batchnorm,

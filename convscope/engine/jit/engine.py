@@ -1,5 +1,6 @@
 """JitEngine: the Engine whose steps are machine code written for its net."""
 
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 
@@ -49,7 +50,14 @@ class JitEngine:
         if labels.dtype != torch.int64 or labels.shape != (len(images),):
             raise UsageError(f"labels must be int64 ({len(images)},), but are {labels.dtype} {tuple(labels.shape)}")
         momentum = problem.momentum if problem.optimizer == "sgd" else 0.0
-        self.rule = Rule(problem.optimizer, momentum, problem.nesterov, problem.betas, problem.weight_decay)
+        self.rule = Rule(
+            problem.optimizer,
+            momentum,
+            problem.nesterov,
+            problem.betas,
+            problem.weight_decay,
+            bool(problem.lr_factors),
+        )
         _, *shape = images.shape
         self._core = Compiled(
             problem.net,
@@ -71,7 +79,10 @@ class JitEngine:
         self.net = problem.net
         self._images, self._labels = images.cpu().contiguous(), labels.cpu().contiguous()
         self._room = padded(self._core.layout.trained)  # of one state of all parameters, in numbers
-        self._states: Floats = aligned(max(1, len(self.rule.states)) * self._room).view(np.float32)
+        rooms = len(self.rule.states) + self.rule.factored
+        self._states: Floats = aligned(max(1, rooms) * self._room).view(np.float32)
+        if problem.lr_factors:
+            self._set_factors(problem.lr_factors)
         self._step = 0
         self._used: Compiled | None = None
         self._seed = problem.seed
@@ -205,6 +216,14 @@ class JitEngine:
                 given = state.get(f"{name}.{parameter}")
                 place.copy_(torch.zeros(()) if given is None else given)
             self._step = int(state.get("step", state.get("update", bool(state))))
+
+    def _set_factors(self, factors: Mapping[str, float]) -> None:
+        """Each number of each parameter gets its parameter's factor of the rate, behind the optimizer's state."""
+        layout, behind = self._core.layout, len(self.rule.states) * self._room
+        for name, value in self.net.named_parameters():
+            if name not in layout.frozen:
+                start = behind + layout.places[name]
+                self._states[start : start + value.numel()] = factors.get(name, 1.0)
 
     def _state_views(self) -> list[tuple[str, str, Tensor]]:
         """(state's name, parameter's name, the values) of all of the optimizer's state. Frozen parameters have none."""

@@ -6,6 +6,7 @@
     adamw  w ← w(1 − η λ), then as adam without λ
 
 As torch.optim.SGD, Adam and AdamW. The first momentum step, m = g, needs no case of its own: m starts at zero.
+A parameter may have a rate of its own: η times its factor.
 """
 
 from collections.abc import Sequence
@@ -20,13 +21,17 @@ EPSILON = 1e-8
 
 @dataclass(frozen=True)
 class Rule:
-    """An optimizer's constants; its state is ``states`` numbers a parameter."""
+    """An optimizer's constants; its state is ``states`` numbers a parameter.
+
+    ``factored``: behind the states stands each parameter's factor of the rate.
+    """
 
     optimizer: OptimizerName
     momentum: float = 0.0
     nesterov: bool = False
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
+    factored: bool = False
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -43,6 +48,13 @@ class Rule:
         beta1, beta2 = self.betas
         corrected = lr / (1 - beta1**step), (1 - beta2**step) ** -0.5
         return (*corrected, 1 - lr * self.weight_decay) if self.optimizer == "adamw" else corrected
+
+
+def factored(f: Function, rates: Sequence[Value], factor: Value) -> list[Value]:
+    """Vectors of Rule.rates for parameters whose rate is η times ``factor``."""
+    first, second, *kept = rates
+    one = f.constant(1.0, factor.type)
+    return [first * factor, second, *(one - factor * (one - left) for left in kept)]
 
 
 def update(f: Function, rule: Rule, g: Value, w: Value, states: Sequence[Value], rates: Sequence[Value]) -> list[Value]:

@@ -265,7 +265,12 @@ class Program:
             places = [f.address(p, (i, lanes.bytes))]
             places += [f.address(states, n * room, (i, lanes.bytes)) for n in range(len(rule.states))]
             old = [f.load(lanes.vector, place) for place in places]
-            new = optimizers.update(f, rule, g.value, old[0], old[1:], rates)
+            own = rates
+            if rule.factored:
+                own = optimizers.factored(
+                    f, rates, f.load(lanes.vector, states, len(rule.states) * room, (i, lanes.bytes))
+                )
+            new = optimizers.update(f, rule, g.value, old[0], old[1:], own)
             for value, place in zip(new, places, strict=True):
                 f.store(value, place)
         with f.when(f.compare("eq", f["thread"], 0)):
