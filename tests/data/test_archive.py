@@ -52,6 +52,14 @@ def test_an_archive_is_read_as_the_folder_in_it(tmp_path, top, cache):
     assert sorted(tmp_path.rglob("*")) == before, "nothing was unpacked"
 
 
+def test_an_entry_without_a_name_is_passed_over_by_name(tmp_path):
+    """zipfile ends a name at its first null byte, and this one begins with one."""
+    path = pack(tmp_path / "pets.zip", PETS | {"Xx.png": png(7)})
+    path.write_bytes(path.read_bytes().replace(b"Xx.png", b"\0x.png"))
+    data = open_source(path)
+    assert len(data.train) + len(data.test) == len(PETS)
+
+
 def test_parts_and_what_is_passed_over(tmp_path):
     files = {f"pets/{part}/{name}": content for part in ("train", "test") for name, content in PETS.items()}
     files |= {

@@ -1,4 +1,5 @@
 import io
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -237,11 +238,12 @@ def test_one_hot_labels_are_called_so():
 
 
 def test_names_and_numbers_in_object_arrays_are_taken_and_missing_ones_named():
+    pandas = pytest.importorskip("pandas")
     x, y = many()
     names = np.array(["cat", "dog", "emu", "fox"], dtype=object)[y]
     assert open_source((x, names)).classes == ("cat", "dog", "emu", "fox")
     assert open_source((x, y.astype(object))).classes == ("0", "1", "2", "3")
-    for missing, text in ((None, "None"), (float("nan"), "nan")):
+    for missing, text in ((None, "None"), (float("nan"), "nan"), (Decimal("sNaN"), "sNaN"), (pandas.NA, "<NA>")):
         labels = names.copy()
         labels[7] = missing
         message, advice = told((x, labels))

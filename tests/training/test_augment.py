@@ -25,7 +25,7 @@ from convscope.training.augment.sampling import shifted, warped
 from convscope.training.augment.spec import Augmentation, SpecError, parse
 from convscope.training.augment.steps import Brightness, Contrast, Cutout, Flip
 from convscope.training.augment.usual import usual
-from convscope.training.loop import _shown
+from convscope.training.loop import _Call, _shown
 
 from ..helpers import small_data
 from ..test_job import equal, finish, interrupt_at, recipe, weights
@@ -273,11 +273,15 @@ def test_pixels_are_made_where_the_engine_keeps_the_images_but_by_a_function_of_
     class Kept:
         images = pictures(len(data.train), (1, 8, 8), seed=7)  # not the data's, to tell whose they are
 
+        def own(self, count, batch_size):
+            return slice(0, count)
+
     index, spec = torch.arange(20), Augmentation.of("flip")
-    assert torch.equal(_shown(Kept, data, 2, index, spec), spec(Kept.images[index], index, 2))
-    own = _shown(Kept, data, 2, index, lambda images, numbers, epoch: images)
+    call = _Call(index, 8, [0.1] * 3, logs=False)
+    assert torch.equal(_shown(Kept(), data, 2, call, spec), spec(Kept.images[index], index, 2))
+    own = _shown(Kept(), data, 2, call, lambda images, numbers, epoch: images)
     assert torch.equal(own, torch.from_numpy(data.train.images)[index])
-    assert _shown(Kept, data, 2, index, None) is None
+    assert _shown(Kept(), data, 2, call, None) is None
 
 
 @pytest.mark.gpu

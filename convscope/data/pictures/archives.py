@@ -84,10 +84,10 @@ class ZipArchive:
             ) from None
 
     def entries(self) -> list[Entry]:  # noqa: D102
-        infos = {info.filename: info for info in self._zip.infolist()}.values()
+        infos = {info.filename: info for info in self._zip.infolist()}
         return [
-            Entry(info.filename, info.file_size, info.CRC, info.is_dir(), stat.S_ISLNK(info.external_attr >> 16))
-            for info in infos
+            Entry(name, info.file_size, info.CRC, name.endswith("/"), stat.S_ISLNK(info.external_attr >> 16))
+            for name, info in infos.items()
         ]
 
     def size(self, name: str) -> int:  # noqa: D102

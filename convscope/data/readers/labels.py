@@ -58,7 +58,7 @@ _ONE_EACH = "there must be one label for each image: shape ({},)"
 def _from_objects(marks: NDArray[Any], what: str) -> NDArray[Any]:
     """Names or integers that lie in an array of Python objects, as pandas has them."""
     items = marks.ravel().tolist()
-    missing = next((i for i, item in enumerate(items) if item is None or item != item), None)
+    missing = next((i for i, item in enumerate(items) if _is_missing(item)), None)
     if missing is not None:
         raise DataError(
             f"{what}: label {missing} is {items[missing]}: it is missing",
@@ -73,6 +73,16 @@ def _from_objects(marks: NDArray[Any], what: str) -> NDArray[Any]:
             raise DataError(f"{what}: labels beyond 64 bits are no classes", "number the classes from 0") from None
     kinds = sorted({type(item).__name__ for item in items})
     raise DataError(f"{what}: labels are Python objects ({', '.join(kinds[:5])})", "give integers or names")
+
+
+def _is_missing(item: object) -> bool:
+    """None, what is not equal to itself (NaN, NaT), and what refuses to be compared (pandas' NA, a signalling NaN)."""
+    try:
+        return item is None or bool(item != item)
+    except (ArithmeticError, TypeError):
+        return True
+    except ValueError:  # an array, which is no label for another reason
+        return False
 
 
 def _wrong_shape(marks: NDArray[Any], count: int, what: str) -> DataError:
