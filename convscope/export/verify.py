@@ -108,7 +108,7 @@ def compare(model: Model, images: Images, replayed: Replay) -> Proof:
 
 def compare_int8(model: Model, images: Images, replayed: Replay) -> Proof:
     """As :func:`compare`, with the accuracies of both where the images have labels. Raises TrainingError where the
-    file's answers are no numbers.
+    file's answers are not finite.
     """
     proof = compare(model, images, replayed)
     if not np.isfinite(proof.difference):
