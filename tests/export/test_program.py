@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from convscope.export.program import program
 from convscope.export.reference import run
 from convscope.export.steps import Conv, Scale
+from convscope.net.ops import JOINS, WORDS
 from convscope.net.zoo import ZOO
-from tests.export.models import model_of, models
+from tests.export.models import model_of, models, random_models
 
 
 def compare(model, seed=0):
@@ -24,6 +25,13 @@ def compare(model, seed=0):
         assert made[step.name].shape == step.output, step.name
     scale = np.abs(want).max() + max(float(np.abs(value).max()) for value in made.values()) * 1e-2
     assert np.abs(made[found.result] - want).max() <= 2e-5 * scale
+
+
+def test_the_random_nets_that_every_format_is_tried_with_have_every_kind_of_layer():
+    found = random_models()
+    assert len(found) >= 50
+    words = " ".join(model.spec for model in found).split()
+    assert set(words) >= {*WORDS, *(f"]{sign}" for sign in JOINS)}
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
