@@ -67,6 +67,10 @@ class Book:
         self.forms = sorted(forms, key=lambda form: -sum(map(len, form.parts)))
         self.find = lru_cache(maxsize=4096)(self._find)
 
+    def ordered(self) -> list[tuple[str, str]]:
+        """(English form, Chinese) of all sentences, the most definite first."""
+        return [*self.whole.items(), *(("{}".join(form.parts), form.words) for form in self.forms)]
+
     def say(self, text: str) -> str:
         """``text`` in Chinese, line by line, without the spaces around each; a line that is not here stays."""
         return "\n".join(map(self._line, text.split("\n")))

@@ -5,6 +5,7 @@ in relative imports).
 """
 
 import hashlib
+import json
 import mimetypes
 import re
 from collections.abc import Iterable
@@ -17,9 +18,12 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from ...language import chinese
+
 STATIC = Path(__file__).parent.parent / "static"
 EXPORTED = Path(__file__).parents[2] / "export" / "html" / "static"
 ENGINE = "js/engine.js"  # a module of the page that is made of the exported page's files: one forward pass for both
+SENTENCES = "text/zh/sentences.json"
 FOR_EVER = "public, max-age=31536000, immutable"
 TYPES = {
     ".js": "text/javascript",
@@ -40,7 +44,7 @@ def files_path() -> str:
     for path in sorted(STATIC.rglob("*")):
         if path.is_file():
             digest.update(path.relative_to(STATIC).as_posix().encode() + b"\0" + path.read_bytes())
-    digest.update(engine().encode())
+    digest.update(engine().encode() + sentences().encode())
     return f"/files/{digest.hexdigest()[:12]}"
 
 
@@ -49,6 +53,12 @@ def engine() -> str:
     """Pictures as a net takes them, and its forward pass, as a module of JavaScript."""
     files = ((EXPORTED / name).read_text(encoding="utf-8") for name in ("net.js", "picture.js", "ink.js"))
     return "\n".join([*files, "export { forward, openNet, prepare };", ""])
+
+
+@cache
+def sentences() -> str:
+    """What the server says, in Chinese: the catalogue that the command line speaks by, as JSON."""
+    return json.dumps(chinese().ordered(), ensure_ascii=False)
 
 
 class Files(StaticFiles):
@@ -67,6 +77,8 @@ class Files(StaticFiles):
         """Names that no file system could hold are simply not found."""
         if path == ENGINE:
             return Response(engine(), media_type="text/javascript", headers={"cache-control": FOR_EVER})
+        if path == SENTENCES:
+            return Response(sentences(), media_type="application/json", headers={"cache-control": FOR_EVER})
         if "\0" in path or len(path) > 300:
             return Response(status_code=404)
         return await super().get_response(path, scope)

@@ -177,14 +177,20 @@ test("tensors: resized, changed, and which kernel reads which channel", async ()
 
 test("sentences of the server are said in another language, places and all", async () => {
   const { phrasebook } = await load("core/phrases.js");
-  const say = phrasebook(
-    { a: "it is made for {n} (not {m})", b: "{what} is complete", c: "{e} (cancels)" },
-    { a: "为 {n}，非 {m}", b: "{what} 完整", c: "{e}（相消）" },
-  );
+  const say = phrasebook([
+    ["out of memory", "内存耗尽"],
+    ["it is made for {} (not {})", "为 {0}，非 {1}"],
+    ["{} is complete", "{0!} 完整"],
+    ["{} (cancels)", "{0}（相消）"],
+    ["{} of {}", "{1} 中的 {0}"],
+  ]);
   assert.equal(say("it is made for 3 (not 5)"), "为 3，非 5");
   assert.equal(say("1e-12 (cancels) is complete"), "1e-12（相消） 完整");
   assert.equal(say("it is made for 3"), null);
   assert.equal(say(""), null);
+  assert.equal(say("out of memory"), "内存耗尽");
+  assert.equal(say("3 of 4"), "4 中的 3");
+  assert.equal(say("the end of the day"), null); // a short form's places take a word each
 });
 
 test("what a page keeps of a long run is bounded, and new points take the place of old ones", async () => {

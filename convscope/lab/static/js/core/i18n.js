@@ -20,7 +20,7 @@ export function choose(lang) {
 export async function load(lang, ...files) {
   const wanted = [
     ...files.map((file) => `${lang}/${file}`),
-    ...(lang === "en" ? [] : ["en/phrases", `${lang}/phrases`]),
+    ...(lang === "en" ? [] : [`${lang}/sentences`]), // all that the server says, made from its own catalogue
   ];
   await Promise.all(
     wanted
@@ -33,9 +33,9 @@ export async function load(lang, ...files) {
 }
 
 // t("common.shapes"), t("common.sum_of", {n: 9}). A missing key is a mistake and says so. t.said(sentence) is for what the
-// server explains: {text, lang}, where lang is "en" for a sentence that only exists in English, such as an error's.
+// server explains: {text, lang}, where lang is "en" for a sentence that only exists in English.
 export function translator(lang) {
-  const book = lang === "en" ? null : phrasebook(texts.get("en/phrases"), texts.get(`${lang}/phrases`));
+  const book = lang === "en" ? null : phrasebook(texts.get(`${lang}/sentences`));
   const t = (key, values = {}) => {
     const [file, name] = key.split(".");
     const text = texts.get(`${lang}/${file}`)?.[name];
