@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,18 +15,19 @@ TELLING = 0.6  # share of the labels that the classifier must agree with, to be 
 
 
 def check(
-    data: str | Path,
+    data: Any,
     data_dir: Path | None = None,
     offline: bool = False,
     image_size: int | None = None,
     class_from: str | None = None,
 ) -> Report:
-    """Look at all of ``data``. Raises DataError where there is nothing to look at: no such data, no image in them."""
+    """Look at all of ``data``, which may be given as for :func:`convscope.train`. On the command line: ``convscope
+    check``. Raises DataError where there is nothing to look at: no such data, no image in them."""
     return examined(data, data_dir, offline, image_size, class_from)[0]
 
 
 def examined(
-    data: str | Path,
+    data: Any,
     data_dir: Path | None = None,
     offline: bool = False,
     image_size: int | None = None,

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,18 +138,20 @@ class Report(Tabular):
 
 
 def look(
-    data: str | Path,
+    data: Any,
     data_dir: Path | None = None,
     offline: bool = False,
     image_size: int | None = None,
     class_from: str | None = None,
 ) -> tuple[Report, dict[str, ImageSet]]:
-    """What the files and pixels of ``data`` say, and their parts.
+    """What the files and pixels of ``data`` say, which are as for :func:`~convscope.data.sources.open_source`, and
+    their parts.
 
     Raises DataError where there is nothing to look at: no such data, no image in them.
     """
     corrupt: list[str] = []
-    tree = None if str(data) in NAMES else files_of(data, data_dir, image_size, True, class_from)
+    held = not isinstance(data, str | Path) or str(data) in NAMES  # by the package or in Python: there are no files
+    tree = None if held else files_of(data, data_dir, image_size, True, class_from)
     if isinstance(tree, Tree):
         parts, corrupt, sizes, modes = _read_tree(tree, image_size)
     else:

@@ -44,7 +44,11 @@ class CompiledModule:
         return f"compiled {type(self.module).__name__}, computed by {by}"
 
     def __call__(self, images: Tensor) -> Tensor:
-        """The module's output for a batch. Raises UsageError where gradients are wanted."""
+        """The module's output for a batch. Raises UsageError where gradients are wanted, and for what is no tensor."""
+        if not isinstance(images, Tensor):
+            raise UsageError(
+                f"a {type(images).__name__} is no tensor", "torch.from_numpy(images) makes one of an array"
+            )
         if images.requires_grad and torch.is_grad_enabled():
             raise UsageError(
                 "a compiled net gives no gradients, but its input requires them",

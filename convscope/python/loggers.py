@@ -76,6 +76,8 @@ class CSV(Logger):
     def __init__(self, path: str | Path, metrics: Sequence[Metric] = ()) -> None:
         super().__init__(metrics)
         self.path = user_path(path)
+        if not self.path.parent.is_dir():
+            raise UsageError(f"there is no folder {self.path.parent}", "make it, or name another file")
         self.columns = ("run", "step", "epoch", "loss", *EPOCH, *(metric.name for metric in self.metrics))
         self._rows()
 
@@ -117,6 +119,8 @@ class TensorBoard(Logger):
         super().__init__(metrics)
         _require("tensorboard", "TensorBoard")
         self.folder = user_path(folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UsageError(f"{self.folder} is a file", "name a folder")
         self._writer: Any = None
 
     def begin(self, started: job.Started) -> None:

@@ -97,6 +97,7 @@ def train(
     a :class:`~convscope.Metric`, a logger. ``progress`` draws a bar where somebody watches. Raises UsageError,
     DataError, TrainingError, and Interrupted on Ctrl-C (the work is saved).
     """
+    _check_callbacks(on)
     own = _own_function(choices.get("augment"))
     if own is not None:
         choices["augment"] = named(own)
@@ -123,6 +124,7 @@ def resume(
     must be the same (their pixels are checked), those that came since are not used. ``net`` is needed where the run's
     net was a module of your own.
     """
+    _check_callbacks(on)
     folder = load(run).folder
     net = run.own if net is None and isinstance(run, Run) else net
     own = own_data(folder, data, offline=offline)
@@ -177,6 +179,16 @@ def _settled(recipe: Recipe, data: Any, offline: bool) -> Settled:
         recipe = replace(recipe, data=str(data) if isinstance(data, str | Path) else data_name(data))
     chosen = {field.name for field in fields(recipe) if getattr(recipe, field.name) != field.default}
     return settle(recipe, chosen, offline, data)
+
+
+def _check_callbacks(on: Any) -> None:
+    """Raise UsageError, before anything is made, for what cannot be called with an event."""
+    if not isinstance(on, list | tuple):
+        raise UsageError(f"on is a {type(on).__name__}", "give a list of functions of an event, such as on=[print]")
+    for listener in on:
+        if isinstance(listener, type) or not callable(listener):
+            what = f"the class {listener.__name__}" if isinstance(listener, type) else repr(listener)
+            raise UsageError(f"on holds {what[:60]}, which is no function of an event", "such as on=[print]")
 
 
 def _own_function(augment: Any) -> Augment | None:

@@ -157,6 +157,8 @@ def test_an_activation_in_place_of_what_is_read_again_is_left_to_pytorch():
 def test_what_is_no_module_is_refused():
     with pytest.raises(UsageError, match=r"a str is no torch\.nn\.Module"):
         convscope.compile("note")
+    with pytest.raises(UsageError, match="a ndarray is no tensor"):
+        convscope.compile(nn.Conv2d(1, 1, 1))(torch.zeros(1, 1, 2, 2).numpy())
 
 
 @pytest.fixture

@@ -165,6 +165,26 @@ def test_a_package_that_is_missing_is_named_before_anything_begins(monkeypatch, 
     assert refused.value.help == f"pip install {package}"
 
 
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: convscope.CSV("none/log.csv"), "there is no folder none"),
+        (lambda: convscope.CSV("."), ". cannot be read"),
+        (lambda: convscope.TensorBoard("file"), "file is a file"),
+        (lambda: convscope.train("digits", on=print), "on is a builtin_function_or_method"),
+        (lambda: convscope.train("digits", on=[5]), "on holds 5, which is no function of an event"),
+        (lambda: convscope.resume("run", on=[convscope.CSV]), "on holds the class CSV"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_made(tmp_path, monkeypatch, make, text):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises((UsageError, DataError)) as refused:
+        make()
+    assert text in str(refused.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_metric_is_a_table_of_its_own_and_is_asked_once(digits, tmp_path):
     asked = []
 

@@ -81,6 +81,7 @@ def test_conv_takes_tensors_text_and_a_batch_of_one():
         (lambda: convscope.backprop(), "give either an expression or a net"),
         (lambda: convscope.backprop(net="linear 1"), "a net needs input and target"),
         (lambda: convscope.batches(0), "--samples is 0"),
+        (lambda: convscope.batches("a", 3), "samples is 'a'"),
         (lambda: convscope.shapes("cnov 1 2"), "cnov"),
         (lambda: convscope.compare("one"), "compare needs two runs or more"),
     ],

@@ -137,6 +137,20 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(digits, tm
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_open_loop_takes_a_module_and_an_augmentation(digits, tmp_path):
+    seen = []
+
+    def same(pixels, index, epoch):
+        seen.append(epoch)
+        return pixels
+
+    recipe = convscope.Recipe("digits", threads=1, epochs=2, lr=0.05)
+    events = list(convscope.steps(recipe, digits, net=Residual, augment=same, out=tmp_path))
+    assert set(seen) == {1, 2}
+    assert isinstance(events[0].model.net, Residual)
+    assert convscope.load(events[-1].folder.path, net=Residual()).score(digits) == events[-1].summary.test_accuracy
+
+
 def test_who_insists_on_the_engine_is_told_why_not(digits, tmp_path):
     with pytest.raises(UsageError, match="the jit engine does not cover this run: body/0/1: Softsign"):
         convscope.train(digits, net=Uncovered, engine="jit", out=tmp_path, **FAST)

@@ -167,3 +167,14 @@ def test_check_shows_its_report():
     assert report.problem == ""
     assert "sizes       1,797 of 28×28" in repr(report)
     assert np.isfinite(report.imbalance)
+
+
+def test_check_looks_at_arrays_too():
+    digits = open_source("digits").train
+    images, labels = digits.images[:200].copy(), digits.labels[:200]
+    images[1] = images[0]
+    report = convscope.check((images, labels))
+    assert [[place.name for place in group] for group in (*report.duplicates, *report.leaks)] == [["0", "1"]]
+    assert report.problem == ""
+    with pytest.raises(DataError):
+        convscope.check((images, labels[:3]))
