@@ -77,7 +77,7 @@ class Picture:
 
     def html(self) -> str:
         """An <img> with the picture in it, its pixels as they are."""
-        data, title = b64encode(self.draw()).decode(), escape(self.title)
+        data, title = b64encode(self.draw()).decode(), escape(say(self.title))
         style = "display:block;max-width:100%" + ";image-rendering:pixelated" * self.crisp
         return (
             f'<div style="font-family:monospace;margin-top:.5em">{title}</div>'

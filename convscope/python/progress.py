@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from .. import job
+from ..language import say
 from ..training import loop
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ class Bar:
         self.epochs = recipe.epochs
         lines = (f"{event.data.name}, {event.engine} on {event.device}", *event.data.notes, *event.notes)
         if self.notebook and not self.disable:
-            print("\n".join(lines))
+            print("\n".join(map(say, lines)))
         self._bar = _tqdm()(
             total=event.epoch_steps * recipe.epochs,
             initial=event.resumed_at,
@@ -102,7 +103,7 @@ class Bar:
         val = "" if event.val_accuracy is None else f"  val {100 * event.val_accuracy:.2f} %"
         told = f"loss {event.train_loss:.4g}  test {100 * event.test_accuracy:.2f} %{val}"
         if self.notebook:
-            self._bar.set_postfix_str(told, refresh=False)
+            self._bar.set_postfix_str(say(told), refresh=False)
         else:
             self._say(f"epoch {event.epoch:>3}  {told}")
 
@@ -110,4 +111,4 @@ class Bar:
         """Lines above the bar; nothing where there is no bar."""
         if not self._bar.disable:
             for line in lines:
-                self._bar.write(line, file=self._bar.fp)
+                self._bar.write(say(line), file=self._bar.fp)

@@ -52,7 +52,8 @@ class Run(Shown):
             return
         yield f"run     {self.path}\nnet     {recipe.net}\ndata    {recipe.data}"
         if summary:
-            yield f"result  test accuracy {100 * self.accuracy:.2f} % after {_updates(summary['steps'])}"
+            steps, accuracy = summary["steps"], f"result  test accuracy {100 * self.accuracy:.2f} %"
+            yield f"{accuracy} after 1 update" if steps == 1 else f"{accuracy} after {steps:,} updates"
             yield f"speed   {summary['images_per_second']:,.0f} images/s, {summary['engine']} on {summary['device']}"
         else:
             yield "state   unfinished: convscope.resume continues it"
@@ -223,10 +224,6 @@ class Run(Shown):
     def plot(self) -> Figure:
         """Loss and accuracy against epoch, as a matplotlib figure (``.savefig(path)`` writes it)."""
         return draw_curves([self.folder])
-
-
-def _updates(count: int) -> str:
-    return f"{count:,} update{'s' * (count != 1)}"
 
 
 @dataclass(frozen=True, repr=False)
