@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from .python.tuning import seeds as seeds
     from .python.tuning import sweep as sweep
     from .recipe import Recipe as Recipe
+    from .report.document.asked import report as report
     from .training.loop import Epoch as Epoch
     from .training.loop import Progress as Progress
     from .training.loop import Tick as Tick
@@ -74,6 +75,7 @@ _PUBLIC = {
     "compare": "python.run",
     "check": "audit.check",
     "export": "",
+    "report": "",
     "lr": "python.tuning",
     "augment": "python.tuning",
     "sweep": "python.tuning",

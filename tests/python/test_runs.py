@@ -10,7 +10,7 @@ from PIL import Image
 import convscope
 from convscope import job
 from convscope.data.sources import open_source
-from convscope.errors import DataError
+from convscope.errors import DataError, UsageError
 from convscope.explain.trained.pictures import map_png
 from convscope.python import progress
 from convscope.training.loop import Epoch, Tick
@@ -57,6 +57,16 @@ def test_compare_shows_runs_side_by_side(run):
     assert [entry["run"] for entry in table.entries] == [str(run.path)] * 2
     assert repr(table).count(str(run.path)) == 2
     assert "data:image/png;base64," in table._repr_html_()
+
+
+def test_a_report_is_written_once(run, tmp_path):
+    page = convscope.report(run.path, tmp_path / "page.html", compare=[run])
+    assert "digits" in page.read_text(encoding="utf-8")
+    with pytest.raises(UsageError, match="exists"):
+        convscope.report(run, page)
+    assert convscope.report(run, tmp_path / "card.md", card=True).read_text(encoding="utf-8").startswith(("---", "#"))
+    with pytest.raises(DataError, match="there is no run"):
+        convscope.report(tmp_path / "none")
 
 
 def test_a_run_that_is_not_there_is_told(tmp_path):
