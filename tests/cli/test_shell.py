@@ -91,6 +91,17 @@ def test_every_shell_gets_whole_lines(work, capsys, monkeypatch, shell):
 
 
 @pytest.mark.parametrize("shell", HANDED)
+def test_words_to_type_are_in_no_language(work, capsys, monkeypatch, shell):
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    verbs = tab(capsys, monkeypatch, "", shell)
+    known = [command.name or command.callback.__name__ for command in app.registered_commands]
+    if shell == "zsh":
+        assert [name for name in known if f'"{name}":' not in "".join(verbs)] == []
+    else:
+        assert [line.split("\t")[0] for line in verbs] == known
+
+
+@pytest.mark.parametrize("shell", HANDED)
 def test_the_script_of_a_shell_is_printed(capsys, monkeypatch, shell):
     monkeypatch.setenv("_CONVSCOPE_COMPLETE", f"source_{shell}")
     monkeypatch.setattr(sys, "argv", ["convscope"])
