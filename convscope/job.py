@@ -41,7 +41,7 @@ from .training.augment import Augment, settled
 from .training.calibration import calibrated
 from .training.loop import Epoch, Record, Tick, train
 from .training.pace import Pace
-from .training.prepared import Prepared, prepare
+from .training.prepared import Prepared, prepare, windowed
 from .training.pretrained import one_step
 from .training.scores import score
 from .training.state import State
@@ -109,7 +109,7 @@ def start(
     Nothing is written before recipe, data and net are known to fit. Raises Interrupted (the work is saved) on
     Ctrl-C, SIGTERM or SIGHUP, TrainingError where the loss is not finite or the disk fails.
     """
-    recipe = settled(one_step(recipe), data)
+    recipe = windowed(settled(one_step(recipe), data), data, team)
     if recipe.local_batchnorm and team.ranks == 1:
         raise UsageError("--local-batchnorm is for several processes, and this is one", "start it with torchrun")
     same_data(team, {name: images.fingerprint for name, images in sets_of(data).items()})

@@ -125,6 +125,15 @@ class Recipe:
         Choice("Numbers that the net is computed in; auto takes fewer bits where they are faster.", page="more"),
     ] = "auto"
     threads: Annotated[int, Choice("CPU threads; 0 means all cores.", ge=0, le=1024)] = 0
+    window: Annotated[
+        int | None,
+        Choice(
+            "Images that are shuffled together, of data that are read from a file as they are used; 0: all.",
+            ge=0,
+            le=LARGEST,
+            usual="all where they fit into memory",
+        ),
+    ] = None
     local_batchnorm: Annotated[
         bool, Choice("With torchrun: batch norm takes each process's own images, not the whole batch.")
     ] = False

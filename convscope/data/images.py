@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .mapped.memory import taken
 from .preparation import Preparation
 
 HASH_BYTES = 16
@@ -74,7 +75,7 @@ class ImageSet:
     def take(self, index: NDArray[np.int64]) -> "ImageSet":
         """The images at ``index`` (M,), in that order, as a set of their own."""
         names = [self.names[i] for i in index] if self.names else [str(i) for i in index]
-        return replace(self, images=self.images[index], labels=self.labels[index], names=names)
+        return replace(self, images=taken(self.images, index), labels=self.labels[index], names=names)
 
     @cached_property
     def fingerprint(self) -> str:

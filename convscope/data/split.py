@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..storage.memory import require_memory
 from .images import ImageSet
+from .mapped.memory import fits, forget, room_for
 from .pictures.maps import let_go
 
 PIECE = 8_000_000  # bytes copied at a time
@@ -44,18 +45,22 @@ def divided(images: ImageSet, rest: Index, held: Index, name: str) -> tuple[Imag
     """The images at ``rest`` and at ``held``, both ascending, as sets of their own; nobody looks at ``images`` after.
 
     An engine wants the images of a set side by side, so they are copied, piece by piece. What was mapped from a file is
-    let go as it is copied: both together never take more memory than the images once. Raises DataError, naming
-    ``name``, where even that is too much.
+    let go as it is copied: both together never take more memory than the images once; of a map that does not fit
+    into memory, they become maps. Raises DataError, naming ``name``, where there is no memory for images that lie in
+    it, TrainingError where the disk is full.
     """
     pixels = images.images
-    require_memory(pixels.nbytes, f"splitting {name}")
-    parts = [np.empty((len(index), *images.shape), dtype=np.uint8) for index in (rest, held)]
+    if fits(pixels):
+        require_memory(pixels.nbytes, f"splitting {name}")
+    parts = [room_for(pixels, len(index)) for index in (rest, held)]
     step = max(1, PIECE // max(1, pixels[0].nbytes))
     for start in range(0, len(pixels), step):
         for part, index in zip(parts, (rest, held), strict=True):
             low, high = np.searchsorted(index, (start, start + step))
             part[low:high] = pixels[index[low:high]]
         let_go(pixels[start : start + step])
+        for part in parts:
+            forget(part)
     one, other = ([images.name(int(i)) for i in index] for index in (rest, held))
     return (
         ImageSet(parts[0], images.labels[rest], images.classes, one),

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from .. import __version__
 from ..data.images import Dataset, sets_of
+from ..data.mapped.memory import mapping
 from ..distributed.team import ALONE, Team
 from ..engine.devices import cpu_name, resolve
 from ..errors import DataError, UsageError
@@ -64,7 +65,8 @@ class Watch:
     """
 
     def __init__(self, data: Dataset) -> None:
-        self._data = data
+        # What is mapped is not in memory: its file is this program's own, and to read all of it takes its time.
+        self._sets = {name: images for name, images in sets_of(data).items() if mapping(images.images) is None}
         self._next = time.monotonic() + FIRST_CHECK
 
     def due(self) -> bool:
@@ -74,7 +76,7 @@ class Watch:
     def check(self) -> None:
         """Raise DataError where pixels, labels or classes have changed."""
         began = time.monotonic()
-        sets = sets_of(self._data).items()
+        sets = self._sets.items()
         changed = [name for name, images in sets if replace(images).fingerprint != images.fingerprint]
         now = time.monotonic()
         self._next = now + (now - began) / SHARE

@@ -9,11 +9,14 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.batches import EVALUATION_BATCH, Batches, epoch_order
+from ..data.batches import EVALUATION_BATCH, Batches
 from ..data.images import Dataset, ImageSet
+from ..data.mapped.ahead import Ahead
+from ..data.mapped.order import images_of_page, windows
 from ..distributed.deal import logits_of
 from ..distributed.team import ALONE, PeerLost, Team
 from ..engine.base import Engine
@@ -67,7 +70,7 @@ def train(
     if state.epoch_step == 0:
         state.stopped_by = state.stopped_by or stop(recipe, state)
     while state.epoch_step > 0 or state.stopped_by is None:
-        for call in _calls(recipe, batches, state, pacer, pace):
+        for call in _calls(recipe, data, batches, state, pacer, pace):
             losses = _take_steps(engine, recipe, data, state, call, pacer, augment, team)
             logged = _logged(state) if call.logs else None
             state.stopped_by = stop(recipe, state, logged.loss if logged else None)
@@ -82,21 +85,27 @@ def train(
             break
 
 
-def _calls(recipe: Recipe, batches: Batches, state: State, pacer: Pacer, pace: Pace) -> Iterator[_Call]:
+def _calls(recipe: Recipe, data: Dataset, batches: Batches, state: State, pacer: Pacer, pace: Pace) -> Iterator[_Call]:
     """The rest of the epoch in which ``state`` stands, as calls of the engine; ``state`` follows between two of them.
 
     No call goes beyond the end of a log interval.
     """
-    order, epoch_steps = torch.from_numpy(epoch_order(batches.count, recipe.seed, state.epoch + 1)), batches.steps
+    images, epoch_steps = data.train.images, batches.steps
+    page = images_of_page(images[0].nbytes)
+    parts = windows(batches.count, recipe.seed, state.epoch + 1, recipe.window or 0, page)
+    order, ahead = torch.from_numpy(np.concatenate(parts)), Ahead(images, parts, page)
     interval = min(recipe.log_interval, epoch_steps)
     while state.epoch_step < epoch_steps and state.stopped_by is None:
+        done = batches.images(state.epoch_step)
+        ahead.at(done)
         to_log = interval - state.epoch_step % interval
         together = 1 if recipe.ema else pace.most  # an average takes in the weights of every update
         if recipe.lookahead:
             together = min(together, recipe.lookahead - state.step % recipe.lookahead)
-        most = min(pacer.size, to_log, epoch_steps - state.epoch_step, together)
+        in_window = -(-ahead.left(done) // batches.size)
+        most = min(pacer.size, to_log, epoch_steps - state.epoch_step, together, in_window)
         steps, batch_size = batches.call(state.epoch_step, most)
-        index = order[batches.images(state.epoch_step) : batches.images(state.epoch_step + steps)]
+        index = order[done : batches.images(state.epoch_step + steps)]
         rates = [rate(recipe, state.step + i, epoch_steps) for i in range(steps)]
         yield _Call(index, batch_size, rates, steps == to_log)
 

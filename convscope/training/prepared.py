@@ -1,7 +1,7 @@
 """A recipe and its data → the net, the model and the engine, ready for the first update. No file is touched."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..data.batches import Batches
 from ..data.images import Dataset
 from ..data.look import Look
+from ..data.mapped.memory import window_for
 from ..distributed.agree import manned, one_engine
 from ..distributed.team import ALONE, Team
 from ..engine.base import Engine, Problem
@@ -62,6 +63,14 @@ class Prepared(Shown):
     def device(self) -> str:
         """The device of the net's parameters, such as cpu or cuda:0."""
         return str(next(self.engine.net.parameters()).device)
+
+
+def windowed(recipe: Recipe, data: Dataset, team: Team) -> Recipe:
+    """``recipe`` with the window in which images are shuffled that do not fit into the memory of rank 0."""
+    if recipe.window is not None:
+        return recipe
+    (window,) = team.first(window_for(data.train.images))
+    return replace(recipe, window=int(window)) if window else recipe
 
 
 def weights_bytes(count: int, recipe: Recipe) -> int:
