@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..storage.memory import require_memory
 from .images import ImageSet
-from .mapped.memory import fits, forget, room_for
+from .mapped.memory import fits, room_for
 from .pictures.maps import let_go
 
 PIECE = 8_000_000  # bytes copied at a time
@@ -59,8 +59,6 @@ def divided(images: ImageSet, rest: Index, held: Index, name: str) -> tuple[Imag
             low, high = np.searchsorted(index, (start, start + step))
             part[low:high] = pixels[index[low:high]]
         let_go(pixels[start : start + step])
-        for part in parts:
-            forget(part)
     one, other = ([images.name(int(i)) for i in index] for index in (rest, held))
     return (
         ImageSet(parts[0], images.labels[rest], images.classes, one),

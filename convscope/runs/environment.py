@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from .. import __version__
 from ..data.images import Dataset, sets_of
-from ..data.mapped.memory import mapping
+from ..data.pictures.maps import owner_of
 from ..distributed.team import ALONE, Team
 from ..engine.devices import cpu_name, resolve
 from ..errors import DataError, UsageError
@@ -66,7 +66,7 @@ class Watch:
 
     def __init__(self, data: Dataset) -> None:
         # What is mapped is not in memory: its file is this program's own, and to read all of it takes its time.
-        self._sets = {name: images for name, images in sets_of(data).items() if mapping(images.images) is None}
+        self._sets = {name: images for name, images in sets_of(data).items() if owner_of(images.images) is None}
         self._next = time.monotonic() + FIRST_CHECK
 
     def due(self) -> bool:

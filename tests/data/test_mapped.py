@@ -1,6 +1,5 @@
 """Images in a file: the order of windows, what is taken into memory, and a training that does not fit."""
 
-import mmap
 import os
 import subprocess
 import sys
@@ -18,8 +17,9 @@ from convscope.data.batches import epoch_order
 from convscope.data.images import ImageSet
 from convscope.data.mapped import memory
 from convscope.data.mapped.ahead import Ahead
-from convscope.data.mapped.memory import mapping, taken, window_for
+from convscope.data.mapped.memory import taken, window_for
 from convscope.data.mapped.order import ends, windows
+from convscope.data.pictures.maps import owned, owner_of
 from convscope.data.split import divided
 from convscope.engine.devices import survey
 from convscope.recipe import Recipe
@@ -54,32 +54,32 @@ def test_every_epoch_has_other_windows():
 def mapped(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (200, 1, 32, 32), dtype=np.uint8)
     images.tofile(tmp_path / "pixels")
-    return images, np.asarray(np.memmap(tmp_path / "pixels", np.uint8, "c", 0, images.shape))
+    return images, owned(np.memmap(tmp_path / "pixels", np.uint8, "c", 0, images.shape))
 
 
 def test_a_map_is_known_through_every_view(mapped):
     images, found = mapped
-    assert mapping(images) is None
-    assert mapping(found) is mapping(found[10:50, :, ::2]) is not None
+    assert owner_of(images) is None
+    assert owner_of(found) is owner_of(found[10:50, :, ::2]) is not None
 
 
 def test_what_is_taken_of_a_map_is_a_map(mapped, monkeypatch, tmp_path):
     images, found = mapped
     monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
     index = np.array([3, 199, 0, 77])
-    assert mapping(taken(found, index)) is None, "what is small is read"
+    assert owner_of(taken(found, index)) is None, "what is small is read"
     monkeypatch.setattr(memory, "LEAST", 0)
     monkeypatch.setattr(memory, "available_memory", lambda: 100_000)
     some = taken(found, index)
-    assert mapping(some) is not None
+    assert owner_of(some) is not None
     assert np.array_equal(some, images[index])
     assert not list((tmp_path / "cache").iterdir()), "its file has no name"
-    assert mapping(taken(images, index)) is None
+    assert owner_of(taken(images, index)) is None
     whole = ImageSet(found, np.arange(200) % 2, ("a", "b"))
     for part, index in zip(
         divided(whole, np.arange(150), np.arange(150, 200), "it"), (slice(150), slice(150, 200)), strict=True
     ):
-        assert mapping(part.images) is not None
+        assert owner_of(part.images) is not None
         assert np.array_equal(part.images, images[index])
 
 
@@ -95,12 +95,12 @@ def test_the_next_window_is_read_and_the_last_forgotten(mapped, monkeypatch):
     _, found = mapped
     parts = windows(200, 0, 1, 40, 8)
     ahead, advised = Ahead(found, parts, 8), []
-    monkeypatch.setattr(ahead, "_advise", lambda number, advice: advised.append((number, advice)))
+    monkeypatch.setattr(ahead, "_read", lambda number: advised.append((number, "read")))
+    monkeypatch.setattr(ahead, "_let_go", lambda number: advised.append((number, "let go")))
     for image in range(0, 200, 10):
         ahead.at(image)
-    read, forget = mmap.MADV_WILLNEED, mmap.MADV_DONTNEED
-    steps = [[(number - 1, forget), (number + 1, read)] for number in range(1, 4)]
-    assert advised == [(0, read), (1, read), *chain(*steps), (3, forget)]
+    steps = [[(number - 1, "let go"), (number + 1, "read")] for number in range(1, 4)]
+    assert advised == [(0, "read"), (1, "read"), *chain(*steps), (3, "let go")]
     real = Ahead(found, parts, 8)
     real.at(0), real.at(100)
     Ahead(np.array(found), parts, 8).at(0)
@@ -135,13 +135,14 @@ import numpy as np
 from convscope import job
 from convscope.data.images import Dataset, ImageSet
 from convscope.data.mapped import memory
+from convscope.data.pictures.maps import let_go, owned
 from convscope.recipe import Recipe
 from convscope.training.loop import Tick
 from tests.helpers import stripes
 
 job.save_figure = lambda *_: None
 count, shape = 32_768, (1, 64, 64)  # 134 MB
-images = np.asarray(np.memmap(sys.argv[1], np.uint8, "r+", 0, (count, *shape)))
+images = owned(np.memmap(sys.argv[1], np.uint8, "r+", 0, (count, *shape)))
 few = stripes(40, 1, shape)
 train = ImageSet(images, np.arange(count) % 3, few.classes)
 data = Dataset("stripes", train, few, (0.5,), (0.3,))
@@ -158,7 +159,7 @@ for event in job.start(recipe, data, Path(sys.argv[2])):
         assert event.recipe.window == 8_000_000 // 4096, event.recipe.window
         held = kilobytes("VmData:") * 1024 + 32_000_000
         resource.setrlimit(resource.RLIMIT_DATA, (held, held))  # a fourth of the data, and what the program has
-        memory.forget(images)
+        let_go(images)
     if isinstance(event, Tick):
         seen.append((event.epoch, kilobytes("VmRSS:")))
 first, second = (max(size for epoch, size in seen if epoch == number) for number in (1, 2))

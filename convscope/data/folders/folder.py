@@ -7,9 +7,9 @@ import numpy as np
 from ...errors import DataError
 from ...storage.memory import require_memory
 from ..images import ImageSet, Splits
-from ..mapped.memory import mapping
 from ..names import shown
 from ..pictures.cache import Pixels, read_pixels
+from ..pictures.maps import owner_of
 from ..preparation import Preparation
 from .layout import lay_out
 from .tree import Tree
@@ -62,7 +62,7 @@ def read_classes(tree: Tree, classes: tuple[str, ...], pixels: Pixels) -> dict[s
         names = [shown(file.path) for group in groups.values() for file in group]
         whole = ImageSet(pixels.images[start : start + len(labels)], labels, classes, names)
         good = np.array([i for i in range(len(labels)) if start + i not in pixels.bad], dtype=np.int64)
-        if len(good) < len(labels) and mapping(whole.images) is None:
+        if len(good) < len(labels) and owner_of(whole.images) is None:
             require_memory(whole.images.nbytes, str(tree.root))
         sets[part] = whole if len(good) == len(labels) else whole.take(good)
         start += len(labels)

@@ -3,12 +3,12 @@
 import contextlib
 import mmap
 from bisect import bisect_right
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .memory import mapping
+from ..pictures.maps import let_go, owner_of
 from .order import ends
 
 
@@ -18,10 +18,8 @@ class Ahead:
     def __init__(self, images: NDArray[np.uint8], parts: list[NDArray[np.int64]], page: int) -> None:
         self._parts, self._page, self._now = parts, page, -1
         self._ends = ends(parts)
-        self._map = mapping(images) if len(parts) > 1 and hasattr(mmap, "MADV_WILLNEED") else None
-        self._image = images[0].nbytes if len(images) else 0
-        if self._map is not None:
-            self._start = images.ctypes.data - _address(self._map)
+        self._images = images
+        self._map = owner_of(images) if len(parts) > 1 and hasattr(mmap, "MADV_WILLNEED") else None
 
     def at(self, image: int) -> None:
         """The coming updates begin with image number ``image`` of the epoch's order."""
@@ -31,25 +29,27 @@ class Ahead:
         if now == self._now:
             return
         for number in range(max(self._now, 0), now):  # left behind
-            self._advise(number, mmap.MADV_DONTNEED)
+            self._let_go(number)
         for number in range(now if self._now < 0 else now + 1, min(now + 2, len(self._parts))):
-            self._advise(number, mmap.MADV_WILLNEED)
+            self._read(number)
         self._now = now
 
     def left(self, image: int) -> int:
         """Images from number ``image`` of the order on to the end of its window, where memory is given back."""
         return self._ends[bisect_right(self._ends, image)] - image
 
-    def _advise(self, number: int, advice: int) -> None:
+    def _let_go(self, number: int) -> None:
+        for page in self._pages(number):
+            let_go(page)
+
+    def _read(self, number: int) -> None:
         assert self._map is not None
-        for page in np.unique(self._parts[number] // self._page).tolist():
-            start = self._start + page * self._page * self._image
-            inside = start // mmap.PAGESIZE * mmap.PAGESIZE
-            size = min(self._page * self._image + start - inside, len(self._map) - inside)
+        for page in self._pages(number):
+            first = page.ctypes.data - np.frombuffer(self._map, dtype=np.uint8).ctypes.data
+            start = first // mmap.PAGESIZE * mmap.PAGESIZE
             with contextlib.suppress(OSError, ValueError):  # it is advice
-                self._map.madvise(advice, inside, size)
+                self._map.madvise(mmap.MADV_WILLNEED, start, page.nbytes + first - start)
 
-
-def _address(found: mmap.mmap) -> int:
-    array: NDArray[Any] = np.frombuffer(found, np.uint8)
-    return array.ctypes.data
+    def _pages(self, number: int) -> Iterator[NDArray[np.uint8]]:
+        for page in np.unique(self._parts[number] // self._page).tolist():
+            yield self._images[page * self._page : (page + 1) * self._page]

@@ -1,11 +1,8 @@
 """Which arrays are mapped, how large a window of them is, and maps made of others."""
 
-import contextlib
 import math
-import mmap
 import os
 import tempfile
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +10,7 @@ from numpy.typing import NDArray
 from ...storage.files import disk_error
 from ...storage.memory import available_memory
 from ...storage.places import cache_dir
+from ..pictures.maps import let_go, owner_of
 
 LEAST = 64_000_000  # bytes that are taken into memory without a question
 SHARE = 4  # of the free memory a window takes a fourth: two are held at a time, and nets need some, too
@@ -20,18 +18,10 @@ FITS = 2  # data of half the free memory fit
 PIECE = 16_000_000  # bytes copied at a time
 
 
-def mapping(array: NDArray[Any]) -> mmap.mmap | None:
-    """The map in which ``array`` lies; None where it is in memory."""
-    base: Any = array
-    while base is not None and not isinstance(base, mmap.mmap):
-        base = getattr(base, "base", None)
-    return base
-
-
 def fits(images: NDArray[np.uint8]) -> bool:
     """Whether ``images`` are in memory, or would fit there."""
     free = available_memory()
-    return mapping(images) is None or free is None or images.nbytes <= max(LEAST, free // FITS)
+    return owner_of(images) is None or free is None or images.nbytes <= max(LEAST, free // FITS)
 
 
 def window_for(images: NDArray[np.uint8]) -> int:
@@ -57,8 +47,8 @@ def taken(images: NDArray[np.uint8], index: NDArray[np.int64]) -> NDArray[np.uin
     step = max(1, PIECE // int(images[0].nbytes))
     for start in range(0, len(index), step):
         result[start : start + step] = images[index[start : start + step]]
-        forget(images)
-        forget(result)
+        let_go(images)
+        let_go(result)
     return result
 
 
@@ -73,11 +63,3 @@ def _unnamed(shape: tuple[int, ...]) -> NDArray[np.uint8]:
             )
     except OSError as error:
         raise disk_error(folder, error) from None
-
-
-def forget(array: NDArray[Any]) -> None:
-    """Let the system take back the memory in which ``array`` was read; what the file holds stays."""
-    found = mapping(array)
-    if found is not None and hasattr(mmap, "MADV_DONTNEED"):
-        with contextlib.suppress(OSError, ValueError):
-            found.madvise(mmap.MADV_DONTNEED)

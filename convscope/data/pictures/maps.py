@@ -14,8 +14,12 @@ def mapped(file: BinaryIO, start: int, shape: tuple[int, ...]) -> NDArray[np.uin
     """The bytes of ``file`` from ``start`` on as an array. Pages come from the file as they are used; a change, should
     anybody make one, stays in memory.
     """
-    found = np.memmap(file, np.uint8, "c", start, shape)
-    owner = _owner(found)
+    return owned(np.memmap(file, np.uint8, "c", start, shape))
+
+
+def owned(found: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A map of this program's own, whose memory may be given back."""
+    owner = owner_of(found)
     if owner is not None:
         _ours.add(owner)
     return np.asarray(found)
@@ -23,7 +27,7 @@ def mapped(file: BinaryIO, start: int, shape: tuple[int, ...]) -> NDArray[np.uin
 
 def let_go(pixels: NDArray[np.uint8]) -> None:
     """Give back the memory of pixels that :func:`mapped` mapped, and nobody else's: who looks again reads the file."""
-    owner = _owner(pixels)
+    owner = owner_of(pixels)
     if owner is None or owner not in _ours or not hasattr(mmap, "MADV_DONTNEED"):
         return
     first = pixels.ctypes.data - np.frombuffer(owner, dtype=np.uint8).ctypes.data
@@ -33,7 +37,8 @@ def let_go(pixels: NDArray[np.uint8]) -> None:
         owner.madvise(mmap.MADV_DONTNEED, start, stop - start)
 
 
-def _owner(pixels: NDArray[np.uint8]) -> mmap.mmap | None:
+def owner_of(pixels: NDArray[np.uint8]) -> mmap.mmap | None:
+    """The map in which ``pixels`` lie, anybody's; None where they are in memory."""
     owner: object = pixels
     while isinstance(owner, np.ndarray):
         owner = owner.base
