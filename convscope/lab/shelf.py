@@ -21,6 +21,7 @@ from ..data.images import ImageSet
 from ..data.sources import NAMES
 from ..errors import ConvscopeError, DataError, UsageError, near
 from ..net.model import Model
+from ..net.own.net import CUSTOM
 from ..recipe import Recipe
 from ..runs.evaluation import Tested, test_model
 from ..runs.folder import RunFolder, every, find
@@ -41,7 +42,8 @@ class Listed:
     """A run in the list. ``accuracy`` is a fraction; None, as ``finished`` false says, while there is no result.
 
     ``done`` of its ``epochs`` are behind it. ``model`` says whether there are weights to look into, ``resumable``
-    whether the run can be resumed.
+    whether the run can be resumed. ``own``: its net is a module of somebody's own, which only their Python can load, so
+    there are no weights to look into here. ``warning`` says why the result is no success.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Listed:
     finished: bool
     model: bool
     resumable: bool
+    own: bool = False
+    warning: str | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,7 @@ class Shelf:
                 recipe, summary = folder.recipe(), folder.summary()
             except ConvscopeError:
                 continue
+            own = recipe.net.split()[:1] == [CUSTOM]
             done = _epochs_done(folder) if summary is None else summary.epochs
             rows.append(
                 Listed(
@@ -183,8 +188,10 @@ class Shelf:
                     done=done,
                     accuracy=None if summary is None else summary.test_accuracy,
                     finished=summary is not None,
-                    model=(folder.path / "model.safetensors").is_file(),
-                    resumable=(folder.path / "resume.safetensors").is_file() and done != recipe.epochs,
+                    model=not own and (folder.path / "model.safetensors").is_file(),
+                    resumable=not own and (folder.path / "resume.safetensors").is_file() and done != recipe.epochs,
+                    own=own,
+                    warning=None if summary is None else summary.warning,
                 )
             )
         return rows

@@ -8,6 +8,7 @@ import { sure } from "../core/format.js";
 import { select } from "../parts/fields.js";
 import { SIDE, read } from "../parts/ink.js";
 import { raster } from "../parts/pad.js";
+import { warning } from "../parts/warning.js";
 import { source } from "./inside/picker.js";
 import { forget, open } from "./glass/nets.js";
 import { BUNDLED, fits, fromBase64, toBase64 } from "./glass/state.js";
@@ -23,7 +24,7 @@ export function mount(room) {
   let large = null; // a picture too large for the address: {run, pixels}
   let seen = ""; // the picture on the screen
   let turn = 0;
-  controls.append(nets.element);
+  controls.append(...nets.elements);
   room.onpage(
     async () => new Blob([await ask(`/api/glass/${encodeURIComponent(net.run)}/page`)], { type: "text/html" }),
   );
@@ -127,17 +128,19 @@ function choice({ t, set }) {
     options: [[BUNDLED, t("glass.bundled")]],
     onchange: (run) => set({ run: run === BUNDLED ? "" : run, test: -1, pixels: "", path: [] }),
   });
-  let listed = false;
+  let runs = null;
+  const against = h("div", { class: "against" });
 
   async function draw(run) {
-    if (!listed) {
-      listed = true;
+    if (!runs) {
+      runs = [];
       const words = ({ name, accuracy }) => (accuracy === null ? name : `${name} · ${(100 * accuracy).toFixed(1)} %`);
-      const runs = (await ask("/api/runs")).filter(({ model }) => model);
+      runs = (await ask("/api/runs")).filter(({ model }) => model);
       field.input.append(...runs.map((one) => h("option", { value: one.name }, words(one))));
     }
     field.set(run);
+    show(against, warning(t, runs.find(({ name }) => name === run)?.warning));
   }
 
-  return { element: field.element, draw };
+  return { elements: [field.element, against], draw };
 }

@@ -28,6 +28,7 @@ export function mount(room) {
     if (!now.run) now.run = (runs.findLast(({ data }) => data === "mnist" || data === "digits") ?? runs[0]).name;
     if (now.run === BUNDLED && !now.ink && now.test === 0) [now.test, now.ink] = [-1, EXAMPLE];
     if (!screen.figure.isConnected) show(figure, screen.figure);
+    screen.warn(runs.find(({ name }) => name === now.run)?.warning);
     await screen.settings(now);
     const image = imageOf(now);
     const same = JSON.stringify(image) === looked;

@@ -100,6 +100,7 @@ function view(room, { act, resume }) {
   const table = runList(t, { over: (names) => set({ over: names }), judge, resume });
   const wrong = verdict(t, { oncell: (cell) => set({ cell }) });
   const cache = new Map(); // name → curves of a run in the folder
+  let warnings = new Map(); // run → what speaks against its result
   let listed = ""; // what the table of runs shows now
 
   async function load(names, runs) {
@@ -108,6 +109,7 @@ function view(room, { act, resume }) {
   }
 
   function draw(job, runs) {
+    warnings = new Map(runs.map(({ name, warning }) => [name, warning]));
     drawStand(job);
     const now = JSON.stringify([runs, state().over, state().run, running(job?.state)]);
     if (now !== listed) table.draw(runs, state().over, state().run, running(job?.state));
@@ -118,7 +120,9 @@ function view(room, { act, resume }) {
   }
 
   function drawStand(job) {
-    stand.draw(job?.state ?? null, { lost: connection() !== "answering", remarks: job?.state ? remarks(job) : [] });
+    const stood = job?.state ?? null;
+    const against = stood?.status === "finished" ? (warnings.get(stood.run) ?? null) : null;
+    stand.draw(stood, { lost: connection() !== "answering", remarks: stood ? remarks(job) : [], against });
   }
 
   // All runs that are drawn: the one under way first, then those laid over it.

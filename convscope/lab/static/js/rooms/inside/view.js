@@ -3,6 +3,7 @@
 import { h, show } from "../../core/dom.js";
 import { drawing } from "../../parts/drawing.js";
 import { select } from "../../parts/fields.js";
+import { warning } from "../../parts/warning.js";
 import { bars } from "./bars.js";
 import { layers } from "./layers.js";
 import { picker } from "./picker.js";
@@ -29,7 +30,8 @@ export function view({ controls, t, set, state }, ondraft) {
   const way = trail(t, { go: (path) => set({ path }), onterm });
   const why = h("div", { class: "why" }, h("h2", {}, t("inside.why")), lay.element, way.element);
   const figure = above(t, sheet.element, steps.element, [guess, chances.element]);
-  controls.append(run.element, test.element);
+  const against = h("div", { class: "against" });
+  controls.append(run.element, test.element, against);
 
   async function pick(name, index) {
     await set({ path: [[name, ...index]] });
@@ -71,6 +73,7 @@ export function view({ controls, t, set, state }, ondraft) {
     settings,
     draw,
     explain,
+    warn: (text) => show(against, warning(t, text)),
     overlay: way.lay,
     runs: run.fill,
     classes: lay.fill,

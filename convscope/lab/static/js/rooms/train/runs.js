@@ -2,6 +2,7 @@
 
 import { h, show } from "../../core/dom.js";
 import { num } from "../../core/format.js";
+import { warning } from "../../parts/warning.js";
 
 const HEADS = ["run", "state", "test_accuracy", "mistakes_of", "data", "epochs", "lay_over"];
 
@@ -32,8 +33,10 @@ function row(t, run, { chosen, judged, busy }, { over, judge, resume }) {
     onchange: (event) => over(event.target.checked ? [...others, run.name] : others),
     ...id("over"),
   });
+  const note = run.own ? h("p", { class: "hint" }, t("common.own_net")) : null;
+  const told = warning(t, run.warning);
   const accuracy = run.accuracy === null ? num(null) : `${(100 * run.accuracy).toFixed(2)}\u202f%`;
-  return h(
+  const main = h(
     "tr",
     { class: run.name === judged ? "judged" : null },
     h("th", { scope: "row", class: "name", title: run.net }, run.name),
@@ -54,6 +57,7 @@ function row(t, run, { chosen, judged, busy }, { over, judge, resume }) {
     h("td", { class: "n" }, String(run.epochs)),
     h("td", {}, overlay),
   );
+  return note || told ? [main, h("tr", { class: "note" }, h("td", { colspan: HEADS.length }, note, told))] : [main];
 }
 
 // How far the run has come.

@@ -2,6 +2,7 @@
 
 import { complete, h, rich, show } from "../../core/dom.js";
 import { count, num } from "../../core/format.js";
+import { warning } from "../../parts/warning.js";
 import { running } from "./live.js";
 
 const NUMBERS = ["loss", "guess", "try"]; // in a remark: shown with three digits
@@ -20,8 +21,8 @@ export function status(t, { act }) {
   const element = h("div", { class: "status" }, row, line, bar, facts.element, notes);
   let noted = "";
 
-  // lost: whether what is shown may be long past, as the lab does not answer; remarks: see diagnosis.js.
-  function draw(state, { lost = false, remarks = [] } = {}) {
+  // against: what speaks against the finished run. lost: whether what is shown may be long past, as the lab does not answer; remarks: see diagnosis.js.
+  function draw(state, { lost = false, remarks = [], against = null } = {}) {
     enable(buttons, state, lost);
     element.dataset.status = lost ? "lost" : (state?.status ?? "none");
     bar.hidden = !state?.total;
@@ -30,8 +31,8 @@ export function status(t, { act }) {
     const where = ` ${whereabouts(t, state, lost)}`;
     if (line.textContent !== (state.run ?? "") + where) show(line, h("strong", {}, state.run ?? ""), where);
     facts.draw(state);
-    const now = JSON.stringify([state.status, state.notes, state.message, remarks]);
-    if (now !== noted) show(notes, told(t, state), remarks.length > 0 && diagnosed(t, remarks));
+    const now = JSON.stringify([state.status, state.notes, state.message, remarks, against]);
+    if (now !== noted) show(notes, told(t, state), warning(t, against), remarks.length > 0 && diagnosed(t, remarks));
     noted = now;
   }
 
