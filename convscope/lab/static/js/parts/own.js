@@ -52,6 +52,7 @@ export function own(t, { onpicture }) {
     const ink = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
     ink.drawImage(source, 0, 0, width, height);
     note.textContent = t("common.drop");
+    element.classList.remove("told");
     onpicture({ rgba: ink.getImageData(0, 0, width, height).data, height, width });
   }
 
@@ -81,6 +82,7 @@ export function own(t, { onpicture }) {
 
   function tell(key) {
     note.textContent = t(key);
+    element.classList.add("told");
     say(note.textContent);
   }
 

@@ -6,6 +6,7 @@ import { count } from "../core/format.js";
 import { drawing } from "../parts/drawing.js";
 import { film, reels } from "../parts/film.js";
 import { read, write } from "../parts/ink.js";
+import { inColour, tensorOf } from "../parts/own-pixels.js";
 import { ledger } from "../parts/ledger.js";
 import { stepper } from "../parts/stepper.js";
 import { settings } from "./convolution/controls.js";
@@ -26,11 +27,11 @@ export function mount(room) {
   // A change of settings, with weight and bias brought into the shape that it asks for.
   const change = (patch) => set({ ...patch, ...settle({ ...state(), ...patch }) });
   const fix = (patch) => change("padding" in patch ? { ...patch, same: false } : patch);
-  const drawSettings = settings(room, change);
+  const form = settings(room, change);
   const view = output(room, () => answer);
 
   async function update(now) {
-    drawSettings(now);
+    form.draw(now);
     view.sheet(now);
     const body = question(now);
     const key = JSON.stringify({ ...body, at: null });
@@ -56,13 +57,31 @@ export function mount(room) {
     say(answer.refused.message);
   }
 
-  return { update, leave: view.leave };
+  const leave = () => [form, view].forEach((part) => part.leave());
+  return { update, leave };
 }
 
 function question(now) {
-  const { same, picture, input, ink, pen, film: _, out_channels: __, kernel_size: ___, ...rest } = now;
+  const {
+    same,
+    picture,
+    input: numbers,
+    own,
+    own_size,
+    ink,
+    pen,
+    film: _,
+    out_channels: __,
+    kernel_size: ___,
+    ...rest
+  } = now;
   const drawn = picture === "drawing" ? { strokes: read(ink), pen } : {};
-  return { ...rest, ...(picture ? { picture, ...drawn } : { input }), padding: same ? "same" : now.padding };
+  const input = picture === "own" ? (tensorOf({ own, own_size }) ?? numbers) : numbers;
+  return {
+    ...rest,
+    ...(picture && picture !== "own" ? { picture, ...drawn } : { input }),
+    padding: same ? "same" : now.padding,
+  };
 }
 
 // The three columns, the steps of the window, the facts, and the ledger of the chosen element.
@@ -70,7 +89,8 @@ function output({ t, set, state }, answer) {
   const draft = (strokes) => set({ ink: write(strokes) });
   const pad = drawing(t, { ondraft: draft, onink: (ink) => set({ ink }), onpen: (pen) => set({ pen }) });
   const edit = (tensor, value) => set({ [tensor]: value });
-  const columns = pictures(t, { edit, pick, above: pad.element });
+  const whole = inColour(t("convolution.whole"));
+  const columns = pictures(t, { edit, pick, above: [pad.element, whole.element] });
   const steps = stepper(t, { label: t("convolution.windows"), testid: "windows", onstep });
   const terms = ledger(t, { onterm: (term) => columns.link(term) });
   const facts = h("div", { class: "facts" });
@@ -98,6 +118,7 @@ function output({ t, set, state }, answer) {
   function draw(now, shown) {
     const [, rows, wide] = sizes(shown.output);
     const at = now.at.map((i, axis) => Math.min(i, sizes(shown.output)[axis] - 1));
+    whole.draw(now.picture ? shown.input : null);
     columns.draw(now, shown, at);
     reel.draw(now.film);
     if (now.film) movie.draw(script(now, shown, at[0], words));
@@ -113,6 +134,7 @@ function output({ t, set, state }, answer) {
   function leave() {
     stop();
     movie.leave();
+    whole.leave();
     columns.leave();
   }
 

@@ -11,7 +11,8 @@ import { raster } from "../parts/pad.js";
 import { warning } from "../parts/warning.js";
 import { source } from "./inside/picker.js";
 import { forget, open } from "./glass/nets.js";
-import { BUNDLED, fits, fromBase64, toBase64 } from "./glass/state.js";
+import { fromBase64, toBase64 } from "../parts/own-pixels.js";
+import { BUNDLED, fits } from "./glass/state.js";
 import { view } from "./glass/view.js";
 
 export { defaults, rules } from "./glass/state.js";

@@ -4,33 +4,47 @@ import { STALE, ask, line } from "../core/api.js";
 import { unpack } from "../core/binary.js";
 import { say, show } from "../core/dom.js";
 import { sure } from "../core/format.js";
-import { BUNDLED, EXAMPLE } from "./glass/state.js";
+import { prepare } from "../engine.js";
+import { toBase64 } from "../parts/own-pixels.js";
+import { open } from "./glass/nets.js";
+import { BUNDLED, EXAMPLE, fits } from "./glass/state.js";
 import { bestOf, imageOf } from "./inside/state.js";
 import { view } from "./inside/view.js";
 
 export { defaults, rules } from "./inside/state.js";
 
 export function mount(room) {
-  const { figure, ledger, script, t, state, fail } = room;
-  const [looking, telling, asking, writing] = [line(), line(), line(), line()];
-  const screen = view(room, (strokes) => draft(strokes).catch(fail));
+  const { figure, ledger, t, set, state, fail } = room;
+  const looking = line();
+  const onpicture = (picture) => prepared(picture).catch(fail);
+  const screen = view(room, { ondraft: (strokes) => draft(strokes).catch(fail), onpicture });
+  const server = questions(room, screen);
+  let large = null; // a picture that is too large for the address: {run, pixels}
   let runs = null;
   let looked = ""; // the question that the answer on the screen answers
 
   async function draft(strokes) {
-    const answer = await looking("/api/inside/look", imageOf({ ...state(), test: -1 }, strokes));
+    const answer = await looking("/api/inside/look", imageOf({ ...state(), test: -1, pixels: "" }, strokes));
     looked = "";
     if (answer !== STALE) screen.draw(state(), unpack(answer));
+  }
+
+  // As the run prepares its pictures.
+  async function prepared({ rgba, height, width }) {
+    const { net } = await open(state().run);
+    const pixels = prepare(net, rgba, height, width);
+    large = fits(pixels) ? null : { run: state().run, pixels: toBase64(pixels) };
+    await set({ pixels: large ? "" : toBase64(pixels), test: -1, ink: "" });
   }
 
   async function update(now) {
     runs ??= await listed(screen);
     if (!now.run) now.run = (runs.findLast(({ data }) => data === "mnist" || data === "digits") ?? runs[0]).name;
-    if (now.run === BUNDLED && !now.ink && now.test === 0) [now.test, now.ink] = [-1, EXAMPLE];
+    if (now.run === BUNDLED && !now.ink && !now.pixels && now.test === 0) [now.test, now.ink] = [-1, EXAMPLE];
     if (!screen.figure.isConnected) show(figure, screen.figure);
     screen.warn(runs.find(({ name }) => name === now.run)?.warning);
     await screen.settings(now);
-    const image = imageOf(now);
+    const image = imageOf(now, undefined, large);
     const same = JSON.stringify(image) === looked;
     if (!same) {
       const buffer = await looking("/api/inside/look", image);
@@ -41,31 +55,42 @@ export function mount(room) {
     const { head } = screen.shown();
     screen.classes(head.classes, now.target);
     if (!screen.ledger.isConnected) show(ledger, screen.ledger);
-    await Promise.all([explain(now, head), overlay(now, head), same || program(image)]);
+    await Promise.all([
+      server.explain(now, image, head),
+      server.overlay(now, image, head),
+      same || server.program(image),
+    ]);
     const best = bestOf(head);
     if (!same) say(t("inside.spoken", { name: head.classes[best], p: sure(head.confidence, head.confidences[best]) }));
   }
+
+  return { update, leave: screen.leave, reconnect: () => (runs = null) };
+}
+
+// What is asked once a picture stands: the program, the ledger of the chosen number, what speaks for a class.
+function questions({ script }, screen) {
+  const [telling, asking, writing] = [line(), line(), line()];
 
   async function program(image) {
     const answer = await writing("/api/inside/script", image);
     if (answer !== STALE) script(answer.script);
   }
 
-  async function explain(now, head) {
+  async function explain(now, image, head) {
     const path = now.path.length ? now.path : [[head.layers.at(-1).name, bestOf(head)]];
     const [layer, ...index] = path.at(-1);
-    const told = await telling("/api/inside/pixel", { ...imageOf(now), layer, index });
+    const told = await telling("/api/inside/pixel", { ...image, layer, index });
     if (told !== STALE) screen.explain(path, told);
   }
 
-  async function overlay(now, head) {
+  async function overlay(now, image, head) {
     if (now.over === "none") return screen.overlay(null, "none", head.classes);
     const target = now.target >= 0 ? { target: now.target } : {};
-    const found = await asking("/api/inside/saliency", { ...imageOf(now), ...target });
+    const found = await asking("/api/inside/saliency", { ...image, ...target });
     if (found !== STALE) screen.overlay(unpack(found), now.over, head.classes);
   }
 
-  return { update, leave: screen.leave, reconnect: () => (runs = null) };
+  return { program, explain, overlay };
 }
 
 // The runs that have weights to look into, and the net that comes with the page.

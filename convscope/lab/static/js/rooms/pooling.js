@@ -4,6 +4,7 @@ import { line, STALE } from "../core/api.js";
 import { h, say, show } from "../core/dom.js";
 import { film, reels } from "../parts/film.js";
 import { ledger } from "../parts/ledger.js";
+import { inColour, tensorOf } from "../parts/own-pixels.js";
 import { stepper } from "../parts/stepper.js";
 import { sizeFormulas } from "./convolution/facts.js";
 import { refusal } from "./convolution/refusal.js";
@@ -21,13 +22,14 @@ export function mount(room) {
   let answer = null;
   let asked = "";
   const change = (patch) => set({ upstream: null, ...patch });
-  const drawSettings = settings(room, change);
+  const form = settings(room, change);
   const view = output(room, () => answer);
 
   async function update(now) {
-    drawSettings(now);
-    const { picture, input, film: _, ...rest } = now;
-    const body = { ...rest, ...(picture ? { picture } : { input }) };
+    form.draw(now);
+    const { picture, input: numbers, own, own_size, film: _, ...rest } = now;
+    const input = picture === "own" ? (tensorOf({ own, own_size }) ?? numbers) : numbers;
+    const body = { ...rest, ...(picture && picture !== "own" ? { picture } : { input }) };
     const key = JSON.stringify({ ...body, at: null, backward: null });
     if (key !== asked) {
       const found = await ask("/api/pooling", body);
@@ -51,12 +53,14 @@ export function mount(room) {
     say(answer.refused.message);
   }
 
-  return { update, leave: view.leave };
+  const leave = () => [form, view].forEach((part) => part.leave());
+  return { update, leave };
 }
 
 // Both pictures, the steps through the elements, the facts, and the ledger of the chosen element.
 function output({ t, set, state }, answer) {
-  const columns = pictures(t, { pick, edit: (name, tensor) => set({ [name]: tensor }) });
+  const whole = inColour(t("pooling.whole"));
+  const columns = pictures(t, { above: whole.element, pick, edit: (name, tensor) => set({ [name]: tensor }) });
   const steps = stepper(t, { label: t("pooling.windows"), testid: "windows", onstep });
   const terms = ledger(t, { onterm: (term) => columns.link(term) });
   const facts = h("div", { class: "facts" });
@@ -81,6 +85,7 @@ function output({ t, set, state }, answer) {
     const shape = shapeOf(now, shown);
     const at = now.at.map((i, axis) => Math.min(i, shape[axis] - 1));
     const name = now.backward ? "∂loss/∂input" : "output";
+    whole.draw(now.picture && !now.backward ? shown.input : null);
     columns.draw(now, shown, at);
     const shows = now.film && !now.backward;
     reel.draw(shows);
@@ -95,6 +100,7 @@ function output({ t, set, state }, answer) {
   function leave() {
     stop();
     movie.leave();
+    whole.leave();
     columns.leave();
   }
 

@@ -1,5 +1,7 @@
 // The settings of room 4: the input and its size, the channels, the settings of Conv2d, examples.
 
+import { reduced } from "../../parts/own-pixels.js";
+import { own } from "../../parts/own.js";
 import { examples, group, number, pair, select, toggle } from "../../parts/fields.js";
 import { EXAMPLES, MODES, PICTURES, defaults } from "./presets.js";
 import { CLASSICS, resize, sizes } from "./tensors.js";
@@ -26,13 +28,17 @@ export function settings({ controls, more, examples: tries, t, set, state }, cha
   const names = Object.keys(EXAMPLES).map((key, i) => [key, t("convolution.examples")[i]]);
   const elements = Object.fromEntries(pairs.map(([name, two]) => [name, two.element]));
   const { dilation, ...first } = elements;
-  controls.append(source.element, box, ...Object.values(first));
+  const onpicture = (picture) => change({ ...reduced(picture), picture: "own", in_channels: 3, at: [0, 0, 0] });
+  const mine = own(t, { onpicture });
+  controls.append(source.element, mine.element, box, ...Object.values(first));
   more.append(...Object.values(channels).map((one) => one.element), bias.element, dilation);
   more.append(mode.element, same.element, classic.element);
   const onexample = (key) => set(structuredClone({ ...defaults, ...EXAMPLES[key] }));
   tries.append(examples(t("convolution.try"), names, onexample));
 
-  return function draw(now) {
+  return { draw, leave: mine.leave };
+
+  function draw(now) {
     source.set(now.picture);
     classic.set("");
     box.hidden = now.picture !== "";
@@ -41,7 +47,7 @@ export function settings({ controls, more, examples: tries, t, set, state }, cha
     same.set(now.same);
     bias.set(now.bias !== null);
     mode.set(now.padding_mode);
-  };
+  }
 }
 
 function sizesOf({ set, state, change }) {

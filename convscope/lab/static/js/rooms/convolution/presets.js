@@ -1,5 +1,6 @@
 // What room 4 starts with, what a link may say, and states worth seeing. No DOM in here.
 
+import { isBase64 } from "../../parts/own-pixels.js";
 import { list, oneOf, orNull, tensor, whole } from "../../core/state.js";
 import { write } from "../../parts/ink.js";
 import { CLASSICS, build, filler } from "./tensors.js";
@@ -9,10 +10,12 @@ const NOTE = [[[3, 4, 6, 5, 7], [2, 4, 6, 8, 2], [1, 6, 7, 8, 4], [9, 7, 4, 6, 2
 // prettier-ignore
 const SEVEN = write([[[28, 28], [84, 28], [48, 92]], [[42, 60], [78, 60]]]);
 
-export const PICTURES = ["digit", "china", "flower", "drawing"];
+export const PICTURES = ["digit", "china", "flower", "drawing", "own"];
 export const MODES = ["zeros", "reflect", "replicate", "circular"];
 
 export const defaults = {
+  own: "",
+  own_size: [1, 1],
   film: false,
   picture: "",
   input: NOTE,
@@ -36,6 +39,8 @@ const side = (min) => list(whole(min, 20), 2, 2);
 
 export const rules = {
   picture: oneOf(["", ...PICTURES]),
+  own: isBase64(12000),
+  own_size: list(whole(1, 48), 2, 2),
   input: tensor(3),
   pen: whole(1, 56),
   in_channels: whole(1, 12),

@@ -3,7 +3,7 @@
 import { forward, openNet } from "../../engine.js";
 import { ask, line, STALE } from "../../core/api.js";
 import { unpack } from "../../core/binary.js";
-import { toBase64 } from "./state.js";
+import { toBase64 } from "../../parts/own-pixels.js";
 
 const KEPT = 3;
 const opened = new Map(); // run → promise of what open() gives

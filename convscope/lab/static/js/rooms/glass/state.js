@@ -1,6 +1,7 @@
 // What the front page shows: a net, a picture for it, the trail of elements. No DOM in here.
 
 import { list, oneOf, whole } from "../../core/state.js";
+import { isBase64 } from "../../parts/own-pixels.js";
 import { element } from "../inside/state.js";
 
 export const BUNDLED = "bundled-note-mnist"; // the net that is there from the first second
@@ -15,20 +16,9 @@ export const defaults = { run: "", test: -1, ink: EXAMPLE, pen: 10, pixels: "", 
 export const rules = {
   test: whole(-1, 2 ** 31 - 1),
   pen: whole(1, 56),
-  pixels: (text) => (/^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length <= 2 * LARGEST ? text : undefined),
+  pixels: isBase64(2 * LARGEST),
   path: list(element, 0, 20),
   depth: oneOf([true, false]),
 };
-
-export const toBase64 = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-
-// null for what is no base64.
-export function fromBase64(text) {
-  try {
-    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  } catch {
-    return null;
-  }
-}
 
 export const fits = (bytes) => bytes.length <= LARGEST;

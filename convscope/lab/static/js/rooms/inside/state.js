@@ -2,6 +2,7 @@
 
 import { list, oneOf, whole } from "../../core/state.js";
 import { read } from "../../parts/ink.js";
+import { isBase64 } from "../../parts/own-pixels.js";
 
 export const OVERLAYS = ["none", "gradient_input", "occlusion", "grad_cam"];
 
@@ -10,6 +11,7 @@ export const defaults = {
   run: "",
   test: 0,
   ink: "",
+  pixels: "", // a picture of the reader's own, as the net is given it, in base64
   pen: 10,
   crop: "auto",
   box: "auto",
@@ -30,17 +32,20 @@ export function element(value) {
 export const rules = {
   test: whole(-1, 2 ** 31 - 1),
   pen: whole(1, 56),
+  pixels: isBase64(12000),
   ...Object.fromEntries(["crop", "box", "centre"].map((step) => [step, oneOf(["auto", "yes", "no"])])),
   path: list(element, 0, 20),
   over: oneOf(OVERLAYS),
   target: whole(-1, 1e6),
 };
 
-// The image as the server is asked for it.
-export function imageOf(now, strokes = read(now.ink)) {
+// The image as the server is asked for it; `large` is a picture {run, pixels} that no address holds.
+export function imageOf(now, strokes = read(now.ink), large = null) {
   const { run, pen, invert } = now;
   const [crop, box, centre] = [now.crop, now.box, now.centre].map((said) => ({ yes: true, no: false })[said] ?? null);
-  return { run, pen, crop, box, centre, invert, ...(now.test >= 0 ? { test: now.test } : { strokes }) };
+  const pixels = now.pixels || (large?.run === run && !now.ink ? large.pixels : "");
+  const given = now.test >= 0 ? { test: now.test } : pixels ? { pixels } : { strokes };
+  return { run, pen, crop, box, centre, invert, ...given };
 }
 
 export const bestOf = ({ confidences }) => confidences.indexOf(Math.max(...confidences));

@@ -3,6 +3,7 @@
 import { h, show } from "../../core/dom.js";
 import { drawing } from "../../parts/drawing.js";
 import { select } from "../../parts/fields.js";
+import { own } from "../../parts/own.js";
 import { warning } from "../../parts/warning.js";
 import { bars } from "./bars.js";
 import { layers } from "./layers.js";
@@ -12,14 +13,15 @@ import { OVERLAYS, bestOf } from "./state.js";
 import { trail } from "./trail.js";
 import { spans } from "./windows.js";
 
-// ondraft(strokes) while a stroke grows.
-export function view({ controls, t, set, state }, ondraft) {
+// ondraft(strokes) while a stroke grows; onpicture({rgba, height, width}) a picture of the reader's own.
+export function view({ controls, t, set, state }, { ondraft, onpicture }) {
   let shown = null; // the answer that is on the screen
   let windows = []; // what is outlined in the maps
   const keep = () => state().path.slice(-1); // an element stays chosen for another image; what led there does not
-  const onink = (ink) => set({ test: -1, ink, path: keep() });
+  const onink = (ink) => set({ test: -1, ink, pixels: "", path: keep() });
   const run = runsOf(t, set);
-  const test = picker(t, { onpick: (index) => set({ test: index, path: keep() }) });
+  const test = picker(t, { onpick: (index) => set({ test: index, pixels: "", path: keep() }) });
+  const mine = own(t, { onpicture });
   const sheet = drawing(t, { ondraft, onink, onpen: (pen) => set({ pen }) });
   const steps = stages(t, { set });
   const guess = h("p", { class: "guess", "data-testid": "guess" });
@@ -29,7 +31,7 @@ export function view({ controls, t, set, state }, ondraft) {
   const onterm = (x) => maps.outline([...windows, ...(x?.index.length ? [maps.spot(x.tensor, x.index)] : [])]);
   const way = trail(t, { go: (path) => set({ path }), onterm });
   const why = h("div", { class: "why" }, h("h2", {}, t("inside.why")), lay.element, way.element);
-  const figure = above(t, sheet.element, steps.element, [guess, chances.element]);
+  const figure = above(t, [sheet.element, mine.element], steps.element, [guess, chances.element]);
   const against = h("div", { class: "against" });
   controls.append(run.element, test.element, against);
 
@@ -40,7 +42,7 @@ export function view({ controls, t, set, state }, ondraft) {
 
   function settings(now) {
     run.set(now.run);
-    sheet.set(now.test < 0 ? now.ink : "", now.pen);
+    sheet.set(now.test < 0 && !now.pixels ? now.ink : "", now.pen);
     lay.set(now.over);
     return test.draw(now.run, now.test);
   }
@@ -65,7 +67,7 @@ export function view({ controls, t, set, state }, ondraft) {
   }
 
   const ledger = below(t, maps.element, why);
-  const leave = () => [steps, maps, way].forEach((part) => part.leave());
+  const leave = () => [steps, maps, way, mine].forEach((part) => part.leave());
   const last = () => shown;
   return {
     figure,
@@ -107,7 +109,7 @@ function runsOf(t, set) {
   const field = select(t("inside.run"), {
     options: [],
     testid: "run",
-    onchange: (name) => set({ run: name, path: [], target: -1 }),
+    onchange: (name) => set({ run: name, pixels: "", path: [], target: -1 }),
   });
   const words = ({ name, accuracy }) => (accuracy === null ? name : `${name} · ${(100 * accuracy).toFixed(1)} %`);
   const fill = (runs) =>

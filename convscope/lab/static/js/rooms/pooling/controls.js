@@ -1,6 +1,8 @@
 // The settings of room 5: the input and its size, the settings of MaxPool2d or AvgPool2d, examples.
 
 import { list, oneOf, orNull, tensor, whole } from "../../core/state.js";
+import { isBase64, reduced } from "../../parts/own-pixels.js";
+import { own } from "../../parts/own.js";
 import { examples, group, number, pair, select, toggle } from "../../parts/fields.js";
 import { build, filler, resize, sizes } from "../convolution/tensors.js";
 
@@ -8,10 +10,12 @@ import { build, filler, resize, sizes } from "../convolution/tensors.js";
 const IMAGE = [[[1, 3, 2, 1, 0, 2], [4, 2, 1, 5, 3, 1], [0, 1, 6, 2, 2, 2], [7, 2, 3, 1, 2, 2], [1, 0, 2, 4, 8, 1], [3, 5, 1, 2, 0, 6]]];
 // prettier-ignore
 const TIES = [[[2, 2, 0, 1], [2, 2, 1, 0], [0, 0, 3, 3], [0, 0, 3, 3]]];
-const PICTURES = ["digit", "china", "flower"];
+const PICTURES = ["digit", "china", "flower", "own"];
 const PAIRS = { kernel_size: 1, stride: 1, padding: 0, dilation: 1 }; // and the least that each may be
 
 export const defaults = {
+  own: "",
+  own_size: [1, 1],
   film: false,
   picture: "",
   input: IMAGE,
@@ -31,6 +35,8 @@ const side = (min) => list(whole(min, 12), 2, 2);
 
 export const rules = {
   picture: oneOf(["", ...PICTURES]),
+  own: isBase64(12000),
+  own_size: list(whole(1, 48), 2, 2),
   input: tensor(3),
   kind: oneOf(["max", "avg"]),
   kernel_size: side(1),
@@ -83,12 +89,16 @@ export function settings({ controls, more, examples: tries, t, set, state }, cha
   };
   const names = Object.keys(EXAMPLES).map((key, i) => [key, t("pooling.examples")[i]]);
   const [kernel, stride, padding, dilation] = pairs.map(([, two]) => two.element);
-  controls.append(kind.element, source.element, size, kernel, stride, padding, switches.backward.element);
+  const mine = own(t, { onpicture: (picture) => change({ ...reduced(picture), picture: "own", at: [0, 0, 0] }) });
+  controls.append(kind.element, source.element, mine.element, size, kernel, stride, padding, switches.backward.element);
   more.append(dilation, switches.ceil_mode.element, switches.count_include_pad.element);
   const onexample = (key) => set(structuredClone({ ...defaults, kind: state().kind, ...EXAMPLES[key] }));
   tries.append(examples(t("pooling.try"), names, onexample));
 
-  return function draw(now) {
+  const leave = mine.leave;
+  return { draw, leave };
+
+  function draw(now) {
     kind.set(now.kind);
     source.set(now.picture);
     size.hidden = now.picture !== "";
@@ -96,5 +106,5 @@ export function settings({ controls, more, examples: tries, t, set, state }, cha
     for (const [name, field] of [...pairs, ...Object.entries(switches)]) field.set(now[name]);
     pairs.at(-1)[1].element.hidden = now.kind === "avg"; // AvgPool2d has no dilation
     switches.count_include_pad.element.hidden = now.kind === "max";
-  };
+  }
 }

@@ -12,7 +12,8 @@ import { box, cells, readers } from "./windows.js";
 
 const MOST = 16;
 
-export function pictures(t, { pick, edit }) {
+// above: what stands over the inputs.
+export function pictures(t, { pick, edit, above }) {
   const [left, right] = [h("div", { class: "column" }), h("div", { class: "column" })];
   const arrow = h("div", { class: "between", "aria-hidden": "true" });
   const element = h("div", { class: "columns" }, left, arrow, right);
@@ -108,6 +109,7 @@ export function pictures(t, { pick, edit }) {
     };
     show(
       left,
+      above,
       parts.inputs.map((part) => part.box),
     );
     show(
