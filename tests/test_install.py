@@ -35,6 +35,7 @@ evaluate note-digits-1
 predict note-digits-1 one.png
 export note-digits-1 --to html
 report note-digits-1
+bundle note-digits-1
 runs
 compare note-digits-1 note-digits-2
 recipe note-digits-1
