@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .python.concepts import loss as loss
     from .python.concepts import pool as pool
     from .python.concepts import shapes as shapes
+    from .python.leaving import bundle as bundle
     from .python.loggers import CSV as CSV
     from .python.loggers import MLflow as MLflow
     from .python.loggers import TensorBoard as TensorBoard
@@ -76,6 +77,7 @@ _PUBLIC = {
     "check": "audit.check",
     "export": "",
     "report": "",
+    "bundle": "python.leaving",
     "lr": "python.tuning",
     "augment": "python.tuning",
     "sweep": "python.tuning",

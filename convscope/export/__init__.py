@@ -19,6 +19,7 @@ class _Export(ModuleType):
         path: str | Path | None = None,
         to: "ExportName | None" = None,
         *,
+        quantize: bool = False,
         force: bool = False,
         verify: bool = True,
         offline: bool = False,
@@ -26,7 +27,7 @@ class _Export(ModuleType):
         """As :func:`convscope.export.leave.export`."""
         from .leave import export
 
-        return export(run, path, to, force=force, verify=verify, offline=offline)
+        return export(run, path, to, quantize=quantize, force=force, verify=verify, offline=offline)
 
 
 # Python's documented way to give a module behaviour; the name is both the floor's and the public verb's.

@@ -15,7 +15,7 @@ from convscope.shown import Records, Table
 
 VERBS = ["train", "resume", "load", "predict", "evaluate", "compare", "check", "explain", "prepare", "steps"]
 VERBS += ["conv", "pool", "loss", "backprop", "descent", "batches", "shapes", "devices", "compile", "Classifier"]
-VERBS += ["export", "report", "lr", "augment", "sweep", "seeds", "folds"]
+VERBS += ["export", "report", "bundle", "lr", "augment", "sweep", "seeds", "folds"]
 HEAVY = ("numpy", "torch", "llvmlite", "matplotlib", "sklearn", "PIL", "pandas", "fastapi", "typer")
 
 

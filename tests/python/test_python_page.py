@@ -52,7 +52,7 @@ def test_the_twins_are_verbs():
     verbs = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
     twins = set(re.findall(r"`convscope ([a-z-]+)", " ".join(row[2] for row in ROWS)))
     assert twins <= verbs
-    alone = {"lab", "nets", "cache", "recipe", "man", "completion", "bundle"}  # of the command line alone
+    alone = {"lab", "nets", "cache", "recipe", "man", "completion"}  # of the command line alone
     assert verbs - twins <= alone, "a verb without a twin"
 
 
