@@ -9,6 +9,7 @@ import typer
 
 from ..errors import DataError
 from ..language import say
+from ..language.width import ljust
 from . import terminal
 from .options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, path_option
 
@@ -97,7 +98,8 @@ def _judged(report: Report) -> None:
 
 
 def _list(name: str, what: str, lines: list[str]) -> None:
-    terminal.out().print(f"{name.ljust(11)} {len(lines):,} {what}" if lines else f"{name.ljust(11)} none", markup=False)
+    begin = ljust(say(name), 11)
+    terminal.out().print(f"{begin} {len(lines):,} {say(what)}" if lines else f"{begin} {say('none')}", markup=False)
     for text in lines[:SHOWN]:
         terminal.out().print(f"            {text}", markup=False)
     if len(lines) > SHOWN:
@@ -105,7 +107,7 @@ def _list(name: str, what: str, lines: list[str]) -> None:
 
 
 def _text(place: Place) -> str:
-    return f"{place.part} {place.name} ({place.label})"
+    return f"{say(place.part)} {place.name} ({place.label})"
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "convscope"
 UNSHOWN = Path(__file__).parent / "unshown.txt"
-# Programs and pages that the package writes, in languages of their own: machine code, C, HTML, PyTorch, SQL.
+# Programs and pages that the package writes: machine code, C, HTML, PyTorch, SQL; a report says both languages itself.
 WRITERS = (
     "engine/jit/ir",
     "engine/jit/machine",
@@ -22,6 +22,9 @@ WRITERS = (
     "export/html",
     "export/native",
     "lab/programs",
+    "report/document/card.py",
+    "report/document/charts.py",
+    "report/document/limits.py",
 )
 SENTENCE = re.compile(r"[A-Za-z]{2,}[,:;.)]? \(?[a-zA-Z]|[a-z]{2,}[:,] ?\{\}|\{\} [a-z]{2,}|[a-z]{2,} \{\}")
 
