@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "requirements.lock"
 HEAD = """\
-# What convscope needs at run time, as it was tested; written by release/lock.py from constraints.txt.
+# What convscope needs at run time, as it was tested (Python 3.11, Linux); written by release/lock.py.
 # PyTorch without CUDA: pip install --extra-index-url https://download.pytorch.org/whl/cpu -r requirements.lock
 """
 CUDA = re.compile(r"nvidia-.*|cuda-.*|triton")  # what PyTorch's builds for CUDA ask for
