@@ -210,7 +210,7 @@ def mnist(bench: Bench) -> None:
 
 def cifar(bench: Bench) -> None:
     """94 % of CIFAR-10."""
-    accuracy(bench, "fast94", bench.data("cifar10"), 3, 0.94, True)
+    accuracy(bench, "cifar10-94", bench.data("cifar10"), 3, 0.94, True)
 
 
 PARTS = {"tests": tests, "note": note, "mnist": mnist, "cifar": cifar, "wide": wide}

@@ -156,7 +156,8 @@ def test_files_from_other_systems_are_read(here, capsys):
         (
             "mnist99",
             "no recipe is called 'mnist99'",
-            "did you mean 'mnist-99'? known: fast94, lenet5-relu, mnist-99; or name a file",
+            "did you mean 'mnist-99' or 'mnist-992' or 'mnist-10k'? known: cifar10-94, lenet5-relu, mnist-10k, "
+            "mnist-99, mnist-992; or name a file",
         ),
     ],
 )

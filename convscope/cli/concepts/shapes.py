@@ -2,12 +2,13 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ...errors import UsageError
 from ...language import say
+from ...net.measured import MEASURED
 from ...net.ops import WORDS, shape_text
 from ...net.shapes import drawn, table
 from ...net.spec import BRACKETS, parse
@@ -17,6 +18,7 @@ from ..options import path_option
 from ..shell import completion
 from .reading import channels_last
 
+MEANING = "measured: test accuracy, and processor seconds of a whole run; docs/records.md has the commands"
 LONGEST_SPEC = 700  # characters of a spec in the list of nets
 
 
@@ -36,19 +38,23 @@ def nets(
         return
     costs = {name: _costs(entry) for name, entry in ZOO.items()}
     if as_json:
-        terminal.emit_json({"nets": {name: asdict(entry) | costs[name] for name, entry in ZOO.items()}})
+        terminal.emit_json(
+            {"nets": {name: asdict(entry) | costs[name] | _measured(name) for name, entry in ZOO.items()}}
+        )
         return
     rows = [
         [
             name,
             shape_text(entry.image),
             *map(_rounded, costs[name].values()),
+            MEASURED[name].text if name in MEASURED else "not measured",
             f"{entry.about}\n{_short(name, entry.spec)}\n",
         ]
         for name, entry in ZOO.items()
     ]
-    columns = ["net", "image", "parameters", "multiply-adds", "what it is"]
-    terminal.out().print(terminal.table(columns, rows, left=["net", "image", "what it is"]))
+    columns = ["net", "image", "parameters", "multiply-adds", "measured", "what it is"]
+    terminal.out().print(terminal.table(columns, rows, left=["net", "image", "measured", "what it is"]))
+    terminal.out().print(MEANING, markup=False)
 
 
 def _costs(entry: Entry) -> dict[str, int]:
@@ -58,6 +64,11 @@ def _costs(entry: Entry) -> dict[str, int]:
         "parameters": sum(row.parameters for row in rows),
         "multiply_adds": sum(row.multiply_adds for row in rows),
     }
+
+
+def _measured(name: str) -> dict[str, Any]:
+    found = MEASURED.get(name)
+    return {"measured": None if found is None else asdict(found)}
 
 
 def _rounded(count: int) -> str:
