@@ -83,9 +83,7 @@ def parts_of(folder: RunFolder, own: nn.Module | None = None, *, offline: bool =
     notes = [f"{facts.missing}; what its images would show is left out"] if facts.missing else []
     for to in FORMATS:
         try:
-            if own is not None:
-                raise UsageError("the net is a module of your own")
-            made = content_of(folder, to, offline=offline)
+            made = content_of(folder, to, own, offline=offline)
         except UsageError as error:
             left_out[to] = error.message
             notes.append(f"{to} is left out: {error.message}")

@@ -178,6 +178,19 @@ FORMATS: dict[ExportName, Format] = {
 }
 
 
+def _write_own_onnx(subject: Subject) -> bytes:
+    from .torch_program import own_onnx
+
+    return own_onnx(subject)
+
+
+# Of a net of somebody's own, which torch writes as it finds it.
+OWN: dict[ExportName, Format] = {
+    "onnx": Format(".onnx", _write_own_onnx, _replay_onnx, _no_onnxruntime, _this_size),
+    "pt2": FORMATS["pt2"],
+}
+
+
 def format_of(path: Path | None) -> ExportName:
     """The format that a file's ending tells; onnx without a file. Raises UsageError for an ending of none."""
     if path is None:

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import torch
 from torch import nn
 
 from .. import __version__
@@ -16,7 +16,7 @@ from ..recipe import ExportName
 from ..runs.folder import RunFolder, find
 from ..storage.leaving import put, require_room
 from ..storage.places import user_path
-from .formats import FORMATS, Format, format_of
+from .formats import FORMATS, OWN, Format, format_of
 from .subject import Subject
 from .verify import Images, Proof, compare_int8, images_for, prove
 
@@ -50,6 +50,7 @@ def leave(
     folder: RunFolder,
     to: ExportName,
     output: Path | None = None,
+    own: nn.Module | None = None,
     *,
     quantize: bool = False,
     force: bool = False,
@@ -59,29 +60,37 @@ def leave(
     """Write the run's net as a file: ``RUN/export/NET-DATA.onnx`` (and so on), or ``output``.
 
     The file is run again on the run's test images before it is put there. ``quantize`` makes it int8 (ONNX alone),
-    which is less exact: how much is said. Raises UsageError where there is one already (unless ``force``),
-    TrainingError where it answers otherwise than the net or cannot be written; then nothing is left behind.
+    which is less exact: how much is said. ``own`` takes up the weights of a net of somebody's own. Raises UsageError
+    where there is one already (unless ``force``), TrainingError where it answers otherwise than the net or cannot be
+    written; then nothing is left behind.
     """
     path = folder.path / "export" / file_name(folder, to, quantize) if output is None else user_path(output)
     require_room(path, force, default=output is None)
-    made = content_of(folder, to, quantize=quantize, verify=verify, offline=offline)
+    made = content_of(folder, to, own, quantize=quantize, verify=verify, offline=offline)
     require_room(path, force, default=output is None)
     put(path, made.content, default=output is None)
     return Left(path, to, len(made.content), made.proof, made.notes)
 
 
 def content_of(
-    folder: RunFolder, to: ExportName, *, quantize: bool = False, verify: bool = True, offline: bool = False
+    folder: RunFolder,
+    to: ExportName,
+    own: nn.Module | None = None,
+    *,
+    quantize: bool = False,
+    verify: bool = True,
+    offline: bool = False,
 ) -> Content:
     """The file that :func:`leave` puts, proved; raises what it raises."""
-    file, made, model = file_name(folder, to, quantize), FORMATS[to], folder.model()
-    if not isinstance(model.net, nn.Sequential):
-        raise UsageError(
-            f"the net is a {type(model.net).__name__} of your own, which has no text to export it from",
-            "export it with torch.onnx.export(run.net, …)",
-        )
+    file, model = file_name(folder, to, quantize), folder.model(own)
     subject = Subject(model, name_of(folder))
-    images = images_for(folder, model, subject.program, offline)
+    if subject.own and (quantize or to not in OWN):
+        raise UsageError(
+            f"a net of your own leaves as {' or '.join(OWN)}, not as {f'{to} in int8' if quantize else to}",
+            "a net that is written as text leaves in every format (convscope shapes --help)",
+        )
+    made = OWN[to] if subject.own else FORMATS[to]
+    images = images_for(folder, model, None if subject.own else subject.program, offline)
     lacking = made.lacking() if verify else ""
     checked = "yes" if verify and not lacking else f"no: {lacking or 'written with --no-verify'}"
     limits = made.limits(subject)
@@ -110,14 +119,14 @@ def export(
 
     ``to`` None is known by the path's ending, else onnx; ``quantize`` makes that int8. The file is run again in its own
     runtime and compared with the net. Raises UsageError where there is one already (unless ``force``), TrainingError
-    where it answers otherwise; then nothing is written. A net of your own is refused.
+    where it answers otherwise; then nothing is written. A net of your own leaves as onnx, where onnxscript is
+    installed, or pt2.
     """
-    if getattr(run, "own", None) is not None:
-        raise UsageError("a net of your own is not exported", "torch.onnx.export(run.net, ...) writes what it can")
+    own = getattr(run, "own", None)
     folder = run.folder if hasattr(run, "folder") else find(str(run))
     place = None if path is None else Path(path)
     to = to or format_of(place)
-    return leave(folder, to, place, quantize=quantize, force=force, verify=verify, offline=offline).path
+    return leave(folder, to, place, own, quantize=quantize, force=force, verify=verify, offline=offline).path
 
 
 def file_name(folder: RunFolder, to: ExportName, quantize: bool = False) -> str:
@@ -130,8 +139,7 @@ def file_name(folder: RunFolder, to: ExportName, quantize: bool = False) -> str:
 
 
 def _require_finite(subject: Subject) -> None:
-    weights = [value for step in subject.program.steps for value in vars(step.op).values()]
-    if not all(np.isfinite(value).all() for value in weights if isinstance(value, np.ndarray)):
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in subject.model.net.state_dict().values()):
         raise DataError("the net has weights that are not finite", "train again, with a lower --lr")
 
 

@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from ..net.model import Model
 from ..training.scores import Confidence, confidence_of
@@ -27,6 +28,11 @@ class Subject:
     name: str
     facts: dict[str, str] = field(default_factory=dict)
     samples: Pixels | None = None
+
+    @property
+    def own(self) -> bool:
+        """Whether the net is a module of somebody's own, which has no text and so no program."""
+        return not isinstance(self.model.net, nn.Sequential)
 
     @cached_property
     def program(self) -> Program:

@@ -67,9 +67,12 @@ class Proof:
         )
 
 
-def images_for(folder: RunFolder, model: Model, found: Program, offline: bool = False) -> Images:
-    """The run's own test images, evenly chosen where they are too many for the net; random ones where it has none."""
-    most = max(LEAST, WORK // max(1, multiply_adds(found)))
+def images_for(folder: RunFolder, model: Model, found: Program | None, offline: bool = False) -> Images:
+    """The run's own test images, evenly chosen where they are too many for the net; random ones where it has none.
+
+    Of a net without a program (``found`` None) nobody knows how long it takes: 500 at most.
+    """
+    most = max(LEAST, WORK // max(1, multiply_adds(found))) if found else RANDOM
     if not (folder.path / "recipe.json").exists():
         return _random(model, most, "a model file alone has no test images")
     try:

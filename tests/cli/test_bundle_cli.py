@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import convscope
-from convscope.errors import TrainingError
+from convscope.errors import TrainingError, UsageError
 from convscope.export import bundle as bundles
 
 from ..helpers import run_cli, run_json
@@ -86,18 +86,54 @@ def test_a_part_that_cannot_be_made_is_left_out_and_told(trained, capsys, monkey
     assert set(told["files"]) == {name.split("/")[1] for name in parts("a.zip")} - {"SHA256SUMS"}
 
 
-def test_a_net_of_ones_own_has_a_bundle_without_exports(tmp_path):
-    class Net(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.linear = torch.nn.Linear(64, 2)
+class Net(torch.nn.Module):
+    """What no text says: an operation on all pixels between two layers."""
 
-        def forward(self, x):
-            return self.linear(x.flatten(1))
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 4, 3)
+        self.linear = torch.nn.Linear(4, 2)
 
+    def forward(self, x):
+        y = self.conv(x)
+        return self.linear(torch.logsumexp(y, (2, 3)) - y.amax((2, 3)))
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A run of a net of somebody's own."""
     data = (np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8), np.arange(20) % 2)
-    run = convscope.train(data, net=Net, epochs=1, out=tmp_path, threads=1)
-    found = parts(convscope.load(run.path, net=Net()).bundle())
+    run = convscope.train(data, net=Net, epochs=1, out=tmp_path_factory.mktemp("own"), threads=1)
+    return convscope.load(run.path, net=Net())
+
+
+def test_a_net_of_ones_own_goes_to_onnx_by_torch(own, tmp_path):
+    pytest.importorskip("onnxscript")
+    path = own.export(tmp_path / "own.onnx")
+    images = np.random.default_rng(1).integers(0, 256, (5, 8, 8), dtype=np.uint8)
+    loaded = convscope.load(path)
+    assert np.abs(loaded.predict(images) - own.predict(images)).max() <= 1e-5
+    assert loaded.classes == own.classes
+    assert {entry.key: entry.value for entry in onnx.load(path).metadata_props}["verified"] == "yes"
+
+
+def test_a_net_of_ones_own_goes_to_pt2_and_nowhere_else(own, tmp_path, monkeypatch):
+    assert own.export(tmp_path / "own.pt2").stat().st_size > 0
+    for to in ("html", "c", "native"):
+        with pytest.raises(UsageError, match=f"a net of your own leaves as onnx or pt2, not as {to}"):
+            own.export(tmp_path / "x", to)
+    with pytest.raises(UsageError, match="not as onnx in int8"):
+        own.export(tmp_path / "x", "onnx", quantize=True)
+    monkeypatch.setattr("convscope.export.torch_program.importlib.util.find_spec", lambda _: None)
+    with pytest.raises(UsageError, match=r"goes to ONNX by torch\.onnx\.export, which needs onnx") as told:
+        own.export(tmp_path / "x.onnx", verify=False)
+    assert told.value.help == "pip install onnx"
+    assert [path.name for path in tmp_path.iterdir()] == ["own.pt2"]
+
+
+def test_a_net_of_ones_own_has_a_bundle_of_what_can_be_made(own, monkeypatch):
+    monkeypatch.setattr("convscope.export.torch_program.importlib.util.find_spec", lambda _: None)
+    found = parts(own.bundle())
     assert {name.split("/")[1] for name in found} == {"model.safetensors", "report.html", "README.md", "SHA256SUMS"}
 
 
