@@ -36,8 +36,8 @@ def _console(stderr: bool) -> Console:
 
 def fail(error: ConvscopeError) -> None:
     """Print an error as text: what is wrong, then what to do. To be stopped by the user is no error."""
-    label = "" if isinstance(error, Interrupted) else f"[bold red]{say('error:')}[/]"
-    err().print(f"{label} {escape(printable(say(error.message)))}")
+    label = "" if isinstance(error, Interrupted) else f"[bold red]{say('error:')}[/] "
+    err().print(f"{label}{escape(printable(say(error.message)))}")
     if error.help:
         err().print(f"[bold]{say('help:')}[/] {escape(printable(say(error.help)))}")
 
