@@ -122,7 +122,7 @@ def gather(folder: RunFolder, own: nn.Module | None = None, *, offline: bool = F
 
 
 def _text(value: object) -> str:
-    if value is None:
+    if value is None or value == "":
         return "—"
     if isinstance(value, bool):
         return "yes" if value else "no"
