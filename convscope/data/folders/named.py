@@ -10,7 +10,8 @@ from ..images import Splits
 from ..names import PARTS, shown
 from ..pictures.archives import is_archive
 from ..readers.fetch import FILES, find_idx
-from . import parquet, table
+from ..readers.npy import arrays_in, read_npy
+from . import parquet, table, webdataset
 from .archive import list_archive
 from .file_names import lay_out_by_name
 from .layout import lay_out
@@ -35,10 +36,14 @@ def read_files(path: Path, image_size: int | None, skip_bad: bool, class_from: s
     """The image files that ``path`` stands for, as a tree; of a table of pixels, the images themselves; None where it
     is something else.
     """
+    if arrays := arrays_in(path):
+        return read_npy(arrays, path, image_size)
     if path.is_file() and path.suffix.lower() in table.SUFFIXES:  # which has labels
         return table.read_table(path, image_size, skip_bad)
     if path.is_file() and path.suffix.lower() == parquet.ENDING:
         return parquet.read_parquet(path, skip_bad)
+    if found := webdataset.shards(path):
+        return webdataset.read_webdataset(path, found)
     if is_archive(path):
         listing = list_archive(path)
     elif path.is_dir() and not any(find_idx([path], file) for file in FILES):

@@ -111,7 +111,7 @@ def _read(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDAr
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(f"{name} is compressed in an unusual way", "write it with numpy.savez_compressed")
     with archive.open(member) as file:
-        shape, fortran, dtype = _header(file)
+        shape, fortran, dtype = header(file)
         size = math.prod(shape) * dtype.itemsize
         if dtype.hasobject:
             raise DataError(
@@ -132,7 +132,7 @@ def _read(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDAr
     return content.view(dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, order and type from the start of an ``.npy``. NumPy parses it as a literal, within 10,000 characters."""
     version = npy.read_magic(file)
     with warnings.catch_warnings():
