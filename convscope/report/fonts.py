@@ -27,10 +27,15 @@ def families(texts: Iterable[str]) -> list[str]:
     Says on stderr, once for each character, which of them no font here has.
     """
     chosen, missing = _search("".join(texts))
+    tell(missing, "boxes are drawn instead")
+    return chosen
+
+
+def tell(missing: set[str], instead: str) -> None:
+    """Say on stderr, once for each character, which no font here has, and what is done ``instead``."""
     if missing - _said:
         _said.update(missing)
-        print(_message(sorted(missing)), file=sys.stderr)
-    return chosen
+        print(_message(sorted(missing), instead), file=sys.stderr)
 
 
 def lacking(text: str) -> set[str]:
@@ -98,10 +103,10 @@ def _characters(path: str) -> frozenset[str]:
         return frozenset()
 
 
-def _message(missing: list[str]) -> str:
+def _message(missing: list[str], instead: str) -> str:
     shown = "".join(missing[:MOST_SHOWN]) + ("…" if len(missing) > MOST_SHOWN else "")
     packages = " and ".join(sorted({_package(ord(character)) for character in missing}))
-    return f"note: no font here has {shown}: boxes are drawn instead; install one, such as the package {packages}"
+    return f"note: no font here has {shown}: {instead}; install one, such as the package {packages}"
 
 
 def _package(code: int) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..language import chosen, say
 from ..storage.files import write_atomic
-from .fonts import families, lacking
+from .fonts import families, lacking, tell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,8 +98,8 @@ def picture(figure: "Figure", kind: str = "png", dpi: int = 80) -> bytes:
 def _translate(texts: list[Any]) -> None:
     """Say every text in the chosen language. Where no font here has its characters, the picture stays English."""
     words = [_said(text.get_text()) for text in texts]
-    if lacking("".join(words)):
-        families(words)  # says so
+    if missing := lacking("".join(words)) - lacking("".join(text.get_text() for text in texts)):
+        tell(missing, "the picture's words stay English")
         return
     for text, said in zip(texts, words, strict=True):
         if said != text.get_text():
