@@ -78,10 +78,8 @@ class Started:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run has ended; ``summary`` is the content of summary.json, ``notes`` say what went wrong beside it.
-
-    ``waited`` are the seconds in which this process waited for others of its team.
-    """
+    """A run has ended; ``summary`` is the content of summary.json, ``notes`` say what went wrong beside it, ``waited``
+    is the share of the time (0..1) in which this process waited for others of its team."""
 
     folder: RunFolder
     summary: Summary
@@ -230,7 +228,8 @@ def _work(
         writer.save(ResumePoint(state, state.average.trained or engine.net.state_dict(), engine.state()))
         writer.save_weights(began.model, state.kept or engine.net.state_dict())
 
-    saved, cut_short, waited = time.monotonic(), False, team.waited
+    saved = began_at = time.monotonic()
+    cut_short, waited = False, team.waited
     with interruption() as interrupted:
         try:
             for record in train(engine, recipe, data, state, pace, began.batches, augment, team):
@@ -271,6 +270,7 @@ def _work(
                 f"there was no memory left after {state.step:,} updates; {kept}",
                 f"close other programs, then: convscope resume {folder.path}; or train with a smaller --batch-size",
             ) from None
+        share = (team.waited - waited) / max(time.monotonic() - began_at, 1e-9)
         check_data()
         if not team.leads:
             return
@@ -285,7 +285,7 @@ def _work(
         notes = _draw(folder)
         summary = summary_of(recipe, data, folder.path, engine, began.device, began.threads, state)
         writer.finish(summary)
-    yield Finished(folder, summary, notes, team.waited - waited)
+    yield Finished(folder, summary, notes, share)
 
 
 def _draw(folder: RunFolder) -> tuple[str, ...]:

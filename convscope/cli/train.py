@@ -247,8 +247,7 @@ def _print_end(event: Finished, started: Started) -> None:
 
     summary = event.summary
     path = event.folder.path
-    busy = max(summary.train_seconds + summary.test_seconds, 1e-9)
-    waiting = [f"        {100 * event.waited / busy:.0f} % of the time was spent waiting for other processes"]
+    waiting = [f"        {100 * event.waited:.0f} % of the time was spent waiting for other processes"]
     lines = [
         "",
         f"test accuracy {100 * (summary.test_accuracy or 0):.2f} % after {terminal.count(summary.steps, 'update')} in "
