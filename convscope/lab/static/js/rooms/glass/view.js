@@ -64,6 +64,7 @@ export function view({ t, set, state }, { ondraft, onpicture }) {
     const top = confidences.indexOf(Math.max(...confidences));
     chances.draw({ classes, confidence, confidences, label });
     show(best, classes[top]);
+    best.classList.toggle("word", classes[top].length > 3);
     net.draw(opened, given);
     lit.draw({ net: opened, answer: given, best: top });
   }

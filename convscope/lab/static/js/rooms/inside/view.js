@@ -50,6 +50,7 @@ export function view({ controls, t, set, state }, { ondraft, onpicture }) {
   function draw(now, answer) {
     shown = answer;
     const { head, arrays } = answer;
+    sheet.element.hidden = arrays.image.shape[0] === 3 && !("raw" in arrays); // a net for photographs
     steps.draw(now, head, arrays);
     chances.draw(head);
     show(guess, verdict(t, head));
