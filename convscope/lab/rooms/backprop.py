@@ -222,7 +222,7 @@ def _label(given: PassedOn | None) -> Size | None:
     if given is None:
         return None
     lines = label_lines(given)
-    return Size(max(map(len, lines)) * 6.7 + 14, 16 * len(lines) + 6)
+    return Size(max(map(len, lines)) * CHARACTER + 16, 16 * len(lines) + 6)
 
 
 def label_lines(given: PassedOn) -> list[str]:
