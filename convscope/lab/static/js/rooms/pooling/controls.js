@@ -90,10 +90,10 @@ export function settings({ controls, more, examples: tries, t, set, state }, cha
   const names = Object.keys(EXAMPLES).map((key, i) => [key, t("pooling.examples")[i]]);
   const [kernel, stride, padding, dilation] = pairs.map(([, two]) => two.element);
   const mine = own(t, { onpicture: (picture) => change({ ...reduced(picture), picture: "own", at: [0, 0, 0] }) });
-  controls.append(kind.element, source.element, mine.element, size, kernel, stride, padding, switches.backward.element);
-  more.append(dilation, switches.ceil_mode.element, switches.count_include_pad.element);
+  controls.append(kind.element, source.element, size, kernel, stride, padding);
+  more.append(switches.backward.element, dilation, switches.ceil_mode.element, switches.count_include_pad.element);
   const onexample = (key) => set(structuredClone({ ...defaults, kind: state().kind, ...EXAMPLES[key] }));
-  tries.append(examples(t("pooling.try"), names, onexample));
+  tries.append(mine.element, examples(t("pooling.try"), names, onexample));
 
   const leave = mine.leave;
   return { draw, leave };
