@@ -57,7 +57,7 @@ def test_a_warning_stands_at_the_run_in_rooms_7_and_8_and_on_the_front_page(room
     room.page.evaluate("lang => localStorage.setItem('convscope.lang', lang)", lang)
     words = {
         "en": "The learning rate is likely too small. Try learning rate 1e-05.",
-        "zh": "学习率可能太小",
+        "zh": "学习率多半太小",
     }
     for address in ("/train", f"/inside?run={bad_run}", f"/glass?run={bad_run}&test=0"):
         room.open(address)
