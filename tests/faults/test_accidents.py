@@ -217,7 +217,7 @@ def test_another_machine_is_said_and_threads_are_kept(tmp_path):
 
 def test_environments_name_all_that_bits_depend_on(tmp_path):
     environment = train(tmp_path, epochs=1).environment()
-    assert set(BITS) <= environment.keys()
+    assert set(BITS) - {"slices"} <= environment.keys()  # they stand where several processes shared a batch
     assert environment["cpu"]
 
 
@@ -257,9 +257,9 @@ def test_the_update_that_is_named_is_the_first_bad_one_however_many_share_a_call
     monkeypatch.setattr(pace, "CALL_SECONDS", calls)
 
     class Spoiling(eager.EagerEngine):
-        def _step(self, batch, images, lr):
-            loss = super()._step(batch, images, lr)
-            if lr < 0.009:  # the cosine's fifth update is the first
+        def _step(self, batch, images):
+            loss = super()._step(batch, images)
+            if self.optimizer.param_groups[0]["lr"] < 0.009:  # the cosine's fifth update is the first
                 self.net[1].running_var[0] = float("inf")
             return loss
 
