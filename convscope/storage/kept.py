@@ -63,9 +63,12 @@ def kept() -> list[Kept]:
 
 def kept_pixels() -> list[KeptPixels]:
     """The data sets whose pixels are kept, the ones that were used least lately first."""
+    places: dict[Path, list[Path]] = {}
+    for path in _files(PIXELS):
+        places.setdefault(path.parent, []).append(path)
     found = []
-    for place in {path.parent for path in _files(PIXELS)}:
-        data, used, files = "?", 0.0, list(_in(place))
+    for place, files in places.items():
+        data, used = "?", 0.0
         with contextlib.suppress(OSError, ValueError, AttributeError):
             used = max(path.stat().st_mtime for path in files)
             data = str(loads((read_own(place / ENTRY) or b"{}").decode()).get("of", "?"))
@@ -75,7 +78,7 @@ def kept_pixels() -> list[KeptPixels]:
 
 def forget(place: Path) -> None:
     """Remove the pixels of one data set; a process that uses them keeps what it has mapped."""
-    _remove(list(_in(place)))
+    _remove([path for path in _files(PIXELS) if path.parent == place])
 
 
 def clear() -> int:
@@ -90,10 +93,6 @@ def clear() -> int:
     if left:
         raise DataError(f"{left[0]} cannot be removed", "look at its permissions, and those of its folder")
     return freed
-
-
-def _in(place: Path) -> Iterator[Path]:
-    return (path for path in _files(PIXELS) if path.parent == place)
 
 
 def _files(kind: str) -> Iterator[Path]:

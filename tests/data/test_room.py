@@ -122,3 +122,15 @@ def test_the_verb_lists_and_clears_what_is_ours_and_nothing_else(pets, cache, ca
     assert elsewhere.exists()
     assert np.array_equal(np.unique(open_source(root).train.labels), [0, 1])
     assert "cleared 0 bytes" in run_cli(capsys, "cache")[1] or of() == ["pets"]
+
+
+def test_the_cache_is_listed_once_however_many_data_sets_it_holds(monkeypatch, cache):
+    """Listing it once for each of them took seconds before every new picture folder, in a cache of hundreds."""
+    for number in range(3):
+        place = cache / "folders" / f"{number:032x}"
+        place.mkdir(parents=True)
+        (place / "entry.json").write_text("{}")
+    listed, files = [], kept._files
+    monkeypatch.setattr(kept, "_files", lambda kind: listed.append(kind) or files(kind))
+    assert len(kept.kept_pixels()) == 3
+    assert listed == ["folders"]
