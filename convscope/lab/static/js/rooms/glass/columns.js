@@ -5,10 +5,12 @@ import { limitOf } from "../../core/colour.js";
 import { h, show } from "../../core/dom.js";
 import { num, shape as sizes } from "../../core/format.js";
 import { map } from "../../parts/map.js";
+import { hop } from "../../parts/neighbours.js";
 
 const HIGH = 440; // pixels of a column's maps
 const LARGEST = 56; // and of one map's side
 const MOST = 24; // maps in a column
+const NEIGHBOURS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
 
 // onat(layer, index | null, how): what the pointer or the cursor is on. Layers are {name, shape, inputs, …}.
 export function columns(t, { onat }) {
@@ -48,7 +50,7 @@ export function columns(t, { onat }) {
       { class: "maps", role: "group", "aria-label": name, style: { "--across": plan.across, "--count": plan.shown } },
       one.maps.map((part) => part.element),
     );
-    list.addEventListener("keydown", (event) => hop(event, one.maps), true);
+    list.addEventListener("keydown", (event) => hop(event, one.maps, NEIGHBOURS), true);
     const rest = plan.rest ? h("span", { class: "hint" }, t("glass.more", { n: plan.rest })) : null;
     const head = h(
       "header",
@@ -139,17 +141,4 @@ function place(shape, index) {
 
 function plane(values, [, rows, wide], c) {
   return { rows, columns: wide, values: values.subarray(c * rows * wide, (c + 1) * rows * wide) };
-}
-
-// Shift and an arrow: the neighbouring map of the column.
-function hop(event, maps) {
-  const by = event.shiftKey && { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
-  const from = maps.findIndex((one) => one.element === event.target);
-  if (!by || from < 0) return;
-  event.preventDefault();
-  event.stopPropagation();
-  const to = maps[Math.min(maps.length - 1, Math.max(0, from + by))].element;
-  maps[from].element.tabIndex = -1;
-  to.tabIndex = 0;
-  to.focus();
 }

@@ -6,9 +6,11 @@ import { h, show } from "../../core/dom.js";
 import { num, shape } from "../../core/format.js";
 import { lanes } from "../../parts/lanes.js";
 import { map } from "../../parts/map.js";
+import { hop } from "../../parts/neighbours.js";
 import { forget, inSight } from "../../parts/sight.js";
 
 const ROW = 40; // features of a vector in one row
+const NEIGHBOURS = { ArrowLeft: -1, ArrowRight: 1 };
 
 // onpick(layer, index) when an element is chosen by click or Enter.
 export function layers(t, { onpick }) {
@@ -55,7 +57,7 @@ export function layers(t, { onpick }) {
       { class: `maps${image ? "" : " vector"}`, role: "group", "aria-label": t("inside.maps", { name, n: count }) },
       maps.map((one) => one.element),
     );
-    list.addEventListener("keydown", (event) => hop(event, maps), true);
+    list.addEventListener("keydown", (event) => hop(event, maps, NEIGHBOURS), true);
     const note = image && shown < size[0] ? t("inside.first", { n: shown, all: size[0] }) : "";
     const from = inputs.length > 1 ? t("inside.reads", { what: inputs.join(", ") }) : "";
     const section = h(
@@ -73,19 +75,6 @@ export function layers(t, { onpick }) {
     );
     const row = { element: section, maps, columns, image, output, range: "", value: () => null };
     return row;
-  }
-
-  // Shift and an arrow: the neighbouring map of the layer.
-  function hop(event, maps) {
-    const by = event.shiftKey && { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const from = maps.findIndex((one) => one.element === event.target);
-    if (!by || from < 0) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const to = maps[Math.min(maps.length - 1, Math.max(0, from + by))].element;
-    maps[from].element.tabIndex = -1;
-    to.tabIndex = 0;
-    to.focus();
   }
 
   function draw(heads, arrays) {
