@@ -119,18 +119,7 @@ class Report(Tabular):
         yield Table(("class", *parts), classes)
         kinds = ", ".join(f"{count:,} of {what}" for what, count in self.sizes.items())
         yield f"sizes       {kinds}; {', '.join(f'{count:,} {what}' for what, count in self.modes.items())}"
-        for name in (
-            "corrupt",
-            "constant",
-            "empty",
-            "blurred",
-            "duplicates",
-            "leaks",
-            "conflicts",
-            "near",
-            "near_leaks",
-            "suspects",
-        ):
+        for name in COUNTED:
             yield f"{name:<12}{len(getattr(self, name)):,}"
         yield from (f"note        {note}" for note in self.notes)
         if self.problem:
