@@ -13,6 +13,7 @@ from .storage.strict_json import loads
 LossName = Literal["cross-entropy", "mse", "mae"]
 OptimizerName = Literal["sgd", "adam", "adamw"]
 ClassWeightName = Literal["none", "balanced"]
+InitName = Literal["default", "dirac", "whitened"]
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
 EngineName = Literal["auto", "eager", "jit"]
 PrecisionName = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
@@ -51,6 +52,10 @@ class Recipe:
             page="first",
         ),
     ] = "note"
+    init: Annotated[
+        InitName,
+        Choice("First weights: PyTorch's, partial identities, or these with a first layer that whitens.", page="more"),
+    ] = "default"
     epochs: Annotated[
         int, Choice("Passes over the images.", ge=1, le=1_000_000, usual="10; digits 60", page="first")
     ] = 10

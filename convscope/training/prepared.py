@@ -7,7 +7,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from ..data.batches import Batches
+from ..data.batches import Batches, Normalize
 from ..data.images import Dataset
 from ..data.look import Look
 from ..data.mapped.memory import window_for
@@ -18,6 +18,7 @@ from ..engine.choose import choose
 from ..engine.devices import resolve
 from ..errors import UsageError
 from ..net.build import build
+from ..net.initial import initialise
 from ..net.model import Model
 from ..net.own.net import CUSTOM, WITHOUT, check, described, own_net
 from ..net.pretrained.catalogue import PRETRAINED
@@ -127,9 +128,11 @@ def prepare(
     device = resolve(recipe.device, team)
     threads = recipe.threads or cores()
     team = manned(team, threads)
+    images = torch.from_numpy(data.train.images)
+    initialise(net, recipe.init, images, Normalize(mean, std))
     problem = Problem(
         net,
-        torch.from_numpy(data.train.images),
+        images,
         torch.from_numpy(data.train.labels),
         mean,
         std,
@@ -169,6 +172,8 @@ def _net(recipe: Recipe, data: Dataset, own: nn.Module | None) -> tuple[nn.Seque
     module of somebody's own, why it could not be traced."""
     shape, classes = data.train.shape, len(data.classes)
     if own is not None:
+        if recipe.init != "default":
+            raise UsageError(f"--init {recipe.init} is for nets of convscope's own: yours has weights", "leave it out")
         check(own, shape, classes)
         count = sum(p.numel() for p in own.parameters())
         require_room(weights_bytes(count, recipe), f"training the net's {count:,} weights")

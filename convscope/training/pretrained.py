@@ -47,6 +47,8 @@ def check(recipe: Recipe) -> None:
         return
     if recipe.no_pretrained:
         raise UsageError(f"{recipe.net} is a pretrained net, and --no-pretrained was given", "leave one of them out")
+    if recipe.init != "default":
+        raise UsageError(f"--init {recipe.init} does not go with a net that has learned already", "leave it out")
     if recipe.augment.strip() not in ("", "none") and not recipe.unfreeze:
         raise UsageError(
             "--augment has no effect on a pretrained net of which only the last layer is fitted",
