@@ -18,7 +18,7 @@ from ..engine.choose import choose
 from ..engine.devices import resolve
 from ..errors import UsageError
 from ..net.build import build
-from ..net.initial import initialise
+from ..net.first.weights import initialise
 from ..net.model import Model
 from ..net.own.net import CUSTOM, WITHOUT, check, described, own_net
 from ..net.pretrained.catalogue import PRETRAINED

@@ -1,4 +1,4 @@
-"""First weights other than PyTorch's own: partial identities, and filters that whiten patches of the training images."""
+"""First weights other than PyTorch's own: partial identities, and filters that whiten the training images' patches."""
 
 import pytest
 import torch
@@ -8,7 +8,8 @@ from convscope import job
 from convscope.data.batches import Normalize
 from convscope.errors import Interrupted, UsageError
 from convscope.net.build import build
-from convscope.net.initial import EPSILON, initialise, whitening
+from convscope.net.first.weights import initialise
+from convscope.net.first.whitening import EPSILON, whitening
 from convscope.net.spec import parse
 from convscope.runs import folder as runs
 from convscope.training.prepared import prepare
@@ -71,7 +72,7 @@ def test_by_default_and_in_groups_the_weights_are_pytorchs():
 
 
 @pytest.mark.parametrize(
-    ("net", "told", "help"),
+    ("net", "told", "advice"),
     [
         ("pool 2 | conv 4 3 | linear", "needs a net that begins with a convolution", "--init dirac"),
         ("depthwise 3 | linear", "needs a net that begins with a convolution", "--init dirac"),
@@ -87,10 +88,10 @@ def test_by_default_and_in_groups_the_weights_are_pytorchs():
         ),
     ],
 )
-def test_a_net_that_cannot_be_whitened_is_refused(net, told, help):
+def test_a_net_that_cannot_be_whitened_is_refused(net, told, advice):
     with pytest.raises(UsageError, match=f"--init whitened {told}") as caught:
         made(net, "whitened")
-    assert help in caught.value.help
+    assert advice in caught.value.help
 
 
 def test_weights_that_exist_already_are_left_alone(tmp_path):

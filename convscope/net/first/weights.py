@@ -5,18 +5,16 @@ and 3.2), where they halve the epochs that a plain net needs.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data.batches import Normalize
-from ..errors import UsageError
-from ..recipe import InitName
-from .graph import parts
-from .words import Pair
+from ...data.batches import Normalize
+from ...errors import UsageError
+from ...recipe import InitName
+from ..graph import parts
+from ..words import Pair
+from .whitening import whitening
 
-EPSILON = 5e-4  # of airbench; in units of the squares of normalised pixels
 MOST = 5_000 * 32 * 32  # pixels of a channel that are looked at: airbench's 5,000 images of CIFAR-10
-TOGETHER = 1 << 24  # numbers of patches at once
 
 
 def initialise(net: nn.Sequential, name: InitName, images: Tensor, normalize: Normalize) -> None:
@@ -24,7 +22,7 @@ def initialise(net: nn.Sequential, name: InitName, images: Tensor, normalize: No
 
     default   they stay.
     dirac     every convolution without groups begins as a partial identity (:func:`make_identity`).
-    whitened  the same, but the first one gets the filters of :func:`whitening`, which are frozen.
+    whitened  the same, but the first one gets the filters of :func:`~.whitening.whitening`, which are frozen.
 
     Biases of all these convolutions become 0. ``images`` are the training images, uint8 (N, C, H, W). Raises
     UsageError where ``whitened`` finds no layer that it could whiten with.
@@ -47,24 +45,6 @@ def make_identity(layer: nn.Conv2d) -> None:
     """
     with torch.no_grad():
         nn.init.dirac_(layer.weight[: layer.in_channels])
-
-
-def whitening(images: Tensor, kernel: Pair, dilation: Pair, count: int) -> Tensor:
-    """``count`` filters float32 (count, C, KH, KW) by which the patches of ``images`` (N, C, H, W) are whitened.
-
-    With the mean Σ of x xᵀ over all patches x and its eigenvectors Σ e = λ e, largest λ first, the filters are
-    e / √(λ + ε), ε = 0.0005, and, as far as ``count`` goes, the negatives of these from the first on. So the mean of
-    the squares of a filter's answers is λ / (λ + ε), and that of the products of two different e's answers is 0. Of e
-    and −e, the one is taken whose largest component is positive.
-    """
-    moment = _second_moment(images, kernel, dilation)
-    values, vectors = torch.linalg.eigh(moment)
-    values, vectors = values.flip(0).clamp(min=0), vectors.flip(1).T
-    largest = vectors.gather(1, vectors.abs().argmax(1, keepdim=True))
-    filters = vectors * largest.sign() / (values + EPSILON).sqrt()[:, None]
-    half = filters[: -(-count // 2)]
-    both = torch.cat([half, -half])[:count]
-    return both.to(torch.float32).view(count, images.shape[1], *kernel)
 
 
 def _whitened(net: nn.Sequential, images: Tensor, normalize: Normalize) -> nn.Conv2d:
@@ -97,14 +77,3 @@ def _check(layer: nn.Conv2d, kernel: Pair, dilation: Pair, image: Pair) -> None:
             f"but the first convolution has {layer.out_channels}",
             f"give it {most} output channels or fewer, or a larger kernel",
         )
-
-
-def _second_moment(images: Tensor, kernel: Pair, dilation: Pair) -> Tensor:
-    """The mean of x xᵀ over all patches x of the images, float64 (C·KH·KW, C·KH·KW)."""
-    size = images.shape[1] * kernel[0] * kernel[1]
-    total, count = torch.zeros(size, size, dtype=torch.float64), 0
-    for part in images.split(max(1, TOGETHER // (size * images.shape[2] * images.shape[3]))):
-        patches = F.unfold(part, kernel, dilation).double().transpose(0, 1).flatten(1)
-        total += patches @ patches.T
-        count += patches.shape[1]
-    return total / count

@@ -1,0 +1,1 @@
+"""First weights other than PyTorch's own."""
