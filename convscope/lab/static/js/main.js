@@ -6,15 +6,17 @@ import { complete, h, say, show } from "./core/dom.js";
 import { choose, language, load, translator } from "./core/i18n.js";
 import { decode, encode, split } from "./core/state.js";
 import { ROOMS } from "./rooms.js";
+import { barred, classDialog } from "./parts/classroom.js";
 import { flush } from "./parts/fields.js";
-import { frame } from "./parts/frame.js";
+import { copy, frame } from "./parts/frame.js";
+import { files, lesson } from "./parts/lesson.js";
 import { terms } from "./parts/terms.js";
 import { bar } from "./parts/top.js";
 
 const main = document.getElementById("room");
 const remembered = new Map(); // room → the query of its state when it was left
 const heights = new Map(); // address → how far the page was scrolled when it was left
-let current = null; // {id, defaults, state, view, parts, t, complaints: how often something was wrong}
+let current = null; // {id, defaults, state, view, lesson, parts, t, complaints: how often something was wrong}
 let writing;
 let turn = 0; // counts enter() and update(): what comes late is dropped
 let clicked = null; // where the link leads that was clicked last; any other way is the browser's Back
@@ -27,23 +29,29 @@ async function enter() {
   leave();
   const [room, query] = chosen();
   const lang = language();
+  const asked = Number(new URLSearchParams(query).get("lesson")); // the number of a step
   choose(lang);
   main.dataset.state = "busy";
   let module;
   try {
-    [module] = await Promise.all([room.load(), load(lang, "common", "terms", room.id, ...(room.texts ?? []))]);
+    [module] = await Promise.all([room.load(), texts(room, lang), asked > 0 && files(room, lang)]);
   } catch {
     missing = true;
     return lose();
   }
   if (mine !== turn) return;
+  current?.lesson.leave();
   current?.view.leave?.();
   mount(module, room, query, lang);
   const self = current;
-  await update();
+  await (asked > 0 ? self.lesson.open(asked) : update());
   if (self === current) scrollTo(0, (back && heights.get(address(self))) || 0);
-  requestIdleCallback?.(() => ROOMS.forEach((one) => one.load().catch(() => {}))); // other rooms open at once
+  requestIdleCallback?.(() =>
+    [...ROOMS.map((one) => one.load()), files(room, lang)].forEach((one) => one.catch(() => {})),
+  ); // other rooms open at once
 }
+
+const texts = ({ id, texts: more = [] }, lang) => load(lang, "common", "terms", "lesson", id, ...more);
 
 function chosen() {
   const [id, query] = split(location.hash);
@@ -57,7 +65,7 @@ function leave() {
   if (!current) return;
   flush();
   clearTimeout(writing);
-  remembered.set(current.id, encode(current.state, current.defaults));
+  remembered.set(current.id, encode(current.lesson.own() ?? current.state, current.defaults));
   heights.set(address(current), scrollY);
 }
 
@@ -74,6 +82,7 @@ function mount(module, room, query, lang) {
   document.title = `${t(`common.${room.id}`)} · convscope lab`;
   const parts = frame(main, t, room, link);
   const state = decode(query, module.defaults, module.rules);
+  const own = current?.id === room.id ? current.lesson.own() : null; // a lesson may be open in another language
   const self = { id: room.id, defaults: module.defaults, state, parts, t, view: {}, complaints: 0 };
   current = self;
   const set = (patch) => {
@@ -84,6 +93,9 @@ function mount(module, room, query, lang) {
     return update();
   };
   const fail = (error) => complain(error, self);
+  const dialog = classDialog(t, { link, copy: (text) => copy(text, t) });
+  const inRoom = { ...parts, t, lang, set, state: () => self.state, defaults: module.defaults, own, fail };
+  self.lesson = lesson(room, inRoom, dialog);
   self.view = module.mount({ ...parts, t, say, lang, set, state: () => self.state, fail });
   terms(t, main);
   if (split(location.hash)[0] === room.id) write();
@@ -144,19 +156,22 @@ function write() {
     history.replaceState(null, "", address(current));
 }
 
-function address({ id, state, defaults }) {
-  const query = encode(state, defaults);
+function address({ id, state, defaults, lesson: open }) {
+  const step = open?.at() ? `lesson=${open.at()}` : "";
+  const query = [encode(state, defaults), step].filter(Boolean).join("&");
   return `#/${id}${query ? `?${query}` : ""}`;
 }
 
 function link() {
   flush();
-  return location.href.split("#")[0].split("?")[0] + address(current);
+  return location.href.split("#")[0] + address(current);
 }
 
 history.scrollRestoration = "manual";
 addEventListener("click", (event) => {
-  clicked = event.target.closest?.("a[href^='#']")?.hash ?? null;
+  const to = event.target.closest?.("a[href^='#']");
+  if (to && barred(to, current?.id)) event.preventDefault();
+  clicked = to?.hash ?? null;
 });
 addEventListener("hashchange", () => {
   if (!current || location.hash !== address(current)) enter();

@@ -40,7 +40,7 @@ export function translator(lang) {
     const [file, name] = key.split(".");
     const text = texts.get(`${lang}/${file}`)?.[name];
     if (text === undefined) throw new Error(`no text for ${key} in ${lang}`);
-    return Array.isArray(text) ? text : text.replace(/\{(\w+)\}/g, (_, word) => values[word]);
+    return typeof text === "string" ? text.replace(/\{(\w+)\}/g, (_, word) => values[word]) : text;
   };
   t.knows = (key) => texts.get(`${lang}/${key.split(".")[0]}`)?.[key.split(".")[1]] !== undefined;
   t.said = (sentence) => {

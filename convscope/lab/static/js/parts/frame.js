@@ -21,10 +21,11 @@ export function frame(main, t, room, link) {
   );
   let page = () => null; // the room as a file that lives without the lab, where there is one
   const parts = { figure, ledger, code: () => code.textContent, page: () => page() };
+  const head = title(t, room);
   main.dataset.room = room.id;
   show(
     main,
-    title(t, room),
+    head,
     examples,
     settings,
     problem,
@@ -43,6 +44,7 @@ export function frame(main, t, room, link) {
   return {
     onpage,
     main,
+    head,
     controls,
     more,
     examples,
@@ -130,7 +132,7 @@ function button(text, action, testid) {
 }
 
 // The clipboard is only there on secure origins (127.0.0.1 is one); elsewhere the old command serves.
-async function copy(text, t) {
+export async function copy(text, t) {
   if (navigator.clipboard) await navigator.clipboard.writeText(text);
   else {
     const area = h("textarea", { value: text, class: "unseen" });

@@ -5,6 +5,7 @@ import { h, say, show } from "../core/dom.js";
 import { LANGUAGES } from "../core/i18n.js";
 import { toggle } from "../core/theme.js";
 import { ROOMS } from "../rooms.js";
+import { hides } from "./classroom.js";
 import { isLarge, project } from "./keys.js";
 
 const top = document.getElementById("top");
@@ -35,7 +36,12 @@ export function bar(t, lang, room, { onlanguage, onskip }) {
   show(
     top,
     h("a", { class: "skip", href: `#/${room.id}`, onclick: skip }, t("common.skip")),
-    h("a", { class: "brand", href: `#/${ROOMS[0].id}` }, "convscope", h("span", {}, t("common.lab"))),
+    h(
+      "a",
+      { class: "brand", href: hides("rooms") ? null : `#/${ROOMS[0].id}` },
+      "convscope",
+      h("span", {}, t("common.lab")),
+    ),
     h("nav", { "aria-label": t("common.rooms") }, h("ol", {}, ROOMS.map(link))),
     h(
       "div",
