@@ -11,7 +11,7 @@ from .errors import UsageError, near
 from .storage.strict_json import loads
 
 LossName = Literal["cross-entropy", "mse", "mae"]
-OptimizerName = Literal["sgd", "adam", "adamw"]
+OptimizerName = Literal["sgd", "sgdw", "adam", "adamw", "muon"]
 ClassWeightName = Literal["none", "balanced"]
 InitName = Literal["default", "dirac", "whitened"]
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
@@ -64,7 +64,7 @@ class Recipe:
     momentum: Annotated[float, Choice("Momentum of SGD.", ge=0, lt=1, page="first")] = 0.5
     nesterov: Annotated[bool, Choice("Nesterov's momentum.")] = False
     weight_decay: Annotated[
-        float, Choice("Weight decay (L2; adamw: decoupled), as in torch.optim.", ge=0, le=1e6, page="more")
+        float, Choice("Weight decay (L2, as in torch.optim; sgdw, adamw, muon: decoupled).", ge=0, le=1e6, page="more")
     ] = 0.0
     optimizer: Annotated[OptimizerName, Choice("How gradients change the weights.", page="first")] = "sgd"
     schedule: Annotated[ScheduleName, Choice("The learning rate over the updates.", page="first")] = "constant"

@@ -78,7 +78,7 @@ def test_the_page_is_told_what_may_be_entered():
     assert (told["lr"].kind, told["lr"].least, told["lr"].most, told["lr"].below) == ("real", 0, 1e6, False)
     assert (told["momentum"].most, told["momentum"].below) == (1, True)
     assert (told["epochs"].kind, told["epochs"].default) == ("whole", None)
-    assert told["optimizer"].options == ("sgd", "adam", "adamw")
+    assert told["optimizer"].options == ("sgd", "sgdw", "adam", "adamw", "muon")
     assert Choices().recipe() == Recipe(epochs=60)
 
 

@@ -18,7 +18,10 @@ def test_the_defaults_are_the_notes():
 
 
 @given(
-    st.floats(1e-6, 1), st.integers(1, 100), st.sampled_from(["sgd", "adam", "adamw"]), st.none() | st.integers(1, 9)
+    st.floats(1e-6, 1),
+    st.integers(1, 100),
+    st.sampled_from(["sgd", "sgdw", "adam", "adamw", "muon"]),
+    st.none() | st.integers(1, 9),
 )
 def test_json_reads_back(lr, epochs, optimizer, patience):
     recipe = Recipe(lr=lr, epochs=epochs, optimizer=optimizer, patience=patience)
@@ -33,7 +36,7 @@ def test_json_reads_back(lr, epochs, optimizer, patience):
         ({"lr": math.nan}, "--lr is nan"),
         ({"momentum": 1.0}, "it must be a number with 0 ≤ momentum < 1"),
         ({"batch_size": 0}, "it must be a number with 1 ≤ batch_size ≤ 2,147,483,647"),
-        ({"optimizer": "sdg"}, "did you mean 'sgd'?"),
+        ({"optimizer": "sdg"}, "did you mean 'sgd' or 'sgdw'?"),
         ({"epochs": 2.5}, "--epochs is '2.5', a float"),
         ({"epochs": True}, "--epochs is 'True', a bool"),
         ({"nesterov": True, "momentum": 0.0}, "--nesterov needs momentum"),

@@ -23,7 +23,8 @@ class Problem:
     ``mse`` and ``mae`` compare the logits with one-hot targets and take the mean over batch and classes, as
     torch.nn.MSELoss and L1Loss do. ``sgd`` is torch.optim.SGD (momentum, nesterov, weight decay),
     ``adam`` torch.optim.Adam (betas, eps 1e-8, weight decay added to the gradient), ``adamw`` torch.optim.AdamW
-    (weight decay apart from the gradient: Loshchilov and Hutter, arXiv 1711.05101).
+    (weight decay apart from the gradient: Loshchilov and Hutter, arXiv 1711.05101), ``sgdw`` and ``muon`` stand in
+    :mod:`.muon`.
     ``seed`` starts the random stream of dropout, ``label_smoothing`` is that of torch.nn.CrossEntropyLoss.
     ``clip_norm`` is what torch.nn.utils.clip_grad_norm_ scales the whole gradient down to (Pascanu et al. 2013).
     ``class_weights`` (one a class) are the weight of torch.nn.CrossEntropyLoss, ``sample_weights`` (N,) say how many
@@ -94,9 +95,10 @@ class Engine(Protocol):
     def state(self) -> dict[str, Tensor]:
         """Copies of everything besides the net's own tensors that the next step depends on, by name, on their device.
 
-        ``momentum.<parameter>`` for SGD; ``exp_avg.<parameter>``, ``exp_avg_sq.<parameter>`` and ``step`` (int64 ())
-        for Adam; ``update`` (int64 ()), how many there were, where the net has dropout. The same names in every engine.
-        Momentum that no step has set yet is absent. ``loss_scale`` and ``loss_scale_steps`` (float32 ()) with fp16.
+        ``momentum.<parameter>`` for SGD and Muon; ``exp_avg.<parameter>``, ``exp_avg_sq.<parameter>`` and ``step``
+        (int64 ()) for Adam; ``update`` (int64 ()), how many there were, where the net has dropout. The same names in
+        every engine. Momentum that no step has set yet is absent. ``loss_scale`` and ``loss_scale_steps`` (float32 ())
+        with fp16.
         """
         ...
 

@@ -15,6 +15,7 @@ from ..net.build import Seeded
 from ..net.loss import loss_of
 from .base import NOTHING_TRAINED, UNFREEZE, Problem
 from .dropout import Kept, signed, update_key
+from .muon import DecoupledSGD, hidden
 from .precision import Chip, chosen
 from .recorded import Recordings
 from .recorder import Recorder
@@ -233,10 +234,15 @@ def _optimizer(problem: Problem, net: nn.Module) -> torch.optim.Optimizer:
     trained = {name: parameter for name, parameter in net.named_parameters() if parameter.requires_grad}
     if not trained:
         raise UsageError(NOTHING_TRAINED, UNFREEZE)
-    groups: dict[float, list[nn.Parameter]] = {}
+    apart = hidden(net) if problem.optimizer == "muon" else []
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in trained.items():
-        groups.setdefault(problem.lr_factors.get(name, 1.0), []).append(parameter)
-    parameters = [{"params": group, "factor": factor} for factor, group in groups.items()]
+        groups.setdefault((problem.lr_factors.get(name, 1.0), name in apart), []).append(parameter)
+    parameters = [
+        {"params": group, "factor": factor, "orthogonal": orthogonal} for (factor, orthogonal), group in groups.items()
+    ]
+    if problem.optimizer in ("sgdw", "muon"):
+        return DecoupledSGD(parameters, problem.momentum, problem.nesterov, problem.weight_decay)
     fused = next(iter(trained.values())).device.type in ("cpu", "cuda")  # one kernel for all parameters
     if problem.optimizer != "sgd":
         kind = torch.optim.AdamW if problem.optimizer == "adamw" else torch.optim.Adam

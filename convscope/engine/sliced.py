@@ -67,7 +67,8 @@ class SlicedEngine(EagerEngine):
             start += parameter.numel()
         if self.problem.clip_norm is not None:
             nn.utils.clip_grad_norm_(self._trained(), self.problem.clip_norm)
-        self.optimizer.param_groups[0]["lr"] = lr
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr * group["factor"]
         self.optimizer.step()
         self.update = (self.update or 0) + 1
         return total[-1]

@@ -26,8 +26,8 @@ from ..training.update.lookahead import trained
 
 FORMAT = "convscope-resume"
 AGAIN = "start the run again with convscope train"
-ADAM = ("exp_avg", "exp_avg_sq")
-SLOTS: dict[OptimizerName, tuple[str, ...]] = {"sgd": ("momentum",), "adam": ADAM, "adamw": ADAM}
+SGD, ADAM = ("momentum",), ("exp_avg", "exp_avg_sq")
+SLOTS: dict[OptimizerName, tuple[str, ...]] = {"sgd": SGD, "sgdw": SGD, "muon": SGD, "adam": ADAM, "adamw": ADAM}
 # What an engine's state holds besides: numbers, each with the type that it has.
 COUNTERS = {"update": torch.tensor(0)} | {name: torch.tensor(0.0) for name in SCALE}
 
@@ -143,6 +143,6 @@ def _check_engine(tensors: dict[str, Tensor], optimizer: OptimizerName, paramete
     if not slots:
         return
     wanted = {f"{slot}.{name}": value.detach() for slot in SLOTS[optimizer] for name, value in parameters.items()}
-    if optimizer != "sgd":
+    if SLOTS[optimizer] == ADAM:
         wanted["step"] = torch.tensor(0)
     _check_tensors("engine", slots, wanted)

@@ -16,8 +16,14 @@ FEWEST = 10  # test images: fewer say nothing
 NEAR = 0.95  # of the loss of a net that knows nothing: so near, it has learnt next to nothing
 BY_HEART = 0.5  # of that loss: the training images are known well
 MOSTLY = 0.6  # of the images in one class: the others are easily passed over
-# Learning rates (of SGD, over 1 − momentum) outside which the rate is the likely cause.
-RATES: dict[OptimizerName, tuple[float, float]] = {"sgd": (1e-3, 0.5), "adam": (1e-5, 1e-2), "adamw": (1e-5, 1e-2)}
+# Learning rates (of SGD and SGDW, over 1 − momentum) outside which the rate is the likely cause.
+RATES: dict[OptimizerName, tuple[float, float]] = {
+    "sgd": (1e-3, 0.5),
+    "sgdw": (1e-3, 0.5),
+    "muon": (1e-3, 0.5),
+    "adam": (1e-5, 1e-2),
+    "adamw": (1e-5, 1e-2),
+}
 FEW_UPDATES = 200
 
 Cause = Literal["other data", "imbalance", "by heart", "rate too large", "rate too small", "few updates", "unknown"]
@@ -157,7 +163,7 @@ def _cause(facts: Facts) -> Cause:
     if facts.train_loss is not None and facts.train_loss <= BY_HEART * guessing(recipe.loss, facts.classes):
         return "by heart"
     low, high = RATES[recipe.optimizer]
-    rate = recipe.lr / (1 - recipe.momentum) if recipe.optimizer == "sgd" else recipe.lr
+    rate = recipe.lr / (1 - recipe.momentum) if recipe.optimizer in ("sgd", "sgdw") else recipe.lr
     if rate >= high:
         return "rate too large"
     if rate <= low:

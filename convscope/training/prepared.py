@@ -76,7 +76,7 @@ def windowed(recipe: Recipe, data: Dataset, team: Team) -> Recipe:
 
 def weights_bytes(count: int, recipe: Recipe) -> int:
     """At least so much is needed for weights, gradients and optimizer state, and for the loop's copy of them."""
-    states = 2 if recipe.optimizer != "sgd" else int(recipe.momentum > 0)
+    states = {"sgd": int(recipe.momentum > 0), "sgdw": 1, "muon": 1}.get(recipe.optimizer, 2)
     return 4 * count * (2 * (1 + states) + 1)
 
 

@@ -14,6 +14,7 @@ NORM = "conv 4 3 | batchnorm | relu | pool 2 | dropout 0.2 | [ conv 4 3 padding=
 CASES = {
     "plain": {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.01},
     "norm": {"net": NORM, "optimizer": "adam", "lr": 0.002, "clip_norm": 0.5, "augment": "flip | shift 1"},
+    "muon": {"net": NORM, "optimizer": "muon", "momentum": 0.9, "nesterov": True, "lr_factors": "*.bias = 2"},
     "uneven": {"net": NORM, "batch_size": 59, "schedule": "one-cycle", "ema": 0.9},  # a last batch of one image
 }
 ENGINES = survey().engines

@@ -24,7 +24,7 @@ EXAMPLES = 100 if FULL else 6
 
 @st.composite
 def choices(draw, engine):
-    optimizer = draw(st.sampled_from(["sgd", "adam", "adamw"]))
+    optimizer = draw(st.sampled_from(["sgd", "sgdw", "adam", "adamw", "muon"]))
     extras = [[], ["batchnorm"]], [[], ["dropout 0.3"]]
     norm, dropout = [[], []] if engine == "jit" else map(draw, map(st.sampled_from, extras))
     layers = ["conv 4 3", *norm, "relu", "pool 2", *dropout, "linear"]

@@ -28,7 +28,7 @@ def drawn(number):
     return {
         "engine": draw.choice(ENGINES),
         "net": " | ".join([*body, *norm, "relu", "pool 2", *dropout, "linear"]),
-        "optimizer": draw.choice(["sgd", "adam", "adamw"]),
+        "optimizer": draw.choice(["sgd", "sgdw", "adam", "adamw", "muon"]),
         "momentum": momentum,
         "nesterov": momentum > 0 and draw.random() < 0.5,
         "weight_decay": draw.choice([0.0, 0.01]),

@@ -364,7 +364,9 @@ def test_control_and_events_need_a_job(lab):
     [
         {},
         {"loss": "mse", "optimizer": "adam"},
-        {"loss": "mae", "weight_decay": 0.01},
+        {"loss": "mae", "weight_decay": 0.01, "nesterov": True},
+        {"optimizer": "sgdw", "weight_decay": 0.01},
+        {"optimizer": "muon", "weight_decay": 0.01, "nesterov": True},
         {"label_smoothing": 0.1, "clip_norm": 1},
         {"net": "conv 4 3 | [ conv 8 3 stride=2 padding=1 | relu ]+ | globalavg | linear"},
     ],

@@ -77,7 +77,7 @@ def test_a_healthy_run_is_left_in_peace(facts):
     st.floats(0, 1e4) | st.none(),
     st.integers(0, 10**6),
     st.floats(0, 1e6),
-    st.sampled_from(["sgd", "adam", "adamw"]),
+    st.sampled_from(["sgd", "sgdw", "adam", "adamw", "muon"]),
     st.sampled_from(["cross-entropy", "mse", "mae"]),
     st.booleans(),
 )

@@ -1,6 +1,6 @@
 """JitEngine: the Engine whose steps are machine code written for its net."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import prod
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from ...distributed.team import ALONE, Team
 from ...errors import UsageError
 from ..base import Problem
 from ..dropout import update_key
+from ..muon import BetweenCalls, hidden
 from .block import Learning
-from .compiled import Compiled, Floats
+from .compiled import Compiled, Floats, Loaded
 from .ir.arrays import padded
 from .machine import slots
 from .machine.meeting import Meeting
@@ -49,14 +50,16 @@ class JitEngine:
             )
         if labels.dtype != torch.int64 or labels.shape != (len(images),):
             raise UsageError(f"labels must be int64 ({len(images)},), but are {labels.dtype} {tuple(labels.shape)}")
-        momentum = problem.momentum if problem.optimizer == "sgd" else 0.0
+        momentum = problem.momentum if problem.optimizer in ("sgd", "sgdw", "muon") else 0.0
+        apart = dict.fromkeys(hidden(problem.net), 0.0) if problem.optimizer == "muon" else {}
+        factors = {**problem.lr_factors, **apart}
         self.rule = Rule(
             problem.optimizer,
             momentum,
             problem.nesterov,
             problem.betas,
             problem.weight_decay,
-            bool(problem.lr_factors),
+            bool(factors),
         )
         _, *shape = images.shape
         self._core = Compiled(
@@ -81,8 +84,9 @@ class JitEngine:
         self._room = padded(self._core.layout.trained)  # of one state of all parameters, in numbers
         rooms = len(self.rule.states) + self.rule.factored
         self._states: Floats = aligned(max(1, rooms) * self._room).view(np.float32)
-        if problem.lr_factors:
-            self._set_factors(problem.lr_factors)
+        if factors:
+            self._set_factors(factors)
+        self._muon = self._between_calls(apart, problem.lr_factors) if apart else None
         self._step = 0
         self._used: Compiled | None = None
         self._seed = problem.seed
@@ -133,39 +137,57 @@ class JitEngine:
                 )
 
     def _steps(self, index: Tensor, batch_size: int, lrs: list[float], pixels: Tensor | None) -> Tensor:
-        count, steps = len(index), len(lrs)
+        count, steps, before = len(index), len(lrs), self._step
         # The program for whole batches also where only a last, smaller one is asked for: which updates share a call
         # must not change their bits.
         ready = self._core.program(min(batch_size, len(self._images)))
         job = ready.job
         self._core.read()
         losses = torch.empty(steps, dtype=torch.float32, device="cpu")
-        rates = np.array([self.rule.rates(lr, self._step + i + 1) for i, lr in enumerate(lrs)], np.float32)
         chosen = index.cpu().contiguous().numpy()
+        of_images = {slots.PLACES: chosen if pixels is None else np.arange(count), slots.INDEX: chosen}
+        of_steps = {
+            slots.LOSSES: losses.numpy(),
+            slots.RATES: np.array([self.rule.rates(lr, before + i + 1) for i, lr in enumerate(lrs)], np.float32),
+            slots.KEYS: np.array([update_key(self._seed, before + i) for i in range(steps)], np.uint32),
+        }
         job.array(slots.IMAGES, (self._images if pixels is None else pixels.cpu().contiguous()).numpy())
-        job.array(slots.PLACES, chosen if pixels is None else np.arange(count))
         job.array(slots.LABELS, self._labels.numpy())
-        job.array(slots.INDEX, chosen)
-        job.array(slots.LOSSES, losses.numpy())
-        job.array(slots.RATES, rates)
         job.array(slots.STATES, self._states)
-        keys = [update_key(self._seed, self._step + i) for i in range(steps)]
-        job.array(slots.KEYS, np.array(keys, np.uint32))
-        for slot, value in ((slots.COUNT, count), (slots.BATCH, batch_size), (slots.STEPS, steps)):
-            job.number(slot, value)
+        job.number(slots.BATCH, batch_size)
+        together = 1 if self._muon else steps
+        try:
+            for first in range(0, steps, together):
+                end = min((first + together) * batch_size, count)
+                for slot, values in of_images.items():
+                    job.array(slot, values[first * batch_size : end])
+                for slot, values in of_steps.items():
+                    job.array(slot, values[first : first + together])
+                job.number(slots.COUNT, end - first * batch_size)
+                job.number(slots.STEPS, together)
+                self._call(ready, lrs[first])
+        finally:
+            if self._core.helpers.settle(0):  # else the call was broken off, and its weights are half written
+                self._core.write(self._step - before)
+        return losses
+
+    def _call(self, ready: Loaded, lr: float) -> None:
+        """Take the steps of which the job tells, by one call of the program; ``lr`` is the rate of the first."""
         assert ready.train
         if self._meeting:
-            self._meeting.begin(job, ready.arenas)
+            self._meeting.begin(ready.job, ready.arenas)
+        if self._muon:
+            self._muon.begin()
         try:
-            self._core.helpers.run(ready.train, job)
+            self._core.helpers.run(ready.train, ready.job)
             if self._meeting and self._meeting.error:
                 raise self._meeting.error
         finally:
-            if self._core.helpers.settle(0):  # else the call was broken off, and its weights are half written
-                done = int(job.slots[slots.DONE])
+            if self._core.helpers.settle(0):
+                done = int(ready.job.slots[slots.DONE])
                 self._step += done
-                self._core.write(done)
-        return losses
+                if self._muon and done:
+                    self._muon.step(lr)
 
     def logits(self, images: Tensor) -> Tensor:
         """Raw scores float32 (M, K) for uint8 images (M, C, H, W)."""
@@ -195,7 +217,7 @@ class JitEngine:
         if not self._step:
             return {}
         found = {f"{name}.{parameter}": place.clone() for name, parameter, place in self._state_views()}
-        if self.rule.optimizer != "sgd":
+        if self.rule.adam:
             found["step"] = torch.tensor(self._step)
         if self._draws:
             found["update"] = torch.tensor(self._step)
@@ -224,6 +246,15 @@ class JitEngine:
             if name not in layout.frozen:
                 start = behind + layout.places[name]
                 self._states[start : start + value.numel()] = factors.get(name, 1.0)
+
+    def _between_calls(self, names: Iterable[str], factors: Mapping[str, float]) -> BetweenCalls:
+        """What moves the weights ``names`` once a step has summed up their momentum."""
+        flat, momenta = self._core.flat, {parameter: place for _, parameter, place in self._state_views()}
+        places = []
+        for name in names:
+            m, start = momenta[name], self._core.layout.places[name]
+            places.append((flat[start : start + m.numel()].view(m.shape), m, factors.get(name, 1.0)))
+        return BetweenCalls(places, self.rule.momentum, self.rule.nesterov, self.rule.weight_decay)
 
     def _state_views(self) -> list[tuple[str, str, Tensor]]:
         """(state's name, parameter's name, the values) of all of the optimizer's state. Frozen parameters have none."""

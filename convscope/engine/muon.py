@@ -1,0 +1,115 @@
+"""SGD whose weight decay is apart from the gradient, and Muon, which makes the steps of weights orthogonal.
+
+    m ← μ m + g;   d = m   (nesterov: d = g + μ m)
+    sgdw   w ← w (1 − η λ) − η d
+    muon   hidden weights: w ← w (1 − η λ) − η √max(1, rows/columns) NS(d);   all other parameters: as sgdw
+
+d of a weight (O, …) is a matrix of O rows. NS moves it towards the nearest matrix with orthonormal rows, five times
+
+    X ← a X + (b A + c A²) X,   A = X Xᵀ,   from X = d / (‖d‖ + 1e-7),   a, b, c = 3.4445, −4.7750, 2.0315
+
+(as its transpose where rows > columns), which brings the singular values near 1. All in float32.
+
+SGDW: I. Loshchilov, F. Hutter, Decoupled weight decay regularization (arXiv 1711.05101). Muon: K. Jordan et al., Muon:
+an optimizer for hidden layers in neural networks (2024, kellerjordan.github.io/posts/muon).
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+ITERATIONS, A, B, C = 5, 3.4445, -4.7750, 2.0315
+TINY = 1e-7
+
+
+def hidden(net: nn.Module) -> list[str]:
+    """The names of the parameters that Muon steps orthogonally: trained weights of convolutions and linear layers, all
+    but the net's last, which makes the scores."""
+    weights = [(name, parameter) for name, parameter in net.named_parameters() if parameter.ndim > 1]
+    return [name for name, parameter in weights[:-1] if parameter.requires_grad]
+
+
+def orthogonal(d: Tensor) -> Tensor:
+    """√max(1, rows/columns) NS(d) for d (O, …), contiguous, of the same shape."""
+    matrix: Tensor = d.flatten(1)
+    rows, columns = matrix.shape
+    x = (matrix if rows <= columns else matrix.T) / (matrix.norm() + TINY)
+    for _ in range(ITERATIONS):
+        square = x @ x.T
+        x = torch.addmm(x, torch.addmm(square, square, square, beta=B, alpha=C), x, beta=A)
+    if rows > columns:
+        x = x.T * (rows / columns) ** 0.5
+    result: Tensor = x.reshape(d.shape)
+    return result
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """On the CPU the bits of a matrix product may depend on the number of threads: here it is always one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+class DecoupledSGD(torch.optim.Optimizer):
+    """``sgdw``; ``muon`` for the groups of ``parameters`` that are ``orthogonal``."""
+
+    def __init__(
+        self, parameters: Iterable[dict[str, Any]], momentum: float, nesterov: bool, weight_decay: float
+    ) -> None:
+        super().__init__(parameters, {"lr": 0.0, "orthogonal": False})
+        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002 - torch's signature
+        """Move every parameter that has a gradient."""
+        with one_thread():
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        self._move(parameter, parameter.grad, group["lr"], group["orthogonal"])
+
+    def _move(self, w: Tensor, g: Tensor, lr: float | Tensor, orthogonally: bool) -> None:
+        state = self.state[w]
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(w)
+        m = state["momentum_buffer"].mul_(self.momentum).add_(g)
+        d = g + self.momentum * m if self.nesterov else m
+        w.mul_(1 - lr * self.weight_decay).sub_(lr * (orthogonal(d) if orthogonally else d))
+
+
+class BetweenCalls:
+    """Muon's steps of hidden weights where an engine has already summed up their momentum.
+
+    ``places``: weight, momentum and the factor of the rate of each, which share the engine's memory.
+    """
+
+    def __init__(
+        self, places: list[tuple[Tensor, Tensor, float]], momentum: float, nesterov: bool, weight_decay: float
+    ) -> None:
+        self._places = places
+        self._momentum, self._nesterov, self._decay = momentum, nesterov, weight_decay
+        self._before: list[Tensor] = []
+
+    def begin(self) -> None:
+        """Before the engine's step: Nesterov's direction needs the gradient, which is what the momentum gains."""
+        if self._nesterov:
+            self._before = [m.clone() for _, m, _ in self._places]
+
+    def step(self, lr: float) -> None:
+        """After it: move the weights."""
+        with one_thread():
+            moved = [self._moved(n, lr * factor) for n, (_, _, factor) in enumerate(self._places)]
+        for (w, _, _), new in zip(self._places, moved, strict=True):  # all or, interrupted above, none
+            w.copy_(new)
+
+    def _moved(self, n: int, lr: float) -> Tensor:
+        w, m, _ = self._places[n]
+        d = (1 + self._momentum) * m - self._momentum * self._before[n] if self._nesterov else m
+        return (w * (1 - lr * self._decay)).sub_(orthogonal(d), alpha=lr)
