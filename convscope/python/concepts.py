@@ -6,7 +6,7 @@ Parameters have PyTorch's names. Numbers may be arrays, tensors, lists, or the t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -160,6 +160,11 @@ def descent(
     batch_size: int | None = None,
     epochs: int | None = None,
     lr: float | None = None,
+    surface: str | None = None,
+    start: tuple[float, float] | None = None,
+    optimizers: Sequence[str] = (),
+    momentum: float = 0.9,
+    adam_lr: float | None = None,
     seed: int = 0,
     data_dir: str | Path | None = None,
     offline: bool = False,
@@ -167,28 +172,30 @@ def descent(
     """Descend with one sample, a mini-batch and all samples an update: same start, same samples seen.
 
     Without ``data``, a line is fitted to made-up samples (100, batches of 10, 20 epochs, lr 0.1); with them, ``net`` is
-    trained (1,000, batches of 32, 5 epochs, lr 0.01). On the command line: ``convscope descent``. Raises UsageError,
-    DataError, TrainingError.
+    trained (1,000, batches of 32, 5 epochs, lr 0.01); on a ``surface`` ("valley", "saddle", "two-minima") the gradient
+    is exact (100 updates, lr 0.05). ``start`` is (w, b) on the map; ``optimizers`` ("momentum", "nesterov", "adam") are
+    further paths by mini-batches, as torch.optim takes them. On the command line: ``convscope descent``. Raises
+    UsageError, DataError, TrainingError.
     """
-    from ..explain.concepts.descent import compare
-    from ..explain.concepts.objectives import NetObjective, Objective, regression
+    from ..explain.concepts.asked import Asked
 
-    usual: tuple[int, int, int, float] = (100, 10, 20, 0.1) if data is None else (1_000, 32, 5, 0.01)
-    count = usual[0] if samples is None else samples
-    if data is None:
-        objective: Objective = regression(count, seed)
-    else:
-        from ..data.sources import open_source
-
-        source = open_source(data, data_dir=None if data_dir is None else Path(data_dir), offline=offline)
-        objective = NetObjective(net, source, count, seed)
-    return compare(
-        objective,
-        usual[1] if batch_size is None else batch_size,
-        usual[2] if epochs is None else epochs,
-        usual[3] if lr is None else lr,
-        seed,
+    asked = Asked(
+        data=data,
+        net=net,
+        surface=surface,
+        start=start,
+        samples=samples,
+        batch_size=batch_size,
+        epochs=epochs,
+        lr=lr,
+        optimizers=[optimizers] if isinstance(optimizers, str) else optimizers,
+        momentum=momentum,
+        adam_lr=adam_lr,
+        seed=seed,
+        data_dir=None if data_dir is None else Path(data_dir),
+        offline=offline,
     )
+    return asked.descend(asked.objective())
 
 
 def batches(samples: int = 60_000, batch_size: int = 64, drop_last: bool = False) -> Batches:

@@ -74,6 +74,9 @@ def test_descent_of_a_net(cli):
         (["descent", "--samples", "0"], "expected 2 to 10,000"),
         (["descent", "--epochs", "0"], "expected 1 to 1,000,000"),
         (["descent", "--lr", "0"], "expected a positive number"),
+        (["descent", "--surface", "hill"], "there is no surface 'hill'"),
+        (["descent", "--optimizer", "rprop"], "there is no optimizer 'rprop'"),
+        (["descent", "--start", "here"], "--start is 'here', expected w and b"),
         (["batches", "--samples", "0"], "expected a whole number"),
         (["batches", "--samples", "5", "--drop-last"], "no update is left"),
     ],
@@ -82,3 +85,22 @@ def test_bad_choices_end_with_exit_code_2(cli, arguments, message):
     code, out, err = cli(*arguments)
     assert (code, out) == (2, "")
     assert message in err
+
+
+def test_other_surfaces_and_optimizers(cli):
+    code, out, err = cli(
+        "descent", "--surface", "valley", "--optimizer", "adam", "--optimizer", "momentum", "--lr", "0.04"
+    )
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "valley ½·w² + 10·b²: 2 parameters, 100 updates, lr 0.04"
+    assert [line.split()[0] for line in lines[4:7]] == ["gradient", "momentum", "adam"]
+    assert lines[-1].endswith("these lr lead away from it: sgd 0.1, momentum 0.19, nesterov 0.06786")
+    code, out, _ = cli(
+        "descent", "--samples", "20", "--epochs", "2", "--start=0,1", "--optimizer", "nesterov", "--json"
+    )
+    found = json.loads(out)["output"]["regimes"]
+    assert [(r["optimizer"], r["points"][0]["parameters"]) for r in found] == [
+        *[("sgd", [0.0, 1.0])] * 3,
+        ("nesterov", [0.0, 1.0]),
+    ]

@@ -10,8 +10,9 @@ from convscope.data.batches import epoch_order
 from convscope.data.images import Dataset
 from convscope.data.readers.digits import read_digits
 from convscope.errors import TrainingError, UsageError
-from convscope.explain.concepts.descent import angle, compare, descend
+from convscope.explain.concepts.descent import Way, angle, compare, descend
 from convscope.explain.concepts.objectives import NetObjective, regression
+from convscope.explain.concepts.optimizers import rule
 from convscope.report.descent import draw_descent
 from convscope.storage.strict_json import dumps
 
@@ -29,7 +30,7 @@ def digits():
 
 def test_the_full_batch_path_is_exact_gradient_descent():
     problem = regression(80, 3)
-    path = [np.array(p.parameters) for p in descend(problem, "full batch", 80, 15, 0.1, 0).points]
+    path = [np.array(p.parameters) for p in descend(problem, Way("full batch", 80, rule("sgd", 0.1)), 15, 0).points]
     design = np.stack([problem.x, np.ones_like(problem.x)], 1)
     hessian = 2 * design.T @ design / 80
     best = np.linalg.solve(design.T @ design, design.T @ problem.y)
@@ -51,7 +52,7 @@ def test_every_path_equals_torch_sgd():
                 optimizer.zero_grad()
                 torch.nn.functional.mse_loss(theta[0] * x[batch] + theta[1], y[batch]).backward()
                 optimizer.step()
-        end = descend(problem, "any", size, 2, 0.05, 9).points[-1].parameters
+        end = descend(problem, Way("any", size, rule("sgd", 0.05)), 2, 9).points[-1].parameters
         assert end == pytest.approx(theta.tolist(), rel=1e-10)
 
 
@@ -96,7 +97,7 @@ def test_the_map_holds_the_loss(descent):
 
 def test_a_net_takes_the_steps_of_torch_sgd(digits):
     problem = NetObjective("conv 2 5 | pool 4 | relu | linear", digits, 30, 4)
-    found = descend(problem, "mini-batch", 8, 2, 0.05, 4)
+    found = descend(problem, Way("mini-batch", 8, rule("sgd", 0.05)), 2, 4)
     net, weights = problem.net, list(problem.net.parameters())
     torch.nn.utils.vector_to_parameters(torch.from_numpy(problem.start()), weights)
     optimizer = torch.optim.SGD(weights, lr=0.05)

@@ -6,8 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convscope.explain.concepts.descent import descend, timed
+from convscope.explain.concepts.descent import Way, descend, timed
 from convscope.explain.concepts.objectives import regression
+from convscope.explain.concepts.optimizers import rule
 from convscope.lab.rooms.descent import DescentRequest, answer
 
 
@@ -71,14 +72,14 @@ def test_two_over_the_curvature_parts_steps_that_arrive_from_those_that_leave(sa
     limit = 2 / torch.linalg.eigvalsh(hessian)[-1].item()
     assert 2 / objective.curvature() == pytest.approx(limit, rel=1e-9)
     for factor, grows in ((0.9, False), (1.1, True)):
-        points = descend(objective, "full batch", samples, 80, factor * limit, 0).points
+        points = descend(objective, Way("full batch", samples, rule("sgd", factor * limit)), 80, 0).points
         assert (points[-1].loss > points[0].loss) == grows
 
 
 def test_seconds_are_the_median_of_several_runs(monkeypatch):
     times = iter([9.0, 5.0, 1.0, 2.0, 3.0, 4.0])
     monkeypatch.setattr("convscope.explain.concepts.descent._clock", lambda *_: [0.0, next(times)])
-    found = timed(regression(8, 0), "full batch", 8, 1, 0.1, 0)
+    found = timed(regression(8, 0), Way("full batch", 8, rule("sgd", 0.1)), 1, 0)
     assert found.seconds == found.points[-1].seconds == 3.0  # of five; the first of all is not counted
     assert [point.seconds for point in found.points] == [0.0, 3.0]
 

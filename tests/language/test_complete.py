@@ -63,6 +63,7 @@ RUNS = [
     ["pool", "--input", "1 2 / 3 4", "--kernel-size", "2", "--at", "0,0,0"],
     ["backprop", "(w*x + b - y)**2", "w=3", "x=2", "b=1", "y=5"],
     ["descent", "--epochs", "2"],
+    ["descent", "--surface", "valley", "--epochs", "2", "--optimizer", "momentum"],
     ["check", "digits"],
     ["devices"],
     ["train", "digits", "--epochs", "1"],

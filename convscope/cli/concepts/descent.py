@@ -1,7 +1,7 @@
 """``convscope batches`` and ``convscope descent``: what a batch is, and what its size does to the way down."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,8 +13,8 @@ from ..options import AsJson, DataDir, Offline, path_option
 if TYPE_CHECKING:
     from ...explain.concepts.batches import Batches
     from ...explain.concepts.descent import Descent
+    from ...explain.concepts.objectives import Terrain
 
-Number = TypeVar("Number", int, float)
 SHOWN_EPOCHS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -81,8 +81,25 @@ def descent(
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", "-b", help="Of the mini-batch.  [default: 10; with --data 32]")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the samples.  [default: 20; with --data 5]")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate.  [default: 0.1; with --data 0.01]")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Passes over the samples.  [default: 20; with --data 5; updates, with --surface 100]"),
+    ] = None,
+    lr: Annotated[
+        float | None, typer.Option(help="Learning rate.  [default: 0.1; with --data 0.01; with --surface 0.05]")
+    ] = None,
+    surface: Annotated[
+        str | None, typer.Option(help="Instead of samples, a surface: valley, saddle or two-minima.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="W,B", help="Where every path begins on the map, such as --start=-1,2.")
+    ] = None,
+    optimizer: Annotated[
+        list[str] | None,
+        typer.Option(help="A further path, by mini-batches: momentum, nesterov or adam. May be given several times."),
+    ] = None,
+    momentum: Annotated[float, typer.Option(help="Of momentum and nesterov.")] = 0.9,
+    adam_lr: Annotated[float | None, typer.Option(help="Adam's own learning rate.  [default: --lr]")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides samples, initial weights and order.")] = 0,
     data_dir: DataDir = None,
     offline: Offline = False,
@@ -90,47 +107,72 @@ def descent(
     as_json: AsJson = False,
 ) -> None:
     """Descend with one sample, a mini-batch and all samples an update: same start, same samples seen."""
-    from ...explain.concepts.descent import compare
-    from ...explain.concepts.objectives import NetObjective, Objective, regression
+    from ...explain.concepts.asked import Asked, read_start, terrain
 
     if plot and plot.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise UsageError(f"--plot is {str(plot)!r}, expected a .png, .svg or .pdf file", "such as --plot descent.png")
-    line = None
-    objective: Objective
-    if data is None:
-        defaults = 100, 10, 20, 0.1
-        line = objective = regression(_or(samples, defaults[0]), seed)
-    else:
-        from ...data.sources import open_source
-
-        defaults = 1_000, 32, 5, 0.01
-        source = open_source(data, data_dir=data_dir, offline=offline)
-        objective = NetObjective(net, source, _or(samples, defaults[0]), seed)
-    tell = terminal.note if data else None
-    result = compare(
-        objective, _or(batch_size, defaults[1]), _or(epochs, defaults[2]), _or(lr, defaults[3]), seed, tell
+    asked = Asked(
+        data=data,
+        net=net,
+        surface=surface,
+        start=None if start is None else read_start(start),
+        samples=samples,
+        batch_size=batch_size,
+        epochs=epochs,
+        lr=lr,
+        optimizers=optimizer or (),
+        momentum=momentum,
+        adam_lr=adam_lr,
+        seed=seed,
+        data_dir=data_dir,
+        offline=offline,
     )
+    objective = asked.objective()
+    result = asked.descend(objective, terminal.note if data else None)
     if plot:
         from ...report.descent import draw_descent
         from ...report.style import save_figure
 
-        save_figure(draw_descent(result, line), plot)
+        save_figure(draw_descent(result, terrain(objective)), plot)
         terminal.note(f"drawn: {plot}")
     if as_json:
         terminal.emit_json({"output": result})
     else:
-        _print_descent(result)
+        _print_descent(result, terrain(objective))
 
 
-def _or(value: Number | None, default: Number) -> Number:
-    return default if value is None else value
+def _print_descent(result: "Descent", on: "Terrain | None") -> None:
+    one = result.samples == 1  # a surface: its gradient is exact
+    if one:
+        print(f"{result.objective}: {result.parameters:,} parameters, {result.epochs} updates, lr {result.lr:g}")
+    else:
+        print(
+            f"{result.objective}: {result.parameters:,} parameters, {result.samples:,} samples, "
+            f"{result.epochs} epochs, lr {result.lr:g}"
+        )
+    _print_regimes(result, one)
+    columns.heading("Loss after an update" if one else "Loss over all samples after an epoch")
+    table = []
+    for epoch in [e for e in SHOWN_EPOCHS if e < result.epochs] + [result.epochs]:
+        at = [next(p.loss for p in r.points if p.samples == epoch * result.samples) for r in result.regimes]
+        table.append([str(epoch), *(f"{loss:.4f}" for loss in at)])
+    names = ["update" if one else "epoch", *(r.name for r in result.regimes)]
+    columns.show(names, table, right=names)
+    seconds = ", ".join(f"{say(r.name)} {r.seconds:.3f}" for r in result.regimes)
+    print(f"\nseconds in updates: {seconds}")
+    if on is not None and (one or result.regimes[-1].optimizer != "sgd"):
+        _print_limits(result, on)
 
 
-def _print_descent(result: "Descent") -> None:
-    print(
-        f"{result.objective}: {result.parameters:,} parameters, {result.samples:,} samples, {result.epochs} epochs, "
-        f"lr {result.lr:g}"
-    )
+def _print_regimes(result: "Descent", one: bool) -> None:
+    if one:
+        columns.heading("Equal start, equal updates")
+        names = ["regime", "lr", "updates", "loss", "detour"]
+        columns.show(names, [
+            [say(r.name), f"{r.lr:g}", f"{r.updates:,}", f"{r.loss:.4f}", f"{r.detour:.2f}"] for r in result.regimes
+        ], right=names[1:])  # fmt: skip
+        print("detour: length of the path / distance from its start to its end")
+        return
     columns.heading("Equal start, equal samples seen")
     names = ["regime", "batch size", "updates", "samples seen", "loss", "angle", "noise", "detour"]
     columns.show(names, [
@@ -142,12 +184,13 @@ def _print_descent(result: "Descent") -> None:
         "angle: mean, between a batch's gradient and that of all samples; noise: length of the difference,\n"
         "root mean square; detour: length of the path / distance from its start to its end"
     )
-    columns.heading("Loss over all samples after an epoch")
-    table = []
-    for epoch in [e for e in SHOWN_EPOCHS if e < result.epochs] + [result.epochs]:
-        at = [next(p.loss for p in r.points if p.samples == epoch * result.samples) for r in result.regimes]
-        table.append([str(epoch), *(f"{loss:.4f}" for loss in at)])
-    names = ["epoch", *(r.name for r in result.regimes)]
-    columns.show(names, table, right=names)
-    seconds = ", ".join(f"{say(r.name)} {r.seconds:.3f}" for r in result.regimes)
-    print(f"\nseconds in updates: {seconds}")
+
+
+def _print_limits(result: "Descent", on: "Terrain") -> None:
+    """From which learning rate exact gradients lead away at the deepest place."""
+    from ...explain.concepts.optimizers import OPTIMIZERS, UpdateRule
+
+    curvature = on.curvature()
+    limits = [UpdateRule(name, result.lr, result.momentum).limit(curvature) for name in OPTIMIZERS]
+    written = ", ".join(f"{name} {limit:.4g}" for name, limit in zip(OPTIMIZERS, limits, strict=True) if limit)
+    print(f"λmax = {curvature:.4g} at the deepest place; with exact gradients these lr lead away from it: {written}")

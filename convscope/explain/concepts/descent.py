@@ -1,4 +1,4 @@
-"""Stochastic, mini-batch and full-batch descent from one start, over equally many samples.
+"""Stochastic, mini-batch and full-batch descent from one start, over equally many samples, and other update rules.
 
 One loop serves a regression with two parameters, whose loss can be drawn as a map, and a net on images: all that it
 asks for is the mean loss of some samples and its gradient.
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -16,12 +16,19 @@ from ...data.batches import epoch_order, steps_per_epoch
 from ...errors import TrainingError, UsageError
 from ...shown import Table, Tabular
 from .objectives import Index, Objective, Vector
-
-if TYPE_CHECKING:
-    pass
+from .optimizers import Optimizer, UpdateRule, rule
 
 MAX_UPDATES = 1_000_000
 FAR = 1e12  # a parameter beyond this has left for infinity
+
+
+@dataclass(frozen=True)
+class Way:
+    """How to go down: by which rule, with how many samples an update."""
+
+    name: str
+    batch_size: int
+    rule: UpdateRule
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,8 @@ class Regime:
     detour: float
     points: tuple[Point, ...]
     diverged: bool = False
+    optimizer: Optimizer = "sgd"
+    lr: float = 0.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,6 +82,7 @@ class Descent(Tabular):
     seed: int
     regimes: tuple[Regime, ...]
     timed: int
+    momentum: float = 0.9
 
     def told(self) -> Iterator[str | Table]:
         """The regimes, one a row."""
@@ -89,17 +99,18 @@ def compare(
     seed: int,
     tell: Callable[[str], None] | None = None,
     diverging: Literal["refused", "shown"] = "refused",
+    further: Sequence[UpdateRule] = (),
 ) -> Descent:
-    """Descend with batch size 1, ``batch_size`` and all samples. ``tell`` hears which regime is at work.
+    """Descend with batch size 1, ``batch_size`` and all samples, and with mini-batches by the ``further`` rules.
 
-    Raises UsageError for choices that make no sense, TrainingError where a path leaves for infinity and that is
-    ``refused``.
+    Where there is one sample only, its gradient is exact, and one plain descent is enough. ``tell`` hears which regime
+    is at work. Raises UsageError for choices that make no sense, TrainingError where a path leaves for infinity and
+    that is ``refused``.
     """
-    if not 1 < batch_size < objective.samples:
+    plain = rule("sgd", lr)
+    if objective.samples > 1 and not 1 < batch_size < objective.samples:
         raise UsageError(f"--batch-size is {batch_size}, but a mini-batch of {objective.samples:,} samples holds "
                          f"2 to {objective.samples - 1:,}")  # fmt: skip
-    if not 0 < lr < 1e6:
-        raise UsageError(f"--lr is {lr}, expected a positive number below 1,000,000")
     if epochs < 1 or epochs * objective.samples > MAX_UPDATES:
         raise UsageError(
             f"{epochs:,} epochs of {objective.samples:,} samples are {epochs * objective.samples:,} updates "
@@ -107,14 +118,15 @@ def compare(
             "change --epochs or --samples",
         )
     regimes = []
-    for name, size in (("stochastic", 1), ("mini-batch", batch_size), ("full batch", objective.samples)):
+    for way in _ways(objective.samples, batch_size, plain, further):
         if tell:
-            tell(f"{name}: {epochs * steps_per_epoch(objective.samples, size):,} updates")
-        found = timed(objective, name, size, epochs, lr, seed)
+            tell(f"{way.name}: {epochs * steps_per_epoch(objective.samples, way.batch_size):,} updates")
+        found = timed(objective, way, epochs, seed)
         if found.diverged and diverging == "refused":
             raise TrainingError(
-                f"{name} descent leaves for infinity after {found.updates + 1:,} updates with lr {lr:g}",
-                f"take a smaller step, such as --lr {lr / 10:g}",
+                f"{way.name.removesuffix(' descent')} descent leaves for infinity after {found.updates + 1:,} updates "
+                f"with lr {way.rule.lr:g}",
+                f"take a smaller step, such as --lr {way.rule.lr / 10:g}",
             )
         regimes.append(found)
     return Descent(
@@ -126,34 +138,45 @@ def compare(
         seed=seed,
         regimes=tuple(regimes),
         timed=objective.repeats,
+        momentum=next((one.momentum for one in further), 0.9),
     )
 
 
-def timed(objective: Objective, name: str, batch_size: int, epochs: int, lr: float, seed: int) -> Regime:
+def _ways(samples: int, batch_size: int, plain: UpdateRule, further: Sequence[UpdateRule]) -> list[Way]:
+    if samples == 1:
+        return [Way("gradient descent", 1, plain), *(Way(one.optimizer, 1, one) for one in further)]
+    sizes = (("stochastic", 1), ("mini-batch", batch_size), ("full batch", samples))
+    return [Way(name, size, plain) for name, size in sizes] + [Way(o.optimizer, batch_size, o) for o in further]
+
+
+def timed(objective: Objective, way: Way, epochs: int, seed: int) -> Regime:
     """:func:`descend`, with the median seconds of every point over ``objective.repeats`` runs after one to warm up."""
-    found = descend(objective, name, batch_size, epochs, lr, seed)
+    found = descend(objective, way, epochs, seed)
     if objective.repeats == 1:
         return found
-    batches = [batch for batch, _ in _batches(objective.samples, batch_size, epochs, seed)][: found.updates]
-    runs = [_clock(objective, batches, lr) for _ in range(objective.repeats + 1)][1:]
+    batches = [batch for batch, _ in _batches(objective.samples, way.batch_size, epochs, seed)][: found.updates]
+    runs = [_clock(objective, batches, way.rule) for _ in range(objective.repeats + 1)][1:]
     seconds = np.median(runs, axis=0).tolist()
     points = tuple(replace(point, seconds=seconds[point.updates]) for point in found.points)
     return replace(found, points=points, seconds=seconds[-1])
 
 
-def _clock(objective: Objective, batches: Sequence[Index], lr: float) -> list[float]:
+def _clock(objective: Objective, batches: Sequence[Index], by: UpdateRule) -> list[float]:
     """Seconds since the start after every update, the start included."""
-    parameters = objective.start()
+    parameters, memory = objective.start(), by.begin()
     began = time.perf_counter()
     found = [0.0]
     for batch in batches:
-        parameters = parameters - lr * objective.loss(parameters, batch)[1]
+        parameters = memory.step(parameters, objective.loss(parameters, batch)[1])
         found.append(time.perf_counter() - began)
     return found
 
 
-def descend(objective: Objective, name: str, batch_size: int, epochs: int, lr: float, seed: int) -> Regime:
-    """θ ← θ − lr · (gradient of the batch's mean loss), batch by batch, in the order that ``convscope train`` takes."""
+def descend(objective: Objective, way: Way, epochs: int, seed: int) -> Regime:
+    """θ ← θ − lr · (gradient of the batch's mean loss), or as the way's rule has it, batch by batch, in the order that
+    ``convscope train`` takes.
+    """
+    batch_size, memory = way.batch_size, way.rule.begin()
     parameters = objective.start()
     everything = np.arange(objective.samples)
     every = max(1, steps_per_epoch(objective.samples, batch_size) * epochs // objective.records)
@@ -174,7 +197,7 @@ def descend(objective: Objective, name: str, batch_size: int, epochs: int, lr: f
             loss, full = objective.loss(parameters, everything)
             record(angle(gradient, full), float(np.linalg.norm(gradient - full)), loss)
         began = time.perf_counter()
-        moved = parameters - lr * gradient
+        moved = memory.step(parameters, gradient)
         spent += time.perf_counter() - began
         if not np.isfinite(moved).all() or np.abs(moved).max() > FAR:
             diverged = True
@@ -184,7 +207,8 @@ def descend(objective: Objective, name: str, batch_size: int, epochs: int, lr: f
         record(None, None, objective.loss(parameters, everything)[0])
     else:  # it would have continued from here
         points[-1] = replace(points[-1], angle=None, noise=None)
-    return replace(_summary(name, batch_size, points, trail), diverged=diverged)
+    found = _summary(way.name, batch_size, points, trail)
+    return replace(found, diverged=diverged, optimizer=way.rule.optimizer, lr=way.rule.lr)
 
 
 def _batches(samples: int, batch_size: int, epochs: int, seed: int) -> Iterator[tuple[Index, bool]]:

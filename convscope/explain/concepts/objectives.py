@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ...data.batches import epoch_order
 from ...errors import UsageError
 from ..backprop.values import Array
+from .polynomials import Terms
 
 if TYPE_CHECKING:
     from ...data.images import Dataset
@@ -18,7 +19,8 @@ Index = NDArray[np.int64]
 NOISE = 0.5  # standard deviation of the regression's targets around their line
 TRUE_LINE = (2.0, -1.0)
 CENTRE = 0.5  # of x: away from 0, so that w and b depend on each other and the map's valley is slanted
-START = (-1.0, 2.0)  # where every path on the map begins
+START = (-1.0, 2.0)  # where every path on the map begins, unless another place is named
+VIEW = 1.35  # times the way from the usual start to the best place that the map shows on each side of that
 
 
 class Objective(Protocol):
@@ -59,6 +61,7 @@ class Regression:
 
     x: Array
     y: Array
+    begin: tuple[float, float] = START
     name: str = "regression with two parameters"
     records: int = 5_000
     repeats: int = 5
@@ -70,7 +73,7 @@ class Regression:
 
     def start(self) -> Vector:
         """See :class:`Objective`."""
-        return np.array(START)
+        return np.array(self.begin)
 
     def loss(self, parameters: Vector, index: Index) -> tuple[float, Vector]:
         """mean((w·x + b − y)²); ∂/∂w = mean(2·(w·x + b − y)·x), ∂/∂b = mean(2·(w·x + b − y))."""
@@ -90,19 +93,65 @@ class Regression:
         mixed = 2 * np.array([[(self.x**2).mean(), self.x.mean()], [self.x.mean(), 1.0]])
         return float(np.linalg.eigvalsh(mixed)[-1])
 
+    @property
+    def terms(self) -> Terms:
+        """The loss of all samples, multiplied out."""
+        x, y = self.x, self.y
+        return (
+            (2, 0, float((x**2).mean())),
+            (1, 1, 2 * float(x.mean())),
+            (0, 2, 1.0),
+            (1, 0, -2 * float((x * y).mean())),
+            (0, 1, -2 * float(y.mean())),
+            (0, 0, float((y**2).mean())),
+        )
+
+    @property
+    def view(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The part of the map that is shown: as far around the best place as the usual start lies from it, and more."""
+        best = self.best()
+        far = VIEW * float(np.abs(np.array(START) - best).max())
+        return (best[0] - far, best[0] + far), (best[1] - far, best[1] + far)
+
     def map(self, ws: Array, bs: Array) -> Array:
         """The loss over all samples at every (b, w): shape (len(bs), len(ws))."""
         error = ws[:, None] * self.x + bs[:, None, None] - self.y  # (bs, ws, N)
         return np.asarray((error**2).mean(-1))
 
 
-def regression(samples: int, seed: int) -> Regression:
+def regression(samples: int, seed: int, start: tuple[float, float] | None = None) -> Regression:
     """Samples scattered around the line y = 2x − 1, the same for the same seed."""
     if not 2 <= samples <= 10_000:
         raise UsageError(f"--samples is {samples}, expected 2 to 10,000 for the regression")
     random = np.random.default_rng(seed)
     x = random.normal(CENTRE, 1.0, samples)
-    return Regression(x, TRUE_LINE[0] * x + TRUE_LINE[1] + NOISE * random.normal(size=samples))
+    return Regression(x, TRUE_LINE[0] * x + TRUE_LINE[1] + NOISE * random.normal(size=samples), start or START)
+
+
+class Terrain(Objective, Protocol):
+    """An objective with two parameters, w and b, which can be drawn as a map."""
+
+    @property
+    def terms(self) -> Terms:
+        """The loss as a polynomial."""
+        ...
+
+    @property
+    def view(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The part of the map that is shown: ((w from, to), (b from, to))."""
+        ...
+
+    def best(self) -> Array:
+        """The place of least loss (2,)."""
+        ...
+
+    def curvature(self) -> float:
+        """λmax of the second derivatives there."""
+        ...
+
+    def map(self, ws: Array, bs: Array) -> Array:
+        """The loss at every (b, w): shape (len(bs), len(ws))."""
+        ...
 
 
 class NetObjective:
