@@ -21,6 +21,7 @@ from ...shown import Part, Table, Tabular
 from ...training.scores import confidence_of, confidence_text, confidences
 from ..ledger import Ledger
 from . import layers
+from .backward import WeightUse, weight_use
 from .pictures import pictures
 from .receptive import ReceptiveField, receptive_field
 from .saliency import Saliency, saliency
@@ -132,10 +133,11 @@ class Explanation(Tabular):
 
         The loss is the cross entropy for class ``target``: the predicted one unless given.
         """
-        name, index = place(weight)
-        known = dict(self.net.named_parameters())
-        parameter = name if name in known else f"{name}.weight"
-        return layers.weight_gradient(self._differentiated(target), parameter, index)
+        return layers.weight_gradient(self._differentiated(target), *self._weight(weight))
+
+    def weight_use(self, weight: str, target: int | None = None) -> WeightUse:
+        """The same, place by place: upstream × input wherever the weight was used, and where that lies in the image."""
+        return weight_use(self._differentiated(target), *self._weight(weight))
 
     def pixel_gradient(self, index: tuple[int, ...], target: int | None = None) -> Ledger:
         """Why the loss's gradient for a pixel (channel, row, column) of what the net takes is what it is."""
@@ -144,6 +146,11 @@ class Explanation(Tabular):
     def saliency(self, target: int | None = None, square: int | None = None) -> Saliency:
         """Which pixels speak for class ``target`` (the predicted one unless given)."""
         return saliency(self.net, self.given, self.predicted if target is None else target, square)
+
+    def _weight(self, text: str) -> tuple[str, tuple[int, ...]]:
+        """ "conv1[3,0,2,2]" → ("conv1.weight", (3, 0, 2, 2))."""
+        name, index = place(text)
+        return (name if name in dict(self.net.named_parameters()) else f"{name}.weight"), index
 
     def _differentiated(self, target: int | None) -> Trace:
         return trace(self.net, self.given, self.predicted if target is None else target)

@@ -22,6 +22,8 @@ from ...shown import Part, Picture, Shown
 from .pictures import image_png
 from .trace import Call, Recorder
 
+SAMPLES = 16  # rows, and columns, of which centres() asks autograd
+
 
 @dataclass(frozen=True, repr=False)
 class ReceptiveField(Shown):
@@ -46,6 +48,14 @@ class ReceptiveField(Shown):
 @plain_torch()
 def receptive_field(net: nn.Module, shape: tuple[int, int, int], layer: str, index: tuple[int, ...]) -> ReceptiveField:
     """The receptive field of ``layer[index]`` in an image (C, H, W) of ``shape``. ``layer`` is named as in a trace."""
+    return receptive_fields(net, shape, layer, [index])[0]
+
+
+@plain_torch()
+def receptive_fields(
+    net: nn.Module, shape: tuple[int, int, int], layer: str, indices: list[tuple[int, ...]]
+) -> list[ReceptiveField]:
+    """The same for many elements of one layer, by one forward pass."""
     random = torch.Generator().manual_seed(0)
     found: dict[str, Any] = {}
 
@@ -63,12 +73,40 @@ def receptive_field(net: nn.Module, shape: tuple[int, int, int], layer: str, ind
             torch.func.functional_call(net, weights, (given,))
         if "output" not in found:
             raise UsageError(f"the net has no layer {layer!r}")
-        gradient = torch.autograd.grad(found["output"][index], image, allow_unused=True)[0]
+        gradients = [
+            torch.autograd.grad(found["output"][index], image, allow_unused=True, retain_graph=True)[0]
+            for index in indices
+        ]
+    return [_field(layer, index, shape, gradient) for index, gradient in zip(indices, gradients, strict=True)]
+
+
+def _field(layer: str, index: tuple[int, ...], shape: tuple[int, int, int], gradient: Tensor | None) -> ReceptiveField:
     mask = np.zeros(shape[1:], bool) if gradient is None else (gradient[0] != 0).any(0).numpy()
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):  # the window lies in the padding
         return ReceptiveField(layer, index, 0, -1, 0, -1, mask)
     return ReceptiveField(layer, index, int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1]), mask)
+
+
+def centres(
+    net: nn.Module, shape: tuple[int, int, int], layer: str, size: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where the elements of ``layer``, whose maps are ``size`` (h, w), lie in the image: the middle of each row's and
+    of each column's receptive field, float (h,) and (w,). Of large maps :data:`SAMPLES` a side are asked, and the
+    others lie between them.
+    """
+    found = []
+    for axis in (0, 1):
+        asked = np.unique(np.linspace(0, size[axis] - 1, min(size[axis], SAMPLES)).round().astype(int))
+        other = size[1 - axis] // 2
+        places: list[tuple[int, ...]] = [(0, int(n), other) if axis == 0 else (0, other, int(n)) for n in asked]
+        fields = receptive_fields(net, shape, layer, places)
+        ends = [(f.top, f.bottom) if axis == 0 else (f.left, f.right) for f in fields]
+        seen = [(n, sum(pair) / 2) for n, pair in zip(asked, ends, strict=True) if pair[1] >= pair[0]]
+        middle = (shape[1 + axis] - 1) / 2
+        known = np.array(seen or [(0, middle)], float)
+        found.append(np.interp(np.arange(size[axis]), known[:, 0], known[:, 1]))
+    return found[0], found[1]
 
 
 def _positive(name: str, parameter: Tensor, random: torch.Generator) -> Tensor:

@@ -171,7 +171,7 @@ def tell(model: Model, pixels: Pixels, traced: Trace, layer: str, index: tuple[i
     if layer == IMAGE:
         row, column = index[1:] if len(index) == 3 else (0, 0)
         return LedgerReply(
-            *_cut(normalised(model, pixels, traced, index)), FieldOfView(row, row, column, column, height, width, [])
+            *cut(normalised(model, pixels, traced, index)), FieldOfView(row, row, column, column, height, width, [])
         )
     ledger = layers.ledger(traced, layer, index)
     seen = receptive_field(model.net, model.image, layer, index)
@@ -179,7 +179,7 @@ def tell(model: Model, pixels: Pixels, traced: Trace, layer: str, index: tuple[i
     rows, columns = np.nonzero(~inside)
     holes = ((rows + seen.top) * width + columns + seen.left).tolist()
     sight = FieldOfView(seen.top, seen.bottom, seen.left, seen.right, height, width, holes)
-    return LedgerReply(*_cut(ledger), sight)
+    return LedgerReply(*cut(ledger), sight)
 
 
 def normalised(model: Model, pixels: Pixels, traced: Trace, index: tuple[int, ...]) -> Ledger:
@@ -195,7 +195,7 @@ def normalised(model: Model, pixels: Pixels, traced: Trace, index: tuple[int, ..
     return Ledger(IMAGE, index, (term,), float(traced.image[index]), shift)
 
 
-def _cut(ledger: Ledger) -> tuple[dict[str, Any], int, float]:
+def cut(ledger: Ledger) -> tuple[dict[str, Any], int, float]:
     """The ledger for JSON with its largest terms, the number of the others, and their sum."""
     whole: dict[str, Any] = plain(ledger)
     count = len(ledger.terms)

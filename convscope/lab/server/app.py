@@ -12,13 +12,26 @@ from ... import __version__
 from ...errors import ConvscopeError
 from ..live.live import Trainer
 from ..reply import refusal, refuse
-from ..rooms import backprop, convolution, descent, glass, inside, leaving, library, losses, pooling, shapes, training
+from ..rooms import (
+    backprop,
+    convolution,
+    descent,
+    glass,
+    inside,
+    leaving,
+    library,
+    losses,
+    play,
+    pooling,
+    shapes,
+    training,
+)
 from ..shelf import Shelf
 from . import pages
 from .front import front
 from .guard import Access
 
-ROOMS = (losses, backprop, descent, convolution, pooling, shapes, library, leaving, training, inside, glass)
+ROOMS = (losses, backprop, descent, convolution, pooling, shapes, library, leaving, training, inside, play, glass)
 
 
 def create_app(access: Access, shelf: Shelf | None = None) -> Starlette:

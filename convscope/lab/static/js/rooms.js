@@ -10,5 +10,5 @@ export const ROOMS = [
   { id: "pooling", number: 5, load: () => import("./rooms/pooling.js") },
   { id: "shapes", number: 6, load: () => import("./rooms/shapes.js") },
   { id: "train", number: 7, load: () => import("./rooms/train.js") },
-  { id: "inside", number: 8, load: () => import("./rooms/inside.js") },
+  { id: "inside", number: 8, texts: ["play"], load: () => import("./rooms/inside.js") },
 ];

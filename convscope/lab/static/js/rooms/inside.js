@@ -9,6 +9,7 @@ import { toBase64 } from "../parts/own-pixels.js";
 import { open } from "./glass/nets.js";
 import { BUNDLED, EXAMPLE, fits } from "./glass/state.js";
 import { bestOf, imageOf } from "./inside/state.js";
+import { play } from "./inside/play.js";
 import { view } from "./inside/view.js";
 
 export { defaults, rules } from "./inside/state.js";
@@ -19,6 +20,8 @@ export function mount(room) {
   const onpicture = (picture) => prepared(picture).catch(fail);
   const screen = view(room, { ondraft: (strokes) => draft(strokes).catch(fail), onpicture });
   const server = questions(room, screen);
+  const toys = play(room);
+  screen.figure.append(toys.element);
   let large = null; // a picture that is too large for the address: {run, pixels}
   let runs = null;
   let looked = ""; // the question that the answer on the screen answers
@@ -59,12 +62,14 @@ export function mount(room) {
       server.explain(now, image, head),
       server.overlay(now, image, head),
       same || server.program(image),
+      toys.update(now, { image, runs, ...screen.shown() }),
     ]);
     const best = bestOf(head);
     if (!same) say(t("inside.spoken", { name: head.classes[best], p: sure(head.confidence, head.confidences[best]) }));
   }
 
-  return { update, leave: screen.leave, reconnect: () => (runs = null) };
+  const leave = () => [screen, toys].forEach((part) => part.leave());
+  return { update, leave, reconnect: () => (runs = null) };
 }
 
 // What is asked once a picture stands: the program, the ledger of the chosen number, what speaks for a class.

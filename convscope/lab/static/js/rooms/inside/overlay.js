@@ -3,12 +3,12 @@
 import { diverging, limitOf } from "../../core/colour.js";
 import { h } from "../../core/dom.js";
 
-export function overlay(label) {
+export function overlay(label, testid = "overlay") {
   const canvas = h("canvas", {
     class: "over",
     role: "img",
     "aria-label": label,
-    "data-testid": "overlay",
+    "data-testid": testid,
     hidden: true,
   });
 

@@ -3,6 +3,7 @@
 import { list, oneOf, whole } from "../../core/state.js";
 import { read } from "../../parts/ink.js";
 import { isBase64 } from "../../parts/own-pixels.js";
+import { PLAYS } from "./plays.js";
 
 export const OVERLAYS = ["none", "gradient_input", "occlusion", "grad_cam"];
 
@@ -20,6 +21,9 @@ export const defaults = {
   path: [],
   over: "none",
   target: -1,
+  play: "none",
+  weight: [], // of which the gradient is explained: ["conv1", 3, 0, 2, 2], a bias ["conv1", "bias", 3]
+  lossfor: -1, // the class of that loss; −1 is the true or the likeliest one
 };
 
 // An element on the trail: a layer's name and one or three indices, ["conv2", 7, 3, 4].
@@ -27,6 +31,15 @@ export function element(value) {
   if (!Array.isArray(value) || typeof value[0] !== "string") return undefined;
   const index = list(whole(0, 2 ** 31 - 1), 1, 4)(value.slice(1));
   return index && [value[0], ...index];
+}
+
+// A layer and as much of an index as was chosen.
+export function weight(value) {
+  if (!Array.isArray(value)) return undefined;
+  if (!value.length) return value;
+  const [layer, ...index] = value;
+  const whole4 = list(whole(0, 2 ** 31 - 1), 0, 4)(index[0] === "bias" ? index.slice(1) : index);
+  return typeof layer === "string" && whole4 ? value : undefined;
 }
 
 export const rules = {
@@ -37,6 +50,9 @@ export const rules = {
   path: list(element, 0, 20),
   over: oneOf(OVERLAYS),
   target: whole(-1, 1e6),
+  play: oneOf(PLAYS),
+  weight,
+  lossfor: whole(-1, 1e6),
 };
 
 // The image as the server is asked for it; `large` is a picture {run, pixels} that no address holds.

@@ -1,0 +1,9 @@
+"""To play with in room 8: what a trained net makes of a picture that one changes, and what goes back through it."""
+
+from fastapi import APIRouter
+
+from . import backward
+
+router = APIRouter(prefix="/api/inside", tags=["inside"])
+for part in (backward,):
+    router.include_router(part.router)

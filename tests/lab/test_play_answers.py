@@ -1,0 +1,85 @@
+"""What room 8's play things answer, against PyTorch, and what they refuse."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+import convscope
+from convscope.lab.binary import unpack
+
+
+def asked(lab, what, **question):
+    answer = lab.post(f"/api/inside/{what}", question)
+    assert answer.status_code == 200, answer.text
+    return unpack(answer.content)
+
+
+def refused(lab, what, **question):
+    answer = lab.post(f"/api/inside/{what}", question)
+    assert answer.status_code == 400, answer.text
+    return " / ".join([answer.json()["error"], answer.json()["help"]])
+
+
+def model_and_input(lab, run, pixels):
+    """The run's net with gradients, and uint8 pixels (C, H, W) as it takes them, float (1, C, H, W)."""
+    model = convscope.load(lab.runs / run).model
+    mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (model.mean, model.std))
+    return model.net.eval().requires_grad_(True), ((torch.from_numpy(pixels.copy()) / 255 - mean) / std)[None]
+
+
+def pixels_of(lab, run, **given):
+    return unpack(lab.post("/api/inside/look", {"run": run, **given}).content)[1]["image"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "bias", "index"),
+    [
+        ("conv1", False, [3, 0, 2, 4]),
+        ("conv2", False, [7, 3, 0, 1]),
+        ("conv2", True, [5]),
+        ("linear1", False, [4, 100]),
+    ],
+)
+def test_backward_is_autograds(lab, digits_run, layer, bias, index):
+    head, arrays = asked(lab, "backward", run=digits_run, test=5, layer=layer, bias=bias, index=index, target=2)
+    net, x = model_and_input(lab, digits_run, pixels_of(lab, digits_run, test=5))
+    loss = functional.cross_entropy(net(x), torch.tensor([2]))
+    loss.backward()
+    parameter = net.get_parameter(f"{layer}.{'bias' if bias else 'weight'}")
+    want = float(parameter.grad[tuple(index)])
+    assert head["loss"] == pytest.approx(float(loss.detach()), rel=1e-5)
+    scale = float(np.abs(arrays["products"]).sum())
+    assert head["ledger"]["total"] == pytest.approx(want, abs=1e-5 * scale)
+    assert arrays["products"].sum() == pytest.approx(want, abs=1e-5 * scale)
+    assert arrays["on_image"].sum() == pytest.approx(want, abs=1e-5 * scale)
+    kernel = net.get_parameter(f"{layer}.weight")
+    assert arrays["weight"] == pytest.approx(kernel[index[0]].detach().numpy())
+    assert arrays["gradient"] == pytest.approx(kernel.grad[index[0]].numpy(), abs=1e-6)
+    assert [one["name"] for one in head["layers"]] == ["conv1", "conv2", "linear1"]
+
+
+def test_backward_chooses_the_true_class_and_the_weight_with_the_largest_gradient(lab, digits_run):
+    head, arrays = asked(lab, "backward", run=digits_run, test=9)
+    labels = lab.client.get(f"/api/runs/{digits_run}/images").json()["labels"]
+    assert (head["layer"], head["target"]) == ("conv1", labels[9])
+    assert abs(arrays["gradient"][tuple(head["index"][1:])]) == np.abs(arrays["gradient"]).max()
+    question = {"run": digits_run, "test": 9, "layer": "conv1", "index": [0, 0, 0]}
+    assert lab.post("/api/inside/pixel", question).is_success  # a ledger of the same net, which is frozen again
+
+
+def test_backward_of_every_kind_of_net(lab, colour_run, branched_run):
+    for run in (colour_run, branched_run):
+        head, _ = asked(lab, "backward", run=run, test=0)
+        for one in head["layers"]:
+            index = [0] * len(one["shape"])
+            head, arrays = asked(lab, "backward", run=run, test=0, layer=one["name"], index=index)
+            scale = float(np.abs(arrays["products"]).sum()) or 1.0
+            assert arrays["products"].sum() == pytest.approx(head["ledger"]["reported"], abs=1e-5 * scale)
+
+
+def test_backward_refuses(lab, digits_run):
+    ask = {"run": digits_run, "test": 1}
+    assert "'relu1' has no weights whose gradient can be taken apart" in refused(lab, "backward", **ask, layer="relu1")
+    assert "outside its shape" in refused(lab, "backward", **ask, layer="conv1", index=[99, 0, 0, 0])
+    assert "there is no class 10" in refused(lab, "backward", **ask, target=10)
