@@ -73,8 +73,7 @@ def running_lab(runs):
         yield Lab(address(server, access.token).rstrip("/"), origin, access.token, client, runs)
     running.should_exit = True
     thread.join()
-    if app.state.trainer.live is not None:
-        app.state.trainer.live.close()
+    app.state.trainer.close()
 
 
 @pytest.fixture(scope="session")

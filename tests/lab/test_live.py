@@ -6,9 +6,10 @@ import torch
 
 from convscope.job import Started
 from convscope.lab.binary import unpack
+from convscope.lab.live.control import Control
 from convscope.lab.live.live import RunStatus, halved
 from convscope.lab.live.probe import MOST_FLOATS, Probe
-from convscope.lab.live.worker import Control, follow, stand_still
+from convscope.lab.live.telling import follow, stand_still
 from convscope.net.build import build
 from convscope.net.model import Model
 from convscope.net.spec import parse
@@ -28,7 +29,7 @@ def test_probe_is_what_pytorch_makes_of_the_net(tmp_path):
     model = Model(net, "", (3, 8, 8), data.mean, data.std, data.classes)
     started = Started(None, Recipe(), data, model, [], "eager", "cpu", 1, 1, ())
     random = torch.random.get_rng_state()
-    head, arrays = unpack(Probe(started).take(7, 1))
+    head, arrays = unpack(Probe(started).take(7, 1).packed())
     assert torch.equal(random, torch.random.get_rng_state())
     assert net.training
     assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
@@ -58,7 +59,7 @@ def test_a_probe_of_a_large_net_stays_small():
     data = small_data(shape=(1, 96, 96))
     net = build(parse("conv 40 3 padding=1 | relu | conv 64 6 stride=8 | globalavg | linear"), (1, 96, 96), 3)
     model = Model(net, "", (1, 96, 96), data.mean, data.std, data.classes)
-    _, arrays = unpack(Probe(Started(None, Recipe(), data, model, [], "", "cpu", 1, 1, ())).take(0, 99))
+    _, arrays = unpack(Probe(Started(None, Recipe(), data, model, [], "", "cpu", 1, 1, ())).take(0, 99).packed())
     assert sum(a.size for name, a in arrays.items() if name.startswith("map.")) <= MOST_FLOATS
     assert sum(a.size for name, a in arrays.items() if name.startswith("weight.")) <= MOST_FLOATS
     assert len(arrays["map.conv1"]) == 7
@@ -104,16 +105,12 @@ def test_a_probe_image_that_is_chosen_just_before_the_loop_stands_still_is_shown
     control.obey({"do": "pause"})
     control.obey({"probe": 4})
 
-    class Echo:
-        def take(self, step, chosen):
-            return b"%d" % chosen
-
     def report(kind, body=b"", **fields):
         told.append((kind, body))
         if kind == "probe":
             control.obey({"do": "go"})
 
-    stand_still(control, Echo(), 0, 3, report)
+    stand_still(control, 0, lambda: report("probe", b"%d" % control.probe), report)
     assert told == [("probe", b"4"), ("going", b"")]
 
 

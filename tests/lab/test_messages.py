@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from convscope.lab.binary import pack
 from convscope.lab.live import messages
+from convscope.lab.live.control import Control, Reporter
 from convscope.lab.live.live import RunStatus
 from convscope.lab.live.messages import BrokenMessage, read
-from convscope.lab.live.worker import Control, Reporter
 
 
 def line(fields, body=b""):

@@ -31,6 +31,7 @@ MOST_EPOCHS = 1000  # rows; beyond, every second one of the older half is droppe
 GONE = "the training process ended without a word"
 TORN = "the training process was cut off in the middle of a message"
 LOOK = "the terminal where the lab runs may say more; the run can be resumed from where it was saved"
+STAGES = ("start", "ready", "data", "net")
 ENDED = ("finished", "stopped", "failed")
 # What a user's Python is told by these is not for the training process: it would wait for a keyboard, or run a file.
 NOT_FOR_WORKERS = ("PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONBREAKPOINT", "PYTHONPATH")
@@ -40,12 +41,15 @@ NOT_FOR_WORKERS = ("PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONBREAKPOINT", "PYTHON
 class RunStatus:
     """Everything the worker has told. ``status`` is opening, training, paused, finished, stopped or failed.
 
+    ``stage`` is what it is busy with while it opens: "start" (Python and PyTorch), "ready", "data" or "net".
     ``losses`` are (update, mean loss of the updates since the point before), ``norms`` (update, gradient norm of each
-    layer); ``thumbnails`` are the probe images as PNG files. ``version`` grows with every change, ``probe_version``
-    with every ``probe``.
+    layer); ``thumbnails`` are the probe images as PNG files; ``film`` are the updates of which the film has a frame.
+    ``version`` grows with every change, ``probe_version`` with every ``probe``, ``lines_version`` with every update
+    that was taken alone, of which ``lines`` are the latest. ``found`` is what a range test found.
     """
 
     status: str = "opening"
+    stage: str = "start"
     intro: dict[str, Any] = field(default_factory=dict)
     step: int = 0
     epoch: int = 0
@@ -54,11 +58,15 @@ class RunStatus:
     norms: list[tuple[int, list[float]]] = field(default_factory=list)
     epochs: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] | None = None
+    found: dict[str, Any] | None = None
     message: str = ""
     help: str = ""
     thumbnails: list[bytes] = field(default_factory=list)
     probe: bytes = b""
     probe_version: int = 0
+    film: list[int] = field(default_factory=list)
+    lines: bytes = b""
+    lines_version: int = 0
     version: int = 0
 
     def take(self, message: Mapping[str, Any], body: bytes) -> None:
@@ -77,6 +85,8 @@ class RunStatus:
                 self.thumbnails = [png(image.astype(np.uint8)) for image in unpack(body)[1]["images"]]
                 self.intro = {key: value for key, value in message.items() if key != "kind"}
                 self.status, self.step = "training", message["resumed_at"]
+            case "stage" if message["stage"] in STAGES:
+                self.stage = message["stage"]
             case "ticks":
                 self.losses += [(step, loss) for step, loss in message["points"]]
                 if len(self.losses) > MOST_POINTS:
@@ -92,6 +102,13 @@ class RunStatus:
                 self.norms = [*(old for old in self.norms if old[0] < message["step"]), (message["step"], norms)]
                 if len(self.norms) > MOST_POINTS:
                     self.norms = self.norms[::2]
+            case "lines":
+                unpack(body)
+                self.lines, self.lines_version = body, self.lines_version + 1
+            case "rates":
+                self.found, self.status = dict(message["found"]), "finished"
+            case "film":
+                self.film = [int(step) for step in message["steps"]]
             case "epoch":
                 self.epochs.append(message["epoch"])
                 if len(self.epochs) > MOST_EPOCHS:
@@ -117,10 +134,10 @@ def halved(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
 
 
 class Live:
-    """A worker process at its task."""
+    """A worker process, which waits for its task or is at it."""
 
-    def __init__(self, number: int, task: dict[str, Any]) -> None:
-        self.number, self.said = number, RunStatus()
+    def __init__(self) -> None:
+        self.number, self.said = 0, RunStatus()
         try:
             self.process = subprocess.Popen(
                 command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), start_new_session=True
@@ -130,8 +147,14 @@ class Live:
                 f"the training process cannot be started: {error.strerror}", "close some programs and try again"
             ) from error
         self.lock = threading.Lock()
+        self.listening = threading.Thread(target=self._listen, daemon=True)
+        self.listening.start()
+
+    def begin(self, number: int, task: dict[str, Any]) -> "Live":
+        """Give it its task."""
+        self.number = number
         self.tell(task)
-        threading.Thread(target=self._listen, daemon=True).start()
+        return self
 
     @property
     def running(self) -> bool:
@@ -191,24 +214,61 @@ def environment() -> dict[str, str]:
 
 
 class Trainer:
-    """Starts runs, one at a time."""
+    """Starts runs, one at a time. ``spare`` is a worker that has loaded what takes long, and waits for its task."""
 
     def __init__(self) -> None:
         self.live: Live | None = None
+        self.spare: Live | None = None
+        self.finding: Live | None = None
         self._lock = threading.Lock()
+
+    def ready(self) -> None:
+        """Have a worker wait, for somebody may start a run soon."""
+        with self._lock:
+            if self.spare is None or not self.spare.running:
+                self.spare = Live()
 
     def start(self, task: dict[str, Any]) -> Live:
         """A worker at ``task``. Raises UsageError while another trains."""
         with self._lock:
-            if self.live is not None and self.live.running:
-                name = self.live.said.intro.get("run", "a run")
-                raise UsageError(f"{name} is still training", "stop it first: a run uses the whole machine")
+            self._free()
             number = 1 if self.live is None else self.live.number + 1
-            self.live = Live(number, task)
+            self.live = self._worker().begin(number, task)
             return self.live
+
+    def find(self, task: dict[str, Any]) -> dict[str, Any] | None:
+        """What the range test of ``task`` finds, None where it was stopped. Raises UsageError while another trains,
+        TrainingError with the worker's words where it fails.
+        """
+        with self._lock:
+            self._free()
+            finding = self.finding = self._worker().begin(0, task)
+        finding.listening.join()
+        said = finding.said
+        if said.status == "failed":
+            raise TrainingError(said.message, said.help)
+        return said.found
+
+    def _free(self) -> None:
+        """Raise UsageError where a worker is busy: a run uses the whole machine."""
+        if self.live is not None and self.live.running:
+            name = self.live.said.intro.get("run", "a run")
+            raise UsageError(f"{name} is still training", "stop it first: a run uses the whole machine")
+        if self.finding is not None and self.finding.running:
+            raise UsageError("a learning rate is being looked for", "wait for it or stop it: it uses the whole machine")
+
+    def _worker(self) -> Live:
+        spare, self.spare = self.spare, None
+        return spare if spare is not None and spare.running else Live()
 
     def current(self) -> Live:
         """The run under way, or the last one. Raises UsageError where there was none."""
         if self.live is None:
             raise UsageError("nothing is being trained", "start a run first")
         return self.live
+
+    def close(self) -> None:
+        """End all workers; a run under way is saved."""
+        for worker in (self.spare, self.finding, self.live):
+            if worker is not None and worker.running:
+                worker.close()

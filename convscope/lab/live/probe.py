@@ -1,16 +1,17 @@
 """Probe images: what the net makes of the same few test images while it is trained, and how large its gradients are.
 
-A probe costs a forward pass of ten images, one of one image with every map kept, and one gradient. Probes wait until
-they take no more than 3 % of the time.
+A look costs a forward pass of ten images, one of one image with every map kept, and one gradient. Looks wait until they
+take no more than 3 % of the time; of these the page is shown about one a second, the film (:mod:`.film`) keeps more.
 """
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from ...data.batches import Normalize
 from ...explain.trained.trace import trace
@@ -19,13 +20,34 @@ from ...net.loss import loss_of
 from ...net.model import evaluation
 from ...training.scores import confidence_of, confidences
 from ..binary import pack
+from .histograms import histogram, watched
 
-EVERY = 1.0  # seconds between two probes, at least
+Values = NDArray[np.floating | np.integer]
+Arrays = dict[str, Values]
+
+EVERY = 0.4  # seconds between two looks, at least
 SHARE = 0.03  # of the time, at most
 IMAGES = 10
 BATCH = 64  # training images of the gradient, fewer where they are large
 PIXELS = 2**18  # of these images together
 MOST_FLOATS = 2**16  # of maps in one probe, and of kernels: 256 KiB each
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look into the net found: ``head`` and ``arrays`` as the page gets them, and what a film ``kept`` of it.
+
+    ``whole`` says whether a film has the whole state dict, so that the net can be built again from it.
+    """
+
+    head: dict[str, Any]
+    arrays: Arrays
+    kept: Arrays
+    whole: bool
+
+    def packed(self) -> bytes:
+        """Head and arrays as :func:`~convscope.lab.binary.pack` writes them."""
+        return pack(self.head, self.arrays)
 
 
 class Probe:
@@ -53,13 +75,15 @@ class Probe:
         """Whether the next probe may be taken at monotonic second ``now``."""
         return now >= self.next
 
-    def take(self, step: int, chosen: int) -> bytes:
-        """The net after ``step`` updates, as :func:`~convscope.lab.binary.pack` writes it.
+    def take(self, step: int, chosen: int) -> Look:
+        """The net after ``step`` updates.
 
         The head has ``step``, ``chosen``, the probe images' ``index`` among the test images, ``labels`` and
         ``confidences`` (of each image, every class; ``confidence`` says whether they are probabilities or scores),
-        ``norms`` (‖∂loss/∂θ‖ of every layer with parameters, on the first training images) and ``layers``. Arrays:
-        ``image`` (C, H, W) in 0..255, ``map.<layer>`` for the chosen image, ``weight.<layer>`` of every convolution.
+        ``norms`` (‖∂loss/∂θ‖ of every layer with parameters, on the first training images) and ``layers``. ``weights``
+        and ``outputs`` are histograms (see :mod:`.histograms`) of every layer's weights, and of its outputs on all
+        probe images. Arrays: ``image`` (C, H, W) in 0..255, ``map.<layer>`` for the chosen image, ``weight.<layer>`` of
+        every convolution.
         """
         began = time.monotonic()
         threads = torch.get_num_threads()
@@ -73,18 +97,16 @@ class Probe:
         self.next = now + max(EVERY, min(self.costs) / SHARE)  # the least: others may have used the machine meanwhile
         return result
 
-    def _look(self, step: int, chosen: int) -> bytes:
+    def _look(self, step: int, chosen: int) -> Look:
         with evaluation(self.net):
-            with torch.inference_mode():
+            with torch.inference_mode(), watched(self.net) as outputs:
                 p = confidences(self.net(self.images).cpu(), self.loss)
             norms = self._gradient_norms()
-        arrays: dict[str, NDArray[np.floating | np.integer]] = {"image": self.pixels[chosen]}
-        layers = _maps(trace(self.net, self.images[chosen]).calls, arrays)
-        budget = MOST_FLOATS
-        for name, module in self.net.named_children():
-            if isinstance(module, nn.Conv2d) and module.weight.numel() <= budget:
-                budget -= module.weight.numel()
-                arrays[f"weight.{name}"] = module.weight.detach().cpu().numpy()
+        image: Arrays = {"image": self.pixels[chosen]}
+        maps: Arrays = {}
+        layers = _maps(trace(self.net, self.images[chosen]).calls, maps)
+        kernels = self._kernels()
+        state = self._state()
         head = {
             "step": step,
             "chosen": chosen,
@@ -94,8 +116,36 @@ class Probe:
             "confidences": p.numpy(),
             "norms": norms,
             "layers": layers,
+            "weights": [histogram(name, layer.weight) for name, layer in self._weighted()],
+            "outputs": outputs,
         }
-        return pack(head, arrays)
+        kept = {"confidences": p.numpy(), **image, **maps, **(state or _renamed(kernels))}
+        return Look(
+            head, {**image, **maps, **{f"weight.{name}": kernel for name, kernel in kernels.items()}}, kept, bool(state)
+        )
+
+    def _weighted(self) -> list[tuple[str, Any]]:
+        return [
+            (name, part)
+            for name, part in self.net.named_children()
+            if isinstance(getattr(part, "weight", None), Tensor)
+        ]
+
+    def _kernels(self) -> dict[str, Values]:
+        """The kernels of the convolutions, by layer, up to MOST_FLOATS."""
+        found, budget = {}, MOST_FLOATS
+        for name, module in self.net.named_children():
+            if isinstance(module, nn.Conv2d) and module.weight.numel() <= budget:
+                budget -= module.weight.numel()
+                found[name] = module.weight.detach().cpu().numpy()
+        return found
+
+    def _state(self) -> Arrays:
+        """The whole state dict, as ``state.<name>``; nothing where it is larger than MOST_FLOATS."""
+        state = self.net.state_dict()
+        if sum(tensor.numel() for tensor in state.values()) > MOST_FLOATS:
+            return {}
+        return {f"state.{name}": tensor.cpu().numpy().copy() for name, tensor in state.items()}
 
     def _gradient_norms(self) -> list[float]:
         """‖∂loss/∂θ‖ of each layer in ``layers``, with dropout off and stored statistics."""
@@ -106,7 +156,11 @@ class Probe:
         return [float(sum(float(next(gradients).double().square().sum()) for _ in part) ** 0.5) for part in parts]
 
 
-def _maps(calls: Any, arrays: dict[str, NDArray[np.floating | np.integer]]) -> list[dict[str, Any]]:
+def _renamed(kernels: dict[str, Values]) -> Arrays:
+    return {f"state.{name}.weight": kernel for name, kernel in kernels.items()}
+
+
+def _maps(calls: Any, arrays: Arrays) -> list[dict[str, Any]]:
     """Put the maps of every layer into ``arrays``, of large layers the first channels; what they are."""
     budget, layers = MOST_FLOATS, []
     for name, call in calls.items():

@@ -1,13 +1,9 @@
 """Room 7: start a run, watch it, hold it, let it take one step, stop it, resume it."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, replace
-from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Header, Query, Request
-from fastapi import Path as PathParameter
 from pydantic import BaseModel, Field, create_model
 from starlette.responses import Response, StreamingResponse
 
@@ -20,20 +16,17 @@ from ...net.zoo import ZOO
 from ...net.zoo import resolve as resolve_net
 from ...recipe import CHOICES, DEFAULT_EPOCHS, Declared, Recipe
 from ...storage.places import is_offline
-from ...storage.strict_json import dumps
-from ..binary import KIND
 from ..live.live import Live, Trainer
 from ..places import allowed
 from ..programs.train_script import script
 from ..reply import Reply
 from ..shelf import Shelf
+from .train.stream import state_of, stream
 
 router = APIRouter(prefix="/api/train", tags=["train"])
 
-BEAT = 0.5  # seconds between two updates of a page, at least: each costs the browser time that training needs
 LONGEST = 20_000  # characters of a text
 SIDE, LARGEST_SIDE = "image_size", 1024  # pixels of an image
-SILENCE = 15.0  # seconds after which a silent connection is kept alive
 
 
 class RecipeRequest(BaseModel):
@@ -126,7 +119,7 @@ def state(request: Request) -> Response:
     return Reply(
         {
             "job": None if live is None else live.number,
-            "state": None if live is None else _state(live),
+            "state": None if live is None else state_of(live),
             "data": [*NAMES, *([] if offered is None else [offered])],
             "nets": {name: ZOO[name].spec for name in ZOO},
             "default_epochs": DEFAULT_EPOCHS,
@@ -143,14 +136,35 @@ def offered() -> Response:
 @router.post("")
 def start(choices: Choices, request: Request) -> Response:
     """Begin a run in a process of its own. Wrong choices are refused at once; bad data turn up in the events."""
-    recipe = choices.recipe()
-    recipe = replace(recipe, data=allowed(recipe.data, _shelf(request).data))
-    resolve_net(recipe.net)
-    resolve_device(recipe.device)
+    recipe = _checked(choices, request)
     live = _trainer(request).start(
         {"recipe": asdict(recipe), "out": str(_shelf(request).root), "offline": is_offline()}
     )
     return Reply({"job": live.number})
+
+
+@router.post("/ready")
+def ready(request: Request) -> Response:
+    """Load what takes long before a run can start: somebody has come to the room."""
+    _trainer(request).ready()
+    return Reply({})
+
+
+@router.post("/rates")
+def rates(choices: Choices, request: Request) -> Response:
+    """The learning-rate range test of a recipe; empty where it was stopped."""
+    recipe = _checked(choices, request)
+    found = _trainer(request).find({"rates": asdict(recipe), "offline": is_offline()})
+    return Reply(found or {})
+
+
+@router.post("/rates/stop")
+def stop_rates(request: Request) -> Response:
+    """Stop the range test that is under way."""
+    finding = _trainer(request).finding
+    if finding is not None:
+        finding.tell({"do": "stop"})
+    return Reply({})
 
 
 @router.post("/resume")
@@ -188,24 +202,6 @@ async def events(
     return StreamingResponse(stream(live, since, request.app.state.ending), media_type="text/event-stream")
 
 
-@router.get("/probe")
-def probe(request: Request) -> Response:
-    """The latest look at the probe images, as float32 (see convscope.lab.live.probe)."""
-    live = _trainer(request).current()
-    if not live.said.probe:
-        raise UsageError("there is no probe yet", "the first is taken before the first update")
-    return Response(live.said.probe, media_type=KIND)
-
-
-@router.get("/probe/{index}.png")
-def probe_image(index: Annotated[int, PathParameter(ge=0, lt=1000)], request: Request) -> Response:
-    """One of the probe images as a PNG."""
-    thumbnails = _trainer(request).current().said.thumbnails
-    if index >= len(thumbnails):
-        raise UsageError(f"there is no probe image {index}", f"there are {len(thumbnails)}")
-    return Response(thumbnails[index], media_type="image/png")
-
-
 @router.post("/script")
 def as_pytorch(choices: Choices, request: Request) -> Response:
     """The run as a program that needs only torch; empty where the net does not fit the images that it is for."""
@@ -219,6 +215,15 @@ def as_pytorch(choices: Choices, request: Request) -> Response:
     return Reply({"script": script(listing(rows), parameters, image, classes, recipe)})
 
 
+def _checked(choices: Choices, request: Request) -> Recipe:
+    """The recipe, of data that the page may name. Raises UsageError where it cannot be begun."""
+    recipe = choices.recipe()
+    recipe = replace(recipe, data=allowed(recipe.data, _shelf(request).data))
+    resolve_net(recipe.net)
+    resolve_device(recipe.device)
+    return recipe
+
+
 def _images(recipe: Recipe, live: Live | None) -> tuple[tuple[int, int, int], int]:
     """(C, H, W) and classes of the data: known by name or from the last run on them, else a usual colour image."""
     if live is not None and live.said.intro.get("data") == recipe.data:
@@ -226,60 +231,6 @@ def _images(recipe: Recipe, live: Live | None) -> tuple[tuple[int, int, int], in
         return (c, h, w), len(live.said.intro["classes"])
     side = recipe.image_size
     return ((1, side or 28, side or 28), 10) if recipe.data in NAMES else ((3, side or 64, side or 64), 10)
-
-
-async def stream(live: Live, since: int, ending: Event) -> AsyncIterator[str]:
-    """Events until the run has ended and all is said, or the lab ends.
-
-    What changed between two beats is told once, as it is then.
-    """
-    seen, silent = -1, 0.0
-    norms_since, reached = since, since
-    told = 0  # epoch; after a break the one that ended with the last event is told again, as its row came just behind
-    while not ending.is_set():
-        said = live.said
-        if said.version != seen:
-            seen, silent = said.version, 0.0
-            running, step = live.running, said.step  # read first: what comes in from here on is told at the next beat
-            losses = [point for point in said.losses if since < point[0] <= step]
-            norms = [point for point in said.norms if point[0] > norms_since]
-            rows = [(row["epoch"] * said.intro["epoch_steps"], row) for row in said.epochs if row["epoch"] > told]
-            rows = [(end, row) for end, row in rows if end <= step or not running]  # the last may be cut short
-            told = rows[-1][1]["epoch"] if rows else told
-            epochs = [row for end, row in rows if end >= reached]
-            since = max(since, step)
-            norms_since = norms[-1][0] if norms else norms_since
-            news = {**_state(live), "epochs_done": epochs, "losses": losses, "norms": norms}
-            yield f"id: {since}\ndata: {dumps(news)}\n\n"
-            if not running:
-                return
-        elif silent >= SILENCE:
-            silent = 0.0
-            yield ": still here\n\n"
-        await asyncio.sleep(BEAT)
-        silent += BEAT
-
-
-def _state(live: Live) -> dict[str, Any]:
-    """All but the curves."""
-    said = live.said
-    total = said.intro["epochs"] * said.intro["epoch_steps"] if said.intro else None
-    rate = said.steps_per_second
-    return {
-        "job": live.number,
-        "status": said.status,
-        **said.intro,
-        "step": said.step,
-        "epoch": said.epoch,
-        "total": total,
-        "images_per_second": None if rate is None else rate * said.intro["batch_size"],
-        "seconds_left": None if not rate or total is None or not live.running else (total - said.step) / rate,
-        "epochs_done": said.epochs,
-        "probe_version": said.probe_version,
-        "summary": said.summary,
-        "message": said.message,
-        "help": said.help,
-    }
 
 
 def _trainer(request: Request) -> Trainer:

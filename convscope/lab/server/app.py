@@ -26,12 +26,27 @@ from ..rooms import (
     shapes,
     training,
 )
+from ..rooms.train import watching
 from ..shelf import Shelf
 from . import pages
 from .front import front
 from .guard import Access
 
-ROOMS = (losses, backprop, descent, convolution, pooling, shapes, library, leaving, training, inside, play, glass)
+ROOMS = (
+    losses,
+    backprop,
+    descent,
+    convolution,
+    pooling,
+    shapes,
+    library,
+    leaving,
+    training,
+    watching,
+    inside,
+    play,
+    glass,
+)
 
 
 def create_app(access: Access, shelf: Shelf | None = None) -> Starlette:

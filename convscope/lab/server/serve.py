@@ -130,9 +130,7 @@ def serve(server: socket.socket, access: Access, browser: bool, shelf: "Shelf | 
         running.run(sockets=[server])
     finally:
         made = rooms.made.result()
-        live = made.state.trainer.live
-        if live is not None and live.running:
-            live.close()  # it saves its run
+        made.state.trainer.close()  # a run under way is saved
         for thread in _answering():
             thread.join(LAST_ANSWERS)
 
