@@ -7,9 +7,14 @@ ordinary exceptions below one root, so ``except convscope.ConvscopeError`` catch
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from .language import say
+
 
 class ConvscopeError(Exception):
-    """The root. ``message`` says what is wrong; ``help`` says what to do about it (may be empty)."""
+    """The root. ``message`` says what is wrong; ``help`` says what to do about it (may be empty): both in English.
+
+    As text, which a traceback and ``print`` show, it speaks the chosen language.
+    """
 
     exit_code = 1
 
@@ -19,7 +24,8 @@ class ConvscopeError(Exception):
         self.help = help
 
     def __str__(self) -> str:
-        return f"{self.message}\n  help: {self.help}" if self.help else self.message
+        told = say(self.message)
+        return f"{told}\n  {say('help:')} {say(self.help)}" if self.help else told
 
 
 class TrainingError(ConvscopeError):

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "convscope"
 PICTURE = ROOT / "docs" / "images" / "floors.svg"
 README = ROOT / "README.md"
 FLOORS = (
-    "errors", "language", "shown", "storage", "choice", "recipe", "recipes", "data", "net", "distributed", "engine",
+    "language", "errors", "shown", "storage", "choice", "recipe", "recipes", "data", "net", "distributed", "engine",
     "training", "runs", "explain", "report", "export", "job", "auto", "tuning", "audit", "python", "lab", "cli",
 )  # fmt: skip
 EVERYWHERE = FLOORS[:6]

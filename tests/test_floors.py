@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "convscope"
-FLOORS = ["errors", "language", "shown", "storage", "choice", "recipe", "recipes", "data", "net", "distributed",
+FLOORS = ["language", "errors", "shown", "storage", "choice", "recipe", "recipes", "data", "net", "distributed",
           "engine", "training", "runs", "explain", "report", "export", "job", "auto", "tuning", "audit", "python",
           "lab", "cli"]  # fmt: skip
 FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE})

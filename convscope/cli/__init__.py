@@ -13,9 +13,10 @@ from typing import NoReturn
 
 import typer
 
-from .. import __version__, language
+from .. import __version__
 from ..distributed import voice
 from ..errors import ConvscopeError
+from ..language import verbatim
 from ..language.help import speak
 from ..language.stream import spoken
 from ..storage.cores import tell_libraries
@@ -23,7 +24,7 @@ from . import check, devices, evaluate, explain, lab, predict, runs, streams, tr
 from .concepts import backprop, convolution, descent, losses, pooling, shapes
 from .leaving import bundle, export, report
 from .shell import man
-from .terminal import fail, note
+from .terminal import check_language, fail, note
 from .tuning import augment, lr, sweep
 
 app = typer.Typer(
@@ -41,8 +42,9 @@ UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a write 
 
 def _man(context: typer.Context, wanted: bool) -> None:
     if wanted:
-        with language.verbatim():
-            print(man.page(context), end="")
+        page = man.page(context)
+        with verbatim():  # it is said in the chosen language already
+            print(page, end="")
         raise typer.Exit
 
 
@@ -102,7 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _main(arguments: list[str] | None) -> None:
     try:
         try:
-            language.check()
+            check_language()
             if os.environ.get(COMPLETE, "").startswith("complete_"):
                 os.environ["COLUMNS"] = "9999"  # Typer wraps what is said of a candidate; shells take a line for one
             speak(typer.main.get_command(app))(arguments, complete_var=COMPLETE)

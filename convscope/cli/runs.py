@@ -82,8 +82,9 @@ def recipe(
     if as_json:
         terminal.emit_json(choices)
     else:
-        with verbatim():
-            print(text.template() if run is None else text.to_toml(choices), end="")
+        written = text.template() if run is None else text.to_toml(choices)
+        with verbatim():  # what is to be said in Chinese is so already
+            print(written, end="")
 
 
 def _choices(run: str) -> dict[str, Any]:

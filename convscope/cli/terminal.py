@@ -1,5 +1,6 @@
 """What every verb shares: results on stdout, progress and complaints on stderr, colour only where it is seen."""
 
+import os
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -8,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..errors import ConvscopeError, Interrupted
+from ..errors import ConvscopeError, Interrupted, UsageError
 from ..language import say, say_cell, verbatim
 
 # Columns of a table in a file or pipe, whatever the size of a terminal nearby: the same bytes everywhere.
@@ -32,6 +33,13 @@ def _console(stderr: bool) -> Console:
     if not console.is_terminal:
         console.width = FILE_WIDTH
     return console
+
+
+def check_language() -> None:
+    """Raise UsageError where $CONVSCOPE_LANG names a language that convscope does not speak."""
+    wanted = os.environ.get("CONVSCOPE_LANG", "")
+    if wanted and not wanted.lower().startswith(("en", "zh")):
+        raise UsageError(f"the environment variable CONVSCOPE_LANG is {wanted[:40]!r}", "it must be en or zh")
 
 
 def fail(error: ConvscopeError) -> None:

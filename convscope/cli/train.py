@@ -172,8 +172,8 @@ def _draw(events: Iterator[Event], quiet: bool, as_json: bool, curve: bool = Fal
                         task,
                         completed=event.step,
                         total=started.epoch_steps * started.recipe.epochs,
-                        description=f"epoch {event.epoch}/{started.recipe.epochs}",
-                        rate=f"{rate:,.0f} images/s",
+                        description=say(f"epoch {event.epoch}/{started.recipe.epochs}"),
+                        rate=say(f"{rate:,.0f} images/s"),
                     )
                 case loop.Progress() if not silent and started.recipe.log_interval < started.epoch_steps:
                     _row(str(event.epoch), str(event.step), terminal.loss(event.loss))

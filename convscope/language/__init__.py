@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Literal
 
-from ..errors import UsageError
 from .book import Book, read
 
 Language = Literal["en", "zh"]
@@ -21,13 +20,6 @@ def chosen() -> Language:
     names = ("CONVSCOPE_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
     first = next((value for name in names if (value := os.environ.get(name))), "")
     return "zh" if first.lower().startswith("zh") else "en"
-
-
-def check() -> None:
-    """Raise UsageError where $CONVSCOPE_LANG names a language that convscope does not speak."""
-    wanted = os.environ.get("CONVSCOPE_LANG", "")
-    if wanted and not wanted.lower().startswith(("en", "zh")):
-        raise UsageError(f"the environment variable CONVSCOPE_LANG is {wanted[:40]!r}", "it must be en or zh")
 
 
 @cache

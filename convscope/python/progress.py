@@ -25,7 +25,7 @@ def bar(wanted: bool = True) -> Iterator["Bar"]:
 
 def counted(many: Iterable[T], unit: str, wanted: bool = True, total: int | None = None) -> Iterator[T]:
     """``many``, with a bar that counts them."""
-    yield from _tqdm()(many, total=total, unit=f" {unit}", leave=False, disable=_disable(wanted), file=_stream())
+    yield from _tqdm()(many, total=total, unit=f" {say(unit)}", leave=False, disable=_disable(wanted), file=_stream())
 
 
 def _tqdm() -> Any:
@@ -70,7 +70,7 @@ class Bar:
             case job.Started():
                 self._begin(event)
             case loop.Tick() if self._bar is not None:
-                self._bar.set_description(f"epoch {event.epoch}/{self.epochs}", refresh=False)
+                self._bar.set_description(say(f"epoch {event.epoch}/{self.epochs}"), refresh=False)
                 self._bar.update(event.step - self._bar.n)
             case loop.Epoch() if self._bar is not None:
                 self._end_of_epoch(event)
@@ -91,7 +91,7 @@ class Bar:
         self._bar = _tqdm()(
             total=event.epoch_steps * recipe.epochs,
             initial=event.resumed_at,
-            unit=" updates",
+            unit=f" {say('updates')}",
             leave=True,
             disable=self.disable,
             file=_stream(),
@@ -105,7 +105,7 @@ class Bar:
         if self.notebook:
             self._bar.set_postfix_str(say(told), refresh=False)
         else:
-            self._say(f"epoch {event.epoch:>3}  {told}")
+            self._say(f"epoch {event.epoch}  {told}")
 
     def _say(self, *lines: str) -> None:
         """Lines above the bar; nothing where there is no bar."""

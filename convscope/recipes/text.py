@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, near
+from ..language import say
 from ..recipe import CHOICES, check
 from ..storage.places import user_path
 from ..storage.strict_json import loads
@@ -80,14 +81,16 @@ def to_toml(choices: Mapping[str, Any]) -> str:
 
 
 def template() -> str:
-    """A recipe with the defaults, and what each choice means: to begin a file of one's own."""
-    lines = ["# convscope train --recipe FILE takes these choices; what is left out has its default."]
+    """A recipe with the defaults, and what each choice means in the chosen language: to begin a file of one's own."""
+    lines = [say("# convscope train --recipe FILE takes these choices; what is left out has its default.")]
     for name, known in CHOICES.items():
-        usual = f" Default: {known.choice.usual}." if known.choice.usual else ""
-        words = f" One of: {', '.join(known.options)}." if known.options else ""
+        usual = known.choice.usual
+        told = [known.choice.help]
+        told += [f"One of: {', '.join(known.options)}."] if known.options else []
+        told += [f"Default: {usual}."] if usual else []
         off = "# " if usual or known.default is None else ""
         value = '""' if known.default is None else _toml(known.default)
-        lines += ["", f"# {known.choice.help}{words}{usual}", f"{off}{name} = {value}"]
+        lines += ["", f"# {' '.join(map(say, told))}", f"{off}{name} = {value}"]
     return "\n".join(lines) + "\n"
 
 

@@ -22,7 +22,6 @@ WRITERS = (
     "export/html",
     "export/native",
     "lab/programs",
-    "report/document/card.py",
     "report/document/charts.py",
     "report/document/limits.py",
 )

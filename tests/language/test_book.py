@@ -4,7 +4,9 @@ import io
 
 import pytest
 
-from convscope.language import check, chosen, say, verbatim
+from convscope.cli.terminal import check_language
+from convscope.errors import UsageError
+from convscope.language import chosen, say, verbatim
 from convscope.language.book import PLACE, Book, pairs
 from convscope.language.stream import Spoken
 from convscope.language.width import fit, ljust, rjust, width, wrap
@@ -58,9 +60,16 @@ def test_the_language_is_the_chosen_one_else_the_locales(monkeypatch, variables,
 def test_an_unknown_language_is_told(monkeypatch):
     monkeypatch.setenv("CONVSCOPE_LANG", "fr")
     with pytest.raises(ValueError, match="the environment variable CONVSCOPE_LANG is 'fr'") as caught:
-        check()
+        check_language()
     assert caught.value.help == "it must be en or zh"
     assert chosen() == "en"
+
+
+def test_an_error_speaks_chinese_and_keeps_its_words_for_programs(monkeypatch):
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    error = UsageError("no layer is called 'pul'", "did you mean 'pool'? known: pool, conv")
+    assert str(error) == "没有叫 'pul' 的层\n  建议: 您是想写 'pool' 吗？已知的有：pool, conv"
+    assert (error.message, error.args) == ("no layer is called 'pul'", ("no layer is called 'pul'",))
 
 
 def test_a_stream_says_whole_lines_and_passes_on_what_is_flushed_earlier(monkeypatch):

@@ -11,6 +11,7 @@ from convscope import cli
 from convscope.language import say
 from convscope.language.book import pairs
 from convscope.language.help import explained, speak
+from convscope.recipes.text import parsed
 
 from ..helpers import run_cli
 from .templates import UNSHOWN, in_a_text, sentences
@@ -39,6 +40,24 @@ def test_the_help_of_every_verb_is_chinese(verb, monkeypatch):
     texts = [option.help for option in command.params if getattr(option, "help", None)]
     missing += [text for text in texts if not CHINESE.search(explained(text))]
     assert not missing
+
+
+def test_the_manual_page_is_chinese_but_for_its_requests(capsys, monkeypatch):
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    page = run_cli(capsys, "--man")[1]
+    told = [line for line in page.splitlines() if re.search("[A-Za-z]{3,}", line)]
+    texts = [line for line in told if not line.startswith((".B ", ".I ", ".SS ", "[OPTIONS]", ".nh", ".ad"))]
+    assert [line for line in texts if not CHINESE.search(line)] == []
+    assert "\n.SH 退出码\n" in page
+    assert "在\\:你\\:的\\:机\\:器\\:上" in page  # roff breaks lines where it may, and Chinese has no spaces
+
+
+def test_the_explanations_of_all_choices_are_chinese_and_can_be_read_back(capsys, monkeypatch):
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    template = run_cli(capsys, "recipe")[1]
+    told = [line for line in template.splitlines() if line.startswith("# ") and " = " not in line]
+    assert [line for line in told if not CHINESE.search(line)] == []
+    assert parsed("template", template).choices["lr"] == 0.01
 
 
 def test_the_page_of_help_is_as_wide_as_a_terminal_and_chinese(capsys, monkeypatch):
@@ -72,6 +91,13 @@ RUNS = [
     ["explain", "note-digits-1", "test:0", "--layer", "conv1", "--at", "0,0,0", "--saliency"],
     ["resume", "note-digits-1"],
     ["predict", "note-digits-1", "5.png"],
+    ["train", "digits", "mnist"],
+    ["train", "digits", "--net", "flatten | linear", "--folds", "2", "--epochs", "1"],
+    ["sweep", "digits", "--net", "flatten | linear", "--lr", "0.01,0.1", "--epochs", "1"],
+    ["lr", "digits", "--updates", "10"],
+    ["export", "note-digits-1", "--to", "native"],
+    ["backprop", "w*y", "w=3", "x=2"],
+    ["cache"],
     ["train", "no-such-data"],
     ["train", "digits", "--epochs", "many"],
 ]

@@ -163,8 +163,20 @@ def test_a_bar_is_drawn_where_somebody_watches(tmp_path, monkeypatch, stream, wa
     monkeypatch.setattr("sys.stderr", watched)
     convscope.train("digits", epochs=2, out=tmp_path, progress=wanted, **SMALL)
     text = watched.getvalue()
-    assert ("epoch   2  loss" in text) == shown
+    assert ("epoch 2  loss" in text) == shown
     assert ("epoch 2/2" in text) == shown
+
+
+def test_a_bar_speaks_chinese(tmp_path, monkeypatch):
+    watched = Terminal()
+    monkeypatch.setattr("sys.stderr", watched)
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    convscope.train("digits", epochs=1, out=tmp_path, **SMALL)
+    text = watched.getvalue()
+    assert "轮 1/1" in text
+    assert "更新次数/s" in text
+    assert "epoch" not in text
+    assert "updates" not in text
 
 
 def test_a_bar_that_was_never_begun_is_closed_in_silence():

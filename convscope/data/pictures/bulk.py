@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...language import say
 from ...storage.cores import cores
 from ...storage.memory import require_memory
 from ..preparation import DEEPEST, Preparation, depth
@@ -162,9 +163,8 @@ def in_parallel(
     waiting: deque[Future[Result]] = deque()
     ahead = iter(starts)
     try:
-        with tqdm(
-            total=total, desc=label, unit=" images", disable=not (label and sys.stderr.isatty()), leave=False
-        ) as bar:
+        unit, unseen = f" {say('images')}", not (label and sys.stderr.isatty())
+        with tqdm(total=total, desc=say(label), unit=unit, disable=unseen, leave=False) as bar:
             for start in starts:
                 waiting.extend(pool.submit(work, following) for following in islice(ahead, 2 * workers - len(waiting)))
                 yield waiting.popleft().result()

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ...data.batches import Normalize
+from ...language import say
 from ...net.graph import GraphNet, parts
 from ..plain import one_thread
 from . import store
@@ -61,8 +62,9 @@ class Features:
         from tqdm import tqdm
 
         fresh: dict[bytes, np.ndarray] = {}
-        label, shown = f"features of {what}", bool(what) and sys.stderr.isatty()
-        with tqdm(total=len(missing), desc=label, unit=" images", disable=not shown, leave=False) as bar:
+        label, shown = say(f"features of {what}"), bool(what) and sys.stderr.isatty()
+        unit = f" {say('images')}"
+        with tqdm(total=len(missing), desc=label, unit=unit, disable=not shown, leave=False) as bar:
             for key, row in zip(missing, self._rows(images, list(missing.values())), strict=True):
                 fresh[key] = row
                 bar.update()

@@ -1,9 +1,10 @@
-"""A model card in Markdown with Hugging Face's metadata: the facts of the report, in words."""
+"""A model card in Markdown with Hugging Face's metadata: the facts of the report, in words of the chosen language."""
 
 import json
 from typing import Any
 
 from ... import __version__
+from ...language import chosen, say
 from ...net.pretrained.catalogue import PRETRAINED
 from ...training.scores import wilson
 from .facts import RunFacts
@@ -63,26 +64,30 @@ def _accuracy(facts: RunFacts) -> float | None:
 def _what(facts: RunFacts) -> str:
     channels, height, width = facts.model.image
     kind = "grey" if channels == 1 else "colour"
-    return (
+    version = facts.environment.get("convscope", __version__)
+    told = [
         f"Classifies {kind} images of {height}×{width} pixels into {len(facts.model.classes):,} classes: "
-        f"{_names(facts.model.classes)}. Trained with convscope {facts.environment.get('convscope', __version__)}."
-    )
+        f"{_names(facts.model.classes)}.",
+        f"Trained with convscope {version}.",
+    ]
+    return "\n\n".join(map(say, told))
 
 
 def _result(facts: RunFacts) -> str:
     if not facts.tested:
         noted = _accuracy(facts)
         what = "This run is not finished." if noted is None else f"{100 * noted:.2f} % test accuracy, as the run noted."
-        return f"## Result\n\n{what}"
+        return f"{_title('Result')}\n\n{say(what)}"
     result = facts.tested.evaluation
     low, high = result.interval
-    text = (
-        f"## Result\n\n{100 * result.accuracy:.2f} % of {result.images:,} test images are right (95 % interval "
-        f"{100 * low:.2f} % to {100 * high:.2f} %); mean loss {result.loss:.4g}"
-    )
+    told = [
+        f"{100 * result.accuracy:.2f} % of {result.images:,} test images are right (95 % interval "
+        f"{100 * low:.2f} % to {100 * high:.2f} %).",
+        f"Mean loss {result.loss:.4g}.",
+    ]
     if result.calibration_error is not None:
-        text += f"; calibration error {100 * result.calibration_error:.2f} %"
-    rows = ["| class | recall | 95 % interval | precision | images |", "|---|--:|--:|--:|--:|"]
+        told.append(f"Calibration error {100 * result.calibration_error:.2f} %.")
+    rows = _head("class", "recall", "95 % interval", "precision", "images")
     for one in result.classes[:MOST_CLASSES]:
         bounds = wilson(round((one.recall or 0) * one.support), one.support) if one.support else None
         between = f"{100 * bounds[0]:.2f} % – {100 * bounds[1]:.2f} %" if bounds else "—"
@@ -90,65 +95,72 @@ def _result(facts: RunFacts) -> str:
             f"| {cell(one.name)} | {_percent(one.recall)} | {between} | {_percent(one.precision)} | {one.support:,} |"
         )
     left = len(result.classes) - MOST_CLASSES
-    return text + ".\n\n" + "\n".join(rows) + (f"\n\n{left:,} more classes are in the report." if left > 0 else "")
+    more = ["", say(f"{left:,} more classes are in the report.")] if left > 0 else []
+    return "\n".join([_title("Result"), "", *(f"- {say(text)}" for text in told), "", *rows, *more])
 
 
 def _data(facts: RunFacts) -> str:
-    lines = ["## Data", ""]
+    lines = [_title("Data"), ""]
     if facts.data:
         data = facts.data
         parts = [f"{len(data.train):,} for training"]
         parts += [f"{len(data.val):,} for validation"] if data.val else []
-        parts.append(f"{len(data.test):,} for tests")
-        lines.append(
-            f"{cell(facts.data_name)}: images {', '.join(parts)}; {data.skipped:,} unreadable ones passed over."
-        )
+        parts += [f"{len(data.test):,} for tests", f"{data.skipped:,} unreadable images passed over."]
     else:
-        lines.append(f"{cell(facts.data_name)}; its images were not at hand when this card was written.")
-    return "\n".join([*lines, *(f"\n- {cell(note)}" for note in facts.notes)])
+        parts = ["its images were not at hand when this card was written."]
+    lines.append(f"{cell(facts.data_name)}: {', '.join(map(say, parts))}")
+    return "\n".join([*lines, *(f"\n- {cell(say(note))}" for note in facts.notes)])
 
 
 def _limits(facts: RunFacts) -> str:
-    return "\n".join(["## Limits", "", *(f"- {cell(said.en)}" for said in limits(facts))])
+    words = (said.zh if chosen() == "zh" else said.en for said in limits(facts))
+    return "\n".join([_title("Limits"), "", *(f"- {cell(text)}" for text in words)])
 
 
 def _training(facts: RunFacts) -> str:
-    lines = ["## Training", "", *(f"    {line}" for line in facts.command.split("\n"))]
+    lines = [_title("Training"), "", *(f"    {line}" for line in facts.command.split("\n"))]
     if facts.summary:
-        lines += [
-            "",
+        told = (
             f"{facts.summary.epochs:,} epochs, {facts.summary.steps:,} updates, {facts.summary.train_seconds:.1f} s on "
             f"{facts.environment.get('cpu', facts.summary.device)} ({facts.summary.engine} engine, "
-            f"torch {facts.environment.get('torch', '?')}).",
-        ]
+            f"torch {facts.environment.get('torch', '?')})."
+        )
+        lines += ["", say(told)]
     return "\n".join(lines)
 
 
 def _net(facts: RunFacts) -> str:
     if not facts.rows:
-        return f"## Net\n\nA module of somebody's own, {facts.parameters:,} parameters."
-    rows = ["| layer | what | output | parameters | multiply-adds |", "|---|---|---|--:|--:|"]
+        own = say(f"A module of somebody's own, {facts.parameters:,} parameters.")
+        return f"{_title('Net')}\n\n{own}"
+    rows = _head("layer", "what", "output", "parameters", "multiply-adds", words=3)
     rows += [
         f"| {row.name} | {cell(row.text)} | {'×'.join(map(str, row.output))} | {row.parameters:,} | "
         f"{row.multiply_adds:,} |"
         for row in facts.rows
     ]
-    return (
-        f"## Net\n\n{facts.parameters:,} parameters, {facts.multiply_adds:,} multiply-adds an image.\n\n"
-        + "\n".join(rows)
-    )
+    told = say(f"{facts.parameters:,} parameters, {facts.multiply_adds:,} multiply-adds an image.")
+    return "\n".join([_title("Net"), "", told, "", *rows])
 
 
 def _use() -> str:
-    return (
-        "## Use\n\n```python\nimport convscope\n\n"
-        'run = convscope.load("model.safetensors")\nprint(run.classes, run.predict("picture.png"))\n```'
-    )
+    lines = ["import convscope", "", 'run = convscope.load("model.safetensors")']
+    return "\n".join([_title("Use"), "", "```python", *lines, 'print(run.classes, run.predict("picture.png"))', "```"])
+
+
+def _title(text: str) -> str:
+    return say(f"## {text}")
+
+
+def _head(*columns: str, words: int = 1) -> list[str]:
+    """The first lines of a table whose first ``words`` columns hold words, the others numbers."""
+    sides = ["---"] * words + ["--:"] * (len(columns) - words)
+    return [f"| {' | '.join(map(say, columns))} |", f"|{'|'.join(sides)}|"]
 
 
 def _names(names: tuple[str, ...]) -> str:
     shown = ", ".join(cell(name) for name in names[:20])
-    return shown + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
+    return shown + (f" {say(f'and {len(names) - 20:,} more')}" if len(names) > 20 else "")
 
 
 def _percent(value: float | None) -> str:

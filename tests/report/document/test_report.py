@@ -247,6 +247,17 @@ def test_the_card_has_hugging_faces_metadata_and_harmless_names(run, tmp_path):
     assert card(gather(run.folder)) == text
 
 
+def test_the_card_speaks_the_chosen_language(run, monkeypatch):
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    _, _, body = card(gather(run.folder)).split("---\n", 2)
+    told = [
+        line for line in body.splitlines() if line.startswith(("## ", "- ", "| 类别", "| 层")) or line.endswith("。")
+    ]
+    assert len(told) > 12
+    assert [line for line in told if not re.search("[\u4e00-\u9fff]", line)] == []
+    assert "## 结果" in told
+
+
 def test_markdown_takes_a_name_as_it_is():
     assert cell("a|b\n*c* <b> `d` & #1") == r"a\|b \*c\* \<b\> \`d\` &amp; \#1"
 
