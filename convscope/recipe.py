@@ -39,7 +39,7 @@ class Recipe:
         str,
         Choice(
             "digits, mnist, fashion-mnist, kmnist, a folder of images or IDX files, an archive (.zip, .tar), a table "
-            "of labels (.csv), Parquet, an .npz; several with ':' between.",
+            "of labels (.csv), Parquet, an .npz; several, or with ':' between.",
             page="first",
         ),
     ] = "digits"

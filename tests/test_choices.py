@@ -53,7 +53,8 @@ def test_every_choice_is_an_option_of_the_command_line():
     options = {parameter.name: parameter for parameter in command.params}
     for name, known in CHOICES.items():
         assert known.choice.help.rstrip(".") in (options[name].help or "")
-        assert options[name].default == (None if known.choice.usual else known.default)
+        default = [known.default] if name == "data" else known.default  # several places are several arguments
+        assert options[name].default == (None if known.choice.usual else default)
         assert name == "data" or flag(name) in options[name].opts
 
 

@@ -11,7 +11,7 @@ from ..errors import DataError
 from ..language import say
 from ..language.width import ljust
 from . import terminal
-from .options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, path_option
+from .options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, path_option, together
 
 if TYPE_CHECKING:
     from ..data.check import Place, Report
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    data: Annotated[str, data_argument("What train takes: digits, mnist, ..., a folder of images, an .npz.")],
+    data: Annotated[list[str], data_argument("What train takes: digits, mnist, ..., a folder of images, an .npz.")],
     image_size: ImageSize = None,
     class_from: ClassFrom = None,
     data_dir: DataDir = None,
@@ -36,7 +36,7 @@ def check(
     """Report counts, sizes, bad files, duplicates, leakage, doubtful labels; exit 3 if train would refuse."""
     from ..audit.check import examined
 
-    report, sets = examined(data, data_dir, offline, image_size, class_from)
+    report, sets = examined(together(data), data_dir, offline, image_size, class_from)
     if plot is not None:
         from ..report.style import save_figure
         from ..report.suspects import draw_suspects

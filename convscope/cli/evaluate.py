@@ -10,7 +10,7 @@ import typer
 
 from ..errors import UsageError
 from . import terminal
-from .options import AsJson, DataDir, Moved, Offline, RunArgument, SkipBad, data_argument, path_option
+from .options import AsJson, DataDir, Moved, Offline, RunArgument, SkipBad, data_argument, path_option, together
 
 if TYPE_CHECKING:
     from ..training.scores import Evaluation
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     run: RunArgument,
-    data: Annotated[str | None, data_argument("Other data: their test part, or all of them.")] = None,
+    data: Annotated[list[str] | None, data_argument("Other data: their test part, or all of them.")] = None,
     new: Annotated[bool, typer.Option("--new", help="Test on the images that came to the run's data since.")] = False,
     moved: Moved = None,
     worst: Annotated[int, typer.Option(min=0, max=400, help="Pictures on the sheet of worst mistakes.")] = 40,
@@ -45,16 +45,17 @@ def evaluate(
     from ..runs.views import TEXTS, views_of
     from ..storage.files import make_folder, write_csv
 
-    if data is not None and (new or moved is not None):
+    other = together(data) if data else None
+    if other is not None and (new or moved is not None):
         raise UsageError(
-            f"{'--new' if new else '--data'} is about the run's own data, but {data} are other data",
+            f"{'--new' if new else '--data'} is about the run's own data, but {other} are other data",
             "leave one of them out",
         )
     views = views_of(tta)
     folder = runs.find(run)
     model = folder.model()
     test = images_to_test(
-        folder, model, data, moved=moved, new=new, data_dir=data_dir, offline=offline, skip_bad=skip_bad
+        folder, model, other, moved=moved, new=new, data_dir=data_dir, offline=offline, skip_bad=skip_bad
     )
     for note in test.notes:
         terminal.note(note)

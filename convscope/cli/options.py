@@ -55,6 +55,11 @@ def data_argument(help: str = CHOICES["data"].choice.help) -> Any:  # noqa: A002
     return typer.Argument(help=help, autocompletion=completion.data)
 
 
+def together(data: list[str]) -> str:
+    """Several places, each an argument, as one text: the one that a recipe has (:mod:`.data.folders.named`)."""
+    return os.pathsep.join(data)
+
+
 def variable(name: str) -> str:
     """batch_size → CONVSCOPE_BATCH_SIZE."""
     return f"CONVSCOPE_{name.upper()}"
@@ -112,6 +117,7 @@ def with_choices(command: Callable[..., None]) -> Callable[..., None]:
             note(sentence)
         sources = _sources(context)
         values = {name: given.pop(name) for name in CHOICES}
+        values["data"] = together(values["data"])
         chosen = frozenset(name for name in CHOICES if sources[name] in {"COMMANDLINE", *FROM})
         written = tuple(name for name, source in sources.items() if source == "COMMANDLINE")
         try:
@@ -132,6 +138,8 @@ def _take_recipe(context: typer.Context, text: str | None) -> str | None:
 
         context.obj = named(text)
         context.default_map = {**context.obj.choices}
+        if "data" in context.default_map:
+            context.default_map["data"] = [context.default_map["data"]]
     return text
 
 
@@ -184,7 +192,8 @@ def _option(declared: Declared) -> Parameter:
     """
     name, kind, default, choice = declared.name, declared.kind, declared.default, declared.choice
     if name == "data":
-        annotation: Any = Annotated[kind, data_argument()]
+        annotation: Any = Annotated[list[str], data_argument()]
+        default = [default]
     elif kind is bool:
         annotation = Annotated[kind, option(name, f"{flag(name)}/{_opposite(name)}")]
     elif choice.usual:

@@ -1,6 +1,7 @@
 """Several places of images in one data set."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +86,21 @@ def test_the_commands_find_them_again(tmp_path, capsys, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert run_cli(capsys, "evaluate", out.strip())[0] == 0
+
+
+def test_several_arguments_are_several_places(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, start in (("one", 0), ("two", 20)):
+        folder(Path(name), start)
+    joined = run_json(capsys, "train", "one", "two", "--net", "flatten | linear", "--epochs", "1")
+    assert joined["data"] == f"one{BETWEEN}two"
+    assert run_json(capsys, "check", "one", "two") == run_json(capsys, "check", f"one{BETWEEN}two")
+    tested, again = (run_json(capsys, "evaluate", joined["run"], *d) for d in (["one", "two"], [f"one{BETWEEN}two"]))
+    assert tested == again
+    assert run_json(capsys, "augment", "one", "two")["data"] == f"one{BETWEEN}two"
+    Path("mine.toml").write_text('data = "one"\nnet = "flatten | linear"\nepochs = 1\n', encoding="utf-8")
+    assert run_json(capsys, "train", "--recipe", "mine.toml")["data"] == "one"
+    assert run_json(capsys, "train", "two", "--recipe", "mine.toml")["data"] == "two"
+    code, _, errors = run_cli(capsys, "train", "one", "thre")
+    assert code == 3
+    assert "thre" in errors

@@ -10,7 +10,7 @@ import typer
 
 from ...recipe import Recipe
 from .. import terminal
-from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, option, path_option
+from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, option, path_option, together
 
 IMAGES, EPOCHS = 8, 9
 
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def augment(
-    data: Annotated[str, data_argument()],
+    data: Annotated[list[str], data_argument()],
     spec: Annotated[str, option("augment")] = "auto",
     plot: Annotated[Path, path_option("Where the picture goes.")] = Path("augment.png"),
     seed: Annotated[int, option("seed", help="That of the run: it decides what is drawn.")] = 0,
@@ -33,7 +33,7 @@ def augment(
 ) -> None:
     """Draw training images as a net sees them, epoch by epoch, with an augmentation."""
     recipe = Recipe(
-        data,
+        together(data),
         augment=spec,
         seed=seed,
         image_size=image_size,
@@ -51,6 +51,6 @@ def augment(
     recipe = replace(recipe, data=opened.name)
     save_figure(draw_augmented(recipe, augmented(recipe, opened, IMAGES, EPOCHS)), plot)
     if as_json:
-        terminal.emit_json({"data": data, "augment": recipe.augment, "seed": seed, "plot": plot})
+        terminal.emit_json({"data": together(data), "augment": recipe.augment, "seed": seed, "plot": plot})
         return
     terminal.out().print(f"augment {recipe.augment}\nplot    {plot}", markup=False)

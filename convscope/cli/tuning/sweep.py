@@ -10,7 +10,7 @@ import typer
 from ...errors import UsageError
 from ...recipe import Recipe
 from .. import terminal
-from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, option, path_option
+from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, option, path_option, together
 from ..shell import completion
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sweep(
-    data: Annotated[str, data_argument()],
+    data: Annotated[list[str], data_argument()],
     net: Values = None,
     lr: Values = None,
     optimizer: Values = None,
@@ -84,7 +84,7 @@ def sweep(
     if not values:
         raise UsageError("nothing is swept over", "for example: convscope sweep digits --lr 0.01,0.1 --net note,mlp")
     first = {name: found[0] for name, found in values.items()}
-    fixed = {"data": data, "epochs": epochs, "val_fraction": val_fraction, "image_size": image_size}
+    fixed = {"data": together(data), "epochs": epochs, "val_fraction": val_fraction, "image_size": image_size}
     fixed |= {"class_from": class_from, "data_dir": str(data_dir) if data_dir else None}
     fixed = (named(base).choices if base else {}) | {name: value for name, value in fixed.items() if value is not None}
     fixed["val_fraction"] = fixed.get("val_fraction") or HELD_OUT
