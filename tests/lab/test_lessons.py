@@ -5,7 +5,11 @@ import re
 from itertools import cycle
 
 import pytest
+import torch
+from torch.utils.data import DataLoader
 
+import convscope
+from convscope.data.sources import open_recipe
 from convscope.lab.server.pages import files_path
 
 from .conftest import ROOMS, STATIC
@@ -17,6 +21,18 @@ STEPS = """async ([files, room]) => {
   );
   return steps.map(({ key, kind, options, step, state, then }) => ({
     key, kind, options, step, before: { ...defaults, ...state }, after: { ...defaults, ...state, ...then },
+  }));
+}"""
+SLIPS = """async ([files, room, token]) => {
+  const [{ look, steps }, { defaults }, { ask }] = await Promise.all(
+    [`lessons/${room}`, `rooms/${room}`, "core/api"].map((name) => import(`${files}/js/${name}.js`)),
+  );
+  return Promise.all(steps.map(async (step) => {
+    const before = { ...defaults, ...step.state };
+    const after = { ...before, ...step.then };
+    const [was, is] = await Promise.all([look(ask, before), look(ask, after)]);
+    const found = await step.find({ before: was, after: is, states: { before, after }, ask });
+    return { slips: {}, words: {}, ...found, key: step.key, options: step.options ?? null };
   }));
 }"""
 TEXTS = {
@@ -102,13 +118,13 @@ def places(text):
     return set(re.findall(r"\{\w+\}", text))
 
 
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("name", ROOMS)
 def test_a_lessons_words_are_the_same_in_both_languages(name):
     en, zh = TEXTS["en", name], TEXTS["zh", name]
     assert list(en) == list(zh)
-    assert list(en) == [*RIGHT[name], "end"]
-    assert 3 <= len(RIGHT[name]) <= 5
-    for key in RIGHT[name]:
+    assert list(en)[-1] == "end"
+    assert 4 <= len(en) <= 6
+    for key in list(en)[:-1]:
         one, other = en[key], zh[key]
         assert list(one) == list(other)
         assert one["ask"].endswith(("?", "."))
@@ -153,3 +169,239 @@ def test_every_answer_is_pytorchs(room, name, how):
         room.press("Enter")
     phase(room, "end")
     assert room.page.locator(".dimmed").count() == 0
+
+
+@pytest.mark.browser
+@pytest.mark.view(1280, "en", "light")
+def test_the_lesson_of_training_trains(room):
+    """What it asks is answered by runs of the room, which are there afterwards; each of them is trained once."""
+    room.open("/train?lesson=1")
+    updates, accuracy, huge = steps_of(room, "train")
+    phase(room, "ask", "updates")
+    expect(room, updates, 69)
+    phase(room, "wait")
+    assert room.at("lesson-result").text_content() == TEXTS["en", "train"]["updates"]["wait"]
+    phase(room, "told")
+    job = room.lab.client.get("/api/train").json()
+    run = convscope.load(room.lab.runs / job["state"]["run"])
+    images = open_recipe(run.recipe, offline=True).train
+    batches = len(DataLoader(range(len(images)), run.recipe.batch_size))
+    assert f"{len(images):,}" in TEXTS["en", "train"]["updates"]["ask"]
+    assert room.value("lesson-verdict") == batches * run.recipe.epochs
+    room.press("Enter")
+    phase(room, "ask", "accuracy")
+    expect(room, accuracy, 10)
+    phase(room, "told")
+    assert room.lab.client.get("/api/train").json()["job"] == job["job"]
+    assert room.value("lesson-verdict") == pytest.approx(100 * share_right(run), rel=1e-9)
+    assert TEXTS["en", "train"]["accuracy"]["slips"]["chance"] in room.at("lesson-result").text_content()
+    room.press("Enter")
+    phase(room, "ask", "huge")
+    expect(room, huge, "guess")
+    phase(room, "told")
+    run = convscope.load(room.lab.runs / room.lab.client.get("/api/train").json()["state"]["run"])
+    assert run.recipe.lr == 10
+    assert room.at("lesson-verdict").get_attribute("data-value") == ("guess" if share_right(run) < 0.2 else "worse")
+
+
+@torch.no_grad()
+def share_right(run):
+    """The share of the test images of digits that the net has right, by PyTorch alone."""
+    test, model = open_recipe(run.recipe, offline=True).test, run.model
+    shape = (1, -1, 1, 1)
+    mean, std = (torch.tensor(values).view(shape) for values in (model.mean, model.std))
+    scores = model.net.eval()((torch.from_numpy(test.images).float() / 255 - mean) / std)
+    return (scores.argmax(1) == torch.from_numpy(test.labels)).double().mean().item()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_known_mistake_is_told(room, name):
+    """The slips that a lesson computes are those that it has words for, none of them the answer."""
+    room.open(f"/{name}")
+    found = room.page.evaluate(SLIPS, [files_path(), name, room.lab.token])
+    for step in found:
+        words = TEXTS["en", name][step["key"]]
+        assert list(words.get("slips", {})) == [key for key in step["slips"] if key != "right"] or (
+            step["options"] and set(words["slips"]) <= set(step["options"])
+        ), step["key"]
+        assert step["right"] not in [step["slips"][key] for key in step["slips"]]
+        told = " ".join([words["why"], *words.get("slips", {}).values()])
+        assert places(told) - {"{right}", "{said}"} <= {f"{{{key}}}" for key in step["words"]}, step["key"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_wrong_prediction_is_explained_by_the_mistake_that_leads_there(room, lang):
+    room.page.evaluate("lang => localStorage.setItem('convscope.lang', lang)", lang)
+    room.open("/losses?lesson=1")
+    words = TEXTS[lang, "losses"]["square"]
+    room.at("lesson-check").click()
+    assert "3" in room.at("lesson-result").text_content()  # says what to enter
+    expect(room, {"kind": "number"}, 18)
+    phase(room, "told")
+    told = room.at("lesson-result").text_content()
+    assert "36" in told
+    assert words["slips"]["doubled"] in told
+    assert room.value("square-3") == 36
+    room.at("lesson-next").click()
+    phase(room, "ask", "leap")
+    room.at("lesson-back").click()
+    phase(room, "told", "square")
+    assert words["slips"]["doubled"] in room.at("lesson-result").text_content()
+    assert room.at("lesson-number").input_value() == "18"
+
+
+@pytest.mark.browser
+@pytest.mark.view(390, "en", "dark")
+def test_all_but_the_figure_is_out_of_reach_and_escape_gives_back_what_was_there(room):
+    room.open("/losses?samples=2&prediction=[4,5]&target=[1,1]&at=1")
+    room.at("lesson").click()
+    phase(room, "ask", "square")
+    assert room.page.evaluate("document.activeElement.dataset.testid") == "lesson-question"
+    assert room.at("prediction-3").input_value() == "7"
+    reached = set()
+    for _ in range(30):
+        room.press("Tab")
+        reached.add(room.page.evaluate("document.activeElement.dataset.testid ?? ''"))
+    assert {"lesson-number", "lesson-check", "prediction-0", "lang"} <= reached
+    assert not {name for name in reached if name.startswith(("room-", "logit-", "permalink", "sheet"))}
+    room.at("prediction-1").focus()
+    room.press("Escape")
+    room.settle()
+    assert room.page.locator(".dimmed, [inert]").count() == 0
+    assert not room.at("lesson-card").is_visible()
+    assert room.at("prediction-1").input_value() == "5"
+    assert "lesson" not in room.page.url
+    assert room.page.evaluate("document.activeElement.dataset.testid") == "lesson"
+
+
+@pytest.mark.browser
+def test_a_lesson_is_resumed_where_it_was_left_also_in_the_other_language(room):
+    room.open("/convolution?stride=[2,1]")
+    room.at("lesson").click()
+    phase(room, "ask", "size")
+    expect(room, {"kind": "number"}, 3)
+    phase(room, "told")
+    room.at("lesson-next").click()
+    phase(room, "ask", "stride")
+    room.settle()
+    room.at("lang").click()
+    phase(room, "ask", "stride")
+    assert TEXTS["zh", "convolution"]["stride"]["ask"] == room.at("lesson-question").text_content()
+    room.at("lang").click()
+    phase(room, "ask", "stride")
+    room.press("Escape")
+    room.settle()
+    assert room.at("stride-0").input_value() == "2"
+    room.open("/convolution")
+    room.at("lesson").click()
+    phase(room, "ask", "stride")
+    room.at("lesson-back").click()
+    phase(room, "told", "size")
+    room.page.evaluate("localStorage.setItem('convscope.lesson.convolution', '{\"at\": 99, \"said\": [1]}')")
+    room.open("/convolution")
+    room.at("lesson").click()
+    phase(room, "ask", "size")
+
+
+@pytest.mark.browser
+def test_the_end_leads_to_the_lesson_of_the_next_room(room):
+    room.open("/pooling?lesson=5")
+    phase(room, "end")
+    room.at("lesson-onward").click()
+    room.page.wait_for_selector('main[data-room="shapes"]')
+    phase(room, "ask", "features")
+    room.open("/pooling?lesson=5")
+    phase(room, "end")
+    room.at("lesson-again").click()
+    phase(room, "ask", "left")
+
+
+@pytest.mark.browser
+@pytest.mark.view(1280, "zh", "light")
+def test_a_link_for_a_class_hides_what_was_chosen_and_keeps_the_answers(room):
+    room.open("/losses")
+    room.at("lesson").click()
+    phase(room, "ask", "square")
+    room.at("lesson-class").focus()
+    room.press("Enter")
+    dialog = room.at("class")
+    dialog.wait_for()
+    room.at("class-text").check()
+    link = room.at("class-link").input_value()
+    assert room.at("class-open").get_attribute("href") == link
+    room.press("Escape")
+    assert not dialog.is_visible()
+    assert room.at("lesson-card").is_visible()  # Escape closed the dialog, not the lesson
+    room.page.goto("about:blank")
+    room.page.goto(link.replace(room.lab.origin, room.lab.url))
+    phase(room, "ask", "square")
+    assert room.page.locator("html[data-projector=on]").count() == 1
+    hidden = room.page.locator("#top nav, .settings, .prose, .lead, .tools > :not(.onward), .onward, .tries")
+    nothing_hidden(hidden)
+    asked = []
+    room.page.on("request", lambda request: asked.append(request.url))
+    expect(room, {"kind": "number"}, 18)
+    phase(room, "noted")
+    assert not [url for url in asked if "/api/" in url]
+    assert room.value("square-3") == 9
+    assert "18" in room.at("lesson-result").text_content()
+    for key in ("Escape", *"012345678pP", "Tab", "Enter", "Escape"):
+        room.press(key)
+    room.settle()
+    room.page.evaluate("document.querySelector('.brand').click()")
+    room.page.evaluate("document.querySelector('[data-testid=room-shapes]').click()")
+    room.settle()
+    assert room.page.locator("main").get_attribute("data-room") == "losses"
+    nothing_hidden(hidden)
+    room.page.reload()
+    room.ready()
+    nothing_hidden(hidden)
+    room.at("lang").click()
+    room.ready()
+    nothing_hidden(hidden)
+    assert "hide=rooms+text+examples+settings+program&type=large&answers=off#/losses" in room.page.url
+    room.open("/losses")
+    assert room.page.locator("#top nav").is_visible()
+    assert room.page.locator(".settings").is_visible()
+
+
+def nothing_hidden(hidden):
+    assert hidden.count() > 0
+    assert not [one for one in hidden.all() if one.is_visible()]
+
+
+@pytest.mark.browser
+@pytest.mark.view(390, "en", "light")
+def test_with_answers_off_the_end_lists_what_was_expected(room):
+    room.page.goto("about:blank")
+    room.page.goto(f"{room.lab.url}/?hide=numbers&answers=off#/losses?lesson=1")
+    phase(room, "ask", "square")
+    expect(room, {"kind": "number"}, 30)
+    phase(room, "noted")
+    room.at("lesson-next").click()
+    phase(room, "ask", "leap")  # the other questions are about hidden numbers
+    assert room.at("lesson-class").count() == 0
+    expect(room, {"kind": "choice"}, "l2")
+    phase(room, "noted")
+    room.at("lesson-next").click()
+    phase(room, "end")
+    lines = room.at("lesson-expected").locator("strong").all_text_contents()
+    assert lines == ["30", "L2"]
+
+
+@pytest.mark.browser
+def test_without_the_lab_there_is_no_answer_and_the_prediction_stays(room):
+    room.open("/losses?lesson=1")
+    phase(room, "ask", "square")
+    room.page.route("**/api/losses", lambda route: route.abort())
+    expect(room, {"kind": "number"}, 36)
+    room.page.wait_for_selector('[data-testid="lesson-result"] [role=alert]')
+    assert "does not answer" in room.at("lesson-result").text_content()
+    assert room.at("lesson-number").input_value() == "36"
+    room.page.unroute("**/api/losses")
+    room.page.wait_for_selector('[data-testid="connection"]', state="detached")
+    room.at("lesson-check").click()
+    phase(room, "told")
+    room.trouble.clear()

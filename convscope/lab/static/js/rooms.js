@@ -3,7 +3,7 @@
 
 export const ROOMS = [
   { id: "glass", number: 0, texts: ["inside"], load: () => import("./rooms/glass.js") },
-  { id: "losses", number: 1, lesson: true, load: () => import("./rooms/losses.js") },
+  { id: "losses", number: 1, load: () => import("./rooms/losses.js") },
   { id: "backprop", number: 2, load: () => import("./rooms/backprop.js") },
   { id: "descent", number: 3, load: () => import("./rooms/descent.js") },
   { id: "convolution", number: 4, load: () => import("./rooms/convolution.js") },

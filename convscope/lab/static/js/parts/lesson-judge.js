@@ -19,6 +19,9 @@ export function filled(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, word) => values[word] ?? whole);
 }
 
+// Why there is no answer, as a key of the lesson's words.
+export class Spoken extends Error {}
+
 // What was kept of a lesson: {at, said}; whatever is not that is a lesson not begun.
 export function progress(text, keys) {
   let kept = null;

@@ -1,11 +1,11 @@
 // The lesson as it is seen: a card at the foot of the page with the question, what the reader expects, and what came.
 
-import { complete, h, rich, say, show } from "../core/dom.js";
+import { complete, h, rich, show } from "../core/dom.js";
 import { num } from "../core/format.js";
 import { ROOMS } from "../rooms.js";
 import { isQuiet } from "./classroom.js";
 import { fieldOf } from "./lesson-fields.js";
-import { filled } from "./lesson-judge.js";
+import { Spoken, filled } from "./lesson-judge.js";
 
 // check(said), go(step, afresh), close(): what the reader does; share(): the dialog for a class, or null.
 export function panel(t, room, { check, go, close, share }) {
@@ -46,7 +46,6 @@ export function panel(t, room, { check, go, close, share }) {
     show(result);
     show(feet, at > 0 && button("back", () => go(at - 1)));
     question.focus({ preventScroll: true });
-    say(words.ask);
   }
 
   function submit(said) {
@@ -115,7 +114,7 @@ export function panel(t, room, { check, go, close, share }) {
   function fail(error) {
     element.dataset.phase = "ask";
     now.field.free();
-    const { text, lang } = error.status === undefined ? { text: t("common.broken") } : t.said(error.message);
+    const { text, lang } = error instanceof Spoken ? { text: t(`lesson.${error.message}`) } : t.said(error.message);
     show(result, h("p", { class: "bad", role: "alert", lang }, complete(text) || t("lesson.no_answer")));
   }
 
@@ -145,7 +144,7 @@ export function panel(t, room, { check, go, close, share }) {
 
   function onward() {
     const next = ROOMS[room.number + 1];
-    if (!next?.lesson) return null;
+    if (!next) return null;
     const name = `${next.number} ${t(`common.${next.id}`)}`;
     return h(
       "a",

@@ -15,8 +15,7 @@ import { spotlight } from "./spotlight.js";
 // {key, kind, focus, state, then, find, …}. state and then are patches of the room's defaults, before and after the
 // answer; focus is what is lit; find({before, after, states, ask}) gives {right, slips, words} of those two explanations.
 // Its words are text/*/lessons/<room>.json.
-export async function files({ id, lesson: has }, lang) {
-  if (!has) return null;
+export async function files({ id }, lang) {
   const [course] = await Promise.all([import(`../lessons/${id}.js`), load(lang, `lessons/${id}`)]);
   return course;
 }
@@ -38,7 +37,7 @@ export function lesson(kind, room, dialog) {
   const light = spotlight(main, [card.element, room.problem, dialog?.element].filter(Boolean));
   const entry = h("button", { class: "lesson-entry", "data-testid": "lesson", onclick: () => open(null).catch(lose) });
   entry.textContent = t("lesson.open");
-  if (kind.lesson) room.head.append(entry);
+  room.head.append(entry);
   main.prepend(...[card.element, dialog?.element].filter(Boolean));
   addEventListener("keydown", escape);
 
@@ -61,9 +60,10 @@ export function lesson(kind, room, dialog) {
     const step = course.steps[at];
     if (!step) return end();
     card.ask(at, course.steps, step);
-    if (!isQuiet() && step.key in kept.said) return tell(step);
     await set({ ...structuredClone(defaults), ...structuredClone(step.state) });
-    if (mine === turn) focus(step);
+    if (mine !== turn) return;
+    focus(step);
+    if (!isQuiet() && step.key in kept.said) await tell(step);
   }
 
   function check(said) {
@@ -87,7 +87,7 @@ export function lesson(kind, room, dialog) {
       await set({
         ...structuredClone(defaults),
         ...structuredClone(step.state),
-        ...structuredClone(found.then ?? step.then),
+        ...structuredClone(step.then),
       });
       if (mine !== turn) return;
       card.tell(found, judge(step, found, said), said);

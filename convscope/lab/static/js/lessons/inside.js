@@ -1,0 +1,73 @@
+// Room 8's lesson: what a number of the second convolution is made of, how far it sees, and what a net takes for granted.
+
+import { BUNDLED, EXAMPLE, best, look, most, question, rounded } from "./drawn.js";
+
+export { look };
+
+const SEVEN = { run: BUNDLED, test: -1, ink: EXAMPLE };
+const FIRST = { ...SEVEN, path: [["conv1", 0, 10, 10]] };
+const SECOND = { path: [["conv2", 0, 3, 3]] };
+
+// The ledgers of the numbers that both states end at.
+const told = (ask, { before, after }) =>
+  Promise.all(
+    [before, after].map((state) => {
+      const [layer, ...index] = state.path.at(-1);
+      return ask("/api/inside/pixel", { ...question(state), layer, index });
+    }),
+  );
+const side = ({ sight }) => sight.bottom - sight.top + 1;
+
+export const steps = [
+  {
+    key: "terms",
+    kind: "number",
+    focus: ".ledger-panel .why",
+    state: FIRST,
+    then: SECOND,
+    async find({ ask, states }) {
+      const [was, is] = (await told(ask, states)).map(({ ledger }) => ledger.terms.length);
+      return { right: is, slips: { same: was, maps: 10 }, words: { was } };
+    },
+  },
+  {
+    key: "sight",
+    kind: "number",
+    focus: ".ledger-panel .why",
+    state: FIRST,
+    then: SECOND,
+    async find({ ask, states }) {
+      const [was, is] = (await told(ask, states)).map(side);
+      return { right: is, slips: { same: was, unpooled: 2 * was - 1, doubled: 2 * was }, words: { was } };
+    },
+  },
+  {
+    key: "bar",
+    kind: "slider",
+    focus: ".figure",
+    min: 0,
+    max: 100,
+    step: 1,
+    start: 50,
+    close: 3,
+    state: SEVEN,
+    then: { ink: EXAMPLE.split(".")[0] },
+    find: ({ before, after }) => ({
+      right: 100 * after.confidences[7],
+      words: { was: rounded(most(before)) },
+    }),
+  },
+  {
+    key: "negative",
+    kind: "choice",
+    focus: ".figure",
+    options: ["same", "unsure", "other"],
+    state: SEVEN,
+    then: { invert: true },
+    find({ before, after }) {
+      const [was, is] = [before, after].map((answer) => rounded(most(answer)));
+      const right = best(before) !== best(after) ? "other" : is < was ? "unsure" : "same";
+      return { right, words: { was, is, best: best(after) } };
+    },
+  },
+];
