@@ -21,4 +21,4 @@ export function question(state) {
 export const best = ({ classes, confidences }) => classes[confidences.indexOf(Math.max(...confidences))];
 // Of the likeliest class, in percent.
 export const most = ({ confidences }) => 100 * Math.max(...confidences);
-export const rounded = (value) => Number(value.toFixed(1));
+export const rounded = (value) => Number(value.toFixed(2));

@@ -14,7 +14,10 @@ export const steps = [
     focus: ".figure",
     options: ["7", "9", "4", "2"],
     then: { ink: `${EXAMPLE}.${LOOP}` },
-    find: ({ before, after }) => ({ right: best(after), words: { was: rounded(most(before)), is: rounded(most(after)) } }),
+    find: ({ before, after }) => ({
+      right: best(after),
+      words: { was: rounded(most(before)), is: rounded(most(after)) },
+    }),
   },
   {
     key: "moved",

@@ -22,7 +22,7 @@ export const steps = [
   {
     key: "terms",
     kind: "number",
-    focus: ".ledger-panel .why",
+    focus: ".ledger-panel .why .ledger",
     state: FIRST,
     then: SECOND,
     async find({ ask, states }) {
@@ -33,7 +33,7 @@ export const steps = [
   {
     key: "sight",
     kind: "number",
-    focus: ".ledger-panel .why",
+    focus: ".ledger-panel .why .sight",
     state: FIRST,
     then: SECOND,
     async find({ ask, states }) {

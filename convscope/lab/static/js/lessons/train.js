@@ -9,7 +9,7 @@ const HUGE = { ...RECIPE, lr: 10 };
 const EVERY = 300; // ms between two looks at the run
 
 const pause = () => new Promise((resume) => setTimeout(resume, EVERY));
-const rounded = (share) => Number((100 * share).toFixed(1));
+const rounded = (share) => Number((100 * share).toFixed(2));
 const curves = (ask, run) => ask(`/api/runs/${encodeURIComponent(run)}/curves`);
 
 // A run of the lesson is trained once; who comes back to its question sees the same one.

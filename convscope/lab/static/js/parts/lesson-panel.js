@@ -89,7 +89,7 @@ export function panel(t, room, { check, go, close, share }) {
     if (right) return t("lesson.said_right", values);
     if (kind === "choice") return t("lesson.said_other", values);
     const key = near ? "near" : off > 0 ? "low" : "high";
-    return t(`lesson.said_${key}`, { ...values, off: shown(Math.abs(off)) });
+    return t(`lesson.said_${key}`, { ...values, off: `${num(Math.abs(off), 3)}${now.words.unit ?? ""}` });
   }
 
   function shown(value) {
