@@ -22,11 +22,15 @@ export const barred = (link, room) =>
 export function classLink(chosen, place, hash) {
   const hide = PARTS.filter((part) => chosen.includes(part)).join("+");
   const parts = [`hide=${hide}`, chosen.includes("large") && "type=large", chosen.includes("quiet") && "answers=off"];
-  const lesson = chosen.includes("lesson") && !/[?&]lesson=/.test(hash);
-  return `${place}?${parts.filter(Boolean).join("&")}${hash}${lesson ? `${hash.includes("?") ? "&" : "?"}lesson=1` : ""}`;
+  const [room, query] = split(hash);
+  const state = query.split("&").filter((part) => part && !part.startsWith("lesson="));
+  const step = /(?:^|&)(lesson=\d+)/.exec(query)?.[1] ?? "lesson=1";
+  const inside = [...state, ...(chosen.includes("lesson") ? [step] : [])].join("&");
+  return `${place}?${parts.filter(Boolean).join("&")}#/${room}${inside && "?"}${inside}`;
 }
 
-// A dialog that makes such a link; link() is the address of the present state. null where this is a class already.
+// A dialog that makes such a link, and the button that opens it; link() is the address of the present state. null where
+// this is a class already.
 export function classDialog(t, { link, copy }) {
   if (isClass()) return null;
   const boxes = [...PARTS, "large", "quiet", "lesson"].map((key) => {
@@ -77,11 +81,11 @@ export function classDialog(t, { link, copy }) {
     open.href = address.value;
   }
 
-  return {
-    element: dialog,
-    open: () => {
-      write();
-      dialog.showModal();
-    },
-  };
+  function show() {
+    write();
+    dialog.showModal();
+  }
+
+  const entry = h("button", { "data-testid": "for-class", onclick: show }, t("lesson.class"));
+  return { element: dialog, open: show, entry };
 }

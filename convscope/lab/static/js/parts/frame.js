@@ -41,10 +41,12 @@ export function frame(main, t, room, link) {
     ),
   );
   const onpage = (make) => (page = make);
+  const tools = main.lastElementChild;
   return {
     onpage,
     main,
     head,
+    tools,
     controls,
     more,
     examples,

@@ -23,7 +23,7 @@ export async function files({ id }, lang) {
 // Those whose figure the teacher did not hide.
 const visible = ({ focus }) => !(hides("numbers") && focus.startsWith(".ledger-panel"));
 
-// room: {t, lang, main, head, problem, set, state, defaults, own}; dialog: for a class, {element, open()}, or null.
+// room: {t, lang, main, head, tools, problem, set, state, defaults, own}; dialog: for a class, {element, entry, open()}, or null.
 // Gives {at(): the number of the step shown, or null; own(): the reader's own state meanwhile; open(number), leave()}.
 export function lesson(kind, room, dialog) {
   const { t, lang, main, set, state, defaults } = room;
@@ -38,7 +38,11 @@ export function lesson(kind, room, dialog) {
   const entry = h("button", { class: "lesson-entry", "data-testid": "lesson", onclick: () => open(null).catch(lose) });
   entry.textContent = t("lesson.open");
   room.head.append(entry);
-  main.prepend(...[card.element, dialog?.element].filter(Boolean));
+  main.prepend(card.element);
+  if (dialog) {
+    main.prepend(dialog.element);
+    room.tools.lastElementChild.before(dialog.entry);
+  }
   addEventListener("keydown", escape);
 
   async function open(number) {
@@ -49,7 +53,7 @@ export function lesson(kind, room, dialog) {
     main.classList.add("learning");
     entry.hidden = true;
     const finished = kept.at === keys.length && number === null;
-    await go(finished ? 0 : Math.min(keys.length, number === null ? kept.at : number - 1));
+    await go(finished ? 0 : Math.min(keys.length, number === null ? kept.at : Math.ceil(number) - 1));
   }
 
   async function go(next, afresh = false) {
