@@ -338,5 +338,5 @@ def test_helpers_end_with_their_engine(cache):
     assert len(helpers) == 3
     del engine
     for helper in helpers:
-        helper.join(10)
+        helper.join(60)
         assert not helper.is_alive()
