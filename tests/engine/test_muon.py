@@ -11,7 +11,7 @@ from convscope.data.batches import Normalize
 from convscope.engine.base import Problem
 from convscope.engine.eager import EagerEngine
 from convscope.engine.jit import JitEngine
-from convscope.engine.muon import hidden, orthogonal
+from convscope.engine.muon import BetweenCalls, hidden, orthogonal
 from convscope.errors import UsageError
 
 from ..test_job import recipe
@@ -93,11 +93,11 @@ def test_steps_are_the_stated_formula_in_float64(engine, rule, tmp_path):
     wanted, momenta = stated(p, index, 8, LRS)
     made = ENGINES[engine](p, tmp_path)
     made.steps(index, 8, LRS)
-    for name, value in wanted.state_dict().items():
-        torch.testing.assert_close(made.net.state_dict()[name].double(), value.double(), rtol=1e-4, atol=2e-5)
+    for name, value in wanted.state_dict().items():  # a step of 0.24 in all, to 5e-4
+        torch.testing.assert_close(made.net.state_dict()[name].double(), value.double(), rtol=1e-4, atol=1e-4)
     for name, value in momenta.items():
         found = made.state()[f"momentum.{name}"].double()
-        assert float((found - value).norm()) <= 1e-4 * float(value.norm()) + 1e-6
+        assert float((found - value).norm()) <= 5e-4 * float(value.norm()) + 1e-6  # a bias before batch norm has none
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -114,6 +114,31 @@ def test_resumed_in_the_middle_and_in_calls_of_one_step_the_bits_are_the_same(en
     assert torch.equal(torch.cat(told), losses)
     for name, value in (whole.net.state_dict() | whole.state()).items():
         assert torch.equal((second.net.state_dict() | second.state())[name], value), name
+
+
+@pytest.mark.parametrize("shape", [(64, 288), (288, 64), (20, 250), (16, 27), (48, 48)])
+@pytest.mark.parametrize("decades", [0, 3, 8])
+def test_orthogonal_is_newton_and_schulzs_five_iterations(shape, decades):
+    d = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    u, values, v = torch.linalg.svd(d, full_matrices=False)
+    d = u * values * 10 ** (-torch.linspace(0, decades, len(values), dtype=torch.float64)) @ v
+    wanted = newton_schulz(d)
+    assert float((orthogonal(d.float()).double() - wanted).norm()) <= 5e-4 * float(wanted.norm())
+
+
+def test_large_weights_are_moved_by_two_threads_to_the_bits_of_one():
+    generator = torch.Generator().manual_seed(3)
+    ends = []
+    for threads in (1, 2):
+        generator.manual_seed(3)
+        places = [tuple(torch.randn(n, 300, generator=generator) for _ in range(2)) for n in (300, 200, 40)]
+        between = BetweenCalls([(w, m, 1.0) for w, m in places], threads, 0.9, True, 0.1)
+        between.begin()
+        for _, m in places:
+            m.mul_(0.9).add_(1.0)
+        between.step(0.1)
+        ends.append([w for w, _ in places])
+    assert all(map(torch.equal, *ends))
 
 
 def test_other_pixels_are_those_of_their_own_steps(tmp_path):

@@ -254,7 +254,7 @@ class JitEngine:
         for name in names:
             m, start = momenta[name], self._core.layout.places[name]
             places.append((flat[start : start + m.numel()].view(m.shape), m, factors.get(name, 1.0)))
-        return BetweenCalls(places, self.rule.momentum, self.rule.nesterov, self.rule.weight_decay)
+        return BetweenCalls(places, self._core.threads, self.rule.momentum, self.rule.nesterov, self.rule.weight_decay)
 
     def _state_views(self) -> list[tuple[str, str, Tensor]]:
         """(state's name, parameter's name, the values) of all of the optimizer's state. Frozen parameters have none."""
