@@ -1,12 +1,18 @@
 """Room 8's play things in the browser: by mouse, finger and keys, in both languages."""
 
+import base64
 import re
+from urllib.parse import unquote
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
+from convscope.lab.binary import unpack
+
 from .test_play_answers import model_and_input, pixels_of
+from .test_room_inside import READ
 
 pytestmark = pytest.mark.browser
 
@@ -88,3 +94,111 @@ def test_backward_by_touch(room, digits_run):
     room.open(f"/inside?run={digits_run}&test=4&play=backward&weight=[%22conv2%22]")
     tap(room, "tap-3", 0.9, 0.9)
     assert room.value("use-sum") == pytest.approx(gradient(room, digits_run, 4, "conv2.weight", (0, 3, 4, 4)), abs=1e-6)
+
+
+def bytes_of(room):
+    """The pixels that stand in the address."""
+    return np.frombuffer(base64.b64decode(unquote(re.search(r"pixels=([^&]+)", room.page.url).group(1))), np.uint8)
+
+
+def answers(room, run, pixels):
+    """PyTorch's probabilities for uint8 pixels."""
+    net, x = model_and_input(room.lab, run, pixels)
+    return net(x)[0].softmax(0).detach().tolist()
+
+
+def chances(room, count):
+    return [room.value(f"p-{c}") for c in range(count)]
+
+
+def drag(room, testid, *points):
+    area = room.at(testid).bounding_box()
+    places = [(area["x"] + u * area["width"], area["y"] + v * area["height"]) for u, v in points]
+    room.page.mouse.move(*places[0])
+    room.page.mouse.down()
+    for place in places[1:]:
+        room.page.mouse.move(*place, steps=4)
+    room.page.mouse.up()
+    room.settle()
+
+
+def test_erasing_by_mouse_and_back(room, digits_run):
+    room.open(f"/inside?run={digits_run}&test=3&play=paint")
+    before, pixels = chances(room, 10), pixels_of(room.lab, digits_run, test=3)
+    room.at("canvas").scroll_into_view_if_needed()
+    drag(room, "canvas", (0.5, 0.1), (0.5, 0.9))
+    now = bytes_of(room).reshape(1, 28, 28)
+    assert (now[0, 5:24, 14] == 0).all()
+    assert np.array_equal(now[0, :, :10], pixels[0, :, :10])
+    assert chances(room, 10) == pytest.approx(answers(room, digits_run, now), abs=1e-5)
+    assert chances(room, 10) != before
+    room.at("tool-paint").click()
+    drag(room, "canvas", (0.1, 0.1), (0.1, 0.1))
+    assert bytes_of(room).reshape(28, 28)[2, 2] == 255
+    room.at("paint-undo").click()
+    room.settle()
+    assert np.array_equal(bytes_of(room).reshape(1, 28, 28), now)
+    room.at("paint-restore").click()
+    room.settle()
+    assert "pixels=" not in room.page.url
+    assert chances(room, 10) == pytest.approx(before)
+
+
+@pytest.mark.view(390, "zh", "dark")
+def test_painting_by_keys(room, digits_run):
+    room.open(f"/inside?run={digits_run}&test=3")
+    room.tab_to("play-paint")
+    room.press("Enter")
+    room.settle()
+    room.tab_to("canvas")
+    room.press("ArrowUp", " ", *["ArrowUp"] * 4, " ")
+    room.settle()
+    now = bytes_of(room).reshape(1, 28, 28)
+    assert (now[0, 9:14, 14] == 0).all()
+    assert chances(room, 10) == pytest.approx(answers(room, digits_run, now), abs=1e-5)
+    assert "原来是" in room.at("painted").text_content()
+    room.tab_to("canvas")
+    room.press("Backspace")
+    room.settle()
+    assert "pixels=" not in room.page.url
+
+
+def test_painting_in_colour_by_touch(room, colour_run):
+    room.open(f"/inside?run={colour_run}&test=4&play=paint")
+    room.at("tool-paint").click()
+    room.at("colour").fill("#10c020")
+    tap(room, "canvas", 0.5, 0.5)
+    now = bytes_of(room).reshape(3, 12, 12)
+    assert now[:, 6, 6].tolist() == [0x10, 0xC0, 0x20]
+    assert chances(room, 3) == pytest.approx(answers(room, colour_run, now), abs=1e-5)
+
+
+def test_the_attack_by_its_slider(room, digits_run):
+    room.open(f"/inside?run={digits_run}&test=3&play=attack")
+    assert room.at("attack-chart").is_visible()
+    room.at("epsilon").fill("24")
+    room.settle()
+    assert "epsilon=24" in room.page.url
+    _, arrays = unpack(room.lab.post("/api/inside/attack", {"run": digits_run, "test": 3}).content)
+    sure = arrays["confidences"][24]
+    assert room.value("attack-best") == pytest.approx(float(sure.max()), abs=1e-5)
+    assert room.at("attack-best").text_content() == str(int(sure.argmax()))
+    moved = np.clip(arrays["image"] + 24 * arrays["signs"], 0, 255)
+    change = room.at("attack-change").locator("canvas").evaluate(READ)
+    want = np.clip(127.5 + 20 * (moved - arrays["image"]), 0, 255)
+    assert np.abs(np.array(change).reshape(28, 28, 4)[..., 0] - want[0]).max() <= 1
+    room.at("attack-take").click()
+    room.settle()
+    assert np.array_equal(bytes_of(room).reshape(1, 28, 28), moved)
+    assert chances(room, 10) == pytest.approx(sure.tolist(), abs=1e-5)
+
+
+@pytest.mark.view(390, "zh", "light")
+def test_the_attack_by_keys(room, digits_run):
+    room.open(f"/inside?run={digits_run}&test=3&play=attack")
+    room.tab_to("epsilon")
+    room.press(*["ArrowRight"] * 3)
+    room.settle()
+    assert "epsilon=3" in room.page.url
+    assert room.at("epsilon-told").text_content() == "ε = 3"
+    assert "改动前" in room.at("attack-verdict").text_content()

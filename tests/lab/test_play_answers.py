@@ -83,3 +83,25 @@ def test_backward_refuses(lab, digits_run):
     assert "'relu1' has no weights whose gradient can be taken apart" in refused(lab, "backward", **ask, layer="relu1")
     assert "outside its shape" in refused(lab, "backward", **ask, layer="conv1", index=[99, 0, 0, 0])
     assert "there is no class 10" in refused(lab, "backward", **ask, target=10)
+
+
+def test_the_attack_moves_every_pixel_by_the_sign_of_autograds_gradient(lab, digits_run, colour_run):
+    for run, target in ((digits_run, 3), (colour_run, 2)):
+        head, arrays = asked(lab, "attack", run=run, test=6, target=target)
+        assert head["target"] == target
+        net, x = model_and_input(lab, run, arrays["image"])
+        x.requires_grad_()
+        functional.cross_entropy(net(x), torch.tensor([target])).backward()
+        assert np.array_equal(arrays["signs"], np.sign(x.grad[0].numpy()))
+        moved = np.clip(arrays["image"] + 9 * arrays["signs"], 0, 255)
+        net, x = model_and_input(lab, run, moved)
+        assert arrays["scores"][9] == pytest.approx(net(x)[0].detach().numpy(), abs=1e-4)
+        assert arrays["confidences"][9] == pytest.approx(net(x)[0].softmax(0).detach().numpy(), abs=1e-4)
+    assert "there is no class 3" in refused(lab, "attack", run=colour_run, test=0, target=3)
+
+
+def test_what_is_blank_is_no_ink_or_the_mean_pixel(lab, digits_run, colour_run):
+    assert unpack(lab.post("/api/inside/look", {"run": digits_run, "test": 0}).content)[0]["blank"] == [0]
+    mean = convscope.load(lab.runs / colour_run).model.mean
+    blank = unpack(lab.post("/api/inside/look", {"run": colour_run, "test": 0}).content)[0]["blank"]
+    assert blank == [round(255 * m) for m in mean]

@@ -26,7 +26,7 @@ from ..binary import floats
 from ..patience import Check, while_waited_for
 from ..programs.inside_script import script
 from ..reply import Reply
-from ..shelf import Shelf
+from ..shelf import Opened, Shelf
 from .given import ImageRequest, see, steps
 
 router = APIRouter(prefix="/api/inside", tags=["inside"])
@@ -122,12 +122,19 @@ def look(given: ImageRequest, request: Request) -> Response:
     head = {
         "classes": opened.classes, "scores": scores.tolist(), "confidence": confidence_of(opened.loss),
         "confidences": confidences(scores[None], opened.loss)[0].tolist(),
-        "label": label, "layers": heads,
+        "label": label, "layers": heads, "blank": _blank(opened),
         "ink": seen.prepared.ink if seen.prepared else None, "mass": seen.prepared.mass if seen.prepared else None,
         "corner": seen.prepared.corner if seen.prepared else None,
         "steps": steps(opened, given) if seen.prepared else None,
     }  # fmt: skip
     return floats(head, arrays)
+
+
+def _blank(opened: Opened) -> list[int]:
+    """A pixel where nothing is, channel by channel: no ink, or in photographs the mean pixel."""
+    if opened.preparation.ink is not None:
+        return [0] * opened.image[0]
+    return [round(255 * mean) for mean in opened.mean]
 
 
 def _head(call: Call, output: NDArray[np.floating], shown: int, ledger: bool, marks: str) -> LayerHead:

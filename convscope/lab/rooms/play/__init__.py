@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from . import backward
+from . import attack, backward
 
 router = APIRouter(prefix="/api/inside", tags=["inside"])
-for part in (backward,):
+for part in (attack, backward):
     router.include_router(part.router)

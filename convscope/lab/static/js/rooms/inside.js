@@ -15,29 +15,24 @@ import { view } from "./inside/view.js";
 export { defaults, rules } from "./inside/state.js";
 
 export function mount(room) {
-  const { figure, ledger, t, set, state, fail } = room;
+  const { figure, ledger, t, state, fail } = room;
   const looking = line();
-  const onpicture = (picture) => prepared(picture).catch(fail);
-  const screen = view(room, { ondraft: (strokes) => draft(strokes).catch(fail), onpicture });
+  const own = pictures(room);
+  const onpicture = (picture) => own.prepared(picture).catch(fail);
+  const screen = view(room, { ondraft: (strokes) => drafted({}, strokes).catch(fail), onpicture });
   const server = questions(room, screen);
-  const toys = play(room);
+  const toys = play(room, { give: own.give, draft: (bytes) => drafted({ pixels: toBase64(bytes) }).catch(fail) });
   screen.figure.append(toys.element);
-  let large = null; // a picture that is too large for the address: {run, pixels}
   let runs = null;
   let looked = ""; // the question that the answer on the screen answers
 
-  async function draft(strokes) {
-    const answer = await looking("/api/inside/look", imageOf({ ...state(), test: -1, pixels: "" }, strokes));
+  // What the net says to a picture that is being made; null where a later one overtook it.
+  async function drafted(given, strokes) {
+    const answer = await looking("/api/inside/look", imageOf({ ...state(), test: -1, pixels: "", ...given }, strokes));
     looked = "";
-    if (answer !== STALE) screen.draw(state(), unpack(answer));
-  }
-
-  // As the run prepares its pictures.
-  async function prepared({ rgba, height, width }) {
-    const { net } = await open(state().run);
-    const pixels = prepare(net, rgba, height, width);
-    large = fits(pixels) ? null : { run: state().run, pixels: toBase64(pixels) };
-    await set({ pixels: large ? "" : toBase64(pixels), test: -1, ink: "" });
+    if (answer === STALE) return null;
+    screen.draw(state(), unpack(answer));
+    return screen.shown();
   }
 
   async function update(now) {
@@ -47,7 +42,7 @@ export function mount(room) {
     if (!screen.figure.isConnected) show(figure, screen.figure);
     screen.warn(runs.find(({ name }) => name === now.run)?.warning);
     await screen.settings(now);
-    const image = imageOf(now, undefined, large);
+    const image = imageOf(now, undefined, own.large());
     const same = JSON.stringify(image) === looked;
     if (!same) {
       const buffer = await looking("/api/inside/look", image);
@@ -70,6 +65,26 @@ export function mount(room) {
 
   const leave = () => [screen, toys].forEach((part) => part.leave());
   return { update, leave, reconnect: () => (runs = null) };
+}
+
+// Pictures that are not the run's, as bytes that the net is given: in the address where they fit into it, else `large`,
+// {run, pixels}, until the next one.
+function pictures({ set, state }) {
+  let large = null;
+
+  // As the run prepares its pictures.
+  async function prepared({ rgba, height, width }) {
+    const { net } = await open(state().run);
+    await give(prepare(net, rgba, height, width), state().invert);
+  }
+
+  function give(bytes, invert = false) {
+    const pixels = toBase64(bytes);
+    large = fits(bytes) ? null : { run: state().run, pixels };
+    return set({ pixels: large ? "" : pixels, test: -1, ink: "", invert });
+  }
+
+  return { prepared, give, large: () => large };
 }
 
 // What is asked once a picture stands: the program, the ledger of the chosen number, what speaks for a class.

@@ -4,12 +4,15 @@ import { h, rich, show } from "../../core/dom.js";
 import { terms } from "../../parts/terms.js";
 
 const PANELS = {
+  paint: () => import("./play/paint.js"),
+  attack: () => import("./play/attack.js"),
   backward: () => import("./play/backward.js"),
 };
 
-// room as every room has it. update(now, seen) shows the panel that the state names, with what is `seen`: the question
+// room as every room has it; host: give(bytes) makes them the image, draft(bytes) only looks what the net says to them (the
+// answer, null where a later one overtook it). update(now, seen) shows the panel that the state names, with what is `seen`: the question
 // `image`, the answer's `head` and `arrays`, and the `runs`.
-export function play(room) {
+export function play(room, host) {
   const { t, set, state } = room;
   const buttons = Object.keys(PANELS).map((name) => {
     const onclick = () => set({ play: state().play === name ? "none" : name });
@@ -33,7 +36,7 @@ export function play(room) {
   async function panelOf(name) {
     if (!made.has(name)) {
       const { panel } = await PANELS[name]();
-      if (!made.has(name)) made.set(name, panel(room)); // it was asked for twice at once
+      if (!made.has(name)) made.set(name, panel(room, host)); // it was asked for twice at once
     }
     return made.get(name);
   }

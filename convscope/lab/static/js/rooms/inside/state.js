@@ -23,6 +23,7 @@ export const defaults = {
   target: -1,
   play: "none",
   weight: [], // of which the gradient is explained: ["conv1", 3, 0, 2, 2], a bias ["conv1", "bias", 3]
+  epsilon: 0, // of FGSM
   lossfor: -1, // the class of that loss; −1 is the true or the likeliest one
 };
 
@@ -52,6 +53,7 @@ export const rules = {
   target: whole(-1, 1e6),
   play: oneOf(PLAYS),
   weight,
+  epsilon: whole(0, 64),
   lossfor: whole(-1, 1e6),
 };
 
