@@ -16,7 +16,7 @@ from .strict_json import loads
 from .trusted import read_own
 
 PIXELS, PROGRAMS, FEATURES, WEIGHTS, PUBLISHED = "folders", "programs", "features.sqlite", "weights", "downloads"
-ENTRY = "entry.json"  # in the folder of one data set's pixels
+ENTRY, LOCK = "entry.json", ".lock"  # in the folder of one data set's pixels
 WHAT = {
     PIXELS: "decoded pixels of folders and archives",
     FEATURES: "features of images that a pretrained net has looked at",
@@ -26,7 +26,9 @@ WHAT = {
 }
 CLEARED = (PIXELS, FEATURES, PROGRAMS)  # what is made again here, without any network
 OURS = {  # the paths of files below the cache
-    PIXELS: re.compile(r"folders/[0-9a-f]{32}/(entry\.json|[0-9a-f]{32}-(grey|colour)\.npy|\..+\.tmp)"),
+    PIXELS: re.compile(
+        r"folders/[0-9a-f]{32}/(entry\.json|[0-9a-f]{32}-(grey|colour)\.(npy|part|blocks)|\.lock|\..+\.tmp)"
+    ),
     FEATURES: re.compile(r"features\.sqlite(-wal|-shm|-journal)?"),
     PROGRAMS: re.compile(r"programs/([0-9a-f]{64}\.bin|\..+\.tmp)"),
     WEIGHTS: re.compile(r"weights/[^/]+"),

@@ -115,12 +115,16 @@ class Decoding:
         """Bytes of all pixels."""
         return math.prod(self.shape)
 
-    def blocks(self) -> Iterator[NDArray[np.uint8]]:
-        """Decode. Ends early, with the threads stopped, when the caller stops asking."""
+    def blocks(self, first: int = 0) -> Iterator[NDArray[np.uint8]]:
+        """Decode, from a block on. Ends early, with the threads stopped, when the caller stops asking."""
+        starts = range(first * self.step, len(self.paths), self.step)
         with quiet_decoder():
-            yield from in_parallel(
-                self._block, range(0, len(self.paths), self.step), "decoding images", len(self.paths)
-            )
+            yield from in_parallel(self._block, starts, "decoding images", len(self.paths))
+
+    def bad_of(self, number: int) -> dict[int, str]:
+        """What is wrong with images of a block that was made."""
+        block = range(number * self.step, (number + 1) * self.step)
+        return {index: self.bad[index] for index in block if index in self.bad}
 
     def in_memory(self, what: str, thin: bool) -> NDArray[np.uint8]:
         """All blocks as one array; grey in colour is made grey where it may be ``thin``.
@@ -164,7 +168,7 @@ def in_parallel(
     ahead = iter(starts)
     try:
         unit, unseen = f" {say('images')}", not (label and sys.stderr.isatty())
-        with tqdm(total=total, desc=say(label), unit=unit, disable=unseen, leave=False) as bar:
+        with tqdm(total=total, initial=starts.start, desc=say(label), unit=unit, disable=unseen, leave=False) as bar:
             for start in starts:
                 waiting.extend(pool.submit(work, following) for following in islice(ahead, 2 * workers - len(waiting)))
                 yield waiting.popleft().result()

@@ -1,9 +1,10 @@
 """The decoded pixels of an image folder, kept in the user's cache, so that only the first run decodes.
 
-An entry is ``<cache>/folders/<data and options>/`` with ``<key>-grey.npy`` or ``<key>-colour.npy`` and, written last,
-``entry.json``. The key covers path, bytes and time of change of every file. Many pixels are mapped, not read.
-When a file changes, the entry is made again in its place: a folder never has two. It may be deleted at any time, and
-processes that decode the same folder at once do not disturb each other.
+An entry is ``<cache>/folders/<data and options>/`` with ``<key>-grey.npy`` or ``<key>-colour.npy``, the checksums of
+its blocks (:mod:`.making`) and, written last, ``entry.json``. The key covers path, bytes and time of change of every
+file. Many pixels are mapped, not read. Decoding that was stopped continues, and what is damaged is decoded again.
+When a file changes, the entry is made again in its place: a folder never has two. It may be deleted at any time. Of
+processes that want to decode the same folder at once one does, and the others wait for it.
 """
 
 import contextlib
@@ -11,18 +12,19 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import PIL
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from ...errors import DataError, TrainingError
-from ...storage.files import write_atomic, write_atomic_with
-from ...storage.kept import ENTRY, PIXELS
+from ...storage.files import write_atomic
+from ...storage.kept import ENTRY, LOCK, PIXELS
 from ...storage.memory import require_address_space, size_text
 from ...storage.places import cache_dir
 from ...storage.strict_json import dumps, loads
@@ -30,11 +32,12 @@ from ...storage.trusted import open_own, read_own
 from ..preparation import Preparation
 from .bulk import Decoding, choose_depth, choose_shape, survey
 from .formats import FORMAT_NAMES
+from .making import BLOCKS, PART, Made, MapInBlocks, Told, is_whole, make
 from .maps import mapped
 from .room import make_room
 from .source import sources
 
-VERSION = 2  # of what decoding does: with another one, no entry made before is used
+VERSION = 3  # of what decoding does: with another one, no entry made before is used
 SMALL = 64_000_000  # bytes of pixels that are read, not mapped
 STALE = 3600  # seconds after which a temporary file is what a killed process left
 
@@ -127,15 +130,18 @@ def _plan(
 
 
 def _decode(named: str, work: _Work, place: Path, key: str) -> Pixels:
-    size = work.decoding.nbytes
+    size, count, made = work.decoding.nbytes, work.decoding.shape[0], None
     require_address_space(size, named)
     room = make_room(size, place)
     with contextlib.suppress(OSError, TrainingError):  # no rights: the cache is a help, not a need
         if room:
-            _store(place, key, work, named)
-    found = _load(place, key, work.decoding.shape[0]) if room else None
+            place.mkdir(parents=True, exist_ok=True)
+            with FileLock(place / LOCK):
+                if not _load(place, key, count):  # another process may have been quicker
+                    made = _store(place, key, work, named)
+    found = _load(place, key, count) if room else None
     if found:
-        return found
+        return replace(found, notes=(*found.notes, *_told(made)))
     images = work.decoding.in_memory(named, work.thin)
     note = f"the {size_text(size)} of decoded pixels are not kept, for want of room in {cache_dir()}"
     notes = (*work.notes, note) if not room and size > SMALL else work.notes
@@ -147,29 +153,25 @@ def _digest(*texts: str) -> str:
     return hashlib.sha256(joined).hexdigest()[:32]
 
 
-def _store(place: Path, key: str, work: _Work, named: str) -> None:
+def _told(made: Made | None) -> tuple[str, ...]:
+    """What is to be said of the making of pixels."""
+    if made is None or not (made.there or made.damaged):
+        return ()
+    why = "the kept pixels were damaged" if made.damaged else "decoding was stopped before its end"
+    return (f"{why}: it continued after {made.there:,} images",)
+
+
+def _store(place: Path, key: str, work: _Work, named: str) -> Made:
     """Decode into the cache: first the pixels, then the entry that makes them count."""
     decoding = work.decoding
-    place.mkdir(parents=True, exist_ok=True)
     grey, colour = place / f"{key}-grey.npy", place / f"{key}-colour.npy"
-    count, channels, height, width = decoding.shape
-
-    def write(file: BinaryIO) -> None:
-        _npy_header(file, decoding.shape)
-        for block in decoding.blocks():
-            file.write(block.data)
-
-    def write_first_channel(file: BinaryIO) -> None:
-        _npy_header(file, (count, 1, height, width))
-        for image in np.load(colour, mmap_mode="r", allow_pickle=False):
-            file.write(image[:1].tobytes())
-
+    channels = decoding.shape[1]
     pixels = grey if channels == 1 else colour
     try:
-        write_atomic_with(pixels, write)
+        made = make(pixels, _decoded(decoding))
         if work.thin and channels == 3 and not decoding.coloured:
+            make(grey, _first_channel(np.load(colour, mmap_mode="r", allow_pickle=False), decoding.step))
             pixels = grey
-            write_atomic_with(pixels, write_first_channel)
         bad = {str(index): why for index, why in sorted(decoding.bad.items())}
         entry = {
             "key": key,
@@ -183,20 +185,40 @@ def _store(place: Path, key: str, work: _Work, named: str) -> None:
         write_atomic(place / ENTRY, dumps(entry))
     finally:
         _clean(place, keep=pixels)
+    return made
+
+
+def _decoded(decoding: Decoding) -> MapInBlocks:
+    """The map of decoded images; of each block its bad images are remembered, and whether there was colour so far."""
+
+    def blocks(first: int) -> Iterator[Told]:
+        for number, block in enumerate(decoding.blocks(first), first):
+            yield block, {"bad": decoding.bad_of(number), "coloured": decoding.coloured}
+
+    def known(about: dict[str, Any]) -> None:
+        decoding.bad |= {int(index): str(why) for index, why in about["bad"].items()}
+        decoding.coloured |= bool(about["coloured"])
+
+    return MapInBlocks(decoding.shape, decoding.step, blocks, known)
+
+
+def _first_channel(colour: NDArray[np.uint8], step: int) -> MapInBlocks:
+    """The map of grey images that were decoded in colour."""
+
+    def blocks(first: int) -> Iterator[Told]:
+        for start in range(first * step, len(colour), step):
+            yield np.ascontiguousarray(colour[start : start + step, :1]), {}
+
+    return MapInBlocks((len(colour), 1, *colour.shape[2:]), step, blocks)
 
 
 def _clean(place: Path, keep: Path) -> None:
-    """Remove pixels of other keys and what killed processes left; without an entry, there is nothing to keep."""
-    whole = (place / ENTRY).is_file()
+    """Remove pixels of other keys and what killed processes left."""
     for path in place.iterdir():
         with contextlib.suppress(OSError):
             left = path.suffix == ".tmp" and time.time() - path.stat().st_mtime > STALE
-            if left or (path.suffix == ".npy" and not (whole and path == keep)):
+            if left or (path.suffix in (".npy", PART, BLOCKS) and path.stem != keep.stem):
                 path.unlink()
-
-
-def _npy_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
-    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
 def _load(place: Path, key: str, count: int) -> Pixels | None:
@@ -237,7 +259,7 @@ def _map(path: Path, count: int) -> NDArray[np.uint8] | None:
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
         start = file.tell()
         right = dtype == np.uint8 and not fortran and len(shape) == 4 and shape[0] == count
-        if not right or min(shape) < 1 or start + math.prod(shape) != size:
+        if not right or min(shape) < 1 or start + math.prod(shape) != size or not is_whole(path, shape):
             return None
         if size <= SMALL:
             pixels = np.empty(shape, np.uint8)
