@@ -5,11 +5,13 @@ Run it as ``make screenshots``; it needs Playwright and a Chromium. A run to loo
 
 import re
 import shutil
+import sys
 import tempfile
 import threading
 from pathlib import Path
 
 import numpy as np
+import things
 import uvicorn
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
@@ -23,7 +25,8 @@ from convscope.lab.shelf import Shelf
 
 IMAGES = Path(__file__).parent / "images"
 ROOMS = re.findall(r'id: "(\w+)"', (STATIC / "js" / "rooms.js").read_text())
-# What each room shows; {run} is the run trained here. A room that is not listed shows what it starts with.
+# What each room shows; {run} is the run trained here, {own} that on classes of one's own. A room that is not listed
+# shows what it starts with.
 STATES = {
     "backprop": "step=7",
     "descent": "at=150",
@@ -31,20 +34,24 @@ STATES = {
     "shapes": "feed=64,+1,+32,+32",
     "train": 'over=["{run}"]',
     "inside": 'run={run}&test=3&path=[["conv2",7,3,4]]',
+    "classes": "run={own}",
 }
 # Rooms of which a lower part is shown: what is then at the top.
 FROM = {"train": ".status", "inside": ".depths"}
 
 
-def shoot(page: Page, url: str, run: str) -> None:
-    """Every room in the page's theme."""
-    for room in ROOMS:
+def shoot(page: Page, url: str, rooms: list[str], **runs: str) -> None:
+    """The rooms in both themes."""
+    for room in rooms:
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             page.goto("about:blank")
-            page.goto(f"{url}#/{room}?{STATES.get(room, '').format(run=run)}")
+            page.goto(f"{url}#/{room}?{STATES.get(room, '').format(**runs)}")
             page.wait_for_selector('main[data-state="ready"]')
             page.wait_for_timeout(500)
+            if room == "classes":
+                page.get_by_test_id("own-file").set_input_files(things.shot("flower", 3))
+                page.get_by_test_id("best").wait_for()
             if room in FROM:
                 page.locator(FROM[room]).first.evaluate("e => scrollTo(0, e.getBoundingClientRect().y + scrollY - 70)")
             file = IMAGES / f"lab-{room}-{theme}.png"
@@ -72,13 +79,16 @@ def hold(page: Page, url: str) -> None:
 
 
 def main() -> None:
-    """Start a lab with one run, take the pictures, end it."""
+    """Start a lab with two runs, take the pictures, end it. Arguments name the rooms; without one, all."""
+    rooms = sys.argv[1:] or ROOMS
     IMAGES.mkdir(exist_ok=True)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as folder:
-        run = convscope.train("digits", epochs=5, lr=0.05, momentum=0.9, out=folder)
+        runs = Path(folder) / "runs"
+        run = convscope.train("digits", epochs=5, lr=0.05, momentum=0.9, out=runs)
+        own = convscope.train(things.collect(Path(folder)), out=runs)
         access, server = Access(), listen("127.0.0.1", 0)
-        app = create_app(access, Shelf(Path(folder)))
+        app = create_app(access, Shelf(runs))
         config = uvicorn.Config(app, log_level="warning", lifespan="off")
         lab = uvicorn.Server(config)
         thread = threading.Thread(target=lab.run, kwargs={"sockets": [server]})
@@ -87,8 +97,9 @@ def main() -> None:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
                 page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-US")
-                hold(page, address(server, access.token))
-                shoot(page, address(server, access.token), run.path.name)
+                if "train" in rooms:
+                    hold(page, address(server, access.token))
+                shoot(page, address(server, access.token), rooms, run=run.path.name, own=own.path.name)
                 browser.close()
         finally:
             lab.should_exit = True

@@ -146,7 +146,7 @@ def as_image(pixels: Pixels) -> Image.Image:
 def adapt(image: Image.Image, shape: tuple[int, int, int], deep: tuple[int, int] | None = None) -> Pixels:
     """A Pillow image of any mode and size → uint8 (C, H, W) = ``shape``, without any look at its ink."""
     channels, height, width = shape
-    pixels = np.asarray(fit(_opaque(image, deep), height, width).convert("L" if channels == 1 else "RGB"))
+    pixels = np.asarray(fit(opaque(image, deep), height, width).convert("L" if channels == 1 else "RGB"))
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 
@@ -200,7 +200,7 @@ def is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I")
 
 
-def _opaque(image: Image.Image, deep: tuple[int, int] | None, ground: str = "white") -> Image.Image:
+def opaque(image: Image.Image, deep: tuple[int, int] | None, ground: str = "white") -> Image.Image:
     """Any mode → L or RGB, with transparency over ``ground``."""
     if is_deep(image):
         return Image.fromarray(scaled(np.asarray(image, dtype=np.int32), deep))
@@ -220,7 +220,7 @@ def _grey(image: Image.Image, deep: tuple[int, int] | None) -> Image.Image:
         alpha = np.asarray(image.getchannel("A"), dtype=np.int64)
         shade = np.asarray(image.convert("RGB").convert("L"), dtype=np.int64)
         ground = "black" if int((shade * alpha).sum()) > 127 * int(alpha.sum()) else "white"
-    return _opaque(image, deep, ground).convert("L")
+    return opaque(image, deep, ground).convert("L")
 
 
 def _square(grey: Pixels) -> bool:

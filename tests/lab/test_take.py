@@ -37,6 +37,7 @@ def test_the_figure_is_one_svg_with_the_texts_of_the_screen(room, digits_run, na
     shown = {
         "glass": "conv2", "losses": "3.3125", "backprop": "variable", "descent": "samples seen",
         "convolution": "211", "pooling": "output[0]", "shapes": "10×24×24", "inside": "0",
+        "classes": "Hold to shoot",
     }[name]  # fmt: skip
     assert shown in [" ".join(e.itertext()).strip() for e in root.iter(f"{SVG}text")]
     if name in ("glass", "inside"):

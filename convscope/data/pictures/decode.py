@@ -21,7 +21,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...errors import DataError
 from ...storage.memory import size_text
-from ..preparation import DEEPEST, GREY_MODES, Preparation, is_deep
+from ..preparation import DEEPEST, GREY_MODES, Preparation, is_deep, opaque
 from .formats import FORMAT_NAMES, FORMATS, HEIF_ENDINGS, advice, register
 from .source import MAX_BYTES, Member
 
@@ -77,6 +77,20 @@ def decode(source: Path | Member | BinaryIO, preparation: Preparation) -> NDArra
     """
     with _opened(source) as image:
         return preparation.apply(upright(image, preparation))
+
+
+def read_small(source: BinaryIO, most: int) -> Image.Image:
+    """The image in an open file, upright, in grey or colour of 8 bits, its longer side ``most`` pixels or fewer.
+
+    Raises DataError as :func:`read_image` does.
+    """
+    try:
+        with quiet_decoder(), _opened(source) as image:
+            picture = opaque(upright(image, Preparation((3, most, most))), None)
+            picture.thumbnail((most, most), Image.Resampling.BICUBIC)
+            return picture
+    except MemoryError:
+        raise DataError(f"there is not enough memory to decode {_name(source)}", "close other programs") from None
 
 
 def judge_image(source: Path | Member | BinaryIO, preparation: Preparation) -> tuple[NDArray[np.uint8], bool]:

@@ -10,6 +10,8 @@ from starlette.responses import Response
 
 from ... import __version__
 from ...errors import ConvscopeError
+from ..classes import room as classes
+from ..classes.sets import Sets
 from ..live.live import Trainer
 from ..reply import refusal, refuse
 from ..rooms import (
@@ -46,6 +48,7 @@ ROOMS = (
     inside,
     play,
     glass,
+    classes,
 )
 
 
@@ -67,6 +70,7 @@ def create_rooms(shelf: Shelf | None = None, ending: Event | None = None) -> Fas
     )
 
     app.state.shelf = shelf or Shelf()
+    app.state.sets = Sets(app.state.shelf.root.parent)
     app.state.trainer = Trainer()
     app.state.ending = ending or Event()
 

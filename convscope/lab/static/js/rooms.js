@@ -11,4 +11,5 @@ export const ROOMS = [
   { id: "shapes", number: 6, load: () => import("./rooms/shapes.js") },
   { id: "train", number: 7, load: () => import("./rooms/train.js") },
   { id: "inside", number: 8, texts: ["play"], load: () => import("./rooms/inside.js") },
+  { id: "classes", number: 9, texts: ["inside", "train"], load: () => import("./rooms/classes.js") },
 ];

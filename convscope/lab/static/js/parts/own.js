@@ -1,11 +1,13 @@
 // A picture of one's own: chosen, dropped on the page, pasted, or taken by the camera. It stays in this browser.
 
 import { h, say } from "../core/dom.js";
+import { camera } from "./camera.js";
 
 const LARGEST = 1024; // pixels of the longer side; what is larger is reduced
 
-// onpicture({rgba, height, width}). leave() ends the camera and the listening.
-export function own(t, { onpicture }) {
+// onpicture({rgba, height, width}). leave() ends the camera and the listening. live: false where the room has a camera of
+// its own.
+export function own(t, { onpicture, live = true }) {
   const file = h("input", {
     type: "file",
     accept: "image/*",
@@ -16,24 +18,19 @@ export function own(t, { onpicture }) {
     onchange: () => open(file.files[0]).finally(() => (file.value = "")),
   });
   const button = (key, action) => h("button", { "data-testid": `own-${key}`, onclick: action }, t(`common.${key}`));
-  const [take, stop] = [button("take", shot), button("close_camera", end)];
-  const video = h("video", {
-    muted: true,
-    playsinline: true,
-    "aria-label": t("common.camera"),
-    "data-testid": "own-video",
-  });
-  const camera = h("div", { class: "camera", hidden: true }, video, h("div", { class: "line" }, take, stop));
+  const take = h("button", { "data-testid": "own-take", onclick: shot }, t("common.shoot"));
+  const stop = button("close_camera", end);
+  const eye = camera(t, { testid: "own-video" });
+  const frame = h("div", { class: "camera", hidden: true }, eye.element, h("div", { class: "line" }, take, stop));
   const note = h("p", { class: "hint", role: "status", "data-testid": "own-note" }, t("common.drop"));
   const choose = button("choose", () => file.click());
   const element = h(
     "div",
     { class: "own" },
-    h("div", { class: "line" }, choose, button("camera", watch), file),
-    camera,
+    h("div", { class: "line" }, choose, live && button("camera", watch), file),
+    live && frame,
     note,
   );
-  let stream = null;
 
   async function open(blob) {
     if (!blob) return;
@@ -57,27 +54,22 @@ export function own(t, { onpicture }) {
   }
 
   async function watch() {
-    try {
-      stream ??= await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-      video.srcObject = stream;
-      camera.hidden = false;
-      await video.play();
-      take.focus();
-    } catch {
+    if (!(await eye.start())) {
       end();
-      tell("common.no_camera");
+      return tell("common.no_camera");
     }
+    frame.hidden = false;
+    take.focus();
   }
 
   function shot() {
-    give(video, video.videoWidth, video.videoHeight);
+    give(eye.element, eye.element.videoWidth, eye.element.videoHeight);
     end();
   }
 
   function end() {
-    stream?.getTracks().forEach((track) => track.stop());
-    stream = null;
-    camera.hidden = true;
+    eye.stop();
+    frame.hidden = true;
   }
 
   function tell(key) {

@@ -25,7 +25,8 @@ export function mount(room) {
   let large = null; // a picture too large for the address: {run, pixels}
   let seen = ""; // the picture on the screen
   let turn = 0;
-  controls.append(...nets.elements);
+  const teach = h("a", { class: "teach", href: "#/classes", "data-testid": "teach" }, t("glass.teach"), " →");
+  controls.append(...nets.elements, teach);
   room.onpage(
     async () => new Blob([await ask(`/api/glass/${encodeURIComponent(net.run)}/page`)], { type: "text/html" }),
   );

@@ -14,11 +14,11 @@ const ENDINGS = {
   pt2: ".pt2",
 };
 
-// Buttons for the run of that name.
-export function leaving(t, run) {
+// Buttons for the run of that name: all kinds of files, or those in `kinds`.
+export function leaving(t, run, kinds = Object.keys(ENDINGS)) {
   const asking = line();
   const said = h("div", { class: "hint", role: "status", "data-testid": "leaving" });
-  const buttons = Object.keys(ENDINGS).map((what) =>
+  const buttons = kinds.map((what) =>
     h(
       "button",
       { class: "quiet", "data-testid": `leave-${what}`, onclick: () => take(what) },

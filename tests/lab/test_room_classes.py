@@ -1,0 +1,229 @@
+"""Room 9 in the browser: classes of one's own by camera and files, with mouse, finger and keys, trained and tried live.
+
+The pictures are of one colour a class, so a small net has them in a second.
+"""
+
+import io
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import convscope
+
+pytestmark = pytest.mark.browser
+COLOURS = {"red": (230, 30, 30), "blue": (30, 30, 230)}
+# A camera that shows one colour, with grain; window.colour chooses it.
+CAMERA = """() => {
+  window.colour ??= [230, 30, 30];
+  navigator.mediaDevices.getUserMedia = async () => {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [64, 48];
+    const ink = canvas.getContext('2d');
+    const paint = () => {
+      ink.fillStyle = `rgb(${window.colour})`;
+      ink.fillRect(0, 0, 64, 48);
+      for (let i = 0; i < 40; i++) {
+        ink.fillStyle = `rgba(255, 255, 255, ${Math.random() / 4})`;
+        ink.fillRect(64 * Math.random(), 48 * Math.random(), 8, 8);
+      }
+    };
+    paint();
+    setInterval(paint, 20);
+    return canvas.captureStream(50);
+  };
+}"""
+SHOW = "(c) => { window.colour = c; }"
+
+
+@pytest.fixture(autouse=True)
+def clean(lab):
+    """No class is there before and none behind; no run is under way."""
+    yield
+    lab.post("/api/train/control", {"do": "stop"})
+    for name in lab.client.get("/api/classes").json()["sets"]:
+        for one in lab.client.get(f"/api/classes/{name}").json()["classes"]:
+            lab.post("/api/classes/remove", {"set": name, "name": one["name"]})
+
+
+def open_room(room, state=""):
+    room.open(f"/classes{state}")
+    room.page.evaluate(CAMERA)
+    return room
+
+
+def classes(room, name="my-classes"):
+    """What is on the disk: class → number of files."""
+    folder = room.lab.runs.parent / name
+    return {one.name: len(list(one.glob("*"))) for one in sorted(folder.glob("*"))}
+
+
+def wait_count(room, index, least):
+    count = f"Number(document.querySelector('[data-testid=count-{index}]').dataset.value) >= {least}"
+    room.page.wait_for_function(f"() => {count}")
+
+
+def file(name, seed, side=28):
+    """A picture of a class as a file: of a colour, or of grey stripes."""
+    grain = np.random.default_rng(seed).integers(0, 25, (side, side), dtype=np.uint8)
+    if name in COLOURS:
+        pixels = grain[..., None] + np.uint8(COLOURS[name])
+    else:
+        stripes = np.uint8(200) * (np.arange(side) // 4 % 2).astype(np.uint8)
+        pixels = grain + (stripes if name == "up" else stripes[:, None])
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return {"name": f"{seed}.png", "mimeType": "image/png", "buffer": out.getvalue()}
+
+
+def give_files(room, index, name, count=6):
+    room.at(f"name-{index}").fill(name)
+    room.press("Enter")
+    room.page.set_input_files(f"[data-testid=files-{index}]", [file(name, seed) for seed in range(count)])
+    wait_count(room, index, count)
+
+
+def learnt(room):
+    room.at("learn").click()
+    room.page.wait_for_selector('.learning[data-status="finished"]', timeout=120_000)
+    room.at("result").wait_for()
+    return room.at("result").get_attribute("data-run")
+
+
+def test_from_the_front_page_to_a_net_that_answers_the_camera(room):
+    """Hold the mouse, hold a key, train, and the camera is answered at once; the run is a run like every other."""
+    room.open("/")
+    room.at("teach").click()
+    room.page.wait_for_selector('main[data-room="classes"][data-state="ready"]')
+    room.page.evaluate(CAMERA)
+    assert classes(room) == {}  # looking writes nothing
+    room.at("name-0").fill("red")
+    room.press("Enter")
+    button = room.at("shoot-0").bounding_box()
+    room.page.mouse.move(button["x"] + 20, button["y"] + 10)
+    room.page.mouse.down()
+    wait_count(room, 0, 6)
+    room.page.mouse.up()
+    room.page.evaluate(SHOW, COLOURS["blue"])
+    room.at("name-1").fill("blue")
+    room.press("Tab", "Tab")
+    assert room.page.evaluate("document.activeElement.dataset.testid") == "shoot-1"
+    for key in (" ", "Enter"):
+        room.page.keyboard.down(key)
+        wait_count(room, 1, 3 if key == " " else 6)
+        room.page.keyboard.up(key)
+    run = learnt(room)
+    assert f"run={run}" in room.page.url
+    found = convscope.load(room.lab.runs / run)
+    assert found.classes == ("blue", "red")
+    assert room.value("result") == found.accuracy
+    for name in ("blue", "red"):
+        room.page.evaluate(SHOW, COLOURS[name])
+        room.page.wait_for_selector(f'[data-testid="best"]:text-is("{name}")')
+
+
+@pytest.mark.view(390, "zh", "dark")
+def test_on_a_phone_with_a_finger_and_what_is_removed_is_gone(room):
+    open_room(room)
+    button = room.at("shoot-0")
+    button.scroll_into_view_if_needed()
+    box = button.bounding_box()
+    browser = room.page.context.new_cdp_session(room.page)
+    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    point = {"x": box["x"] + 30, "y": box["y"] + 20}
+    browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+    wait_count(room, 0, 4)
+    browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    room.page.wait_for_selector('[data-testid="shoot-0"][aria-pressed="false"]')
+    room.page.evaluate("() => new Promise((on) => setTimeout(on, 300))")  # what is on its way comes in
+    count = int(room.value("count-0"))
+    assert classes(room) == {"类别 1": count}
+    room.at("shots-0").locator("button").first.click()
+    room.page.wait_for_selector(f'[data-testid="count-0"][data-value="{count - 1}"]')
+    assert classes(room) == {"类别 1": count - 1}
+    room.at("gone-0").click()
+    assert "删除" in room.at("gone-0").text_content()
+    assert classes(room) == {"类别 1": count - 1}  # only when it is pressed again
+    room.at("gone-0").click()
+    room.page.wait_for_function("() => document.querySelectorAll('.card').length === 2")
+    until = time.monotonic() + 30
+    while classes(room):
+        assert time.monotonic() < until
+
+
+def test_pictures_are_walked_through_and_removed_with_keys_alone(room):
+    open_room(room)
+    give_files(room, 0, "red", 3)
+    first = room.at("shots-0").locator("button")
+    room.at("gone-0").focus()
+    while not room.page.evaluate("document.activeElement.classList.contains('shot')"):
+        room.press("Tab")
+    room.press("End", "ArrowLeft")
+    assert room.page.evaluate("[...document.activeElement.parentElement.children].indexOf(document.activeElement)") == 1
+    gone = first.nth(1).get_attribute("data-file")
+    room.press("Delete")
+    room.page.wait_for_selector('[data-testid="count-0"][data-value="2"]')
+    assert gone not in [path.name for path in (room.lab.runs.parent / "my-classes" / "red").iterdir()]
+    assert room.page.evaluate("document.activeElement.classList.contains('shot')")
+
+
+def test_files_train_a_small_net_that_answers_a_picture_and_leaves_as_one_file(room):
+    open_room(room)
+    room.at("pretrained").uncheck()
+    give_files(room, 0, "up")
+    give_files(room, 1, "across")
+    run = learnt(room)
+    assert run == "note-my-classes-1"  # grey pictures have the note's net
+    room.page.set_input_files("[data-testid=own-file]", file("across", 99))
+    room.page.wait_for_selector('[data-testid="best"]:text-is("across")')
+    room.page.wait_for_function("() => document.querySelector('[data-testid=script]').textContent.includes('import')")
+    room.script()
+    with room.page.expect_download() as download:
+        room.at("leave-html").click()
+    assert download.value.suggested_filename == f"{run}.html"
+    assert b"<!doctype html>" in download.value.path().read_bytes()[:100].lower()
+    room.open(f"/inside?run={run}&test=0")  # it opens where every run does
+    assert room.at("best").text_content() in ("up", "across")
+
+
+def test_a_dropped_folder_fills_a_class_and_what_is_no_picture_is_said(room, tmp_path):
+    open_room(room)
+    folder = tmp_path / "reds"
+    (folder / "deeper").mkdir(parents=True)
+    for seed in range(3):
+        (folder / "deeper" / f"{seed}.png").write_bytes(file("red", seed)["buffer"])
+    (folder / "notes.txt").write_text("no picture")
+    room.page.set_input_files("[data-testid=folder-0]", folder)
+    room.at("note-0").get_by_text("1 of 4 files could not be kept.").wait_for()
+    assert classes(room) == {"Class 1": 3}
+
+
+@pytest.mark.view(1280, "zh", "light")
+def test_what_cannot_be_is_said_in_the_readers_language(room):
+    open_room(room)
+    room.at("name-0").fill("a/b")
+    room.press("Enter")
+    room.page.wait_for_function(
+        "() => /[\\u4e00-\\u9fff]/.test(document.querySelector('[data-testid=note-0]').textContent)"
+    )
+    assert not room.at("learn").is_enabled()
+    assert "5" in room.at("ready").text_content()
+    room.page.evaluate("() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('none')); }")
+    room.at("camera").click()
+    room.page.wait_for_function(
+        "() => document.querySelector('[data-testid=eye-off]').textContent.includes('没有可用的摄像头')"
+    )
+    room.trouble.clear()  # the browser notes the 400 that this asked for
+
+
+def test_a_new_set_leaves_the_old_one(room):
+    open_room(room)
+    give_files(room, 0, "red", 2)
+    room.at("new-set").click()
+    room.page.wait_for_url("**set=my-classes-*")
+    assert room.value("count-0") == 0
+    room.at("set").select_option("my-classes")
+    room.page.wait_for_selector('[data-testid="count-0"][data-value="2"]')
+    assert classes(room) == {"red": 2}
