@@ -25,6 +25,7 @@ from convscope.lab.shelf import Shelf
 
 IMAGES = Path(__file__).parent / "images"
 ROOMS = re.findall(r'id: "(\w+)"', (STATIC / "js" / "rooms.js").read_text())
+LESSON = "lesson"  # a picture that is of no room
 # What each room shows; {run} is the run trained here, {own} that on classes of one's own. A room that is not listed
 # shows what it starts with.
 STATES = {
@@ -54,10 +55,28 @@ def shoot(page: Page, url: str, rooms: list[str], **runs: str) -> None:
                 page.get_by_test_id("best").wait_for()
             if room in FROM:
                 page.locator(FROM[room]).first.evaluate("e => scrollTo(0, e.getBoundingClientRect().y + scrollY - 70)")
-            file = IMAGES / f"lab-{room}-{theme}.png"
-            page.screenshot(path=file)
-            reduced(Image.open(file).convert("RGB")).save(file, optimize=True)
-            print(file)
+            keep(page, f"lab-{room}-{theme}.png")
+
+
+def learn(page: Page, url: str) -> None:
+    """A question of a lesson, answered wrongly and explained, in both themes."""
+    page.goto("about:blank")
+    page.goto(f"{url}#/glass?lesson=1")
+    page.get_by_test_id("lesson-choice-4").check()
+    page.get_by_test_id("lesson-check").click()
+    page.wait_for_selector('[data-testid="lesson-card"][data-phase="told"]')
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        page.wait_for_timeout(500)
+        keep(page, f"lab-lesson-{theme}.png")
+
+
+def keep(page: Page, name: str) -> None:
+    """What is on the screen, as a picture of the docs."""
+    file = IMAGES / name
+    page.screenshot(path=file)
+    reduced(Image.open(file).convert("RGB")).save(file, optimize=True)
+    print(file)
 
 
 def reduced(picture: Image.Image) -> Image.Image:
@@ -79,8 +98,8 @@ def hold(page: Page, url: str) -> None:
 
 
 def main() -> None:
-    """Start a lab with two runs, take the pictures, end it. Arguments name the rooms; without one, all."""
-    rooms = sys.argv[1:] or ROOMS
+    """Start a lab with two runs, take the pictures, end it. Arguments name rooms, or the lesson; without one, all."""
+    rooms = sys.argv[1:] or [*ROOMS, LESSON]
     IMAGES.mkdir(exist_ok=True)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as folder:
@@ -99,7 +118,10 @@ def main() -> None:
                 page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-US")
                 if "train" in rooms:
                     hold(page, address(server, access.token))
-                shoot(page, address(server, access.token), rooms, run=run.path.name, own=own.path.name)
+                shown = [room for room in rooms if room != LESSON]
+                shoot(page, address(server, access.token), shown, run=run.path.name, own=own.path.name)
+                if LESSON in rooms:
+                    learn(page, address(server, access.token))
                 browser.close()
         finally:
             lab.should_exit = True

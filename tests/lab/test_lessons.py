@@ -118,7 +118,13 @@ def places(text):
     return set(re.findall(r"\{\w+\}", text))
 
 
-@pytest.mark.parametrize("name", ROOMS)
+def test_every_room_has_a_lesson_or_says_that_it_has_none():
+    without = re.findall(r'id: "(\w+)", number: \d+, lesson: false', (STATIC / "js" / "rooms.js").read_text())
+    assert {name for lang, name in TEXTS if lang == "en"} == set(ROOMS) - set(without)
+    assert {path.stem for path in (STATIC / "js" / "lessons").glob("*.js")} - {"drawn"} == set(ROOMS) - set(without)
+
+
+@pytest.mark.parametrize("name", [*LESSONS, "train"])
 def test_a_lessons_words_are_the_same_in_both_languages(name):
     en, zh = TEXTS["en", name], TEXTS["zh", name]
     assert list(en) == list(zh)
@@ -316,6 +322,13 @@ def test_the_end_leads_to_the_lesson_of_the_next_room(room):
     phase(room, "end")
     room.at("lesson-again").click()
     phase(room, "ask", "left")
+    room.open("/inside?lesson=5")
+    phase(room, "end")
+    room.at("lesson-onward").click()
+    room.page.wait_for_selector('main[data-room="classes"][data-state="ready"]')
+    assert room.at("lesson").count() == 0
+    room.open("/classes?lesson=1")
+    assert not room.at("lesson-card").is_visible()
 
 
 @pytest.mark.browser

@@ -22,7 +22,8 @@ export const steps = [
   {
     key: "terms",
     kind: "number",
-    focus: ".ledger-panel .why .ledger",
+    focus: ".ledger-panel .why",
+    part: ".ledger",
     state: FIRST,
     then: SECOND,
     async find({ ask, states }) {
@@ -33,7 +34,8 @@ export const steps = [
   {
     key: "sight",
     kind: "number",
-    focus: ".ledger-panel .why .sight",
+    focus: ".ledger-panel .why",
+    part: ".sight",
     state: FIRST,
     then: SECOND,
     async find({ ask, states }) {

@@ -2,7 +2,7 @@
 // before the #, so it holds for every room and every reload; only the address without it shows everything. boot.js reads
 // it before the first paint, and css/04-lesson.css hides.
 
-import { h } from "../core/dom.js";
+import { h, rich } from "../core/dom.js";
 import { split } from "../core/state.js";
 
 const PARTS = ["rooms", "text", "examples", "settings", "numbers", "program"];
@@ -61,7 +61,7 @@ export function classDialog(t, { link, copy }) {
     "dialog",
     { class: "class", "aria-labelledby": "class-title", "data-testid": "class" },
     h("h2", { id: "class-title" }, t("lesson.class_title")),
-    h("p", { class: "hint" }, t("lesson.class_hint")),
+    h("p", { class: "hint" }, rich(t("lesson.class_hint"))),
     group(t("lesson.class_hide"), (key) => PARTS.includes(key)),
     group(t("lesson.class_how"), (key) => !PARTS.includes(key)),
     address,

@@ -13,7 +13,7 @@ export function panel(t, room, { check, go, close, share }) {
     h("button", { class: kind, type: "button", "data-testid": `lesson-${key}`, onclick: action }, t(`lesson.${key}`));
   const where = h("p", { class: "where" });
   const head = h("header", {}, where, share && button("class", share), button("close", close));
-  const question = h("h2", { tabindex: "-1", "data-testid": "lesson-question" });
+  const question = h("h1", { tabindex: "-1", "data-testid": "lesson-question" });
   const body = h("div", { class: "body" });
   const result = h("div", { class: "result", role: "status", "data-testid": "lesson-result" });
   const feet = h("p", { class: "feet" });
@@ -109,6 +109,7 @@ export function panel(t, room, { check, go, close, share }) {
     );
     show(feet, at > 0 && button("back", () => go(at - 1)), on);
     on.focus({ preventScroll: true });
+    element.scrollTop = element.scrollHeight; // where the card is too short for all of it, the answer is in sight
   }
 
   function fail(error) {
@@ -144,14 +145,10 @@ export function panel(t, room, { check, go, close, share }) {
 
   function onward() {
     const next = ROOMS[room.number + 1];
-    if (!next) return null;
     const name = `${next.number} ${t(`common.${next.id}`)}`;
-    return h(
-      "a",
-      { class: "onward", href: `#/${next.id}?lesson=1`, "data-testid": "lesson-onward" },
-      t("lesson.onward", { name }),
-      " →",
-    );
+    const [query, key] = next.lesson === false ? ["", "common.next_room"] : ["?lesson=1", "lesson.onward"];
+    const to = { class: "onward", href: `#/${next.id}${query}`, "data-testid": "lesson-onward" };
+    return h("a", to, t(key, { name }), " →");
   }
 
   const hide = () => (element.hidden = true);

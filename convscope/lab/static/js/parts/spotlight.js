@@ -31,10 +31,12 @@ export function spotlight(main, kept) {
     dimmed = dark;
   }
 
-  // Scroll what is lit between the bar and the lesson.
-  function show(low) {
-    const [first] = lit();
-    if (!first) return;
+  // Scroll what is lit, or a part of it, between the bar and the lesson.
+  function show(low, part) {
+    const [whole] = lit();
+    if (!whole) return;
+    const first = (part && whole.querySelector(part)) || whole;
+    if (first !== whole) first.scrollIntoView({ block: "start" });
     const { top, bottom } = first.getBoundingClientRect();
     const bar = document.getElementById("top");
     const high = getComputedStyle(bar).position === "sticky" ? bar.getBoundingClientRect().bottom : 0;
