@@ -1,5 +1,9 @@
 """Room 3: descent."""
 
+import json
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 import torch
@@ -11,25 +15,55 @@ from convscope.explain.concepts.objectives import regression
 from convscope.explain.concepts.optimizers import rule
 from convscope.lab.rooms.descent import DescentRequest, answer
 
+from .conftest import STATIC
 
-@given(st.integers(4, 40), st.integers(1, 3), st.integers(0, 99), st.floats(0.001, 0.1), st.integers(0, 2))
-def test_paths_are_those_of_torch(samples, epochs, seed, lr, regime):
-    q = DescentRequest(samples=samples, batch_size=max(2, samples // 3), epochs=epochs, seed=seed, lr=lr, regime=regime)
+
+@given(
+    st.integers(4, 40),
+    st.integers(1, 3),
+    st.integers(0, 99),
+    st.floats(0.001, 0.1),
+    st.integers(0, 5),
+    st.sampled_from(["line", "valley", "saddle", "two-minima"]),
+)
+def test_paths_are_those_of_torch(samples, epochs, seed, lr, regime, surface):
+    q = DescentRequest(
+        surface=surface,
+        samples=samples,
+        batch_size=max(2, samples // 3),
+        epochs=epochs,
+        seed=seed,
+        lr=lr,
+        regime=regime,
+        optimizers=["momentum", "nesterov", "adam"],
+    )
     shown = answer(q)
+    assert shown.paths[shown.chosen].kind == (regime if surface == "line" or regime > 1 else 2)
     exec(shown.script, {"print": lambda *a: None})
-    x, y = (torch.from_numpy(part) for part in (regression(samples, seed).x, regression(samples, seed).y))
     for path in shown.paths:
         points = path.regime.points
         assert [point.updates for point in points] == list(range(path.regime.updates + 1))
         assert len(path.batch_gradients) == len(path.full_gradients) == path.per_epoch * epochs == path.regime.updates
         last = len(points) // 2
         w, b = (torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in points[last].parameters)
-        ((w * x + b - y) ** 2).mean().backward()
+        sum(c * w**i * b**j for i, j, c in shown.map.terms).backward()
         if last < len(path.full_gradients):
-            assert path.full_gradients[last] == pytest.approx((w.grad.item(), b.grad.item()))
+            gradient = [0 if leaf.grad is None else leaf.grad.item() for leaf in (w, b)]
+            assert path.full_gradients[last] == pytest.approx(gradient, abs=1e-8)
             step = np.subtract(points[last].parameters, points[last + 1].parameters)
-            assert step == pytest.approx(np.multiply(lr, path.batch_gradients[last]), abs=1e-12)
-    assert all(sorted(order) == list(range(samples)) for order in shown.orders)
+            assert step == pytest.approx(np.multiply(path.regime.lr, direction(path, last)), abs=1e-12)
+    assert all(sorted(order) == list(range(shown.samples)) for order in shown.orders)
+
+
+def direction(path, update):
+    """What lr is multiplied with, from the numbers that the page shows."""
+    if path.kind < 3:
+        return path.batch_gradients[update]
+    if path.kind == 3:
+        return path.first[update]
+    if path.kind == 4:
+        return np.add(path.batch_gradients[update], np.multiply(0.9, path.first[update]))
+    return np.divide(path.first[update], path.second[update])
 
 
 @pytest.mark.parametrize(("change", "status", "words"), [
@@ -38,6 +72,9 @@ def test_paths_are_those_of_torch(samples, epochs, seed, lr, regime):
     ({"lr": 0}, 422, "lr"),
     ({"lr": -1}, 422, "lr"),
     ({"samples": 3}, 422, "samples"),
+    ({"surface": "hill"}, 422, "surface"),
+    ({"start": [1e9, 0]}, 422, "start"),
+    ({"optimizers": ["sgd"]}, 422, "optimizers"),
 ])  # fmt: skip
 def test_bad_input(lab, change, status, words):
     refused = lab.post("/api/descent", change)
@@ -56,10 +93,8 @@ def test_paths_that_diverge_are_shown_as_far_as_they_go(samples, seed, regime):
         assert len(path.batch_gradients) == path.regime.updates == len(points) - 1
         assert np.isfinite([(*point.parameters, point.loss, point.seconds) for point in points]).all()
         assert path.regime.diverged or path.regime.samples == 90 * samples
-    objective = regression(samples, seed)
-    widest = 1.3 * 2 * 4 * np.abs(np.subtract(objective.start(), objective.best())).max() + 1
-    assert shown.map.ws[-1] - shown.map.ws[0] < widest
-    assert shown.map.bs[-1] - shown.map.bs[0] < widest
+    calm = answer(DescentRequest(samples=samples, batch_size=3, seed=seed))
+    assert shown.map == calm.map  # where the paths lead does not change what is shown
 
 
 @given(st.integers(4, 40), st.integers(0, 99))
@@ -90,10 +125,32 @@ def test_the_notes_question(lab):
     assert (found["updates"], found["last"], found["left_out"]) == (8, 30, 10)
 
 
+@given(st.floats(-1000, 1000), st.floats(-1000, 1000), st.sampled_from(["line", "valley"]))
+def test_the_map_holds_the_start_wherever_it_is(w, b, surface):
+    shown = answer(DescentRequest(surface=surface, start=(w, b), epochs=1))
+    assert shown.map.ws[0] <= w <= shown.map.ws[-1]
+    assert shown.map.bs[0] <= b <= shown.map.bs[-1]
+    assert {path.regime.points[0].parameters for path in shown.paths} == {(w, b)}
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_what_the_page_reads_out_is_the_loss_and_its_gradient():
+    terms, places = regression(30, 4).terms, [(0.0, 0.0), (1.5, -2.25), (-1.0, 3.0)]
+    code = f"""import {{ value, slope }} from "{(STATIC / "js/rooms/descent/polynomial.js").as_uri()}";
+        const terms = {json.dumps(terms)};
+        const told = {json.dumps(places)}.map(([w, b]) => [value(terms, w, b), ...slope(terms, w, b)]);
+        console.log(JSON.stringify(told))"""
+    found = subprocess.run(["node", "--input-type=module", "-e", code], capture_output=True, text=True, timeout=60)
+    for place, (loss, *gradient) in zip(places, json.loads(found.stdout), strict=True):
+        want, slopes = regression(30, 4).loss(np.array(place), np.arange(30))
+        assert loss == pytest.approx(want, abs=1e-12)
+        assert gradient == pytest.approx(slopes, abs=1e-12)
+
+
 @pytest.mark.browser
 @pytest.mark.view(1280, "en", "dark")
 def test_by_mouse(room):
-    room.open("/descent")
+    room.open("/descent?at=0")
     objective = regression(60, 0)
     loss, gradient = objective.loss(objective.start(), np.arange(60))
     assert room.value("loss") == pytest.approx(loss)
@@ -110,7 +167,7 @@ def test_by_mouse(room):
     assert room.page.get_by_test_id("strip-text").text_content() == "All 4 epochs are done"
     room.at("axis").select_option("updates")
     room.settle()
-    assert room.at("stepper-text").text_content() == "0 / 240"
+    assert room.at("stepper-text").text_content() == "240 / 240"  # a room opens finished
     room.at("losses").locator("summary").click()
     room.settle()
     assert room.at("losses").locator("tbody tr").count() > 100
@@ -139,4 +196,118 @@ def test_by_keyboard(room):
     room.settle()
     shown = answer(DescentRequest(epochs=2))
     assert room.value("loss") == pytest.approx(shown.paths[1].regime.loss)
+    room.script()
+
+
+def start(room):
+    return [float(part) for part in room.at("start").get_attribute("data-value").split(",")]
+
+
+def drag(room, testid, by, kind="mouse"):
+    """Drag an element by so many pixels, with the mouse or a finger."""
+    room.at(testid).scroll_into_view_if_needed()
+    area = room.at(testid).locator("rect").bounding_box()
+    x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+    if kind == "mouse":
+        room.page.mouse.move(x, y)
+        room.page.mouse.down()
+        for n in (1, 2, 3):
+            room.page.mouse.move(x + by[0] * n / 3, y + by[1] * n / 3)
+        room.page.mouse.up()
+    else:
+        browser = room.page.context.new_cdp_session(room.page)
+        browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        touch = lambda name, *places: browser.send(  # noqa: E731
+            "Input.dispatchTouchEvent", {"type": name, "touchPoints": [{"x": u, "y": v} for u, v in places]}
+        )
+        touch("touchStart", (x, y))
+        for n in (1, 2, 3):
+            touch("touchMove", (x + by[0] * n / 3, y + by[1] * n / 3))
+        touch("touchEnd")
+        browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    room.settle()
+
+
+@pytest.mark.browser
+@pytest.mark.view(1280, "zh", "light")
+def test_the_start_is_dragged_by_mouse_and_the_map_holds_still(room):
+    room.open("/descent")
+    ticks = room.at("map").locator(".tick").all_text_contents()
+    drag(room, "start", (150, 90))
+    w, b = start(room)
+    assert w > 0 > b - 2
+    assert room.at("map").locator(".tick").all_text_contents() == ticks
+    shown = answer(DescentRequest(start=(w, b)))
+    assert room.value("loss") == pytest.approx(shown.paths[1].regime.loss)
+    room.script()
+    room.open(room.page.url.split("#")[1])
+    assert start(room) == [w, b]
+    room.at("start-again").click()
+    room.settle()
+    assert start(room) == [-1, 2]
+    room.at("map").hover(position={"x": 200, "y": 200})
+    place = [float(part) for part in room.at("map-read").get_attribute("data-place").split(",")]
+    loss, _ = regression(60, 0).loss(np.array(place), np.arange(60))
+    assert f"损失 {loss:.4g}，" in room.at("map-read").text_content()
+
+
+@pytest.mark.browser
+@pytest.mark.view(390, "en", "dark")
+def test_the_start_is_dragged_by_finger_and_moved_by_keys(room):
+    room.open("/descent")
+    drag(room, "start", (60, 40), "touch")
+    w, b = start(room)
+    assert w > -1
+    assert b < 2
+    room.tab_to("start")
+    room.press("ArrowLeft", "ArrowUp", "Shift+ArrowUp")
+    room.settle()
+    moved = start(room)
+    assert moved[0] < w
+    assert moved[1] > b
+    assert room.page.evaluate("document.activeElement.dataset.testid") == "start"
+    assert room.value("loss") == pytest.approx(answer(DescentRequest(start=moved)).paths[1].regime.loss)
+    room.at("map").focus()
+    room.press("ArrowRight", "ArrowUp")
+    assert room.at("map-read").text_content().startswith("w ")
+
+
+@pytest.mark.browser
+@pytest.mark.view(1280, "en", "light")
+def test_other_rules_and_surfaces(room):
+    room.open("/descent")
+    room.at("add-momentum").check()
+    room.at("add-adam").check()
+    room.at("regime").select_option("5")
+    room.settle()
+    want = answer(DescentRequest(optimizers=["momentum", "adam"], regime=5))
+    assert room.value("loss") == pytest.approx(want.paths[4].regime.loss)
+    assert room.at("path-3").count() == room.at("path-5").count() == 1
+    room.script()
+    room.at("surface").select_option("two-minima")
+    room.settle()
+    rest = {"surface": "two-minima", "optimizers": ["momentum", "nesterov", "adam"], "epochs": 100, "regime": 3}
+    want = answer(DescentRequest(**rest))
+    assert room.value("loss") == pytest.approx(want.paths[1].regime.loss)
+    assert room.page.locator(".strip").count() == 0
+    room.at("stepper-first").click()
+    room.settle()
+    room.at("stepper-next").click()
+    room.settle()
+    assert "v = 0.9 × " in room.at("update").text_content()
+    assert room.value("next-w") == pytest.approx(want.paths[1].regime.points[2].parameters[0])
+    room.script()
+
+
+@pytest.mark.browser
+@pytest.mark.view(1280, "zh", "dark")
+def test_too_long_a_step_is_drawn_and_explained(room):
+    room.open("/descent")
+    room.at("example-5").click()
+    room.settle()
+    said = room.at("diverged").text_content()
+    assert "`" not in said
+    assert "lr = 0.104 > 2/λmax = 0.1" in said
+    assert "离开了这张图" in said
+    assert room.at("path-2").locator(".line").get_attribute("d").count("L") == 10  # then it has left the map for good
     room.script()

@@ -7,8 +7,6 @@ import numpy as np
 from ...explain.backprop.small_net import SmallNet
 from ...explain.backprop.walk import Walk
 from ...explain.concepts.convolution import Convolution
-from ...explain.concepts.descent import Regime
-from ...explain.concepts.objectives import Regression
 from ...explain.concepts.pooling import Pooling
 
 WIDE = 4000  # numbers; larger tensors are drawn at random in the program, and only shapes are asserted
@@ -102,7 +100,8 @@ def _check(output: Any, size: int) -> list[str]:
 CALLS = ("relu", "sigmoid", "tanh", "exp", "log", "sqrt", "abs", "sum", "mean")  # the same in torch
 
 
-def _leaf(name: str, value: Any, grad: bool) -> str:
+def leaf(name: str, value: Any, grad: bool) -> str:
+    """``name = torch.tensor(…)`` in float64."""
     text = literal(value).replace("\n", "\n" + " " * (len(name) + 16))
     return f"{name} = torch.tensor({text}, dtype=torch.float64{', requires_grad=True' if grad else ''})"
 
@@ -113,7 +112,7 @@ def expression_script(walk: Walk, passes: int) -> str:
     for node in walk.nodes:
         name, inputs = f"n{node.id}", [f"n{i}" for i in node.inputs]
         if node.kind != "operation":
-            lines.append(_leaf(name, node.value, node.requires_grad) + f"  # {node.label}")
+            lines.append(leaf(name, node.value, node.requires_grad) + f"  # {node.label}")
         elif node.op == "max":
             lines.append(f"{name} = torch.{'maximum' if len(inputs) == 2 else 'max'}({', '.join(inputs)})")
         elif node.op in CALLS:
@@ -121,7 +120,7 @@ def expression_script(walk: Walk, passes: int) -> str:
         else:
             lines.append(f"{name} = " + (f" {node.op} ".join(inputs) if len(inputs) == 2 else f"{node.op}{inputs[0]}"))
     last = walk.nodes[-1]
-    value = _leaf("", last.value, False)[3:]
+    value = leaf("", last.value, False)[3:]
     lines += [
         "",
         f"torch.testing.assert_close(n{last.id}.detach(), {value})",
@@ -129,7 +128,7 @@ def expression_script(walk: Walk, passes: int) -> str:
         f"    n{last.id}.sum().backward(retain_graph=True)  # gradients add up",
     ]
     for gradient in walk.gradients:
-        shown = _leaf("", gradient.value, False)[3:]
+        shown = leaf("", gradient.value, False)[3:]
         lines += [f"torch.testing.assert_close(n{gradient.node}.grad, {shown})  # {gradient.label}"]
     return "\n".join([*lines, 'print("all gradients are as shown")']) + "\n"
 
@@ -155,29 +154,13 @@ def net_script(walk: Walk, net: str, small: SmallNet, passes: int) -> str:
     target = literal(small.target)
     kind = ", dtype=torch.float64" if small.loss != "cross-entropy" else ""
     lines += [
-        _leaf("x", small.sample, False),
+        leaf("x", small.sample, False),
         f"target = torch.tensor({target}{kind})",
         f"for _ in range({passes}):",
         f"    loss = nn.functional.{loss}(net(x[None]), target[None])",
         "    loss.backward()  # gradients add up",
     ]
     for gradient in walk.gradients:
-        shown = _leaf("", gradient.value, False)[3:].replace("\n", "\n" + " " * 8)
+        shown = leaf("", gradient.value, False)[3:].replace("\n", "\n" + " " * 8)
         lines.append(f'torch.testing.assert_close(parameters["{gradient.label}"].grad, {shown})')
     return "\n".join([*lines, 'print("all gradients are as shown")']) + "\n"
-
-
-def descent_script(objective: Regression, regime: Regime, orders: tuple[tuple[int, ...], ...], lr: float) -> str:
-    """Room 3: torch.optim.SGD takes the same batches and arrives at the same place."""
-    end, start = regime.points[-1].parameters, regime.points[0].parameters
-    lines = ["import torch", "", _leaf("x", objective.x, False), _leaf("y", objective.y, False),
-             f"orders = {literal(orders)}", "", _leaf("w", start[0], True), _leaf("b", start[1], True),
-             f"optimizer = torch.optim.SGD([w, b], lr={lr!r})",
-             f"batches = [batch for order in orders for batch in torch.tensor(order).split({regime.batch_size})]",
-             f"for batch in batches[:{regime.updates}]:" if regime.diverged else "for batch in batches:",
-             "    loss = ((w * x[batch] + b - y[batch]) ** 2).mean()", "    optimizer.zero_grad()",
-             "    loss.backward()", "    optimizer.step()",
-             f"torch.testing.assert_close((w.item(), b.item()), ({end[0]!r}, {end[1]!r}))",
-             "loss = ((w * x + b - y) ** 2).mean().item()", f"torch.testing.assert_close(loss, {regime.loss!r})",
-             f'print("{regime.name}: w, b and the loss are as shown after {regime.updates:,} updates")']  # fmt: skip
-    return "\n".join(lines) + "\n"

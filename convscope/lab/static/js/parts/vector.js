@@ -11,6 +11,7 @@ const STYLED = [
   "stroke-dasharray",
   "stroke-linecap",
   "stroke-linejoin",
+  "paint-order",
 ];
 const LETTERS = ["font-family", "font-size", "font-weight", "font-style"];
 const NOTHING = /^rgba\(\d+, \d+, \d+, 0\)$|^transparent$/;

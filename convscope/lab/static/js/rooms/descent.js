@@ -1,13 +1,13 @@
-// Room 3: one start, three ways down; what an update costs and how straight it goes.
+// Room 3: one start, several ways down; what an update costs, how straight it goes, and what momentum makes of it.
 
 import { line, STALE } from "../core/api.js";
-import { h, show } from "../core/dom.js";
+import { h, rich, show } from "../core/dom.js";
 import { num } from "../core/format.js";
 import { chart } from "../parts/chart.js";
 import { stepper } from "../parts/stepper.js";
 import { reached } from "./descent/contour.js";
-import { settings } from "./descent/controls.js";
-import { ground, surface } from "./descent/surface.js";
+import { KINDS, settings } from "./descent/controls.js";
+import { surface } from "./descent/surface.js";
 import { cut, divergence, regimes } from "./descent/tables.js";
 import { samples, spell } from "./descent/update.js";
 
@@ -21,13 +21,15 @@ export function mount(room) {
   const ask = line();
   let answer = null;
   let asked = "";
-  let base = null;
-  const names = ["stochastic", "mini", "full"].map((key) => t(`descent.${key}`));
-  const form = settings(room, names);
+  let names = [];
+  const form = settings(room);
   const steps = stepper(t, { label: t("descent.way"), pace: 60, onstep: (at) => set({ at }) });
-  const [left, right, strip, next] = ["", "beside-map", "", "facts"].map((name) => h("div", { class: name || null }));
+  const [right, strip, next, problem] = ["beside-map", "", "facts", ""].map((name) =>
+    h("div", { class: name || null }),
+  );
   next.dataset.testid = "update";
-  const map = h("div", { class: "descent" }, left, right);
+  const terrain = surface(t, (start) => set({ start }));
+  const map = h("div", { class: "descent" }, terrain.element, right);
   const sums = h("div", {});
   const question = h("div", { class: "cut" }, h("h2", {}, t("descent.cut")), form.cut, sums);
 
@@ -40,26 +42,38 @@ export function mount(room) {
       const found = await ask("/api/descent", body);
       if (found === STALE) return;
       [answer, asked] = [found, key];
-      base = ground(answer);
-      show(figure, divergence(t, answer, names, now.lr), steps.element, map, strip, next);
-      show(panel, regimes(t, answer, names), question);
+      names = answer.paths.map(({ kind }) =>
+        t(`descent.${answer.samples === 1 && kind === 2 ? "plain" : KINDS[kind]}`),
+      );
+      terrain.settle(answer);
+      show(figure, steps.element, map, problem, strip, next);
+      show(problem, divergence(t, answer, names, now));
+      show(panel, regimes(t, answer, names), fair(t, answer), question);
       show(sums, cut(t, answer));
       script(answer.script);
     }
     const { last, at, x } = position(answer, now);
     const places = answer.paths.map(({ regime: { points } }) => reached(points, now.axis, x));
     steps.set(at, last, now.axis === "seconds" ? `${num(1000 * x, 3)} ms` : `${at} / ${last}`);
-    show(left, surface(t, answer, base, places, now.regime));
+    terrain.draw(answer, places);
     show(right, losses(t, answer, names, now.axis, x));
-    show(strip, samples(t, answer, now, places[now.regime]));
-    show(next, spell(t, answer, now, places[now.regime]));
+    show(strip, answer.samples > 1 ? samples(t, answer, places[answer.chosen]) : []);
+    show(next, spell(t, answer, now, places[answer.chosen]));
   }
 
   return { update, leave: steps.stop };
 }
 
+// What equal samples and equal learning rates mean: few large steps against many small ones.
+function fair(t, { paths, samples: all }) {
+  if (all === 1) return null;
+  const [one, , full] = paths.map(({ regime }) => regime.updates);
+  return h("p", { class: "hint" }, rich(t("descent.fair", { one, full })));
+}
+
 // A mini-batch is smaller than all samples, and all updates fit the page.
 function settle(now) {
+  if (now.surface !== "line") return;
   now.batch_size = Math.min(now.batch_size, now.samples - 1);
   now.epochs = Math.min(now.epochs, Math.floor(MOST_UPDATES / now.samples));
 }
@@ -72,13 +86,15 @@ function position({ paths }, { axis, at: wanted }) {
   return { last, at, x: axis === "seconds" ? (furthest * at) / SECONDS : at };
 }
 
-function losses(t, { paths }, names, axis, x) {
+function losses(t, { paths, samples: all }, names, axis, x) {
   const unit = axis === "seconds" ? 1000 : 1;
-  const series = paths.map(({ regime }, kind) => ({
-    name: `${names[kind]} (${regime.batch_size})`,
+  const series = paths.map(({ kind, regime }, k) => ({
+    name: all > 1 ? `${names[k]} (${regime.batch_size})` : names[k],
     kind,
     points: regime.points.map((point) => [point[axis] * unit, point.loss]),
   }));
-  const labels = { label: t("descent.losses"), x: t(`descent.axis_${axis}`), y: t("descent.loss") };
-  return chart(t, { ...labels, log: true, mark: x * unit, testid: "losses", series });
+  const log = series.every(({ points }) => points.every(([, loss]) => loss > 0));
+  const [label, y] = all > 1 ? ["descent.losses", "descent.loss"] : ["descent.heights", "descent.height"];
+  const labels = { label: t(label), x: t(`descent.axis_${axis}`), y: t(y) };
+  return chart(t, { ...labels, log, mark: x * unit, testid: "losses", series });
 }

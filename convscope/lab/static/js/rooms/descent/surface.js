@@ -1,78 +1,85 @@
-// The map of the loss with the three paths, and at the chosen one's place the two gradients, turned downhill.
+// The map of the loss with the paths, the start to drag, and at the chosen path's place the two gradients, turned downhill.
 
-import { s } from "../../core/dom.js";
-import { scale, ticks } from "../../parts/chart-scale.js";
+import { h, s } from "../../core/dom.js";
 import { num } from "../../core/format.js";
 import { legible } from "../../parts/legible.js";
-import { contour, levels } from "./contour.js";
+import { ground, HEIGHT, SEA, WIDTH } from "./ground.js";
+import { slope, value } from "./polynomial.js";
+import { reading, starting } from "./start.js";
 
-const [WIDTH, HEIGHT] = [560, 460];
-const EDGE = { left: 48, right: 10, top: 10, bottom: 40 };
+const FAR = 1e5; // units of the drawing: where a path that leaves the map is cut off
 
-const SEA = {
-  x: EDGE.left,
-  y: EDGE.top,
-  width: WIDTH - EDGE.left - EDGE.right,
-  height: HEIGHT - EDGE.top - EDGE.bottom,
-};
-const FAR = 1e5; // pixels: where a path that leaves the map is cut off
-
-// What does not change while the slider moves.
-export function ground({ map: { ws, bs, heights, best }, paths }) {
-  const across = scale(ws, [EDGE.left, WIDTH - EDGE.right]);
-  const up = scale(bs, [HEIGHT - EDGE.bottom, EDGE.top]);
-  const start = paths[0].regime.points[0].parameters;
-  const lines = levels(heights).map((level) =>
-    s("path", { class: "level", d: contour(heights, ws, bs, level, across.at, up.at) }),
-  );
-  return {
-    across,
-    up,
-    drawn: [
-      s("rect", { class: "sea", ...SEA }),
-      lines,
-      ticks(across).map((v) =>
-        s("text", { class: "tick", x: across.at(v), y: HEIGHT - EDGE.bottom + 17, "text-anchor": "middle" }, num(v, 3)),
-      ),
-      ticks(up).map((v) =>
-        s("text", { class: "tick", x: EDGE.left - 7, y: up.at(v) + 4, "text-anchor": "end" }, num(v, 3)),
-      ),
-      s("text", { class: "axis", x: WIDTH / 2, y: HEIGHT - 6, "text-anchor": "middle" }, "w"),
-      s("text", { class: "axis", x: 12, y: HEIGHT / 2, "text-anchor": "middle" }, "b"),
-      s("path", { class: "best", d: star(across.at(best[0]), up.at(best[1])) }),
-      s("rect", { class: "start", x: across.at(start[0]) - 4, y: up.at(start[1]) - 4, width: 8, height: 8 }),
-    ],
-  };
-}
-
-// places: for each path how many of its points are shown; chosen: whose gradients are drawn.
-export function surface(t, answer, { across, up, drawn }, places, chosen) {
-  const near = (pixel) => Math.max(-FAR, Math.min(FAR, pixel)).toFixed(1);
-  const at = ([w, b]) => `${near(across.at(w))} ${near(up.at(b))}`;
-  const lines = answer.paths.map(({ regime }, k) => {
-    const points = regime.points.slice(0, places[k] + 1).map((point) => point.parameters);
-    const here = points.at(-1);
-    return s(
-      "g",
-      { class: `k${k}${k === chosen ? " chosen" : ""}` },
-      s("path", { class: "line", d: `M${points.map(at).join("L")}` }),
-      points.length < 50 &&
-        points.map(([w, b]) => s("circle", { class: "dot", cx: near(across.at(w)), cy: near(up.at(b)), r: 2.4 })),
-      s("circle", { class: "dot", cx: near(across.at(here[0])), cy: near(up.at(here[1])), r: 5 }),
-    );
+// onstart([w, b]). Gives {element, settle(answer), draw(answer, places)}.
+export function surface(t, onstart) {
+  const svg = s("svg", {
+    class: "surface",
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    role: "group",
+    tabindex: "0",
+    "aria-label": t("descent.map"),
+    "data-testid": "map",
   });
-  const svg = s(
-    "svg",
-    { class: "surface", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": t("descent.map") },
-    drawn,
-    s("clipPath", { id: "sea" }, s("rect", SEA)), // a path may lead out of the map
-    s("g", { "clip-path": "url(#sea)" }, lines),
-    s("g", { "clip-path": "url(#sea)" }, arrows(answer.paths[chosen], places[chosen], across, up)),
-  );
-  return legible(svg);
+  const clip = { "clip-path": "url(#sea)" }; // a path may lead out of the map
+  const [still, lines, downhill, over] = [s("g"), s("g", clip), s("g", clip), s("g")];
+  const mark = s("path", { class: "cross", d: "M-9 0H9M0 -9V9" });
+  const start = starting(t, svg, onstart);
+  const read = reading(t, svg, mark, (base, place) => spoken(t, base, place));
+  svg.append(still, s("clipPath", { id: "sea" }, s("rect", SEA)), lines, over, downhill, mark, start.element);
+  let base = null;
+  let known = "";
+
+  // A new answer: the ground is drawn again only where it is another one.
+  function settle({ map, paths }) {
+    const key = JSON.stringify([map.terms, map.ws[0], map.ws.at(-1), map.bs[0], map.bs.at(-1)]);
+    if (key !== known) {
+      [known, base] = [key, ground(t, map)];
+      still.replaceChildren(...base.drawn.flat(2));
+      over.replaceChildren(...base.over.flat(2));
+      read.settle(base);
+    }
+    start.draw(base, paths[0].regime.points[0].parameters);
+  }
+
+  // places: for each path how many of its points are shown.
+  function draw(answer, places) {
+    const chosen = answer.chosen;
+    lines.replaceChildren(...answer.paths.map((path, k) => trail(path, places[k], k === chosen, base)));
+    downhill.replaceChildren(...arrows(answer.paths[chosen], places[chosen], base));
+  }
+
+  return { element: h("div", { class: "mapped" }, legible(svg), read.text), settle, draw };
 }
 
-function arrows({ regime, batch_gradients, full_gradients }, place, across, up) {
+function spoken(t, { terms }, [w, b]) {
+  const loss = num(value(terms, w, b), 4);
+  const [dw, db] = slope(terms, w, b).map((d) => num(d, 3));
+  return t("descent.read", { w: num(w, 3), b: num(b, 3), loss, dw, db });
+}
+
+const near = (pixel) => Math.max(-FAR, Math.min(FAR, pixel)).toFixed(1);
+
+function trail({ kind, regime }, place, chosen, { across, up }) {
+  const at = ([w, b]) => `${near(across.at(w))} ${near(up.at(b))}`;
+  const taken = regime.points.slice(0, place + 1).map((point) => point.parameters);
+  const points = taken.slice(0, taken.findLastIndex((one) => within(one, across, up)) + 2); // until it leaves for good
+  const [w, b] = points.at(-1);
+  const d = `M${points.map(at).join("L")}`;
+  return s(
+    "g",
+    { class: `k${kind}${chosen ? " chosen" : ""}`, "data-testid": `path-${kind}` },
+    s("path", { class: "halo", d }),
+    s("path", { class: "line", d }),
+    points.length < 50 &&
+      points.map(([x, y]) => s("circle", { class: "dot", cx: near(across.at(x)), cy: near(up.at(y)), r: 2.4 })),
+    s("circle", { class: "dot", cx: near(across.at(w)), cy: near(up.at(b)), r: 5 }),
+  );
+}
+
+function within([w, b], across, up) {
+  return w >= across.low && w <= across.high && b >= up.low && b <= up.high;
+}
+
+function arrows({ regime, batch_gradients, full_gradients }, place, { across, up }) {
   if (place >= batch_gradients.length) return [];
   const [w, b] = regime.points[place].parameters;
   const [x, y] = [across.at(w), up.at(b)];
@@ -97,13 +104,4 @@ function arrows({ regime, batch_gradients, full_gradients }, place, across, up) 
 // Downhill in pixels: the map stretches w and b differently, and b grows upwards.
 function turned([w, b], across, up) {
   return [across.at(-w) - across.at(0), up.at(-b) - up.at(0)];
-}
-
-function star(x, y) {
-  const points = Array.from({ length: 10 }, (_, i) => {
-    const r = i % 2 ? 3.4 : 8;
-    const angle = (i * Math.PI) / 5 - Math.PI / 2;
-    return `${x + r * Math.cos(angle)} ${y + r * Math.sin(angle)}`;
-  });
-  return `M${points.join("L")}Z`;
 }

@@ -3,27 +3,31 @@
 import { complete, h, rich } from "../../core/dom.js";
 import { count, num } from "../../core/format.js";
 
-const HEADS = ["regimes", "batch", "axis_updates", "axis_samples", "milliseconds", "end", "mean_angle", "detour"];
+const HEADS = ["regimes", "lr", "batch", "axis_updates", "axis_samples", "milliseconds", "end", "mean_angle", "detour"];
+const OF_SAMPLES = ["batch", "axis_samples", "mean_angle"]; // of which a surface has none
 
-export function regimes(t, { paths, timed }, names) {
-  const heads = HEADS.map((key, i) =>
+// names: what each path is called.
+export function regimes(t, { paths, timed, samples }, names) {
+  const wanted = samples > 1 ? HEADS : HEADS.filter((key) => !OF_SAMPLES.includes(key));
+  const heads = wanted.map((key, i) =>
     h("th", { scope: "col", class: i ? "n" : null }, t(`descent.${key}`, { n: timed })),
   );
-  const rows = paths.map(({ regime }, k) => {
-    const counts = [regime.batch_size, regime.updates, regime.samples];
-    const angle = `${num(Math.round(regime.angle * 100) / 100)}°`;
-    const numbers = [
-      [regime.seconds * 1000, num(regime.seconds * 1000, 3)],
-      [regime.loss, num(regime.loss, 5)],
-      [regime.angle, angle],
-      [regime.detour, num(regime.detour, 3)],
-    ];
+  const rows = paths.map(({ kind, regime }, k) => {
+    const cells = {
+      lr: [regime.lr, num(regime.lr)],
+      batch: [regime.batch_size, count(regime.batch_size)],
+      axis_updates: [regime.updates, count(regime.updates)],
+      axis_samples: [regime.samples, count(regime.samples)],
+      milliseconds: [regime.seconds * 1000, num(regime.seconds * 1000, 3)],
+      end: [regime.loss, num(regime.loss, 5)],
+      mean_angle: [regime.angle, `${num(Math.round(regime.angle * 100) / 100)}°`],
+      detour: [regime.detour, num(regime.detour, 3)],
+    };
     return h(
       "tr",
-      { "data-testid": `regime-${k}` },
-      h("th", { scope: "row", class: `name k${k}` }, names[k]),
-      counts.map((n) => h("td", { class: "n", "data-value": n }, count(n))),
-      numbers.map(([value, words]) => h("td", { class: "n", "data-value": value }, words)),
+      { "data-testid": `regime-${kind}` },
+      h("th", { scope: "row", class: `name k${kind}` }, names[k]),
+      wanted.slice(1).map((key) => h("td", { class: "n", "data-value": cells[key][0] }, cells[key][1])),
     );
   });
   return h(
@@ -33,22 +37,35 @@ export function regimes(t, { paths, timed }, names) {
   );
 }
 
-// Which paths leave the map for infinity, and the step from which the full batch does.
-export function divergence(t, { paths, curvature }, names, lr) {
-  const gone = paths.map(({ regime }, k) => [regime, names[k]]).filter(([regime]) => regime.diverged);
-  if (!gone.length) return null;
-  const lines = gone.map(([regime, name]) => t("descent.diverged", { name, updates: count(regime.updates + 1) }));
-  const why = t(`descent.${lr > 2 / curvature ? "too_long" : "too_long_for_one"}`, {
-    lr: num(lr),
-    curvature: num(curvature, 3),
-    limit: num(2 / curvature, 3),
+// Which paths leave the map, at which update, and the step from which exact gradients lead away.
+export function divergence(t, { paths, map, curvature, samples }, names, { momentum, surface }) {
+  const lines = [];
+  paths.forEach((path, k) => {
+    const { kind, regime, limit } = path;
+    const at = regime.diverged ? regime.updates + 1 : outside(regime.points, map);
+    if (at === null) return;
+    const numbers = { name: names[k], updates: count(at), lr: num(regime.lr), curvature: num(curvature, 3) };
+    const left = t(`descent.${regime.diverged ? "diverged" : "left"}`, numbers);
+    const grown = regime.diverged || regime.loss > regime.points[0].loss;
+    if (limit === null || !grown) return lines.push(h("p", {}, complete(left)));
+    const why = regime.lr <= limit ? "one" : kind < 3 ? "sgd" : regime.optimizer;
+    const told = { ...numbers, limit: num(limit, 3), momentum: num(momentum), factor: num((limit * curvature) / 2, 3) };
+    lines.push(h("p", {}, complete(left), " ", rich(t(`descent.too_long_${why}`, told))));
   });
+  if (!lines.length) return null;
+  const bent = ["saddle", "two-minima"].includes(surface);
   return h(
     "div",
     { class: "warned", role: "status", "data-testid": "diverged" },
-    lines.map((words) => h("p", {}, complete(words))),
-    h("p", {}, rich(why)),
+    lines,
+    h("p", { class: "hint" }, rich(t(`descent.${samples > 1 ? "why" : bent ? "why_bent" : "why_exact"}`))),
   );
+}
+
+// The first update that lands outside of the map, or null.
+function outside(points, { ws, bs }) {
+  const found = points.findIndex(({ parameters: [w, b] }) => w < ws[0] || w > ws.at(-1) || b < bs[0] || b > bs.at(-1));
+  return found < 0 ? null : found;
 }
 
 export function cut(t, { batches }) {

@@ -4,8 +4,8 @@ import { h, say } from "../../core/dom.js";
 import { num } from "../../core/format.js";
 
 // Every sample as a cell: those of the present batch, those of this epoch that had their turn, those to come.
-export function samples(t, { paths, orders }, now, place) {
-  const { per_epoch: each, regime } = paths[now.regime];
+export function samples(t, { paths, orders, chosen }, place) {
+  const { per_epoch: each, regime } = paths[chosen];
   const { batch_size: size, updates } = regime;
   const done = place >= updates && !regime.diverged;
   const epoch = done ? orders.length - 1 : Math.floor(place / each);
@@ -26,20 +26,38 @@ export function samples(t, { paths, orders }, now, place) {
   ];
 }
 
-// w ← w − lr · ∂: the two lines of the update that comes next.
-export function spell(t, { paths }, now, place) {
-  const { regime, batch_gradients: batch, full_gradients: full } = paths[now.regime];
+// The update that comes next, line by line: what the rule makes of the gradient, and w ← w − lr · that.
+export function spell(t, answer, now, place) {
+  const path = answer.paths[answer.chosen];
+  const { regime, batch_gradients: batch, full_gradients: full } = path;
   const point = regime.points[place];
   const value = h("strong", { "data-testid": "loss", "data-value": point.loss }, num(point.loss, 6));
-  const loss = h("p", {}, `${t("descent.loss")} `, value);
+  const loss = h("p", {}, `${t(answer.samples > 1 ? "descent.loss" : "descent.height")} `, value);
   if (place >= batch.length) return [loss];
-  const next = regime.points[place + 1].parameters;
-  const lines = ["w", "b"].map((name, i) => {
-    const sum = `${num(point.parameters[i])} − ${now.lr} × (${num(batch[place][i])}) = ${num(next[i])}`;
-    return h("p", { class: "code", "data-testid": `next-${name}`, "data-value": next[i] }, `${name} ← ${sum}`);
-  });
+  const lines = ["w", "b"].map((name, i) => line(name, i, path, place, now));
   const angle = num(point.angle, 3);
   say(t("descent.spoken", { loss: num(point.loss), angle }));
   const lengths = { batch: num(Math.hypot(...batch[place])), full: num(Math.hypot(...full[place])) };
-  return [...lines, loss, h("p", { class: "hint" }, t("descent.angle", { angle, ...lengths }))];
+  const length = answer.samples > 1 && h("p", { class: "hint" }, t("descent.angle", { angle, ...lengths }));
+  return [...lines, loss, length];
 }
+
+function line(name, i, { regime, batch_gradients, first, second }, place, { momentum }) {
+  const [from, to] = [regime.points[place].parameters[i], regime.points[place + 1].parameters[i]];
+  const gradient = bracketed(batch_gradients[place][i]);
+  const made = { before: "", step: gradient };
+  if (regime.optimizer === "adam") {
+    made.before = `m̂ = ${num(first[place][i])}, √v̂ + ε = ${num(second[place][i])}; `;
+    made.step = `m̂ / (√v̂ + ε)`;
+  } else if (regime.optimizer !== "sgd") {
+    const velocity = first[place][i];
+    const last = place ? `${momentum} × ${bracketed(first[place - 1][i])} + ` : "";
+    made.before = `v = ${last}${gradient} = ${num(velocity)}; `;
+    made.step = regime.optimizer === "momentum" ? "v" : `(${gradient} + ${momentum} × v)`;
+  }
+  const sum = `${num(from)} − ${num(regime.lr)} × ${made.step} = ${num(to)}`;
+  const known = { "data-testid": `next-${name}`, "data-value": to };
+  return h("p", { class: "code", ...known }, h("span", { class: "hint" }, made.before), `${name} ← ${sum}`);
+}
+
+const bracketed = (value) => (value < 0 ? `(${num(value)})` : num(value));

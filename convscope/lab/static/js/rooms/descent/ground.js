@@ -1,0 +1,105 @@
+// What holds still on the map: the tinted ground, contours with their values, the axes and the lowest place.
+
+import { s } from "../../core/dom.js";
+import { num } from "../../core/format.js";
+import { scale, ticks } from "../../parts/chart-scale.js";
+import { above, contour, levels } from "./contour.js";
+
+export const [WIDTH, HEIGHT] = [560, 460];
+const EDGE = { left: 48, right: 10, top: 10, bottom: 40 };
+const APART = 44; // units of the drawing between the values of two contours, at least
+
+export const SEA = {
+  x: EDGE.left,
+  y: EDGE.top,
+  width: WIDTH - EDGE.left - EDGE.right,
+  height: HEIGHT - EDGE.top - EDGE.bottom,
+};
+
+// map: the server's. Gives {across, up, terms, drawn, over}: two scales, and what lies below the paths and above.
+export function ground(t, { terms, ws, bs, heights, best }) {
+  const across = scale(ws, [EDGE.left, WIDTH - EDGE.right]);
+  const up = scale(bs, [HEIGHT - EDGE.bottom, EDGE.top]);
+  const found = levels(heights);
+  const star = [across.at(best[0]), up.at(best[1])];
+  return {
+    across,
+    up,
+    terms,
+    drawn: [
+      s("rect", { class: "sea", ...SEA }),
+      found.map((level) => s("path", { class: "high", d: above(heights, ws, bs, level, across.at, up.at) })),
+      found.map((level) => s("path", { class: "level", d: contour(heights, ws, bs, level, across.at, up.at) })),
+      axes(across, up),
+      s("path", { class: "best", d: starAt(...star) }),
+    ],
+    over: [
+      values(found, heights, ws, bs, best, across, up),
+      s("text", { class: "place", x: star[0] + 11, y: star[1] - 8 }, t("descent.best")),
+    ],
+  };
+}
+
+function axes(across, up) {
+  const below = HEIGHT - EDGE.bottom;
+  return [
+    ticks(across).map((v) =>
+      s("text", { class: "tick", x: across.at(v), y: below + 17, "text-anchor": "middle" }, num(v, 3)),
+    ),
+    ticks(up).map((v) =>
+      s("text", { class: "tick", x: EDGE.left - 7, y: up.at(v) + 4, "text-anchor": "end" }, num(v, 3)),
+    ),
+    s("text", { class: "axis", x: WIDTH / 2, y: HEIGHT - 6, "text-anchor": "middle" }, "w"),
+    s("text", { class: "axis", x: 12, y: HEIGHT / 2, "text-anchor": "middle" }, "b"),
+  ];
+}
+
+// The value of every contour that has room for it, on the way from the lowest place to a corner.
+function values(found, heights, ws, bs, best, across, up) {
+  const taken = [[across.at(best[0]), up.at(best[1])]];
+  const written = [];
+  for (const level of found.toReversed()) {
+    const place = crossing(heights, ws, bs, level, best, across, up);
+    if (!place || taken.some(([x, y]) => Math.hypot(x - place[0], y - place[1]) < APART)) continue;
+    taken.push(place);
+    const [x, y] = place;
+    written.push(s("text", { class: "height", x, y: y + 4, "text-anchor": "middle" }, num(level, 3)));
+  }
+  return written;
+}
+
+const WAYS = [
+  [1, 0.62],
+  [-1, -0.62],
+  [1, -0.62],
+];
+
+// Where a way from the lowest place first climbs over `level`, away from the edges.
+function crossing(heights, ws, bs, level, best, across, up) {
+  const from = [nearest(ws, best[0]), nearest(bs, best[1])];
+  for (const [dx, dy] of WAYS) {
+    for (let n = 1; n < 4 * ws.length; n += 1) {
+      const [c, r] = [Math.round(from[0] + (dx * n) / 3), Math.round(from[1] + (dy * n) / 3)];
+      if (heights[r]?.[c] === undefined) break;
+      if (heights[r][c] < level) continue;
+      const place = [across.at(ws[c]), up.at(bs[r])];
+      if (place[0] > SEA.x + 20 && place[0] < SEA.x + SEA.width - 20 && place[1] > 26 && place[1] < HEIGHT - 56)
+        return place;
+      break;
+    }
+  }
+  return null;
+}
+
+function nearest(places, at) {
+  return places.reduce((best, place, i) => (Math.abs(place - at) < Math.abs(places[best] - at) ? i : best), 0);
+}
+
+function starAt(x, y) {
+  const points = Array.from({ length: 10 }, (_, i) => {
+    const r = i % 2 ? 3.4 : 8;
+    const angle = (i * Math.PI) / 5 - Math.PI / 2;
+    return `${x + r * Math.cos(angle)} ${y + r * Math.sin(angle)}`;
+  });
+  return `M${points.join("L")}Z`;
+}
