@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from .python.loggers import Trackio as Trackio
     from .python.loggers import WandB as WandB
     from .python.metric import Metric as Metric
+    from .python.repeated import folds as folds
+    from .python.repeated import seeds as seeds
     from .python.run import Run as Run
     from .python.run import compare as compare
     from .python.run import evaluate as evaluate
@@ -53,9 +55,7 @@ if TYPE_CHECKING:
     from .python.training import steps as steps
     from .python.training import train as train
     from .python.tuning import augment as augment
-    from .python.tuning import folds as folds
     from .python.tuning import lr as lr
-    from .python.tuning import seeds as seeds
     from .python.tuning import sweep as sweep
     from .recipe import Recipe as Recipe
     from .report.document.asked import report as report
@@ -81,8 +81,8 @@ _PUBLIC = {
     "lr": "python.tuning",
     "augment": "python.tuning",
     "sweep": "python.tuning",
-    "seeds": "python.tuning",
-    "folds": "python.tuning",
+    "seeds": "python.repeated",
+    "folds": "python.repeated",
     "explain": "",
     "conv": "python.concepts",
     "pool": "python.concepts",

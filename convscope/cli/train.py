@@ -62,7 +62,7 @@ def train(
         resume(resume_run, epochs, None, Path(data_dir) if data_dir else None, offline, quiet, as_json)
         return
     repeated.check(seeds, folds, curve)
-    voice.refuse({"--seeds": seeds > 1, "--folds": folds is not None, "--curve": curve})
+    voice.refuse({"--curve": curve})
     recipe = chosen.recipe
     from .. import job
     from ..auto import agreed, settle_together
@@ -79,9 +79,9 @@ def train(
         if settled.chosen and not quiet and team.leads:
             terminal.note(settled.chosen)
         if folds is not None:
-            repeated.fold(settled.recipe, settled.data, folds, quiet, as_json)
+            repeated.fold(settled, team, folds, quiet=quiet, as_json=as_json)
         elif seeds > 1:
-            repeated.with_seeds(settled.recipe, settled.data, seeds, out, offline, quiet, as_json)
+            repeated.with_seeds(settled, team, seeds, out, offline=offline, quiet=quiet, as_json=as_json)
         else:
             events = job.start(settled.recipe, settled.data, out, team=team)
             _show(events, team, quiet, as_json, curve)

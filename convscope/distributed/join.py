@@ -9,10 +9,12 @@ import platform
 import signal
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from itertools import count
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -28,6 +30,8 @@ MEETING = timedelta(minutes=5)  # for all to come
 LOOK = timedelta(seconds=0.5)  # how often who waits for numbers looks whether the others live
 LONG = timedelta(days=7)  # whether a process lives is the pulse's concern, not that of a time limit
 NEEDED = ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_meetings = count()  # a script may train several times: every meeting has keys of its own in the store
+_store: list[Any] = []  # the one that torch made for the first meeting, whose process keeps it until it ends
 
 
 def placed() -> tuple[int, int, int] | None:
@@ -128,6 +132,8 @@ def joined() -> Iterator[Team]:
         yield ALONE
         return
     rank, ranks, local = place
+    if threading.current_thread() is not threading.main_thread():
+        raise UsageError("several processes train from their main threads alone", "call it outside of threads")
     line = _connected(rank, ranks)
     failure: str | None = "an error that is a fault of convscope"
     before = signal.signal(signal.SIGTERM, line.asked)
@@ -151,9 +157,13 @@ def _connected(rank: int, ranks: int) -> Gloo:
     if interface:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
     try:
-        dist.init_process_group("gloo", rank=rank, world_size=ranks, timeout=MEETING)
+        meeting = f"convscope/{next(_meetings)}"
+        own = dist.PrefixStore(meeting, _store[0]) if _store else None  # type: ignore[attr-defined]
+        dist.init_process_group("gloo", rank=rank, world_size=ranks, timeout=MEETING, store=own)
+        if not _store:
+            _store.append(dist.distributed_c10d._get_default_store())
         store = dist.TCPStore(host, port, is_master=False, timeout=timedelta(seconds=5))  # type: ignore[attr-defined]
-        gloo = Gloo(rank, ranks, store)
+        gloo = Gloo(rank, ranks, dist.PrefixStore(meeting, store))  # type: ignore[attr-defined]
         dist.barrier()  # every pulse has begun
         dist.distributed_c10d._set_pg_timeout(LONG, dist.distributed_c10d._get_default_group())
     except (RuntimeError, ValueError) as error:

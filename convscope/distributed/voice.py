@@ -42,6 +42,15 @@ def speak_for(error: ConvscopeError) -> None:
         speak()
 
 
+def alone(what: str) -> None:
+    """Raise UsageError for what several processes that run one script would only do several times."""
+    if several():
+        raise UsageError(
+            f"torchrun runs this script in several processes, and each of them would do {what}",
+            "call train, resume, steps, seeds or folds, which they do together, or start the script without torchrun",
+        )
+
+
 def check(verb: str | None) -> None:
     """Raise UsageError for a verb that several processes would only do several times."""
     if several() and verb not in (None, *TAUGHT):

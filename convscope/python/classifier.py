@@ -19,6 +19,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..data.images import Dataset, ImageSet, statistics
+from ..distributed import voice
 from ..engine.base import Engine
 from ..engine.plain import plain_torch
 from ..errors import UsageError
@@ -97,6 +98,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train the net from new initial weights. Images of ``sample_weight`` 0 are left out. Raises ValueError for X,
         y and weights that do not fit, UsageError for parameters, TrainingError where the loss is not finite."""
+        voice.alone("Classifier.fit")
         X, y, weights = _weighted(X, y, sample_weight)
         self._begin(X, y, None)
         return self._train(X, y, weights, self.epochs)
@@ -108,6 +110,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         """
         if self.schedule != "constant":
             raise UsageError(f"partial_fit goes with schedule='constant', not {self.schedule!r}", "it has no end")
+        voice.alone("Classifier.partial_fit")
         X, y, weights = _weighted(X, y, sample_weight)
         if not hasattr(self, "model_"):
             self._begin(X, y, classes)

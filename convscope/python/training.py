@@ -13,13 +13,17 @@ from typing import Any, ParamSpec, TypeVar, get_type_hints
 from torch import nn
 
 from .. import job
-from ..auto import Settled, settle
+from ..auto import Settled, agreed, settle_together
 from ..data.images import Dataset
 from ..data.sources import data_name
+from ..distributed.copied import copied
+from ..distributed.join import joined
+from ..distributed.team import ALONE, Team
 from ..engine.plain import plain_torch
 from ..errors import UsageError
 from ..net.own.net import CUSTOM, Given, made
 from ..recipe import CHOICES, Recipe
+from ..runs.folder import FILES, RunFolder
 from ..runs.own_data import own_data
 from ..storage.places import user_path
 from ..training.augment import Augment, named
@@ -102,8 +106,10 @@ def train(
     if own is not None:
         choices["augment"] = named(own)
     module = _own_net(choices)
-    ready = settled_for(data, choices, offline)
-    return _drain(job.start(ready.recipe, ready.data, run_folder(out), augment=own, net=module), on, progress, module)
+    with joined() as team:
+        ready = settled_for(data, choices, offline, agreed(team))
+        events = job.start(ready.recipe, ready.data, run_folder(out), augment=own, net=module, team=team)
+        return _drain(events, on, progress, module, team)
 
 
 @plain_torch()
@@ -125,10 +131,12 @@ def resume(
     net was a module of your own.
     """
     _check_callbacks(on)
-    folder = load(run).folder
     net = run.own if net is None and isinstance(run, Run) else net
-    own = own_data(folder, data, offline=offline)
-    return _drain(job.resume(folder, own, epochs, augment=augment, net=net), on, progress, net)
+    with joined() as team, copied(team, lambda: load(run).path, FILES) as path:
+        team, folder = agreed(team), RunFolder(path)
+        own = own_data(folder, data, offline=offline)
+        events = job.resume(folder, own, epochs, augment=augment, net=net, team=team)
+        return _drain(events, on, progress, net, team)
 
 
 def steps(
@@ -151,8 +159,9 @@ def steps(
     module = None if net is None else made(net, recipe.seed)
     recipe = recipe if module is None else replace(recipe, net=CUSTOM)
     recipe = recipe if augment is None else replace(recipe, augment=named(augment))
-    ready = _settled(recipe, data, offline)
-    yield from job.start(ready.recipe, ready.data, run_folder(out), augment=augment, net=module)
+    with joined() as team:
+        ready = _settled(recipe, data, offline, agreed(team))
+        yield from job.start(ready.recipe, ready.data, run_folder(out), augment=augment, net=module, team=team)
 
 
 @plain_torch()
@@ -166,19 +175,20 @@ def prepare(recipe: Recipe, data: Any = None, *, offline: bool = False) -> Prepa
     return _prepare(ready.recipe, ready.data)
 
 
-def settled_for(data: Any, choices: Mapping[str, Any], offline: bool) -> Settled:
+def settled_for(data: Any, choices: Mapping[str, Any], offline: bool, team: Team = ALONE) -> Settled:
     """The recipe of what somebody has chosen and its data, ready to be run. Raises UsageError, DataError."""
     recipe = Recipe.of({**choices, "data": str(data) if isinstance(data, str | Path) else data_name(data)})
-    return settle(recipe, {name for name, value in choices.items() if value is not None}, offline, data)
+    given = {name for name, value in choices.items() if value is not None}
+    return settle_together(team, recipe, given, offline, data)
 
 
-def _settled(recipe: Recipe, data: Any, offline: bool) -> Settled:
+def _settled(recipe: Recipe, data: Any, offline: bool, team: Team = ALONE) -> Settled:
     if isinstance(data, Dataset):
         return Settled(recipe, data)
     if data is not None:
         recipe = replace(recipe, data=str(data) if isinstance(data, str | Path) else data_name(data))
     chosen = {field.name for field in fields(recipe) if getattr(recipe, field.name) != field.default}
-    return settle(recipe, chosen, offline, data)
+    return settle_together(team, recipe, chosen, offline, data)
 
 
 def _check_callbacks(on: Any) -> None:
@@ -211,17 +221,23 @@ def _own_net(choices: dict[str, Any]) -> nn.Module | None:
     return made(given, choices.get("seed", 0))
 
 
-def _drain(events: Iterator[job.Event], on: Sequence[Callback], progress: bool, net: nn.Module | None = None) -> Run:
-    run = None
+def _drain(
+    events: Iterator[job.Event], on: Sequence[Callback], progress: bool, net: nn.Module | None, team: Team
+) -> Run:
+    """The run that comes of ``events``. Where there are several processes, rank 0 alone has it, shows a bar and calls
+    ``on``; the others name its folder."""
+    path = ""
     with ExitStack() as ends:
-        shown = ends.enter_context(bar(progress))
-        for listener in on:
+        shown = ends.enter_context(bar(progress and team.leads))
+        heard = on if team.leads else ()
+        for listener in heard:
             ends.callback(getattr(listener, "close", lambda: None))
         for event in events:
             shown(event)
-            for listener in on:
+            for listener in heard:
                 listener(event)
             if isinstance(event, job.Finished):
-                run = Run(event.folder, net)
-    assert run is not None, "a job ends with Finished or an error"
-    return run
+                path = str(event.folder.path)
+    path = team.gather_json(path)[0]
+    assert path, "a job ends with Finished or an error"
+    return Run(RunFolder(Path(path)), net)

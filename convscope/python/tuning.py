@@ -1,4 +1,4 @@
-"""Tools that help to choose how to train, as functions: ``lr``, ``augment``, ``sweep``, ``seeds`` and ``folds``."""
+"""Tools that help to choose how to train, as functions: ``lr``, ``augment`` and ``sweep``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import job
 from ..data.sources import data_name, open_recipe
+from ..distributed import voice
 from ..engine.plain import plain_torch
 from ..errors import DataError, UsageError, near
 from ..recipe import CHOICES, Recipe, flag
@@ -21,9 +21,7 @@ from ..shown import Part, Picture, Shown, Table, Tabular
 from ..training.augment import Augment, named, settled
 from ..training.augment import check as check_augment
 from ..training.range_test import NO_SAY, RangeTest, range_test
-from ..tuning import repeated
 from ..tuning import sweep as sweeping
-from ..tuning.repeated import Spread
 from .progress import counted
 from .run import Run
 from .training import run_folder, settled_for, with_choices
@@ -84,6 +82,7 @@ def lr(
     idle = [flag(name) for name in NO_SAY if name in choices]
     if idle:
         raise UsageError(f"{', '.join(idle)} has no say in a range test", "leave it out; least and most are the rates")
+    voice.alone("a range test")
     if not 10 <= updates <= 100_000:
         raise UsageError(f"updates is {updates}", "take 10 to 100,000")
     ready = settled_for(data, choices, offline)
@@ -191,6 +190,7 @@ def sweep(
     choices are those of :func:`convscope.train`. Called again, it continues where it was stopped: what is finished in
     ``out`` is not trained again. On the command line: ``convscope sweep``. Raises UsageError, DataError, TrainingError.
     """
+    voice.alone("a sweep")
     listed = _listed(values)
     fixed = {**choices, "val_fraction": val_fraction}
     first = settled_for(data, fixed | {name: found[0] for name, found in listed.items()}, offline)
@@ -217,82 +217,3 @@ def _listed(values: Any) -> dict[str, list[Any]]:
         if not isinstance(found, list | tuple | set | range) or not found:
             raise UsageError(f"the values of {name} are {found!r}", f"give a list of them: {EXAMPLE}")
     return {name: list(found) for name, found in values.items()}
-
-
-@dataclass(frozen=True, repr=False)
-class Seeds(Tabular):
-    """One training with several seeds: ``runs``, and the ``spread`` of their test accuracies (mean and sd)."""
-
-    runs: tuple[Run, ...]
-
-    @property
-    def spread(self) -> Spread:
-        """Mean and standard deviation of the test accuracies."""
-        return Spread.of([run.accuracy for run in self.runs])
-
-    def told(self) -> Iterator[Part]:
-        """A row a seed, then the mean."""
-        rows = [(r.recipe.seed, r.accuracy, r.summary["train_seconds"], str(r.path)) for r in self.runs]
-        yield Table(("seed", "test_accuracy", "train_seconds", "run"), rows)
-        yield f"test accuracy {self.spread}"
-
-
-@with_choices
-@plain_torch()
-def seeds(
-    data: Any = "digits",
-    count: int = 5,
-    *,
-    out: str | Path = "runs",
-    offline: bool = False,
-    progress: bool = True,
-    **choices: Any,
-) -> Seeds:
-    """Train ``count`` runs that differ in their seed alone: how much chance there is in the test accuracy.
-
-    ``data`` and the choices are those of :func:`convscope.train`; the first seed is ``seed``. On the command line:
-    ``convscope train --seeds``. Raises UsageError, DataError, TrainingError.
-    """
-    ready, folder = settled_for(data, choices, offline), run_folder(out)
-    given = None if isinstance(data, str | Path) else data
-    pairs = repeated.with_seeds(ready.recipe, ready.data, _count(count, 1), offline, given)
-    runs = [sweeping.run_of(job.start(r, d, folder)) for r, d in counted(pairs, "runs", progress, count)]
-    return Seeds(tuple(map(Run, runs)))
-
-
-@dataclass(frozen=True, repr=False)
-class Folds(Tabular):
-    """K-fold cross-validation: the accuracy on each part of the training images, of a net trained on the others."""
-
-    accuracies: tuple[float, ...]
-
-    @property
-    def spread(self) -> Spread:
-        """Mean and standard deviation of the accuracies."""
-        return Spread.of(self.accuracies)
-
-    def told(self) -> Iterator[Part]:
-        """A row a fold, then the mean."""
-        yield Table(("fold", "accuracy"), list(enumerate(self.accuracies, 1)))
-        yield f"accuracy on the part left out {self.spread}"
-
-
-@with_choices
-@plain_torch()
-def folds(
-    data: Any = "digits", count: int = 5, *, offline: bool = False, progress: bool = True, **choices: Any
-) -> Folds:
-    """Test on each of ``count`` parts of the training images a net that was trained on the others; nothing is kept.
-
-    Every class gives its share to each part; the test images are not used. ``data`` and the choices are those of
-    :func:`convscope.train`. On the command line: ``convscope train --folds``. Raises UsageError, DataError.
-    """
-    ready = settled_for(data, choices, offline)
-    found = repeated.folds(ready.recipe, ready.data, _count(count, 2))
-    return Folds(tuple(counted(found, "folds", progress, count)))
-
-
-def _count(count: int, least: int) -> int:
-    if not isinstance(count, int) or not least <= count <= 1000:
-        raise UsageError(f"count is {count!r}", f"it must be a whole number from {least} to 1,000")
-    return count

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..data.images import Dataset, statistics
+from ..data.images import Dataset, sets_of, statistics
 from ..data.sources import open_recipe
+from ..distributed.agree import same_data
+from ..distributed.team import ALONE, Team
 from ..errors import DataError
 from ..recipe import Recipe
 from ..training.loop import train
@@ -47,12 +49,13 @@ def with_seeds(
         yield other, open_recipe(other, offline, given)
 
 
-def folds(recipe: Recipe, data: Dataset, count: int) -> Iterator[float]:
+def folds(recipe: Recipe, data: Dataset, count: int, team: Team = ALONE) -> Iterator[float]:
     """The accuracy on each of ``count`` parts of the training images, of nets trained on the others.
 
     Every class gives its share to each part, by the seed (stratified k-fold, as scikit-learn's StratifiedKFold with
-    shuffle). The test images are not used. Raises DataError where a class has too few images.
+    shuffle). The test images are not used. All of ``team`` call it. Raises DataError where a class has too few images.
     """
+    same_data(team, {name: images.fingerprint for name, images in sets_of(data).items()})
     labels = data.train.labels
     fewest = int(np.bincount(labels, minlength=len(data.classes)).min())
     if fewest < count:
@@ -70,7 +73,7 @@ def folds(recipe: Recipe, data: Dataset, count: int) -> Iterator[float]:
         mean, std = statistics(kept.images)
         part = replace(data, train=kept, test=data.train.take(held), val=None, mean=mean, std=std)
         chosen = replace(recipe, patience=None)
-        prepared, state = prepare(chosen, part), State()
-        for _ in train(prepared.engine, chosen, part, state, batches=prepared.batches):
+        prepared, state = prepare(chosen, part, team=team), State()
+        for _ in train(prepared.engine, chosen, part, state, batches=prepared.batches, team=prepared.team):
             pass
         yield state.last.test_accuracy or 0.0

@@ -4,13 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+import convscope
+from convscope.errors import UsageError
 from convscope.runs import folder as runs
 
 from ..helpers import run_cli, write_npz
 
+ROOT = Path(__file__).parents[2]
 NET = "conv 4 3 | relu | pool 2 | linear"
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "convscope"]
 
@@ -56,10 +61,60 @@ def test_other_verbs_are_refused(capsys, as_rank_0):
     )
 
 
-def test_several_trainings_at_once_are_refused(capsys, as_rank_0):
-    code, _, errors = run_cli(capsys, "train", "digits", "--seeds", "2")
+def test_a_curve_of_other_trainings_is_refused(capsys, as_rank_0):
+    code, _, errors = run_cli(capsys, "train", "digits", "--curve")
     assert code == 2
-    assert "--seeds cannot be given with torchrun" in errors
+    assert "--curve cannot be given with torchrun" in errors
+
+
+@pytest.mark.parametrize(
+    ("call", "what"),
+    [
+        (lambda: convscope.sweep("digits", {"lr": [0.1]}), "a sweep"),
+        (lambda: convscope.lr("digits"), "a range test"),
+        (lambda: convscope.Classifier().fit(np.zeros((2, 64)), [0, 1]), "Classifier.fit"),
+    ],
+)
+def test_what_each_process_would_do_for_itself_is_refused_in_python(as_rank_0, call, what):
+    with pytest.raises(UsageError, match=f"in several processes, and each of them would do {what}\n") as caught:
+        call()
+    assert caught.value.help.startswith("call train, resume, steps, seeds or folds, which they do together")
+
+
+SCRIPT = """
+import json, os, sys
+import convscope
+
+heard = []
+choices = {"net": "conv 4 3 | relu | pool 2 | linear", "batch_size": 16, "threads": 1}
+run = convscope.train("stripes.npz", epochs=1, on=[heard.append], **choices)
+again = convscope.resume(run, epochs=2)
+seen = [type(event).__name__ for event in convscope.steps(convscope.Recipe("stripes.npz", epochs=1, **choices))]
+seeds = convscope.seeds("stripes.npz", 2, epochs=1, **choices)
+folds = convscope.folds("stripes.npz", 2, epochs=1, **choices)
+told = [len(again.history), run.folder.environment()["ranks"], run.path.name, len(heard) > 0, seen[-1], len(seeds.runs)]
+with open(f"told.{os.environ['RANK']}", "w") as file:
+    json.dump([*told, seeds.spread.mean, folds.accuracies], file)
+"""
+
+
+def test_a_script_trains_together_too_and_more_than_once(tmp_path):
+    write_npz(tmp_path / "stripes.npz", train=64)
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [*TORCHRUN[:-2], "script.py"],
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = (json.loads((tmp_path / f"told.{rank}").read_text()) for rank in (0, 1))
+    assert first[:6] == [2, 2, "custom-stripes-1", True, "Finished", 2]
+    assert second[:6] == [2, 2, "custom-stripes-1", False, "Epoch", 2]
+    assert first[6:] == second[6:]
+    assert len(list(runs.every(tmp_path / "runs"))) == 4
 
 
 def test_local_batchnorm_wants_several_processes(capsys):

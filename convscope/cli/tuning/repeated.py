@@ -13,8 +13,8 @@ from ...language.width import ljust
 from .. import terminal
 
 if TYPE_CHECKING:
-    from ...data.images import Dataset
-    from ...recipe import Recipe
+    from ...auto import Settled
+    from ...distributed.team import Team
 
 
 def check(seeds: int, folds: int | None, curve: bool) -> None:
@@ -26,35 +26,37 @@ def check(seeds: int, folds: int | None, curve: bool) -> None:
         raise UsageError(f"{' and '.join(asked)} do not go together", "one question at a time")
 
 
-def with_seeds(recipe: Recipe, data: Dataset, count: int, out: Path, offline: bool, quiet: bool, as_json: bool) -> None:
-    """A run for each seed, a line for each run, and the mean."""
+def with_seeds(
+    settled: Settled, team: Team, count: int, out: Path, *, offline: bool, quiet: bool, as_json: bool
+) -> None:
+    """A run for each seed, a line for each run, and the mean; rank 0 alone hears of them."""
     from ... import job
     from ...tuning import repeated
 
     rows: list[dict[str, Any]] = []
-    for chosen, divided in repeated.with_seeds(recipe, data, count, offline):
-        for event in job.start(chosen, divided, out):
+    for chosen, divided in repeated.with_seeds(settled.recipe, settled.data, count, offline):
+        for event in job.start(chosen, divided, out, team=team):
             if isinstance(event, job.Finished):
                 summary = event.summary
                 rows.append({"seed": chosen.seed, **asdict(summary)})
-        seconds = f"{summary.train_seconds:.2f} s of training"
-        if quiet and not as_json:
-            print(summary.run)
-        _line(as_json or quiet, f"seed {chosen.seed}", summary.test_accuracy, seconds, summary.run)
-    if quiet and not as_json:
-        return
-    _end(as_json, {"runs": rows}, [row["test_accuracy"] for row in rows], "test accuracy")
+                if quiet and not as_json:
+                    print(summary.run)
+                seconds = f"{summary.train_seconds:.2f} s of training"
+                _line(as_json or quiet, f"seed {chosen.seed}", summary.test_accuracy, seconds, summary.run)
+    if team.leads and (as_json or not quiet):
+        _end(as_json, {"runs": rows}, [row["test_accuracy"] for row in rows], "test accuracy")
 
 
-def fold(recipe: Recipe, data: Dataset, count: int, quiet: bool, as_json: bool) -> None:
+def fold(settled: Settled, team: Team, count: int, *, quiet: bool, as_json: bool) -> None:
     """A line for each fold, and the mean. No run is kept: each has been trained on a part of the images."""
     from ...tuning import repeated
 
     found: list[float] = []
-    for accuracy in repeated.folds(recipe, data, count):
+    for accuracy in repeated.folds(settled.recipe, settled.data, count, team):
         found.append(accuracy)
-        _line(as_json or quiet, f"fold {len(found)} of {count}", accuracy)
-    _end(as_json, {"folds": found}, found, "accuracy on the part left out")
+        _line(as_json or quiet or not team.leads, f"fold {len(found)} of {count}", accuracy)
+    if team.leads:
+        _end(as_json, {"folds": found}, found, "accuracy on the part left out")
 
 
 def _line(as_json: bool, name: str, accuracy: float | None, *more: str) -> None:

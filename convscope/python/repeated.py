@@ -1,0 +1,104 @@
+"""How much chance there is in a result, as functions: ``seeds`` and ``folds``. Several processes do both together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import job
+from ..auto import agreed
+from ..distributed.join import joined
+from ..engine.plain import plain_torch
+from ..errors import UsageError
+from ..runs.folder import RunFolder
+from ..shown import Part, Table, Tabular
+from ..tuning import repeated
+from ..tuning.repeated import Spread
+from .progress import counted
+from .run import Run
+from .training import run_folder, settled_for, with_choices
+
+
+@dataclass(frozen=True, repr=False)
+class Seeds(Tabular):
+    """One training with several seeds: ``runs``, and the ``spread`` of their test accuracies (mean and sd)."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def spread(self) -> Spread:
+        """Mean and standard deviation of the test accuracies."""
+        return Spread.of([run.accuracy for run in self.runs])
+
+    def told(self) -> Iterator[Part]:
+        """A row a seed, then the mean."""
+        rows = [(r.recipe.seed, r.accuracy, r.summary["train_seconds"], str(r.path)) for r in self.runs]
+        yield Table(("seed", "test_accuracy", "train_seconds", "run"), rows)
+        yield f"test accuracy {self.spread}"
+
+
+@with_choices
+@plain_torch()
+def seeds(
+    data: Any = "digits",
+    count: int = 5,
+    *,
+    out: str | Path = "runs",
+    offline: bool = False,
+    progress: bool = True,
+    **choices: Any,
+) -> Seeds:
+    """Train ``count`` runs that differ in their seed alone: how much chance there is in the test accuracy.
+
+    ``data`` and the choices are those of :func:`convscope.train`; the first seed is ``seed``. On the command line:
+    ``convscope train --seeds``. Raises UsageError, DataError, TrainingError.
+    """
+    given, folder = None if isinstance(data, str | Path) else data, run_folder(out)
+    with joined() as team:
+        ready, paths = settled_for(data, choices, offline, agreed(team)), []
+        pairs = repeated.with_seeds(ready.recipe, ready.data, _count(count, 1), offline, given)
+        for recipe, divided in counted(pairs, "runs", progress and team.leads, count):
+            *_, last = job.start(recipe, divided, folder, team=team)
+            paths += [str(last.folder.path)] if isinstance(last, job.Finished) else []
+        return Seeds(tuple(Run(RunFolder(Path(path))) for path in team.gather_json(paths)[0]))
+
+
+@dataclass(frozen=True, repr=False)
+class Folds(Tabular):
+    """K-fold cross-validation: the accuracy on each part of the training images, of a net trained on the others."""
+
+    accuracies: tuple[float, ...]
+
+    @property
+    def spread(self) -> Spread:
+        """Mean and standard deviation of the accuracies."""
+        return Spread.of(self.accuracies)
+
+    def told(self) -> Iterator[Part]:
+        """A row a fold, then the mean."""
+        yield Table(("fold", "accuracy"), list(enumerate(self.accuracies, 1)))
+        yield f"accuracy on the part left out {self.spread}"
+
+
+@with_choices
+@plain_torch()
+def folds(
+    data: Any = "digits", count: int = 5, *, offline: bool = False, progress: bool = True, **choices: Any
+) -> Folds:
+    """Test on each of ``count`` parts of the training images a net that was trained on the others; nothing is kept.
+
+    Every class gives its share to each part; the test images are not used. ``data`` and the choices are those of
+    :func:`convscope.train`. On the command line: ``convscope train --folds``. Raises UsageError, DataError.
+    """
+    with joined() as team:
+        ready = settled_for(data, choices, offline, agreed(team))
+        found = repeated.folds(ready.recipe, ready.data, _count(count, 2), team)
+        return Folds(tuple(counted(found, "folds", progress and team.leads, count)))
+
+
+def _count(count: int, least: int) -> int:
+    if not isinstance(count, int) or not least <= count <= 1000:
+        raise UsageError(f"count is {count!r}", f"it must be a whole number from {least} to 1,000")
+    return count
