@@ -18,7 +18,7 @@ from convscope import load
 from convscope.data.sources import open_source
 from convscope.storage.cores import cores
 
-from . import compiled, engine, epoch
+from . import compiled, engine, epoch, norm
 from .measure import Timing, conditions, interleaved, table
 
 # Seconds for ten epochs in Julia's own post (Elrod, Rackauckas et al. 2022, "Doing small network scientific machine
@@ -77,7 +77,25 @@ def print_engine(repeats: int) -> list[Timing]:
     threads = cores()
     engine.share_of_peak(repeats, threads)
     engine.nets_and_batches(min(repeats, 3), threads)
-    engine.inference(repeats, threads)
+    engine.print_inference(repeats, threads)
+    return []
+
+
+def print_inference(repeats: int) -> list[Timing]:
+    """Inference of net note by every runtime that is installed."""
+    engine.print_inference(repeats, cores())
+    return []
+
+
+def print_norm(repeats: int) -> list[Timing]:
+    """What batch norm costs, and wide nets."""
+    print(norm.cost_of_norm(repeats, cores()))
+    return []
+
+
+def print_program(repeats: int) -> list[Timing]:
+    """How long resnet8's program takes to be there, and its memory."""
+    print(norm.programs(repeats, cores()))
     return []
 
 
@@ -97,6 +115,9 @@ TABLES = {
     "run": print_run,
     "lenet5": print_lenet5,
     "engine": print_engine,
+    "inference": print_inference,
+    "norm": print_norm,
+    "program": print_program,
     "compile": print_compile,
 }
 

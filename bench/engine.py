@@ -4,7 +4,6 @@ All contenders run in one process, in turn, on the same threads; n, median and r
 arithmetic does not care. The peak is that of a loop of independent multiply-adds on as many cores, measured in between.
 """
 
-import io
 import statistics
 import sys
 import time
@@ -16,13 +15,14 @@ from torch import Tensor, nn
 
 from convscope.engine.base import Engine, Problem
 from convscope.engine.eager import EagerEngine
-from convscope.engine.jit import JitEngine, JitPredictor
+from convscope.engine.jit import JitEngine
 from convscope.engine.jit.graph import graph
 from convscope.engine.jit.ways.conv import Conv
 from convscope.net.build import build
 from convscope.net.zoo import ZOO, resolve
 from convscope.storage.cores import cores
 
+from . import runtimes
 from .kernels import conv_multiply_adds
 from .measure import Timing, columns, conditions, interleaved, ratio
 from .peak import Peak
@@ -88,58 +88,8 @@ def nets_and_batches(repeats: int, threads: int) -> None:
     print(columns(["net", "batch", "eager /s", "jit /s", "times (range)", "GFLOP/s", "of peak"], rows))
 
 
-def inference(repeats: int, threads: int) -> None:
-    """Point 4: net note, one image and batches, against PyTorch and onnxruntime on the same threads."""
-    problem = random_problem("note", (1, 28, 28), 8192)
-    net, images = problem.net.eval(), problem.images
-    predictor = JitPredictor(net, (1, 28, 28), problem.mean, problem.std, threads)
-    session = _onnxruntime(net, threads)
-    ready = (images.float() / 255 - 0.5) / 0.3  # torch and onnxruntime get normalised floats: their time is the net's
-
-    def with_torch(x: Tensor) -> object:
-        with torch.inference_mode():
-            return net(x)
-
-    def with_onnx(x: Tensor) -> object:
-        return session.run(None, {"x": x.numpy()})
-
-    print(
-        f"\nInference, net note, {threads} threads; n = {repeats}, interleaved; convscope also normalises the uint8\n"
-    )
-    rows = []
-    for count, rounds in ((1, 2000), (64, 200), (1024, 20), (8192, 3)):
-        x, raw = ready[:count].contiguous(), images[:count]
-        contenders = {
-            "torch": _many(lambda x=x: with_torch(x), rounds // (10 if count == 1 else 1)),
-            "onnxruntime": _many(lambda x=x: with_onnx(x), rounds),
-            "convscope": _many(lambda raw=raw: predictor.logits(raw), rounds),
-        }
-        cells = []
-        for timing in interleaved(contenders, repeats):
-            per_call = timing.median / (rounds // 10 if count == 1 and timing.name == "torch" else rounds)
-            cells.append(f"{per_call * 1e6:.1f} µs" if count == 1 else f"{count / per_call:,.0f} /s")
-        rows.append([f"{count:,}", *cells])
-    print(columns(["images", "torch", "onnxruntime", "convscope"], rows))
-
-
-def _many(call: Callable[[], object], rounds: int) -> Callable[[], None]:
-    def run() -> None:
-        for _ in range(rounds):
-            call()
-
-    return run
-
-
-def _onnxruntime(net: nn.Sequential, threads: int):  # type: ignore[no-untyped-def]
-    import onnxruntime
-
-    file = io.BytesIO()
-    torch.onnx.export(
-        net, (torch.zeros(2, 1, 28, 28),), file, input_names=["x"], dynamo=False, dynamic_axes={"x": {0: "n"}}
-    )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
+def print_inference(repeats: int, threads: int) -> None:
+    print(runtimes.inference(repeats, threads))
 
 
 def _processor_seconds(run: Callable[[], object]) -> float:
@@ -201,7 +151,7 @@ def share_of_peak(repeats: int, threads: int) -> None:
     )
 
 
-TABLES = {"peak": share_of_peak, "nets": nets_and_batches, "inference": inference, "growth": growth}
+TABLES = {"peak": share_of_peak, "nets": nets_and_batches, "inference": print_inference, "growth": growth}
 
 if __name__ == "__main__":
     torch.set_num_threads(cores())
