@@ -33,7 +33,9 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     run: Annotated[str, run_argument("A run, a model.safetensors, or an exported .onnx.")],
-    images: Annotated[list[Path], typer.Argument(help="Image files, folders or .zip of them, or patterns: '*.png'.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Image files, folders, .zip or Parquet of them, or patterns: '*.png'.")
+    ],
     top: Annotated[str | None, typer.Option(metavar="K|all", help="The K likeliest classes, one a line.")] = None,
     min_probability: Annotated[
         float | None, typer.Option(min=0, max=1, metavar="P", help=f"A class less sure than this is {NONE!r}.")

@@ -161,3 +161,20 @@ def test_any_damage_gives_data_or_the_projects_error(tmp_path_factory, whole, da
     path.write_bytes(bytes(content))
     with contextlib.suppress(DataError):
         open_source(path, skip_bad=True)
+
+
+def test_a_net_says_what_is_in_the_rows_of_a_file(tmp_path, capsys):
+    path = write(tmp_path / "cats.parquet", rows(range(12)), NAMES)
+    net = ("--net", "flatten | linear", "--epochs", "1", "--out", tmp_path / "runs")
+    run = run_json(capsys, "train", path, *net)["run"]
+    more = write(tmp_path / "more.parquet", {"image": rows(range(20, 25))["image"]})
+    found = run_json(capsys, "predict", run, more)["predictions"]
+    assert [one["file"] for one in found] == [f"{more}/{row}" for row in range(5)]
+    (tmp_path / "20.png").write_bytes(png(20))
+    (alone,) = run_json(capsys, "predict", run, tmp_path / "20.png")["predictions"]
+    assert found[0]["probability"] == pytest.approx(alone["probability"], 1e-5)
+    table = write(tmp_path / "paths.parquet", {"path": ["a.png"], "label": ["cat"]})
+    code, _, errors = run_cli(capsys, "predict", run, table)
+    assert code == 3
+    assert "paths.parquet holds no pictures: its columns are path, label" in errors
+    assert "name the image files themselves" in errors

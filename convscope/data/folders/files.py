@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import DataError
-from ..names import natural
-from ..pictures.archives import is_archive
+from ..names import natural, shown
+from ..pictures import parquet
+from ..pictures.archives import is_archive, open_archive
 from ..pictures.formats import FORMAT_NAMES
-from ..pictures.source import Source, sources
+from ..pictures.source import Member, Source, sources
 from .archive import list_archive
 from .walk import walk
 
@@ -17,9 +18,9 @@ from .walk import walk
 def image_files(paths: Sequence[Path]) -> tuple[list[Source], tuple[str, ...]]:
     """The files that ``paths`` name, and notes on what was passed over in folders.
 
-    A folder or an archive stands for the images in it, a pattern (``*``, ``?``, ``[…]``, ``**``) for what it matches,
-    where no file has that very name: a shell that leaves patterns alone, or quotes around them, make no difference.
-    Raises DataError where there is nothing.
+    A folder, an archive or a Parquet file stands for the images in it, a pattern (``*``, ``?``, ``[…]``, ``**``) for
+    what it matches, where no file has that very name: a shell that leaves patterns alone, or quotes around them, make
+    no difference. Raises DataError where there is nothing.
     """
     files: list[Source] = []
     notes: list[str] = []
@@ -34,9 +35,21 @@ def image_files(paths: Sequence[Path]) -> tuple[list[Source], tuple[str, ...]]:
                     raise DataError(f"{path} holds no images", "; ".join((f"images are {FORMAT_NAMES} files", *said)))
                 files += inside
                 notes += said
+            elif path.suffix.lower() == parquet.ENDING:
+                files += _rows(path)
             else:
                 files.append(path)
     return files, tuple(notes)
+
+
+def _rows(path: Path) -> list[Source]:
+    """The pictures in the rows of a Parquet file."""
+    found = parquet.columns(path)
+    if found.picture is None:
+        names = ", ".join(map(shown, found.names[:8])) + " …" * (len(found.names) > 8)
+        raise DataError(f"{path} holds no pictures: its columns are {names}", "name the image files themselves")
+    archive = open_archive(path)
+    return [Member(archive, entry.name) for entry in archive.entries()]
 
 
 def _expanded(path: Path) -> list[Path]:
