@@ -15,6 +15,7 @@ from convscope.recipe import Recipe
 from convscope.recipes import names, shipped
 from convscope.runs.views import seen, views_of
 from convscope.training.augment.sampling import shifted
+from convscope.training.prepared import prepare
 from convscope.training.range_test import range_test
 from convscope.tuning import sweep
 from convscope.tuning.repeated import Spread, folds
@@ -178,6 +179,17 @@ def test_views_are_stated_where_a_run_is_tested(capsys, tmp_path):
     assert code == 0, err
     assert out.startswith("tta         flip+shift: mean of each image and two shifted by a pixel, and of their mirror")
     assert run_json(capsys, "evaluate", folder.path, tmp_path / "d.npz")["tta"] == "none"
+
+
+@pytest.mark.parametrize("name", names())
+def test_recipes_that_come_along_go_with_images_of_their_kind(name):
+    """Their first weights, rates and net go together, and ``mnist-994`` keeps to its limit."""
+    chosen = Recipe(**shipped(name).choices, engine="eager", threads=1)
+    images = (3, 32, 32) if chosen.data == "cifar10" else (1, 28, 28)
+    net = prepare(chosen, small_data(20, 5, shape=images)).model.net
+    assert all(parameter.isfinite().all() for parameter in net.parameters())
+    if name == "mnist-994":
+        assert sum(parameter.numel() for parameter in net.parameters()) < 10_000
 
 
 def test_recipes_that_come_along_are_whole_and_yield_to_options(capsys, tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from convscope.errors import UsageError
 from convscope.recipe import CHOICES, Recipe
-from convscope.recipes import named, shipped
+from convscope.recipes import named, names, shipped
 from convscope.recipes.text import parsed, template, to_toml
 
 from ..helpers import NET, run_cli, run_json
@@ -156,8 +156,7 @@ def test_files_from_other_systems_are_read(here, capsys):
         (
             "mnist99",
             "no recipe is called 'mnist99'",
-            "did you mean 'mnist-99' or 'mnist-992' or 'mnist-10k'? known: cifar10-94, lenet5-relu, mnist-10k, "
-            "mnist-99, mnist-992; or name a file",
+            f"did you mean 'mnist-99' or 'mnist-997' or 'mnist-996'? known: {', '.join(names())}; or name a file",
         ),
     ],
 )

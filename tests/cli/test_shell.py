@@ -58,7 +58,7 @@ def work(here):
         ("train --resume n", ["note-digits-1", "note-digits-2"]),
         ("compare note-digits-1 note", ["note-digits-1", "note-digits-2"]),
         ("compare --out elsewhere ", []),
-        ("recipe m", ["mnist-10k", "mnist-99", "mnist-992"]),
+        ("recipe m", [name for name in names() if name.startswith("mnist-")]),
         ("train --recipe ", [*names(), "our.toml"]),
         ("train ", ["digits", *PUBLISHED, "photos", "photos.zip", "runs", "stripes.npz"]),
         ("check m", ["mnist"]),
