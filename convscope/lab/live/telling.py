@@ -34,7 +34,8 @@ class Telling:
         look = self.probe.take(self.first, self.control.probe)  # the first of all is slow: torch sets itself up
         self.film = Filming(event.folder.path, _film_head(event, self.probe), self.probe.pixels, self.first)
         self.film.keep(look)
-        self.lines.stand(self.first)  # the first update is always taken alone
+        if self.control.paused:
+            self.lines.stand(self.first)
         self.began = time.monotonic()
         self.report("started", pack({}, {"images": self.probe.pixels}), **_introduction(event, self.probe))
         self.show(self.first)
@@ -138,7 +139,8 @@ def _introduction(event: job.Started, probe: Probe) -> dict[str, Any]:
     recipe = event.recipe
     return {
         "run": event.folder.name, "data": recipe.data, "net": event.model.spec, "epochs": recipe.epochs,
-        "lr": recipe.lr, "loss": recipe.loss,
+        "lr": recipe.lr, "loss": recipe.loss, "label_smoothing": recipe.label_smoothing,
+        "class_weight": recipe.class_weight,
         "epoch_steps": event.epoch_steps, "batch_size": recipe.batch_size, "engine": event.engine,
         "device": event.device, "threads": event.threads, "notes": event.notes, "resumed_at": event.resumed_at,
         "classes": event.data.classes, "image": event.data.train.shape, "training_images": len(event.data.train),

@@ -13,13 +13,18 @@ const TABLE = 200; // rows of the table at most; longer lines are thinned out ev
 // The width of a drawing in its own units: on a phone fewer, so that its letters stay as large.
 export const paper = () => (matchMedia("(max-width: 40rem)").matches ? 380 : 640);
 
-// series: [{name, points: [[x, y], …], kind: 0…5, dots?}]; mark: x of a vertical line. Null y breaks the line.
-export function chart(t, { label, x, y, series, log = false, mark = null, testid = "chart", open = false }) {
+// series: [{name, points: [[x, y], …], kind: 0…5, dots?}]; mark: x of a vertical line; log, logx: whether an axis is
+// logarithmic. Null y breaks the line.
+export function chart(
+  t,
+  { label, x, y, series, log = false, logx = false, mark = null, testid = "chart", open = false },
+) {
   const wide = paper();
   const points = series.flatMap((one) => one.points).filter(([, v]) => v !== null && (!log || v > 0));
   const across = scale(
     points.map(([v]) => v),
     [EDGE.left, wide - EDGE.right],
+    { log: logx },
   );
   const up = scale(
     points.map(([, v]) => v),
@@ -34,7 +39,11 @@ export function chart(t, { label, x, y, series, log = false, mark = null, testid
       s("text", { class: "tick", x: EDGE.left - 8, y: up.at(v) + 4, "text-anchor": "end" }, power(v)),
     ]),
     ticks(across).map((v) =>
-      s("text", { class: "tick", x: across.at(v), y: HEIGHT - EDGE.bottom + 18, "text-anchor": "middle" }, num(v, 6)),
+      s(
+        "text",
+        { class: "tick", x: across.at(v), y: HEIGHT - EDGE.bottom + 18, "text-anchor": "middle" },
+        logx ? power(v) : num(v, 6),
+      ),
     ),
     s("text", { class: "axis", x: (EDGE.left + wide - EDGE.right) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, x),
     s(

@@ -17,13 +17,16 @@ export function charts(t) {
   let tabled = "";
   let normed = null; // the norms that are drawn
 
-  // shown: all runs, the one under way first; job: the run under way as live.js has it, or null.
-  function draw(shown, job) {
+  // shown: all runs, the one under way first; job: the run under way as live.js has it, or null; mark: the update whose
+  // frame of the film is shown, or null.
+  function draw(shown, job, mark) {
     runs = shown;
     table.hidden = !runs.length;
-    inSight(plot, () => show(plot, runs.length ? curves(t, runs, job?.state?.total ?? 0) : []));
     drawTable();
-    inSight(norms, () => drawNorms(job));
+    inSight(element, () => {
+      show(plot, runs.length ? curves(t, runs, job?.state?.total ?? 0, mark) : []);
+      drawNorms(job);
+    });
   }
 
   // Norms come with the probes, more seldom than losses.
@@ -50,5 +53,5 @@ export function charts(t) {
     tabled = now;
   }
 
-  return { element, draw, leave: () => [plot, norms].forEach(forget) };
+  return { element, draw, leave: () => forget(element) };
 }

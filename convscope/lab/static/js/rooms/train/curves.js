@@ -15,13 +15,15 @@ const WINDOWS = 150; // along the axis
 
 // runs: [{name, kind, losses: [[step, loss]], epochs: [[step, {epoch, train_loss, test_loss, test_accuracy, …}]]}]; last:
 // the last update of the run under way. A loss is drawn faintly as it came, and clearly as the mean of equal windows.
-export function curves(t, runs, last) {
+// Between training and test loss lies the gap, which is shaded. mark: the update whose frame of the film is shown, or null.
+export function curves(t, runs, last, mark = null) {
   const wide = paper();
   const reached = Math.max(1, ...runs.map((run) => run.losses.at(-1)?.[0] ?? 0));
   const across = scale([0, horizon(reached, last)], [EDGE.left, wide - EDGE.right]);
   const split = EDGE.top + LOSS;
   const bottom = split + EDGE.between + ACCURACY;
-  const losses = runs.flatMap((run) => run.losses.map(([, loss]) => loss)).filter((loss) => loss > 0);
+  const tested = runs.flatMap(({ epochs }) => epochs.flatMap(([, row]) => [row.train_loss, row.test_loss]));
+  const losses = [...runs.flatMap((run) => run.losses.map(([, loss]) => loss)), ...tested].filter((loss) => loss > 0);
   const low = scale(losses, [split, EDGE.top], { log: true, room: true });
   const high = scale([0, 100], [bottom, split + EDGE.between]);
   const label = { class: "axis", x: (EDGE.left + wide - EDGE.right) / 2, y: bottom + 36, "text-anchor": "middle" };
@@ -36,7 +38,9 @@ export function curves(t, runs, last) {
     panel(high, t("train.accuracy_axis"), wide, split + EDGE.between, bottom),
     foot,
     s("text", label, t("train.updates")),
-    runs.map((run) => lines(run, across, low, high)),
+    runs.map((run) => [gap(run, across, low), lines(run, across, low, high)]),
+    mark !== null &&
+      s("line", { class: "mark film-mark", x1: across.at(mark), x2: across.at(mark), y1: EDGE.top, y2: bottom }),
   );
   const percent = (value) => `${value.toFixed(2)}\u202f%`;
   const rows = runs.flatMap(({ name, losses: own, epochs }) => {
@@ -44,11 +48,45 @@ export function curves(t, runs, last) {
     const accuracies = epochs.map(([step, row]) => [step, 100 * row.test_accuracy]);
     return [
       { name: `${called}${t("train.loss")}`, points: thin(own) },
+      { name: `${called}${t("train.test_loss")}`, points: epochs.map(([step, row]) => [step, row.test_loss]) },
       { name: `${called}${t("train.test_accuracy")}`, points: accuracies, text: percent },
     ];
   });
   const read = readout(svg, { across, span: [EDGE.top, bottom], rows, name: t("train.update"), testid: "curves" });
-  return [legible(svg), read, runs.length > 1 && legend(runs)].filter(Boolean);
+  const several = runs.length > 1 ? legend(runs) : epochsOf(runs) > 0 && explained(t, runs[0].kind);
+  return [legible(svg), read, several].filter(Boolean);
+}
+
+const epochsOf = ([run]) => run?.epochs.length ?? 0;
+
+// What the lines of one run are.
+function explained(t, kind) {
+  const sample = (...marks) => s("svg", { viewBox: "0 0 30 10", "aria-hidden": "true" }, marks);
+  const rows = [
+    ["loss", s("path", { class: `line k${kind}`, d: "M0 5H30" })],
+    ["test_loss", s("path", { class: `line tested k${kind}`, d: "M0 5H30" })],
+    ["gap", s("rect", { class: `gap k${kind}`, width: 30, height: 10 })],
+  ];
+  const items = rows.map(([name, mark]) => h("li", { class: `k${kind}` }, sample(mark), t(`film.${name}`)));
+  return h("ul", { class: "legend", "data-testid": "curves-key" }, items);
+}
+
+// The test loss after every epoch, and the area between it and the mean training loss of that epoch.
+function gap({ epochs, kind }, across, low) {
+  const whole = epochs.filter(([, { train_loss: a, test_loss: b }]) => a > 0 && b > 0);
+  const [trained, tested] = ["train_loss", "test_loss"].map((name) => whole.map(([step, row]) => [step, row[name]]));
+  const outline = path([...trained, ...tested.toReversed()], across, low, true);
+  return [
+    s("path", { class: `gap k${kind}`, "data-testid": `gap-${kind}`, d: outline && `${outline}Z` }),
+    s("path", {
+      class: `line tested k${kind}`,
+      "data-testid": `test-loss-${kind}`,
+      d: path(tested, across, low, true),
+    }),
+    tested.map(
+      ([x, y]) => tested.length < 40 && s("circle", { class: `dot k${kind}`, cx: across.at(x), cy: low.at(y), r: 2.5 }),
+    ),
+  ];
 }
 
 function lines({ losses, epochs, kind }, across, low, high) {

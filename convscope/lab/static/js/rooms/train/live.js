@@ -6,7 +6,7 @@ import { unpack } from "../../core/binary.js";
 
 const MOST = 4000; // points of a curve and rows that are kept; beyond, every second one of the older half goes
 
-// onchange(run) at every event: run is {state, losses, norms, probe}; onend(run) once it is over; onerror(error) where a
+// onchange(run) at every event: run is {state, losses, norms, probe, lines}; onend(run) once it is over; onerror(error) where a
 // probe cannot be had.
 export function live({ onchange, onend, onerror }) {
   let source = null;
@@ -16,7 +16,7 @@ export function live({ onchange, onend, onerror }) {
   function connect(job) {
     if (run?.job === job && (source || !running(run.state))) return;
     close();
-    run = { job, state: null, losses: [], norms: [], probe: null, looked: 0 };
+    run = { job, state: null, losses: [], norms: [], probe: null, looked: 0, lines: null, lined: 0 };
     listen();
   }
 
@@ -42,15 +42,16 @@ export function live({ onchange, onend, onerror }) {
     }
   }
 
-  // The latest look at the probe images; one question at a time, and none where nobody sees it.
+  // The latest look at the probe images, and the last update that was taken alone; one question at a time, and none where
+  // nobody sees it.
   async function look() {
-    if (fetching || document.hidden || run.state.probe_version === run.looked) return;
-    fetching = true;
     const mine = run;
-    const version = mine.state.probe_version;
+    const { probe_version: version, lines_version: lined } = mine.state;
+    if (fetching || document.hidden || (version === mine.looked && lined === mine.lined)) return;
+    fetching = true;
     try {
-      mine.probe = unpack(await ask("/api/train/probe"));
-      mine.looked = version;
+      if (lined !== mine.lined) [mine.lines, mine.lined] = [unpack(await ask("/api/train/lines")), lined];
+      if (version !== mine.looked) [mine.probe, mine.looked] = [unpack(await ask("/api/train/probe")), version];
       if (mine === run) onchange(mine);
     } catch (error) {
       return onerror(error);

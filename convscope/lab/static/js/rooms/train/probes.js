@@ -31,9 +31,11 @@ export function probes(t, { onpick }) {
   let buttons = [];
   let shown = "";
 
-  function draw({ head, arrays }, state) {
-    const key = `${state.job} ${state.run}`;
-    if (key !== shown) build(head, state);
+  // look: head and arrays; classes: their names; source(i): where the picture of a probe image is; fixed: whether no other
+  // image can be chosen, as the look is one of the past.
+  function draw({ head, arrays }, { classes, source, fixed }) {
+    const key = source(0);
+    if (key !== shown) build(head, classes, source);
     shown = key;
     at.textContent = t("train.probe_step", { step: head.step });
     at.dataset.value = head.step;
@@ -41,8 +43,9 @@ export function probes(t, { onpick }) {
       const best = row.indexOf(Math.max(...row));
       const { button, text } = buttons[i];
       button.setAttribute("aria-pressed", String(i === head.chosen));
+      button.setAttribute("aria-disabled", String(fixed));
       text.className = best === head.labels[i] ? "good" : "bad";
-      text.textContent = `${state.classes[best]} ${sure(head.confidence, row[best], 0)}`;
+      text.textContent = `${classes[best]} ${sure(head.confidence, row[best], 0)}`;
       button.dataset.value = row[head.labels[i]];
     });
     image.draw(picture(arrays.image));
@@ -60,18 +63,13 @@ export function probes(t, { onpick }) {
     );
   }
 
-  function build({ labels }, state) {
+  function build({ labels }, classes, source) {
     buttons = labels.map((label, i) => {
       const text = h("span");
       const button = h(
         "button",
-        { class: "probe", "data-testid": `probe-${i}`, title: state.classes[label], onclick: () => onpick(i) },
-        h("img", {
-          src: `/api/train/probe/${i}.png?job=${state.job}`,
-          alt: state.classes[label],
-          width: 40,
-          height: 40,
-        }),
+        { class: "probe", "data-testid": `probe-${i}`, title: classes[label], onclick: () => pick(i) },
+        h("img", { src: source(i), alt: classes[label], width: 40, height: 40 }),
         text,
       );
       return { button, text };
@@ -84,6 +82,10 @@ export function probes(t, { onpick }) {
     drawn.clear();
     show(maps);
     show(kernels);
+  }
+
+  function pick(i) {
+    if (buttons[i].button.getAttribute("aria-disabled") !== "true") onpick(i);
   }
 
   // One canvas a layer, its channels beside each other; zero is paper, the scale is the layer's own.

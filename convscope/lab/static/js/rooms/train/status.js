@@ -50,8 +50,9 @@ function enable(buttons, state, lost) {
   buttons.stop.disabled = !on;
 }
 
-function whereabouts(t, { status: how, run, step }, lost) {
+export function whereabouts(t, { status: how, run, step, stage }, lost) {
   if (lost && running({ status: how })) return t("train.last_seen", { step: count(step) });
+  if (how === "opening") return t(`film.stage_${stage}`);
   return t(how === "stopped" && !run ? "train.is_not_started" : `train.is_${how}`);
 }
 

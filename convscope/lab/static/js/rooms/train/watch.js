@@ -4,6 +4,7 @@
 import { ask } from "../../core/api.js";
 import { say } from "../../core/dom.js";
 import { live } from "./live.js";
+import { whereabouts } from "./status.js";
 
 const CHARTS = 1000; // ms between two drawings of the curves while a run is trained, at least
 const SHARE = 0.02; // of the page's time goes into drawing them, at most: the run needs the machine
@@ -44,13 +45,13 @@ export function watch(t, { onall, onlittle, onend, fail }) {
     onall();
   }
 
-  function remark({ epochs_done: done, status: how, run }) {
+  function remark({ epochs_done: done, status: how, run, stage }) {
     const last = done.at(-1);
     const now = performance.now();
     if (how === "training" && last && last.epoch !== spoken.epoch && now - spoken.at > WORDS) {
       spoken = { at: now, epoch: last.epoch };
       say(t("train.spoken", { epoch: last.epoch, p: (100 * last.test_accuracy).toFixed(1) }));
-    } else if (how !== spoken.how) say(t(how === "stopped" && !run ? "train.is_not_started" : `train.is_${how}`));
+    } else if (how !== spoken.how) say(whereabouts(t, { status: how, run, stage }, false));
     spoken.how = how;
   }
 

@@ -1,0 +1,217 @@
+"""Room 7's film in the browser: the timeline, one update line by line, histograms, the gap, and the rate finder."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+import convscope
+from convscope.lab.binary import unpack
+from convscope.lab.live.film import read_film
+
+from .test_room_train import ROOM, alone, state, status, stop, wait_value  # noqa: F401 - alone is a fixture
+from .test_training import until
+
+pytestmark = pytest.mark.browser
+
+CHOICES = {"data": "digits", "net": "conv 4 5 stride=3 | relu | linear", "batch_size": 100}
+NET = "net=conv+4+5+stride%3D3+%7C+relu+%7C+linear"
+
+
+@pytest.fixture(scope="module")
+def filmed(lab):
+    """The name of a finished run that the lab has trained, with its film."""
+    stop(lab)
+    lab.ask("/api/train", {**CHOICES, "lr": 0.1, "epochs": 3})
+    until(lambda: lab.client.get("/api/train").json()["state"]["status"] == "finished")
+    return lab.client.get("/api/train").json()["state"]["run"]
+
+
+def frame_shown(room, step):
+    room.page.wait_for_selector(f'[data-testid="probe-step"][data-value="{step}"]')
+
+
+def same_as_the_film(room, run, step):
+    """Maps, kernels and guesses on the screen are those of the frame."""
+    frame = read_film(room.lab.runs / run).at(step)
+    arrays = frame.arrays()
+    assert frame.step == step
+    assert room.value("map.conv1") == pytest.approx(float(np.abs(arrays["map.conv1"]).max()))
+    assert room.value("weight.conv1") == pytest.approx(float(np.abs(arrays["state.conv1.weight"]).max()))
+    truth = frame.head["labels"][3]
+    assert room.value("probe-3") == pytest.approx(float(arrays["confidences"][3][truth]))
+    counted = next(row["counts"] for row in frame.head["weights"] if row["name"] == "linear1")
+    room.at("spread").scroll_into_view_if_needed()
+    wait_value(room, "weights-linear1", sum(counted))
+
+
+@pytest.mark.view(1280, "en", "light")
+def test_a_finished_run_is_scrubbed_by_mouse_and_by_keys(room, filmed):
+    room.open(f"/train?run={filmed}")
+    steps = [frame.step for frame in read_film(room.lab.runs / filmed).frames]
+    room.at("film-slider").wait_for()
+    frame_shown(room, steps[-1])
+    room.at("film-first").click()
+    frame_shown(room, 0)
+    same_as_the_film(room, filmed, 0)
+    room.settle()
+    assert "frame=0" in room.page.url
+    room.at("film-slider").focus()
+    room.press("ArrowRight", "ArrowRight")
+    frame_shown(room, steps[2])
+    same_as_the_film(room, filmed, steps[2])
+    width = room.at("film-slider").bounding_box()["width"]
+    room.at("film-slider").click(position={"x": width - 4, "y": 8})
+    frame_shown(room, steps[-1])
+    room.open(f"/train?run={filmed}&frame={steps[1]}")  # a link holds the frame
+    frame_shown(room, steps[1])
+
+
+@pytest.mark.view(390, "zh", "dark")
+def test_the_film_is_played_by_touch_in_chinese(room, filmed):
+    room.open(f"/train?run={filmed}&frame=0")
+    frame_shown(room, 0)
+    steps = [frame.step for frame in read_film(room.lab.runs / filmed).frames]
+    room.at("film-play").scroll_into_view_if_needed()
+    area = room.at("film-play").bounding_box()
+    browser = room.page.context.new_cdp_session(room.page)
+    point = {"x": area["x"] + area["width"] / 2, "y": area["y"] + area["height"] / 2}
+    browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+    browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    frame_shown(room, steps[-1])
+    assert f"第 {steps[-1]} 次更新" in room.at("film-text").text_content()
+    assert "共" in room.page.locator(".timeline .hint").text_content()
+    assert room.at("probe-0").get_attribute("aria-disabled") == "true"
+
+
+def test_the_past_of_a_run_under_way_is_scrubbed_while_a_second_tab_follows(room, filmed):
+    room.open(f"{ROOM}&epochs=1000000")
+    room.at("start").click()
+    status(room, "training")
+    room.page.wait_for_function("() => document.querySelector('[data-testid=film-slider]').max > 4")
+    room.at("film-first").click()
+    frame_shown(room, 0)
+    other = room.page.context.new_page()
+    other.goto(f"{room.lab.url}/#/train")
+    other.wait_for_function(
+        "() => document.querySelector('[data-testid=probe-step]')?.dataset.value > 0", timeout=60_000
+    )
+    assert other.locator(".timeline").get_attribute("data-step") == "live"
+    other.close()
+    assert room.at("probe-step").get_attribute("data-value") == "0"
+    room.at("film-last").click()
+    room.page.wait_for_function("() => document.querySelector('[data-testid=probe-step]').dataset.value > 100")
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_one_step_is_four_lit_lines_with_their_numbers(room, lang):
+    room.open(f"{ROOM.replace('momentum=0.9', 'momentum=0')}&epochs=1000000")
+    if lang == "zh":
+        room.at("lang").click()
+        room.page.wait_for_selector('html[lang="zh-CN"]')
+        room.ready()
+    room.at("start").click()
+    status(room, "training")
+    room.at("pause").click()
+    status(room, "paused")
+    room.tab_to("step")
+    room.press("Enter")
+    room.at("four-lines").wait_for()
+    head, arrays = unpack(room.lab.client.get("/api/train/lines").content)
+    assert room.at("four-lines").get_attribute("data-step") == str(head["step"])
+    assert room.value("lines-loss") == pytest.approx(head["loss"])
+    told = room.at("four-lines").text_content()
+    assert ("Update" if lang == "en" else "次更新，逐行来看") in told
+    p = head["confidences"][0][head["labels"][0]]
+    assert head["loss"] > 0
+    assert f"−log {float(f'{p:.3g}'):g}" in told or p < 1e-4
+    assert math.isfinite(p)
+    for i, row in enumerate(head["largest"]):
+        assert room.value(f"gradient-{i}") == pytest.approx(row["gradient"])
+    for key in ("before", "gradient", "after"):
+        assert room.value(f"kernel-{key}") == pytest.approx(float(arrays[key].flat[0]))
+    np.testing.assert_allclose(arrays["after"], arrays["before"] - 0.1 * arrays["gradient"], rtol=1e-3, atol=1e-6)
+    room.at("line-3").click()
+    lit = room.page.locator(".four .lit .code")
+    assert lit.all_text_contents() == ["optimizer.zero_grad(); loss.backward()"]
+    room.tab_to("line-4")
+    room.press("Enter")
+    assert lit.all_text_contents() == ["optimizer.step()"]
+    room.at("go").click()
+    room.page.wait_for_selector('[data-testid="four-lines"]', state="hidden")
+
+
+def test_who_wants_less_motion_sees_all_four_lines_lit_at_once(room):
+    room.page.emulate_media(reduced_motion="reduce")
+    room.open(f"{ROOM}&epochs=1000000")
+    room.at("start").click()
+    status(room, "training")
+    room.at("pause").click()
+    status(room, "paused")
+    room.at("step").click()
+    room.at("four-lines").wait_for()
+    assert room.page.locator(".four ol > .lit").count() == 4
+    room.page.emulate_media(reduced_motion="no-preference")
+
+
+def test_the_gap_between_training_and_test_loss_is_shaded(room, filmed):
+    room.open(f"/train?over=[%22{filmed}%22]")
+    run = convscope.load(room.lab.runs / filmed)
+    drawn = room.page.locator(f"path.gap.k{room.page.locator('path.gap').count() - 1}")  # the run laid over is the last
+    area = drawn.get_attribute("d")
+    assert area.count("L") == 2 * len(run.history) - 1
+    assert area.endswith("Z")
+    line = room.page.locator("path.tested").last.get_attribute("d")
+    heights = np.array([float(pair.split()[1]) for pair in re.split("[ML]", line)[1:]])
+    losses = np.log([epoch.test_loss for epoch in run.history])
+    np.testing.assert_allclose(np.diff(heights) / np.diff(heights)[0], np.diff(losses) / np.diff(losses)[0], atol=0.02)
+
+
+@pytest.mark.view(390, "en", "dark")
+def test_a_learning_rate_is_found_by_one_click_and_taken(room):
+    room.open(f"/train?{NET}&batch_size=100")
+    room.sheet()
+    room.at("find-lr").click()
+    room.sheet()
+    room.at("suggested").wait_for()
+    suggested = room.value("suggested")
+    assert suggested == room.lab.ask("/api/train/rates", CHOICES)["suggested"]
+    assert room.page.locator("[data-testid=rates-chart] svg.chart path.line").count() == 2
+    room.tab_to("take-lr")
+    room.press("Enter")
+    room.settle()
+    assert f"lr={suggested:g}" in room.page.url
+    assert float(room.at("lr").input_value()) == suggested
+    assert room.at("rates").is_hidden()
+
+
+def test_looking_for_a_rate_is_stopped_and_its_errors_are_told_in_both_languages(room):
+    room.open("/train?data=nowhere")
+    room.at("find-lr").click()
+    room.page.wait_for_selector('[data-testid="problem"]:has-text("There are no data called")')
+    room.at("lang").click()
+    room.page.wait_for_selector('html[lang="zh-CN"]')
+    room.ready()
+    room.at("find-lr").click()
+    room.page.wait_for_selector('[data-testid="problem"]:has-text("没有")')
+    room.trouble.clear()  # the browser notes the two answers of 400
+    room.open(f"/train?{NET}&batch_size=1&net=note")
+    room.at("find-lr").click()
+    room.page.wait_for_selector('[data-testid="find-lr"][aria-pressed="true"]')
+    room.at("find-lr").click()
+    room.page.wait_for_selector('[data-testid="find-lr"][aria-pressed="false"]')
+
+
+def test_what_a_run_is_busy_with_before_it_trains_is_named(room):
+    room.open(f"{ROOM}&epochs=1")
+    room.page.evaluate("""() => {
+      window.heard = [];
+      const place = document.querySelector('[data-testid=where]');
+      new MutationObserver(() => heard.push(place.textContent.trim())).observe(place, {childList: true});
+    }""")
+    room.at("start").click()
+    status(room, "finished")
+    known = {"starts Python and PyTorch …", "is given its recipe …", "opens the data …"}
+    assert {*room.page.evaluate("heard")} & {*known, "builds the net and compiles its program …"}
+    assert state(room)["stage"] == "net"
