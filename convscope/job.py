@@ -5,22 +5,21 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from .data.batches import Batches
 from .data.images import Dataset, sets_of
 from .data.sources import data_name
 from .distributed.agree import same_data
 from .distributed.team import ALONE, PeerLost, Team
 from .engine.base import Engine
 from .errors import ConvscopeError, DataError, Interrupted, NotFinite, TrainingError, UsageError
-from .net.model import Model
-from .net.shapes import Row
+from .events import Event as Event
+from .events import Finished as Finished
+from .events import Started as Started
 from .net.zoo import net_name
 from .recipe import Recipe
 from .report.curves import draw_curves
@@ -45,49 +44,6 @@ from .training.prepared import Prepared, prepare, windowed
 from .training.pretrained import one_step
 from .training.scores import score
 from .training.state import State
-
-
-@dataclass(frozen=True, repr=False)
-class Started:
-    """A run begins or resumes. ``rows`` are the net's layers, ``resumed_at`` the update it resumes from (0: none).
-
-    ``model`` holds the very net that is trained: between two events its weights may be read.
-    """
-
-    folder: RunFolder
-    recipe: Recipe
-    data: Dataset
-    model: Model
-    rows: list[Row]
-    engine: str
-    device: str
-    threads: int
-    batches: Batches
-    notes: tuple[str, ...]
-    resumed_at: int = 0
-    team: Team = ALONE
-
-    @property
-    def epoch_steps(self) -> int:
-        """Updates in an epoch."""
-        return self.batches.steps
-
-    def __repr__(self) -> str:
-        return f"Started({self.folder.path}: {self.recipe.net} on {self.data.name}, {self.engine} on {self.device})"
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run has ended; ``summary`` is the content of summary.json, ``notes`` say what went wrong beside it, ``waited``
-    is the share of the time (0..1) in which this process waited for others of its team."""
-
-    folder: RunFolder
-    summary: Summary
-    notes: tuple[str, ...] = ()
-    waited: float = 0.0
-
-
-Event = Started | Record | Finished
 
 
 def start(
@@ -206,6 +162,70 @@ def _started(
     )
 
 
+class _Saver:
+    """Saves a run's work, and only as long as its data are those that it began with."""
+
+    def __init__(self, began: Started, engine: Engine, writer: RunWriter, state: State) -> None:
+        self.began, self.engine, self.writer, self.state = began, engine, writer, state
+        self.watch, self.saved = Watch(began.data), time.monotonic()
+        self.cut_short = False  # the last record tests an epoch that was cut short
+
+    def save(self) -> None:
+        """Write state and weights."""
+        if self.watch.due():
+            self.check_data()
+        state, weights = self.state, self.engine.net.state_dict()
+        self.writer.save(ResumePoint(state, state.average.trained or weights, self.engine.state()))
+        self.writer.save_weights(self.began.model, state.kept or weights)
+        self.saved = time.monotonic()
+
+    def check_data(self) -> None:
+        """Raise DataError where the data have changed meanwhile."""
+        try:
+            self.watch.check()
+        except DataError:
+            self.writer.forget()  # nobody knows since when: the run begins again once the data are put back
+            raise
+
+    def see(self, record: Record, asked: bool) -> None:
+        """Save after ``record`` where it is time, or where somebody ``asked`` the run to stop."""
+        state = self.state
+        # The test of an epoch that was cut short is no part of the state: one that resumes must not know it.
+        self.cut_short = isinstance(record, Epoch) and state.epoch_step > 0
+        stopping = isinstance(record, Tick) and state.stopped_by is not None
+        waited = time.monotonic() - self.saved >= self.began.recipe.save_seconds
+        if (isinstance(record, Epoch) or stopping or waited or asked) and not self.cut_short:
+            self.save()
+
+    @contextmanager
+    def at_trouble(self) -> Iterator[None]:
+        """What can still be saved is saved when training breaks off, and the sentence says what there is."""
+        path = self.began.folder.path
+        try:
+            yield
+        except PeerLost as error:
+            if not self.cut_short:
+                self.save()
+            where = f"the work is saved; resume it, by as many processes or others: convscope resume {path}"
+            resume_it = where if self.began.team.leads else "what rank 0 saved last is whole: convscope resume RUN"
+            raise PeerLost(error.message, error.rank, resume_it) from None
+        except NotFinite:
+            self.save()
+            raise
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            try:
+                self.save()
+                kept = "the work is saved"
+            except (MemoryError, RuntimeError):
+                kept = "what was saved before is intact"
+            raise TrainingError(
+                f"there was no memory left after {self.state.step:,} updates; {kept}",
+                f"close other programs, then: convscope resume {path}; or train with a smaller --batch-size",
+            ) from None
+
+
 def _work(
     began: Started, engine: Engine, writer: RunWriter, state: State, pace: Pace | None, augment: Augment | None
 ) -> Iterator[Event]:
@@ -213,79 +233,43 @@ def _work(
     recipe, data, folder, team = began.recipe, began.data, began.folder, began.team
     yield began
 
-    watch = Watch(data)
-
-    def check_data() -> None:
-        try:
-            watch.check()
-        except DataError:
-            writer.forget()  # nobody knows since when: the run begins again once the data are put back
-            raise
-
-    def save() -> None:
-        if watch.due():
-            check_data()
-        writer.save(ResumePoint(state, state.average.trained or engine.net.state_dict(), engine.state()))
-        writer.save_weights(began.model, state.kept or engine.net.state_dict())
-
-    saved = began_at = time.monotonic()
-    cut_short, waited = False, team.waited
+    saver = _Saver(began, engine, writer, state)
+    began_at, waited = time.monotonic(), team.waited
     with interruption() as interrupted:
-        try:
+        with saver.at_trouble():
             for record in train(engine, recipe, data, state, pace, began.batches, augment, team):
                 writer.record(record)
                 yield record
-                # The test of an epoch that was cut short is no part of the state: one that resumes must not know it.
-                cut_short = isinstance(record, Epoch) and state.epoch_step > 0
-                stopping = isinstance(record, Tick) and state.stopped_by is not None
-                due = isinstance(record, Epoch) or stopping or time.monotonic() - saved >= recipe.save_seconds
                 asked = int(team.largest(interrupted.number))  # all ranks stop at the same record
-                if (due or asked) and not cut_short:
-                    save()
-                    saved = time.monotonic()
+                saver.see(record, bool(asked))
                 if asked:
                     raise Interrupted(
                         f"stopped after {state.step:,} updates in epoch {record.epoch}; the work is saved",
                         f"resume it with: convscope resume {folder.path}",
                         asked,
                     )
-        except PeerLost as error:
-            if not cut_short:
-                save()
-            where = f"the work is saved; resume it, by as many processes or others: convscope resume {folder.path}"
-            resume_it = where if team.leads else "what rank 0 saved last is whole: convscope resume RUN"
-            raise PeerLost(error.message, error.rank, resume_it) from None
-        except NotFinite:
-            save()
-            raise
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            try:
-                save()
-                kept = "the work is saved"
-            except (MemoryError, RuntimeError):
-                kept = "what was saved before is intact"
-            raise TrainingError(
-                f"there was no memory left after {state.step:,} updates; {kept}",
-                f"close other programs, then: convscope resume {folder.path}; or train with a smaller --batch-size",
-            ) from None
         share = (team.waited - waited) / max(time.monotonic() - began_at, 1e-9)
-        check_data()
+        saver.check_data()
         if not team.leads:
             return
-        if state.kept:
-            engine.net.load_state_dict(state.kept)
-        if state.best.weights:
-            logits = engine.logits(torch.from_numpy(data.test.images))
-            result = score(logits, torch.from_numpy(data.test.labels), recipe.loss)
-            state.last.test_loss, state.last.test_accuracy = result.loss, result.accuracy
-        model = calibrated(began.model, engine, data.val)
-        writer.save_weights(model, engine.net.state_dict())
-        notes = _draw(folder)
-        summary = summary_of(recipe, data, folder.path, engine, began.device, began.threads, state)
-        writer.finish(summary)
+        summary, notes = _finish(began, engine, writer, state)
     yield Finished(folder, summary, notes, share)
+
+
+def _finish(began: Started, engine: Engine, writer: RunWriter, state: State) -> tuple[Summary, tuple[str, ...]]:
+    """Write the weights that the run ends with, its picture and its summary."""
+    data, folder = began.data, began.folder
+    if state.kept:
+        engine.net.load_state_dict(state.kept)
+    if state.best.weights:
+        logits = engine.logits(torch.from_numpy(data.test.images))
+        result = score(logits, torch.from_numpy(data.test.labels), began.recipe.loss)
+        state.last.test_loss, state.last.test_accuracy = result.loss, result.accuracy
+    writer.save_weights(calibrated(began.model, engine, data.val), engine.net.state_dict())
+    notes = _draw(folder)
+    summary = summary_of(began.recipe, data, folder.path, engine, began.device, began.threads, state)
+    writer.finish(summary)
+    return summary, notes
 
 
 def _draw(folder: RunFolder) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ PICTURE = ROOT / "docs" / "images" / "floors.svg"
 README = ROOT / "README.md"
 FLOORS = (
     "language", "errors", "shown", "storage", "choice", "recipe", "recipes", "data", "net", "distributed", "engine",
-    "training", "runs", "explain", "report", "export", "job", "auto", "tuning", "audit", "python", "lab", "cli",
+    "training", "runs", "explain", "report", "export", "events", "job", "auto", "tuning", "audit", "python", "lab",
+    "cli",
 )  # fmt: skip
 EVERYWHERE = FLOORS[:6]
 ROW, LEFT, WIDTH, GAP = 46, 16, 560, 12

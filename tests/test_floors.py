@@ -11,8 +11,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "convscope"
 FLOORS = ["language", "errors", "shown", "storage", "choice", "recipe", "recipes", "data", "net", "distributed",
-          "engine", "training", "runs", "explain", "report", "export", "job", "auto", "tuning", "audit", "python",
-          "lab", "cli"]  # fmt: skip
+          "engine", "training", "runs", "explain", "report", "export", "events", "job", "auto", "tuning", "audit",
+          "python", "lab", "cli"]  # fmt: skip
 FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE})
 
 
