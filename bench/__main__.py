@@ -18,8 +18,8 @@ from convscope import load
 from convscope.data.sources import open_source
 from convscope.storage.cores import cores
 
-from . import compiled, engine, epoch, norm
-from .measure import Timing, conditions, interleaved, table
+from . import compiled, engine, epoch, mapped, norm
+from .measure import Timing, conditions, interleaved, ratio, table
 
 # Seconds for ten epochs in Julia's own post (Elrod, Rackauckas et al. 2022, "Doing small network scientific machine
 # learning in Julia 5x faster than PyTorch"), compilation apart.
@@ -110,6 +110,18 @@ def print_compile(repeats: int) -> list[Timing]:
     return timings
 
 
+def print_windows(repeats: int) -> list[Timing]:
+    """Data that lie in a file beside data in memory."""
+    timings = mapped.timings(repeats)
+    here, there = timings
+    median, least, most = ratio(there, here)
+    print(f"\nAn epoch of net note, batch 64, one thread, CPU time, {mapped.IMAGES:,} images; n = {repeats}\n")
+    for one in timings:
+        print(f"{one.name:12} {one.median:.2f} s")
+    print(f"in windows takes {median:.3f} times as long ({least:.3f}–{most:.3f})")
+    return timings
+
+
 TABLES = {
     "epoch": print_epoch,
     "run": print_run,
@@ -119,6 +131,7 @@ TABLES = {
     "norm": print_norm,
     "program": print_program,
     "compile": print_compile,
+    "windows": print_windows,
 }
 
 

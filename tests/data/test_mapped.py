@@ -23,6 +23,8 @@ from convscope.data.pictures.maps import owned, owner_of
 from convscope.data.split import divided
 from convscope.engine.devices import survey
 from convscope.recipe import Recipe
+from convscope.runs import folder as runs
+from convscope.training.loop import Tick
 
 from ..helpers import small_data
 
@@ -128,6 +130,27 @@ def test_a_run_on_a_map_has_the_bits_of_one_in_memory(tmp_path, monkeypatch):
         assert all(points[0].net[name].equal(points[1].net[name]) for name in points[0].net)
 
 
+def test_a_run_on_a_map_that_was_stopped_within_a_window_has_the_bits_of_one_that_was_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(job, "save_figure", lambda *_: None)
+    data = small_data()
+    data.train.images.tofile(tmp_path / "pixels")
+    images = owned(np.memmap(tmp_path / "pixels", np.uint8, "c", 0, data.train.images.shape))
+    there = replace(data, train=replace(data.train, images=images))
+    monkeypatch.setattr("convscope.data.mapped.order.PAGE", 5 * 64)  # bytes: pages of five images
+    choices = {"window": 20, "log_interval": 1, "save_seconds": 0.0}
+    whole = training(there, tmp_path / "whole", **choices)
+    recipe = whole.recipe()
+    for update in (2, 4, 11, 16):  # of nine an epoch; windows end with the images 20, 40 and 60
+        events = job.start(recipe, there, tmp_path / f"stopped-{update}")
+        folder = next(event.folder for event in events if isinstance(event, job.Started))
+        next(event for event in events if isinstance(event, Tick) and event.step == update)
+        events.close()
+        assert folder.resume_point().state.epoch_step == update % 9
+        list(job.resume(folder, there))
+        points = folder.resume_point(), whole.resume_point()
+        assert all(points[0].net[name].equal(points[1].net[name]) for name in points[0].net)
+
+
 LIMITED = """
 import resource, sys
 from pathlib import Path
@@ -137,6 +160,7 @@ from convscope.data.images import Dataset, ImageSet
 from convscope.data.mapped import memory
 from convscope.data.pictures.maps import let_go, owned
 from convscope.recipe import Recipe
+from convscope.runs import folder as runs
 from convscope.training.loop import Tick
 from tests.helpers import stripes
 
@@ -152,33 +176,41 @@ memory.available_memory = lambda: 32_000_000
 def kilobytes(name):
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name))
 
-recipe = Recipe("stripes", net="conv 2 8 stride=8 | linear", epochs=2, batch_size=512, threads=1, engine=sys.argv[3])
-seen = []
-for event in job.start(recipe, data, Path(sys.argv[2])):
+recipe = Recipe("stripes", net="conv 2 8 stride=8 | linear", epochs=2, batch_size=512, threads=1, engine=sys.argv[3],
+                log_interval=20)
+out, seen = Path(sys.argv[2]), []
+begins = not out.exists()
+events = job.start(recipe, data, out) if begins else job.resume(next(runs.every(out)), data)
+for event in events:
     if isinstance(event, job.Started):
         assert event.recipe.window == 8_000_000 // 4096, event.recipe.window
         held = kilobytes("VmData:") * 1024 + 32_000_000
         resource.setrlimit(resource.RLIMIT_DATA, (held, held))  # a fourth of the data, and what the program has
         let_go(images)
     if isinstance(event, Tick):
-        seen.append((event.epoch, kilobytes("VmRSS:")))
-first, second = (max(size for epoch, size in seen if epoch == number) for number in (1, 2))
-assert max(first, second) - seen[0][1] < 48_000, seen
-assert second - first < 8_000, seen
+        seen.append(kilobytes("VmRSS:"))
+        if event.step == 64 + 20 and begins:  # of 64 updates an epoch
+            break
+early, late = max(seen[: len(seen) // 2]), max(seen[len(seen) // 2 :])
+assert max(early, late) - seen[0] < 48_000, seen
+assert late - early < 8_000, seen
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not tell a process's memory")
 @pytest.mark.parametrize("engine", survey().engines[:1])
-def test_data_of_four_times_the_memory_are_trained_on_with_no_more(tmp_path, engine):
+def test_data_of_four_times_the_memory_are_trained_on_and_resumed_with_no_more(tmp_path, engine):
     with (tmp_path / "pixels").open("wb") as file:
         file.truncate(32_768 * 4096)
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(tmp_path / "pixels"), str(tmp_path / "runs"), engine],
-        cwd=Path(__file__).parents[2],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
+    for _ in range(2):  # the first is stopped within its second epoch
+        done = subprocess.run(
+            [sys.executable, "-c", LIMITED, str(tmp_path / "pixels"), str(tmp_path / "runs"), engine],
+            cwd=Path(__file__).parents[2],
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+    (run,) = runs.every(tmp_path / "runs")
+    assert len(run.epochs()) == 2
