@@ -10,8 +10,8 @@ from ..test_tour import commands
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-# For contributors, and for clusters.
-ENGLISH_ONLY = {"LOG", "architecture", "style", "engine-figures", "engine-failed", "scale"}
+# For contributors.
+ENGLISH_ONLY = {"LOG", "architecture", "style", "engine-figures", "engine-failed"}
 CHINESE = sorted((DOCS / "zh").glob("*.md"))
 PAGES = [ROOT / "README.zh-CN.md", *CHINESE]
 
