@@ -1,6 +1,7 @@
 """What can do the arithmetic on this machine, and which of it a run uses."""
 
 import platform
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
@@ -132,12 +133,21 @@ def _unused() -> str:
         return ""
     libraries = sorted(filter(_for_gpus, distributions()), key=lambda one: one.name)
     size = f" without {size_text(sum(map(_bytes, libraries)))} of libraries" if libraries else ""
-    remove = f"; pip uninstall {' '.join(one.name for one in libraries)}" if libraries else ""
     return (
         f"torch {torch.__version__} is a build for {kind}, but there is no GPU that it can use. If there is none, the "
-        f"build for CPUs does the same{size}: pip install --force-reinstall --no-deps "
-        f"torch=={torch.__version__.partition('+')[0]} --index-url https://download.pytorch.org/whl/cpu{remove}. "
+        f"build for CPUs does the same{size}: {_change(libraries)}. "
         "If there is one, nvidia-smi says whether its driver works"
+    )
+
+
+def _change(libraries: list[Distribution]) -> str:
+    """The command that takes the build for CPUs; an environment that ``uv tool`` made has no pip."""
+    if (Path(sys.prefix) / "uv-receipt.toml").exists():
+        return "uv tool install convscope --reinstall --torch-backend cpu"
+    version, remove = torch.__version__.partition("+")[0], " ".join(one.name for one in libraries)
+    return (
+        f"pip install --force-reinstall --no-deps torch=={version} --index-url https://download.pytorch.org/whl/cpu"
+        + (f"; pip uninstall {remove}" if remove else "")
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from convscope.engine import devices
+from convscope.language import say
 
 from ..helpers import run_cli, run_json
 
@@ -35,6 +36,15 @@ def test_a_build_for_gpus_without_a_gpu_is_told_with_its_size(cuda_build, capsys
         "If there is one, nvidia-smi says whether its driver works"
     )
     assert run_json(capsys, "devices")["unused"].startswith("torch 2.13.0+cu130 is a build for CUDA 13.0")
+
+
+def test_where_uv_has_installed_it_uv_changes_it(cuda_build, monkeypatch, tmp_path):
+    (tmp_path / "uv-receipt.toml").touch()
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    found = devices._unused()
+    assert "786.0 MB of libraries: uv tool install convscope --reinstall --torch-backend cpu. If there is one" in found
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    assert say(found).startswith("torch 2.13.0+cu130 是 CUDA 13.0 版")
 
 
 def test_a_gpu_in_use_is_no_waste(cuda_build, monkeypatch):
