@@ -16,7 +16,7 @@ export function bars(t, { onpick, onat = () => {} }) {
     if (rows.length !== order.length) build(order.length);
     const best = Math.max(...confidences);
     order.forEach(([p, i], k) => {
-      const { item, button, name, value, fill } = rows[k];
+      const { item, button, name, value, fill, truth } = rows[k];
       item.className = `${p === best ? "best" : ""} ${i === label ? "truth" : ""}`;
       item.dataset.value = p;
       item.dataset.testid = `p-${i}`;
@@ -24,16 +24,14 @@ export function bars(t, { onpick, onat = () => {} }) {
       name.textContent = classes[i];
       value.textContent = sure(confidence, p, p > 0.9995 || p < 0.0005 ? 0 : 1);
       fill.style.setProperty("width", `${100 * Math.min(1, Math.max(0, p))}%`);
-      button.setAttribute(
-        "aria-label",
-        `${classes[i]}: ${sure(confidence, p)}${i === label ? `, ${t("inside.true_class")}` : ""}`,
-      );
+      truth.textContent = i === label ? `, ${t("inside.true_class")}` : "";
     });
   }
 
   function build(count) {
     rows = Array.from({ length: count }, () => {
-      const [name, value, fill] = ["name", "n value", "fill"].map((kind) => h("span", { class: kind }));
+      const kinds = ["name", "n value", "fill", "unseen"];
+      const [name, value, fill, truth] = kinds.map((kind) => h("span", { class: kind }));
       const button = h(
         "button",
         {
@@ -45,10 +43,12 @@ export function bars(t, { onpick, onat = () => {} }) {
           onblur: () => onat(null),
         },
         name,
+        h("span", { class: "unseen" }, ": "),
         h("span", { class: "track" }, fill),
         value,
+        truth,
       );
-      return { item: h("li", {}, button), button, name, value, fill };
+      return { item: h("li", {}, button), button, name, value, fill, truth };
     });
     list.replaceChildren(...rows.map(({ item }) => item));
   }

@@ -138,6 +138,7 @@ export function verdict(t, { oncell }) {
       { class: "mistakes" },
       mistakes.map(({ index, label, predicted, confidence }) => {
         const words = t("train.mistake", { truth: names[label], said: names[predicted], p: sure(kind, confidence) });
+        const shown = label === predicted ? sure(kind, confidence, 0) : `${names[label]} → ${names[predicted]}`;
         return h(
           "li",
           {},
@@ -146,7 +147,7 @@ export function verdict(t, { oncell }) {
             {
               href: `#/inside?run=${encodeURIComponent(run)}&test=${index}`,
               "data-testid": `mistake-${index}`,
-              "aria-label": words,
+              "aria-label": `${shown}: ${words}`,
               title: words,
             },
             h("img", {
@@ -156,7 +157,7 @@ export function verdict(t, { oncell }) {
               height: 56,
               loading: mistakes.length > 30 ? "lazy" : null,
             }),
-            h("span", {}, label === predicted ? sure(kind, confidence, 0) : `${names[label]} → ${names[predicted]}`),
+            h("span", {}, shown),
           ),
         );
       }),
