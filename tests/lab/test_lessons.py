@@ -19,10 +19,16 @@ STEPS = """async ([files, room]) => {
   const [{ steps }, { defaults }] = await Promise.all(
     ["lessons", "rooms"].map((folder) => import(`${files}/js/${folder}/${room}.js`)),
   );
-  return steps.map(({ key, kind, options, step, state, then }) => ({
-    key, kind, options, step, before: { ...defaults, ...state }, after: { ...defaults, ...state, ...then },
-  }));
+  return steps.map(({ key, kind, focus, part, options, step, state, then }) => {
+    const before = { ...defaults, ...state };
+    const seen = [focus, part].filter(Boolean).join(" ");
+    return { key, kind, seen, options, step, before, after: { ...before, ...then } };
+  });
 }"""
+SEEN = """seen => [
+  document.querySelector(seen).getBoundingClientRect().top,
+  document.querySelector('[data-testid="lesson-card"]').getBoundingClientRect().top,
+]"""
 SLIPS = """async ([files, room, token]) => {
   const [{ look, steps }, { defaults }, { ask }] = await Promise.all(
     [`lessons/${room}`, `rooms/${room}`, "core/api"].map((name) => import(`${files}/js/${name}.js`)),
@@ -151,8 +157,10 @@ def test_a_lessons_words_are_the_same_in_both_languages(name):
     ],
 )
 def test_every_answer_is_pytorchs(room, name, how):
-    """A reader who is right throughout, from the first question to the next room's lesson."""
+    """A reader who is right throughout, from the first question to the end; by mouse on a projector."""
     lang = room.page.evaluate("localStorage.getItem('convscope.lang')")
+    if how == "mouse":
+        room.page.evaluate("localStorage.setItem('convscope.projector', 'on')")
     texts = TEXTS[lang, name]
     room.open(f"/{name}?lesson=1")
     steps = steps_of(room, name)
@@ -172,6 +180,8 @@ def test_every_answer_is_pytorchs(room, name, how):
         assert f"lesson={i + 1}" in room.settle().page.url
         assert room.page.evaluate("document.activeElement.dataset.testid") == "lesson-next"
         assert room.page.locator(".dimmed").count() > 0
+        top, card = room.page.evaluate(SEEN, step["seen"])
+        assert -1 <= top < card - 30, step["key"]  # what matters is in sight above the card
         room.press("Enter")
     phase(room, "end")
     assert room.page.locator(".dimmed").count() == 0
