@@ -36,6 +36,7 @@ export const steps = [
     kind: "choice",
     focus: ".figure",
     options: REGIMES,
+    state: { at: 0 },
     then: { at: END },
     find({ after }) {
       const reached = losses(after);

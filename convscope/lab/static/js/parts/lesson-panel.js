@@ -86,8 +86,8 @@ export function panel(t, room, { check, go, close, share }) {
   }
 
   function told({ right, near, off }, values, { kind }) {
+    if (kind === "choice") return t(right ? "lesson.said_same" : "lesson.said_other", values);
     if (right) return t("lesson.said_right", values);
-    if (kind === "choice") return t("lesson.said_other", values);
     const key = near ? "near" : off > 0 ? "low" : "high";
     return t(`lesson.said_${key}`, { ...values, off: `${num(Math.abs(off), 3)}${now.words.unit ?? ""}` });
   }

@@ -37,7 +37,7 @@ export function lesson(kind, room, dialog) {
   const card = panel(t, kind, { check, go, close, share: dialog?.open });
   const light = spotlight(main, [card.element, room.problem, dialog?.element].filter(Boolean));
   const entry = h("button", { class: "lesson-entry", "data-testid": "lesson", onclick: () => open(null).catch(lose) });
-  entry.textContent = t("lesson.open");
+  entry.append(t("lesson.open"), h("span", { class: "longer" }, t("lesson.open_longer")));
   if (kind.lesson !== false) room.head.append(entry);
   main.prepend(card.element);
   if (dialog) {
