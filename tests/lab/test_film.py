@@ -104,6 +104,18 @@ def test_on_a_phone_with_a_finger(room):
     room.page.wait_for_selector('[data-testid="film"][data-window="4"]')
 
 
+@pytest.mark.view(390, "en", "dark")
+@pytest.mark.parametrize("address", ["/convolution?film=true", RGB, "/pooling?film=true"])
+def test_on_a_phone_a_film_fits_the_width_and_has_room_for_all_of_it(room, address):
+    room.open(address)
+    wide, within = room.at("film").evaluate("e => [e.getBoundingClientRect().width, e.parentElement.clientWidth]")
+    assert wide <= within
+    last = int(room.at("film-slider").get_attribute("max"))
+    before = room.at("film").evaluate("e => e.toDataURL()")
+    scrub(room, last)
+    assert room.at("film").evaluate("e => e.toDataURL()") != before
+
+
 def test_who_wants_less_motion_sees_numbers_appear(room):
     room.page.emulate_media(reduced_motion="reduce")
     room.open("/convolution?film=true")

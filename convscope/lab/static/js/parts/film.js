@@ -38,7 +38,7 @@ export function film(t, { label, name }) {
   function draw(next) {
     script = next;
     const type = parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--figure-type")) || 13;
-    const width = Math.max(640, Math.min(1000, Math.floor(scroll.clientWidth)));
+    const width = Math.max(280, Math.min(1000, Math.floor(scroll.clientWidth)));
     shown = scene(script, { dark: isDark(), type: Math.max(13, type), still: still(), width });
     canvas.style.setProperty("width", `${shown.width}px`);
     slider.max = script.count;

@@ -3,9 +3,9 @@
 
 import { css, diverging, grey, inkOn } from "../core/colour.js";
 import { num } from "../core/format.js";
+import { arranged } from "./scene-plan.js";
 
-const [GAP, HEAD] = [26, 24];
-const [LARGEST, LEGIBLE] = [46, 24]; // of a cell; from which size on it holds a number
+const LEGIBLE = 24; // of a cell: from this size on it holds a number
 const ADDING = 0.75; // the part of a window's time in which its terms are added; then the number travels
 
 // script: {planes: [{name, values: [[number | null]], pad(r, c), light: as grey}], count: windows, terms(p): [{plane, row, column, text,
@@ -45,32 +45,6 @@ export function scene(script, look) {
   }
 
   return { draw, width: plan.width, height: plan.height };
-}
-
-function arranged({ planes, rows, columns, maps }, { type, width }) {
-  const [high, wide] = [planes[0].values.length, planes[0].values[0].length];
-  const middle = 12.5 * type;
-  const across = Math.min(planes.length, 3);
-  const most = (width - middle - GAP * (across + 1)) / (across * wide + columns);
-  const cell = Math.max(1, Math.min(LARGEST, most, 380 / high));
-  const lines = Math.ceil(planes.length / across);
-  const inputs = planes.map((_, i) => ({
-    x: (i % across) * (wide * cell + GAP),
-    y: HEAD + Math.floor(i / across) * (high * cell + HEAD + 8),
-    cell,
-  }));
-  const left = across * (wide * cell + GAP);
-  const sum = { x: left, y: HEAD, width: middle };
-  const result = { x: left + middle, y: HEAD, cell };
-  let height = Math.max(lines * (high * cell + HEAD + 8), rows * cell + HEAD, 9 * type) + 12;
-  const small = Math.max(1, Math.min(14, (width / Math.max(1, maps.length) - GAP) / columns));
-  const places = maps.map((_, i) => ({
-    x: i * (Math.max(columns * small, 6 * type) + GAP),
-    y: height + HEAD,
-    cell: small,
-  }));
-  if (maps.length) height += HEAD + rows * small + 12;
-  return { inputs, tally: sum, output: result, maps: places, width, height: Math.ceil(height) };
 }
 
 function limitsOf({ planes, count, value }) {
