@@ -5,7 +5,7 @@ export VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 RUN := "$$VENV"/bin/
 PYTHON ?= python3
 .DEFAULT_GOAL := help
-.PHONY: help setup develop train test check check-page bench test-faults screenshots dist image
+.PHONY: help setup develop train test check check-page bench test-faults screenshots film dist image
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ test-faults: develop ## the long tests: kills, faults, hostile input; prints wha
 
 screenshots: develop ## the pictures of the lab in README and docs (needs Chromium)
 	$(RUN)python docs/screenshots.py
+
+film: develop ## the stranger's path through the lab as a film, docs/images/lab-path.gif (needs Chromium)
+	$(RUN)python docs/film.py
 
 dist: develop ## wheel and sdist in dist/
 	$(RUN)python -m build

@@ -103,7 +103,7 @@ def told(name: str, samples: list[tuple[float, float]]) -> str:
     return f"{name}: first {values[0]:.1f}, last {values[-1]:.1f}, most {max(values):.1f} MiB{slope}"
 
 
-def speed(visitor: Visitor, repeats: int) -> None:
+def updates(visitor: Visitor, repeats: int) -> dict[str, list[float]]:
     """Updates a second without a page, with what a page asks, and with a page in Chromium, where there is one."""
     with ExitStack() as stack:
         ways: dict[str, Callable[[], AbstractContextManager[object]]] = {
@@ -121,6 +121,12 @@ def speed(visitor: Visitor, repeats: int) -> None:
                     time.sleep(WINDOW)
                     ended, last = visitor.mark()
                     rates[name].append((last - first) / (ended - began))
+    return rates
+
+
+def speed(visitor: Visitor, repeats: int) -> None:
+    """Print them, and what share of the speed is left with a page."""
+    rates = updates(visitor, repeats)
     print(f"\nUpdates a second; windows of {WINDOW:.0f} s, n = {repeats}, interleaved")
     for name, values in rates.items():
         shares = [100 * value / alone for value, alone in zip(values, rates["no page"], strict=True)]

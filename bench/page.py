@@ -73,7 +73,7 @@ def latencies(chromium: Any, url: str, run: str, repeats: int) -> dict[str, list
     for _ in range(repeats):
         for room in ROOMS:
             context = chromium.new_context()  # with an empty cache
-            page = _open(context.new_page(), url, f"/{room}")
+            page = opened(context.new_page(), url, f"/{room}")
             while not page.evaluate("performance.getEntriesByName('first-contentful-paint').length"):
                 page.wait_for_timeout(10)  # the browser notes it a little later
             painted, drawn = page.evaluate(PAINT)
@@ -81,7 +81,7 @@ def latencies(chromium: Any, url: str, run: str, repeats: int) -> dict[str, list
             found.setdefault("the room with its numbers, empty cache", []).append(drawn)
             context.close()
     page = chromium.new_page()
-    _open(page, url, "/convolution")
+    opened(page, url, "/convolution")
     cells = page.get_by_test_id("output-0").locator("[role=gridcell]")
     terms = page.locator("tr.term")
     for n in range(repeats):
@@ -90,10 +90,10 @@ def latencies(chromium: Any, url: str, run: str, repeats: int) -> dict[str, list
             found.setdefault("hover over a cell or a term", []).extend(hovered)
         for place in (3, 11, 17):
             cell = f"document.querySelectorAll('[data-testid=output-0] [role=gridcell]')[{place + n % 3}].click()"
-            seconds = _changed(page, cell, "ledger")
+            seconds = changed(page, cell, "[data-testid=ledger]")
             found.setdefault("a click's ledger, room 4", []).append(seconds)
             page.wait_for_selector('main[data-state="ready"]')
-    _open(page, url, f"/inside?run={run}&test=0")
+    opened(page, url, f"/inside?run={run}&test=0")
     for n in range(repeats):
         for k in range(3):
             click = (
@@ -102,28 +102,30 @@ def latencies(chromium: Any, url: str, run: str, repeats: int) -> dict[str, list
                 f"const at = {{ clientX: area.x + {10 + 12 * k}, clientY: area.y + 20 }};"
                 "map.dispatchEvent(new MouseEvent('click', at))"
             )
-            seconds = _changed(page, click, "ledger")
+            seconds = changed(page, click, "[data-testid=ledger]")
             found.setdefault("a click's ledger, room 8", []).append(seconds)
             page.wait_for_selector('main[data-state="ready"]')
-    _open(page, url, f"/inside?run={run}&test=-1")
-    found["a stroke's update, room 8"] = _strokes(page, repeats)
+    opened(page, url, f"/inside?run={run}&test=-1")
+    found["a stroke's update, room 8"] = strokes(page, repeats)
     page.close()
     return found
 
 
-def _open(page: Any, url: str, state: str) -> Any:
+def opened(page: Any, url: str, state: str) -> Any:
+    """The page, in a room, ready."""
     page.goto("about:blank")
     page.goto(f"{url}/#{state}")
     page.wait_for_selector('main[data-state="ready"]')
     return page
 
 
-def _changed(page: Any, act: str, testid: str) -> float:
-    seconds: float = page.evaluate(CHANGE.replace("ACT", act), f"[data-testid={testid}]")
+def changed(page: Any, act: str, watched: str) -> float:
+    """Seconds from what the JavaScript ``act`` does until something below the selector ``watched`` changes."""
+    seconds: float = page.evaluate(CHANGE.replace("ACT", act), watched)
     return seconds
 
 
-def _strokes(page: Any, repeats: int) -> list[float]:
+def strokes(page: Any, repeats: int) -> list[float]:
     """Draw: seconds from each movement of the pen until the probabilities are drawn again."""
     area = page.get_by_test_id("pad").bounding_box()
     assert area is not None
@@ -138,7 +140,7 @@ def _strokes(page: Any, repeats: int) -> list[float]:
             "pad.dispatchEvent(new PointerEvent('pointermove', { pointerId: 1, bubbles: true,"
             f" clientX: area.x + {x}, clientY: area.y + {y} }}))"
         )
-        found.append(_changed(page, move, "bars"))
+        found.append(changed(page, move, "[data-testid=bars]"))
         page.wait_for_timeout(60)  # the answer is drawn to its end
     page.mouse.up()
     return found

@@ -80,8 +80,13 @@ def keep(page: Page, name: str) -> None:
 
 
 def reduced(picture: Image.Image) -> Image.Image:
-    """The picture in its 256 most frequent colours: a third of the size, and flat areas stay what they are."""
+    """The picture in its 256 most frequent colours: a third of the size, and flat areas stay what they are.
+
+    One with photographs in it has too many, and is not reduced.
+    """
     colours, counts = np.unique(np.asarray(picture).reshape(-1, 3), axis=0, return_counts=True)
+    if np.sort(counts)[:-256].sum() > 0.05 * counts.sum():
+        return picture
     palette = Image.new("P", (1, 1))
     palette.putpalette(colours[np.argsort(-counts, kind="stable")[:256]].tobytes())
     return picture.quantize(palette=palette, dither=Image.Dither.NONE)

@@ -91,9 +91,19 @@ def learnt(room):
     return room.at("result").get_attribute("data-run")
 
 
-def test_from_the_front_page_to_a_net_that_answers_the_camera(room):
-    """Hold the mouse, hold a key, train, and the camera is answered at once; the run is a run like every other."""
+def test_the_path_of_a_stranger(room):
+    """A drawn digit down to its ink; then hold the mouse, hold a key, train, and the camera is answered at once."""
     room.open("/")
+    room.at("clear").click()
+    room.stroke([(0.5, 0.15), (0.5, 0.85)])
+    assert room.at("best").text_content() == "1"
+    room.at("glass-conv2-3").click(position={"x": 20, "y": 20})
+    for step in range(1, 5):
+        room.at("slide").locator("tr.term").first.click()
+        room.at(f"crumb-{step}").wait_for()
+    assert room.at("crumb-4").text_content().startswith("image[")
+    room.at("close-ledger").click()
+    room.at("slide").wait_for(state="hidden")
     room.at("teach").click()
     room.page.wait_for_selector('main[data-room="classes"][data-state="ready"]')
     room.page.evaluate(CAMERA)
@@ -121,6 +131,11 @@ def test_from_the_front_page_to_a_net_that_answers_the_camera(room):
     for name in ("blue", "red"):
         room.page.evaluate(SHOW, COLOURS[name])
         room.page.wait_for_selector(f'[data-testid="best"]:text-is("{name}")')
+    with room.page.expect_download() as download:
+        room.at("take-svg").click()
+    text = download.value.path().read_text()
+    assert text.count("<image") >= 13  # what the camera sees, and the shots
+    assert "xMidYMid slice" in text  # as the screen crops it
 
 
 @pytest.mark.view(390, "zh", "dark")

@@ -37,7 +37,8 @@ function walk(element, out, origin) {
   if (element instanceof SVGSVGElement) return out.append(drawn(element, at));
   ground(style, at, out);
   if (element instanceof HTMLCanvasElement && element.width) return out.append(image(element.toDataURL(), at, style));
-  if (element instanceof HTMLImageElement) return out.append(image(pixels(element), at, style));
+  if (element instanceof HTMLImageElement || element instanceof HTMLVideoElement)
+    return out.append(image(pixels(element), at, style));
   if (element instanceof HTMLInputElement || element instanceof HTMLSelectElement)
     return field(element, style, at, out);
   for (const node of element.childNodes) {
@@ -100,12 +101,14 @@ function drawn(svg, at) {
 
 function image(href, at, style) {
   const sharp = style.imageRendering === "pixelated" ? { "image-rendering": "pixelated" } : {};
-  return s("image", { href, ...at, preserveAspectRatio: "none", ...sharp });
+  const fit = { cover: "xMidYMid slice", contain: "xMidYMid meet" }[style.objectFit] ?? "none";
+  return s("image", { href, ...at, preserveAspectRatio: fit, ...sharp });
 }
 
 function pixels(picture) {
   const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [picture.naturalWidth || 1, picture.naturalHeight || 1];
+  const [width, height] = [picture.naturalWidth ?? picture.videoWidth, picture.naturalHeight ?? picture.videoHeight];
+  [canvas.width, canvas.height] = [width || 1, height || 1];
   canvas.getContext("2d").drawImage(picture, 0, 0);
   return canvas.toDataURL();
 }
