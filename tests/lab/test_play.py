@@ -202,3 +202,106 @@ def test_the_attack_by_keys(room, digits_run):
     assert "epsilon=3" in room.page.url
     assert room.at("epsilon-told").text_content() == "ε = 3"
     assert "改动前" in room.at("attack-verdict").text_content()
+
+
+def test_what_a_channel_likes_by_mouse(room, digits_run):
+    room.open(f"/inside?run={digits_run}&test=3&play=channel")
+    room.at("likes-layer").select_option("conv2")
+    room.settle()
+    room.at("likes-channel").fill("5")
+    room.settle()
+    head, arrays = unpack(
+        room.lab.post("/api/inside/channel", {"run": digits_run, "layer": "conv2", "channel": 5}).content
+    )
+    assert [room.value(f"best-{i}") for i in range(9)] == [one["value"] for one in head["best"]]
+    assert room.value("made-told") == pytest.approx(float(arrays["means"][-1]))
+    room.at("best-2").click()
+    room.settle()
+    assert f"test={head['best'][2]['image']}" in room.page.url
+    assert room.value("reported") == pytest.approx(head["best"][2]["value"], abs=1e-4)  # its ledger stands below
+
+
+@pytest.mark.view(390, "zh", "dark")
+def test_what_a_channel_likes_by_keys(room, digits_run):
+    room.open(f"/inside?run={digits_run}&test=3")
+    room.tab_to("play-channel")
+    room.press("Enter")
+    room.settle()
+    room.tab_to("likes-channel")
+    room.press("ArrowUp", "ArrowUp")
+    room.settle()
+    assert "通道的平均值" in room.at("made-told").text_content()
+    assert 'likes=["conv1",2]' in unquote(room.page.url)
+    room.tab_to("best-0")
+    room.press("Enter")
+    room.settle()
+    assert "path=" in room.page.url
+
+
+def test_the_map_by_mouse(room, digits_run):
+    room.open(f"/inside?run={digits_run}&test=3&play=map")
+    count = len(room.lab.client.get(f"/api/runs/{digits_run}/images").json()["labels"])
+    assert room.at("scatter").get_attribute("data-points") == str(count)
+    room.at("scatter").scroll_into_view_if_needed()
+    area = room.at("scatter").bounding_box()
+    middle = {"x": area["width"] / 2, "y": area["height"] / 2}
+    room.at("scatter").hover(position=middle)
+    told = room.at("nearby").text_content()
+    number = re.match(r"Test image (\d+): ", told).group(1)
+    room.at("scatter").click(position=middle)
+    room.settle()
+    assert re.search(rf"test={number}(&|$)", room.page.url)
+    room.at("class-1").click()
+    assert room.at("class-1").get_attribute("aria-pressed") == "true"
+
+
+def test_t_sne_by_keys_while_it_is_computed(room, colour_run):
+    room.open(f"/inside?run={colour_run}&test=3&play=map")
+    room.tab_to("layout")
+    room.page.keyboard.press("ArrowDown")
+    room.settle()
+    assert "layout=tsne" in room.page.url
+    room.page.wait_for_function(
+        "() => document.querySelector('[data-testid=map-state]').textContent.includes('4 of 4')"
+    )
+    assert not room.at("tsne-progress").is_visible()
+    assert "five nearest neighbours" in room.at("mine").text_content()
+
+
+@pytest.mark.view(390, "zh", "light")
+def test_the_map_by_keys_and_touch(room, digits_run):
+    room.open(f"/inside?run={digits_run}&test=3&play=map")
+    room.tab_to("scatter")
+    room.press("ArrowLeft")
+    assert room.at("nearby").text_content().startswith("测试图像 3：")  # the point of the picture itself
+    room.press("ArrowRight", "ArrowUp", "Enter")
+    room.settle()
+    assert not room.page.url.endswith("test=3")
+    before = room.page.url
+    tap(room, "scatter", 0.5, 0.5)
+    assert room.page.url != before
+
+
+def test_two_runs_side_by_side(room, digits_run, branched_run):
+    room.open(f"/inside?run={digits_run}&test=3&play=two")
+    room.at("other").select_option(branched_run)
+    room.settle()
+    body = {"run": digits_run, "other": branched_run, "test": 3}
+    sides = [side["scores"] for side in room.lab.ask("/api/inside/beside", body)["runs"]]
+    for at in (0, 1):
+        assert [room.value(f"logit-{at}-{c}") for c in range(10)] == pytest.approx(sides[at], abs=1e-9)
+    assert branched_run in room.at("two-told").text_content() or "Both say" in room.at("two-told").text_content()
+    assert f"other={branched_run}" in room.page.url
+
+
+@pytest.mark.view(390, "zh", "dark")
+def test_two_runs_by_keys_and_their_refusal(room, digits_run, branched_run, colour_run):
+    room.open(f"/inside?run={digits_run}&test=3&play=two")
+    room.tab_to("other")
+    room.page.keyboard.press("ArrowDown")
+    room.settle()
+    assert "other=" in room.page.url
+    room.at("other").select_option(colour_run)
+    room.settle()
+    assert "的类别与" in room.at("problem").text_content()
+    room.trouble.clear()  # the browser notes the 400 that this asked for

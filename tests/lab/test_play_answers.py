@@ -1,8 +1,12 @@
 """What room 8's play things answer, against PyTorch, and what they refuse."""
 
+import io
+import time
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional
 
 import convscope
@@ -105,3 +109,87 @@ def test_what_is_blank_is_no_ink_or_the_mean_pixel(lab, digits_run, colour_run):
     mean = convscope.load(lab.runs / colour_run).model.mean
     blank = unpack(lab.post("/api/inside/look", {"run": colour_run, "test": 0}).content)[0]["blank"]
     assert blank == [round(255 * m) for m in mean]
+
+
+def test_the_nine_best_images_are_pytorchs(lab, digits_run):
+    head, arrays = asked(lab, "channel", run=digits_run, layer="conv2", channel=5)
+    images = pixels_of_all(lab, digits_run)
+    net, _ = model_and_input(lab, digits_run, images[0])
+    largest = []
+    for image in images:
+        _, x = model_and_input(lab, digits_run, image)
+        with torch.no_grad():
+            largest.append(float(net.conv2(net.pool1(net.relu1(net.conv1(x))))[0, 5].max()))
+    order = np.argsort(-np.array(largest), kind="stable")[:9]
+    assert [one["image"] for one in head["best"]] == order.tolist()
+    assert [one["value"] for one in head["best"]] == pytest.approx(np.array(largest)[order].tolist(), abs=1e-4)
+    assert all((one["rows"], one["columns"]) == (14, 14) for one in head["best"])
+    assert head["of"] == head["all"] == len(images)
+    made = model_and_input(lab, digits_run, arrays["made"])[1]
+    with torch.no_grad():
+        mean = float(net.conv2(net.pool1(net.relu1(net.conv1(made))))[0, 5].mean())
+    assert arrays["means"][-1] == pytest.approx(mean, abs=1e-3)
+    assert "has no channel 99" in refused(lab, "channel", run=digits_run, layer="conv2", channel=99)
+    assert "no layer 'conv9'" in refused(lab, "channel", run=digits_run, layer="conv9")
+
+
+def pixels_of_all(lab, run):
+    from convscope.lab.shelf import Shelf
+
+    return Shelf(lab.runs).open(run).images.images
+
+
+def test_a_channel_whose_test_images_are_gone_still_has_its_picture(lab, digits_run, monkeypatch):
+    from convscope.errors import DataError
+    from convscope.lab.rooms.play import channels
+
+    class Gone:
+        image = (1, 28, 28)
+
+        @property
+        def images(self):
+            raise DataError("the data are gone", "bring them back")
+
+    pixels, why = channels._test_images(Gone())
+    assert (len(pixels), why) == (0, "the data are gone")
+
+
+def test_the_map_and_where_a_picture_lands(lab, digits_run):
+    head, arrays = asked(lab, "atlas", run=digits_run, test=7)
+    assert len(head["which"]) == len(arrays["places"]) == head["all"]
+    assert arrays["mine"] == pytest.approx(arrays["places"][7], abs=1e-2)
+    assert head["near"][0] == 7
+    verdict = lab.client.get(f"/api/runs/{digits_run}/verdict").json()["evaluation"]["accuracy"]
+    right = np.array(head["labels"]) == np.array(head["predicted"])
+    assert right.mean() == pytest.approx(verdict)
+    sheet = Image.open(io.BytesIO(lab.client.get(f"/api/inside/atlas/{digits_run}.png").content))
+    assert sheet.size == (32 * 28, -(-head["all"] // 32) * 28)
+    first = np.asarray(sheet)[28:56, 28:56]  # the second of the second row
+    assert np.array_equal(first, pixels_of_all(lab, digits_run)[33, 0])
+
+
+def test_t_sne_comes_from_a_process_of_its_own(lab, colour_run):
+    question = {"run": colour_run, "test": 2, "neighbours": True}
+    head, arrays = asked(lab, "atlas", **question)
+    assert head["rounds"] == 4
+    deadline = time.monotonic() + 60
+    while head["done"] < 4 and not head["failed"] and time.monotonic() < deadline:
+        time.sleep(0.2)
+        head, arrays = asked(lab, "atlas", **question)
+    assert (head["done"], head["failed"]) == (4, "")
+    near = [head["which"].index(n) for n in head["near"]]
+    assert arrays["mine"] == pytest.approx(arrays["places"][near].mean(0), rel=1e-4, abs=1e-4)
+
+
+def test_two_runs_on_one_image(lab, digits_run, branched_run, colour_run):
+    body = {"run": digits_run, "other": branched_run, "test": 4}
+    answer = lab.ask("/api/inside/beside", body)
+    pixels = pixels_of(lab, digits_run, test=4)
+    for side, run in zip(answer["runs"], (digits_run, branched_run), strict=True):
+        net, x = model_and_input(lab, run, pixels)
+        assert side["run"] == run
+        assert side["scores"] == pytest.approx(net(x)[0].detach().tolist(), abs=1e-4)
+    drawn = lab.ask("/api/inside/beside", {"run": digits_run, "other": branched_run, "strokes": [[[30, 30], [80, 80]]]})
+    assert drawn["runs"][0]["scores"] != answer["runs"][0]["scores"]
+    wrong = refused(lab, "beside", run=digits_run, other=colour_run, test=0)
+    assert "knows other classes" in wrong

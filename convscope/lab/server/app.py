@@ -13,6 +13,7 @@ from ...errors import ConvscopeError
 from ..classes import room as classes
 from ..classes.sets import Sets
 from ..live.live import Trainer
+from ..live.placing import Placings
 from ..reply import refusal, refuse
 from ..rooms import (
     backprop,
@@ -72,6 +73,7 @@ def create_rooms(shelf: Shelf | None = None, ending: Event | None = None) -> Fas
     app.state.shelf = shelf or Shelf()
     app.state.sets = Sets(app.state.shelf.root.parent)
     app.state.trainer = Trainer()
+    app.state.placings = Placings()
     app.state.ending = ending or Event()
 
     @app.get("/api", include_in_schema=False)

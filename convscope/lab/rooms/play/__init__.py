@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from . import attack, backward
+from . import atlas, attack, backward, beside, channels
 
 router = APIRouter(prefix="/api/inside", tags=["inside"])
-for part in (attack, backward):
+for part in (attack, channels, atlas, beside, backward):
     router.include_router(part.router)

@@ -6,6 +6,9 @@ import { terms } from "../../parts/terms.js";
 const PANELS = {
   paint: () => import("./play/paint.js"),
   attack: () => import("./play/attack.js"),
+  channel: () => import("./play/channel.js"),
+  map: () => import("./play/atlas.js"),
+  two: () => import("./play/two.js"),
   backward: () => import("./play/backward.js"),
 };
 

@@ -23,6 +23,9 @@ export const defaults = {
   target: -1,
   play: "none",
   weight: [], // of which the gradient is explained: ["conv1", 3, 0, 2, 2], a bias ["conv1", "bias", 3]
+  likes: [], // a channel: ["conv2", 7]
+  layout: "pca",
+  other: "", // the run beside
   epsilon: 0, // of FGSM
   lossfor: -1, // the class of that loss; −1 is the true or the likeliest one
 };
@@ -54,6 +57,8 @@ export const rules = {
   play: oneOf(PLAYS),
   weight,
   epsilon: whole(0, 64),
+  likes: (value) => (value.length ? element(value)?.slice(0, 2) : value),
+  layout: oneOf(["pca", "tsne"]),
   lossfor: whole(-1, 1e6),
 };
 
