@@ -13,7 +13,11 @@ from .options import AsJson, DataDir, Moved, Offline, RunArgument
 from .predict import NO_INVERT, as_it_is
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..explain.ledger import Ledger
+    from ..explain.trained.adversarial import Answer
     from ..explain.trained.explanation import Explanation, LayerRow
     from ..explain.trained.receptive import ReceptiveField
     from ..explain.trained.saliency import Saliency
@@ -46,6 +50,10 @@ def explain(
         typer.Option(
             help="The class of loss and saliency.  [default: the true one if it is known, else the predicted]"
         ),
+    ] = None,
+    fgsm: Annotated[
+        int | None,
+        typer.Option(metavar="EPSILON", help="Attack --target: move every pixel by so many of 255 (FGSM, 0 to 64)."),
     ] = None,
     saliency: Annotated[bool, typer.Option("--saliency", help="Why this class: three maps of the image.")] = False,
     sort: Annotated[bool, typer.Option("--sort", help="The largest terms first.")] = False,
@@ -91,6 +99,7 @@ def explain(
     if pixel is not None:
         ledgers.append(found.pixel_gradient(_index(pixel, "--pixel"), goal))
     why = found.saliency(goal) if saliency else None
+    attack = None if fgsm is None else _attack(model, pixels, goal, fgsm)
     if plot is not None:
         _draw(found, ledgers, field, why, plot, f"{folder.name}: {image or same}")
     if as_json:
@@ -108,6 +117,7 @@ def explain(
                 "ledgers": ledgers,
                 "receptive_field": field,
                 "saliency": why,
+                "fgsm": attack,
             }
         )
         return
@@ -117,6 +127,8 @@ def explain(
     concept_text.show_ledgers(ledgers, sort, whole)
     if why is not None:
         _show_saliency(found, why)
+    if attack is not None:
+        _show_attack(attack, found)
 
 
 def _ledgers(
@@ -195,6 +207,27 @@ def _show_saliency(found: "Explanation", why: "Saliency") -> None:
         )
 
 
+def _attack(model: "Model", pixels: "NDArray[np.uint8]", goal: int, epsilon: int) -> "Answer":
+    """What the net makes of the image when every pixel is moved by ``epsilon`` against class ``goal``."""
+    from ..explain.trained.adversarial import MOST, fgsm
+
+    if not 0 <= epsilon <= MOST:
+        raise UsageError(f"--fgsm is {epsilon}, expected 0 to {MOST}", "it is how far a pixel moves, of 0 to 255")
+    return fgsm(model, pixels, goal).answer(epsilon, model.loss)
+
+
+def _show_attack(attack: "Answer", found: "Explanation") -> None:
+    from ..training.scores import confidence_text
+
+    sure = confidence_text(found.loss, attack.confidence, 2)
+    target, predicted = found.classes[attack.target], found.classes[attack.predicted]
+    print(f"\nFGSM by {attack.epsilon} against class {target}: class {predicted} ({sure})")
+    if attack.flips_at is None:
+        print("up to 64 the likeliest class stays the same")
+    else:
+        print(f"the likeliest class first changes at {attack.flips_at}")
+
+
 def _pixels(
     folder: "RunFolder",
     model: "Model",
@@ -203,7 +236,7 @@ def _pixels(
     moved: str | None,
     data_dir: Path | None,
     offline: bool,
-) -> "tuple[object, int | None]":
+) -> "tuple[NDArray[np.uint8], int | None]":
     """uint8 (C, H, W) and the true class, where it is known."""
     from ..data.pictures.decode import read_image
     from ..runs.own_data import own_data

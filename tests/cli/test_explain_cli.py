@@ -125,3 +125,16 @@ def test_no_such_run(capsys):
     code, _, err = run_cli(capsys, "explain", "nothing", "test:0")
     assert code == 3
     assert "there is no run 'nothing'" in err
+
+
+def test_the_attack_says_what_the_moved_image_is_taken_for(capsys, run):
+    found = run_json(capsys, "explain", run, "test:0", "--fgsm", "40", "--target", "top")["fgsm"]
+    assert (found["epsilon"], found["target"]) == (40, 2)
+    assert found["predicted"] == int(np.argmax(found["scores"]))
+    code, out, _ = run_cli(capsys, "explain", run, "test:0", "--fgsm", "0")
+    assert code == 0
+    assert "FGSM by 0 against class" in out
+    assert "class first changes at" in out or "up to 64 the likeliest class stays the same" in out
+    code, _, err = run_cli(capsys, "explain", run, "test:0", "--fgsm", "65")
+    assert code == 2
+    assert "--fgsm is 65, expected 0 to 64" in err

@@ -35,12 +35,18 @@ SEEDS = {
     "/api/inside/pixel": {**LOOK, "layer": "conv1", "index": [0, 3, 3]},
     "/api/inside/script": LOOK,
     "/api/inside/saliency": {**LOOK, "target": 1},
+    "/api/inside/attack": {**LOOK, "target": 1},
+    "/api/inside/backward": {**LOOK, "target": 1, "layer": "conv1", "bias": False, "index": [0, 0, 3, 3]},
+    "/api/inside/channel": {"run": "RUN", "layer": "conv1", "channel": 3},
+    "/api/inside/atlas": LOOK,
+    "/api/inside/beside": {**LOOK, "other": "RUN"},
 }
 READ = [
     "/api/runs/{0}/curves",
     "/api/runs/{0}/images",
     "/api/runs/{0}/images/{1}.png",
     "/api/runs/{0}/verdict",
+    "/api/inside/atlas/{0}.png",
     "/api/runs/{0}/cell?label={1}&predicted={2}",
     "/api/train/probe/{1}.png",
     "/api/train/events?job={1}",

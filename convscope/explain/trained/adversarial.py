@@ -16,11 +16,25 @@ from numpy.typing import NDArray
 
 from ...data.batches import Normalize
 from ...net.model import Model
+from ...recipe import LossName
+from ...training.scores import confidences
 from .trace import trace
 
 Pixels = NDArray[np.uint8]
 MOST = 64  # ε: a quarter of what a pixel can be
 TOGETHER = 13  # images of one forward pass
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the net makes of the image that was moved by ``epsilon``: its ``scores`` (K,) and the likeliest class."""
+
+    epsilon: int
+    target: int
+    predicted: int
+    confidence: float
+    scores: NDArray[np.float32]
+    flips_at: int | None
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,13 @@ class Attack:
         """The image moved by ε, uint8 (C, H, W)."""
         moved: Pixels = np.clip(self.pixels.astype(np.int16) + epsilon * self.signs, 0, 255).astype(np.uint8)
         return moved
+
+    def answer(self, epsilon: int, loss: LossName) -> Answer:
+        """The answer to the image moved by ε, of a net that was trained with ``loss``."""
+        scores = self.logits[epsilon]
+        sure = confidences(torch.from_numpy(scores)[None], loss)[0]
+        predicted = int(scores.argmax())
+        return Answer(epsilon, self.target, predicted, float(sure[predicted]), scores, self.flips_at)
 
     @property
     def flips_at(self) -> int | None:

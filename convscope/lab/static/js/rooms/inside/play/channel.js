@@ -88,7 +88,7 @@ export function panel({ t, set, state }) {
       height: share(one.rows, one.height),
       width: share(one.columns, one.width),
     };
-    const words = { n: one.image, name: classes[one.label], value: num(one.value) };
+    const words = `${classes[one.label]} · ${num(one.value, 3)}`; // what is read is also what is spoken
     return h(
       "button",
       {
@@ -96,7 +96,7 @@ export function panel({ t, set, state }) {
         "data-testid": `best-${i}`,
         "data-value": one.value,
         "data-key": `best-${i}`,
-        "aria-label": t("play.best_one", words),
+        "aria-label": t("play.best_one", { told: words, n: one.image }),
         onclick: () => set({ test: one.image, ink: "", pixels: "", path: [[found.head.layer, ...one.index]] }),
       },
       h(
@@ -105,7 +105,7 @@ export function panel({ t, set, state }) {
         h("img", { src: source(run, one.image), alt: "" }),
         one.rows > 0 && h("span", { class: "seen", style }),
       ),
-      h("span", { class: "caption" }, `${classes[one.label]} · ${num(one.value, 3)}`),
+      h("span", { class: "caption" }, words),
     );
   }
 
