@@ -21,7 +21,10 @@ export function mount(room) {
   const onpicture = (picture) => own.prepared(picture).catch(fail);
   const screen = view(room, { ondraft: (strokes) => drafted({}, strokes).catch(fail), onpicture });
   const server = questions(room, screen);
-  const toys = play(room, { give: own.give, draft: (bytes) => drafted({ pixels: toBase64(bytes) }).catch(fail) });
+  const toys = play(room, {
+    give: own.give,
+    draft: (bytes) => drafted({ pixels: toBase64(bytes), invert: false }).catch(fail),
+  });
   screen.figure.append(toys.element);
   let runs = null;
   let looked = ""; // the question that the answer on the screen answers

@@ -3,7 +3,7 @@
 import { list, oneOf, whole } from "../../core/state.js";
 import { read } from "../../parts/ink.js";
 import { isBase64 } from "../../parts/own-pixels.js";
-import { PLAYS } from "./plays.js";
+import { PLAYS, likes, weight } from "./plays.js";
 
 export const OVERLAYS = ["none", "gradient_input", "occlusion", "grad_cam"];
 
@@ -37,15 +37,6 @@ export function element(value) {
   return index && [value[0], ...index];
 }
 
-// A layer and as much of an index as was chosen.
-export function weight(value) {
-  if (!Array.isArray(value)) return undefined;
-  if (!value.length) return value;
-  const [layer, ...index] = value;
-  const whole4 = list(whole(0, 2 ** 31 - 1), 0, 4)(index[0] === "bias" ? index.slice(1) : index);
-  return typeof layer === "string" && whole4 ? value : undefined;
-}
-
 export const rules = {
   test: whole(-1, 2 ** 31 - 1),
   pen: whole(1, 56),
@@ -57,7 +48,7 @@ export const rules = {
   play: oneOf(PLAYS),
   weight,
   epsilon: whole(0, 64),
-  likes: (value) => (value.length ? element(value)?.slice(0, 2) : value),
+  likes,
   layout: oneOf(["pca", "tsne"]),
   lossfor: whole(-1, 1e6),
 };

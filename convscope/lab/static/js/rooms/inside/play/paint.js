@@ -11,7 +11,7 @@ export function panel({ t, set }, { give, draft }) {
   let tool = "erase";
   let at = null; // {shape, bytes}: what is on the canvas
   let blank = [0]; // a pixel of nothing, channel by channel
-  let origin = null; // where the painting began: {state, head}
+  let origin = null; // where the painting began: {state, bytes, head}
   let past = []; // bytes before every stroke
   const shade = h("input", {
     type: "range",
@@ -86,8 +86,11 @@ export function panel({ t, set }, { give, draft }) {
     else restore();
   }
 
+  // A picture that is too large for the address is given again: the room holds the last one only.
   function restore() {
-    if (origin) set({ ...origin.state });
+    const { state, bytes } = origin;
+    if (state.test < 0 && !state.ink && !state.pixels) give(bytes);
+    else set({ ...state });
   }
 
   function update(now, { head, arrays }) {
@@ -108,7 +111,7 @@ export function panel({ t, set }, { give, draft }) {
   function begin(now, head, image) {
     const { test, ink, pixels, invert } = now;
     at = { shape: image.shape, bytes: Uint8Array.from(image.values) };
-    origin = { state: { test, ink, pixels, invert }, head };
+    origin = { state: { test, ink, pixels, invert }, bytes: at.bytes, head };
     past = [];
   }
 
