@@ -61,8 +61,8 @@ def shoot(page: Page, url: str, rooms: list[str], **runs: str) -> None:
 def learn(page: Page, url: str) -> None:
     """A question of a lesson, answered wrongly and explained, in both themes."""
     page.goto("about:blank")
-    page.goto(f"{url}#/glass?lesson=1")
-    page.get_by_test_id("lesson-choice-4").check()
+    page.goto(f"{url}#/losses?lesson=1")
+    page.get_by_test_id("lesson-number").fill("18")
     page.get_by_test_id("lesson-check").click()
     page.wait_for_selector('[data-testid="lesson-card"][data-phase="told"]')
     for theme in ("light", "dark"):

@@ -24,8 +24,8 @@ export async function files({ id, lesson: has }, lang) {
 // Those whose figure the teacher did not hide.
 const visible = ({ focus }) => !(hides("numbers") && focus.startsWith(".ledger-panel"));
 
-// room: {t, lang, main, head, tools, problem, set, state, defaults, own}; dialog: for a class, {element, entry, open()}, or null.
-// Gives {at(): the number of the step shown, or null; own(): the reader's own state meanwhile; open(number), leave()}.
+// room: {t, lang, main, head, tools, problem, set, state, defaults, own}; dialog: for a class, {element, entry, open()},
+// or null. Gives {at(): the number of the step shown, or null; own(): the reader's own state meanwhile; open(number), leave()}.
 export function lesson(kind, room, dialog) {
   const { t, lang, main, set, state, defaults } = room;
   const name = `convscope.lesson.${kind.id}`;
@@ -66,7 +66,7 @@ export function lesson(kind, room, dialog) {
     const step = course.steps[at];
     if (!step) return end();
     card.ask(at, course.steps, step);
-    await set({ ...structuredClone(defaults), ...structuredClone(step.state) });
+    await set(stateOf(step));
     if (mine !== turn) return;
     focus(step);
     if (!isQuiet() && step.key in kept.said) await tell(step);
@@ -90,11 +90,7 @@ export function lesson(kind, room, dialog) {
     try {
       const found = await answer(step);
       if (mine !== turn) return;
-      await set({
-        ...structuredClone(defaults),
-        ...structuredClone(step.state),
-        ...structuredClone(step.then),
-      });
+      await set(stateOf(step, step.then));
       if (mine !== turn) return;
       card.tell(found, judge(step, found, said), said);
       focus(step);
@@ -103,9 +99,10 @@ export function lesson(kind, room, dialog) {
     }
   }
 
+  const stateOf = (step, then) => structuredClone({ ...defaults, ...step.state, ...then });
+
   async function answer(step) {
-    const before = { ...structuredClone(defaults), ...step.state };
-    const after = { ...before, ...step.then };
+    const [before, after] = [stateOf(step), stateOf(step, step.then)];
     const look = course.look ?? (() => null);
     const [was, is] = await Promise.all([look(ask, before), look(ask, after)]);
     return step.find({ before: was, after: is, states: { before, after }, ask });
