@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import convscope
 from convscope import cli
 from convscope.language import say
 from convscope.language.book import pairs
@@ -116,3 +117,20 @@ def test_a_run_of_the_verbs_leaves_no_english(capsys, monkeypatch, tmp_path):
         if english:
             left[" ".join(arguments)] = sorted(english)
     assert left == {}, left
+
+
+def test_what_a_result_shows_in_python_leaves_no_english(monkeypatch, tmp_path):
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    monkeypatch.chdir(tmp_path)
+    found = convscope.seeds("digits", 2, net="flatten | linear", epochs=1, progress=False)
+    shown = [
+        found,
+        found.runs[0],
+        found.runs[0].history,
+        convscope.shapes("note"),
+        convscope.prepare(convscope.Recipe()),
+    ]
+    shown += [convscope.conv("1 2 / 3 4", "1 1 / 1 1"), convscope.batches(100, 10), convscope.lr("digits", updates=10)]
+    for one in shown:
+        text = re.sub(r"\S*/\S*", " ", repr(one))
+        assert {word for word in re.findall(r"[A-Za-z]{3,}\d*[a-z]?", text) if word not in NAMES} == set(), repr(one)
