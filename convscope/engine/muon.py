@@ -16,13 +16,14 @@ SGDW: I. Loshchilov, F. Hutter, Decoupled weight decay regularization (arXiv 171
 an optimizer for hidden layers in neural networks (2024, kellerjordan.github.io/posts/muon).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from .plain import one_thread
 
 ITERATIONS, A, B, C = 5, 3.4445, -4.7750, 2.0315
 TINY = 1e-7
@@ -61,17 +62,6 @@ def _polynomial(square: Tensor) -> Tensor:
     return result
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """On the CPU the bits of a matrix product may depend on the number of threads: here it is always one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 class DecoupledSGD(torch.optim.Optimizer):
     """``sgdw``; ``muon`` for the groups of ``parameters`` that are ``orthogonal``."""
 
@@ -84,7 +74,7 @@ class DecoupledSGD(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002 - torch's signature
         """Move every parameter that has a gradient."""
-        with one_thread():
+        with one_thread():  # the bits of a matrix product may depend on the number of threads
             for group in self.param_groups:
                 for parameter in group["params"]:
                     if parameter.grad is not None:

@@ -20,7 +20,9 @@ from convscope.net.build import build
 from convscope.net.spec import parse as parse_net
 from convscope.recipe import Recipe
 from convscope.runs import folder as runs
+from convscope.training.augment import spec as spec_module
 from convscope.training.augment.draws import Draws
+from convscope.training.augment.moves import joined
 from convscope.training.augment.sampling import shifted, warped
 from convscope.training.augment.spec import Augmentation, SpecError, parse
 from convscope.training.augment.steps import Brightness, Contrast, Cutout, Flip
@@ -59,6 +61,31 @@ def test_pixels_depend_on_nothing_but_seed_epoch_and_image(steps, seed, epoch, o
     index = torch.tensor(order)
     assert torch.equal(augment(images[index], numbers[index], epoch), all_at_once[index])
     assert torch.equal(augment(images[:1], numbers[:1], epoch), all_at_once[:1])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(step, min_size=1, max_size=4), st.sampled_from([(3, 10, 8), (1, 1, 5), (2, 7, 1)]), st.integers(1, 99))
+def test_machine_code_makes_the_bytes_that_torch_makes(steps, shape, epoch):
+    augment, images, numbers = Augmentation.of(" | ".join(steps), 3), pictures(11, shape), torch.arange(50, 61)
+    before = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spec_module, "there_is", lambda: False)
+        wanted = augment(images, numbers, epoch)
+        patch.undo()
+        patch.setattr(spec_module, "MANY", 0)
+        try:
+            for threads in (1, 3):
+                torch.set_num_threads(threads)
+                assert torch.equal(augment(images, numbers, epoch), wanted)
+        finally:
+            torch.set_num_threads(before)
+    assert torch.equal(images, pictures(11, shape))
+
+
+def test_many_moves_are_one_as_long_as_their_table_is_short():
+    moves = [step.move(Draws(1, 1, n, torch.arange(4)), 20, 20) for n, step in enumerate(parse("shift 9 | flip") * 4)]
+    # Rows: a shift has 19, a flip none of its own. Columns: 19 · 2 for each pair, and 38³ is too long.
+    assert [(len(rows.places), len(columns.places)) for rows, columns in joined(moves)] == [(361, 1444), (361, 1444)]
 
 
 def test_what_is_drawn_stays_the_same_from_version_to_version():

@@ -45,10 +45,8 @@ def warped(images: Tensor, matrices: Tensor, padding: Padding) -> Tensor:
     1/256 pixel.
     """
     count, channels, height, width = images.shape
-    m = (matrices * (1 << FINE)).round().to(torch.int32)
-    # Twice the offsets: whole numbers. The least and largest places are those of the corners, found without waiting.
-    ends = [torch.tensor([1 - size, size - 1], dtype=torch.int32) for size in (width, height)]
-    first_last = [place >> BITS for place in _places(m, ends[0], ends[1], width, height)]
+    m = whole_numbers(matrices)
+    first_last = corners(m, width, height)
     x, y = (torch.arange(1 - size, size, 2, dtype=torch.int32, device=images.device) for size in (width, height))
     column, row = _places(m.to(images.device, non_blocking=True), x, y, width, height)
     left, top = column >> BITS, row >> BITS  # (M, H, W)
@@ -61,6 +59,17 @@ def warped(images: Tensor, matrices: Tensor, padding: Padding) -> Tensor:
     lower = (quad >> 16 & MASK) * (whole - part_x) + (quad >> 24 & MASK) * part_x
     total = upper * (whole - part_y) + lower * part_y
     return (total + (1 << (2 * BITS - 1)) >> 2 * BITS).to(torch.uint8).view(images.shape)
+
+
+def whole_numbers(matrices: Tensor) -> Tensor:
+    """float64 (M, 2, 2) as int32, in units of 1/2¹⁴."""
+    return (matrices * (1 << FINE)).round().to(torch.int32)
+
+
+def corners(m: Tensor, width: int, height: int) -> list[Tensor]:
+    """Columns and rows of the pixels that the corners show: the least and largest of all, found without waiting."""
+    ends = [torch.tensor([1 - size, size - 1], dtype=torch.int32) for size in (width, height)]  # twice the offsets
+    return [place >> BITS for place in _places(m, ends[0], ends[1], width, height)]
 
 
 def _places(m: Tensor, x: Tensor, y: Tensor, width: int, height: int) -> tuple[Tensor, Tensor]:

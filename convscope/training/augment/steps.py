@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ...net.words import Words, decimal_text
 from .draws import Draws
-from .sampling import Padding, shifted, warped
+from .moves import Axis, Move
+from .sampling import Padding, inside, shifted, warped
 
 LEAST = 1e-6
 
@@ -58,8 +59,17 @@ class Flip:
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         """See :class:`Step`."""
-        mirrored = draws.coin() ^ bool(draws.epoch % 2) if self.alternating else draws.below(0, 2) == 1
-        return torch.where(beside(images, mirrored)[:, None, None, None], images.flip(3), images)
+        return torch.where(beside(images, self._mirrored(draws))[:, None, None, None], images.flip(3), images)
+
+    def move(self, draws: Draws, height: int, width: int) -> Move:
+        """The same as places along rows and columns."""
+        places = torch.arange(width)
+        ways = torch.stack([places, places.flip(0)])
+        columns = Axis(ways, torch.full(ways.shape, 255, dtype=torch.uint8), self._mirrored(draws).long())
+        return Axis.still(height, len(draws.images)), columns
+
+    def _mirrored(self, draws: Draws) -> Tensor:
+        return draws.coin() ^ bool(draws.epoch % 2) if self.alternating else draws.below(0, 2) == 1
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,15 @@ class Shift:
         """See :class:`Step`."""
         down, right = (draws.below(draw, 2 * self.most + 1) - self.most for draw in range(2))
         return shifted(images, beside(images, down), beside(images, right), self.padding)
+
+    def move(self, draws: Draws, height: int, width: int) -> Move:
+        """The same as places along rows and columns."""
+        ways = torch.arange(-self.most, self.most + 1)[:, None]
+        axes = []
+        for draw, size in enumerate((height, width)):
+            places, counts = inside(torch.arange(size) - ways, size, self.padding)
+            axes.append(Axis(places, counts.to(torch.uint8) * 255, draws.below(draw, len(ways))))
+        return axes[0], axes[1]
 
 
 @dataclass(frozen=True)
@@ -138,9 +157,13 @@ class Rotate:
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         """See :class:`Step`."""
+        return warped(images, self.matrices(draws), self.padding)
+
+    def matrices(self, draws: Draws) -> Tensor:
+        """What :func:`~.sampling.warped` is given."""
         angle = draws.between(0, -self.degrees, self.degrees) * (pi / 180)
         cos, sin = angle.cos(), angle.sin()
-        return warped(images, torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2), self.padding)
+        return torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2)
 
 
 @dataclass(frozen=True)
@@ -162,8 +185,12 @@ class Zoom:
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         """See :class:`Step`."""
+        return warped(images, self.matrices(draws), self.padding)
+
+    def matrices(self, draws: Draws) -> Tensor:
+        """What :func:`~.sampling.warped` is given."""
         factor = 1 / draws.between(0, 1 - self.most, 1 + self.most)
-        return warped(images, factor[:, None, None] * torch.eye(2, dtype=torch.float64), self.padding)
+        return factor[:, None, None] * torch.eye(2, dtype=torch.float64)
 
 
 @dataclass(frozen=True)
