@@ -188,7 +188,7 @@ LOSSES = [
 @given(
     nets(),
     st.integers(1, 40),
-    st.sampled_from([1, 2]),
+    st.sampled_from([1, 2, 3]),
     st.sampled_from(ISAS),
     st.sampled_from(LOSSES),
     st.integers(0, 9),
@@ -220,7 +220,7 @@ OPTIMIZERS = [
 
 
 @settings(max_examples=40)
-@given(nets(), st.sampled_from(OPTIMIZERS), st.integers(1, 17), st.sampled_from([1, 2]), st.sampled_from(ISAS))
+@given(nets(), st.sampled_from(OPTIMIZERS), st.integers(1, 17), st.sampled_from([1, 2, 3]), st.sampled_from(ISAS))
 def test_steps_are_pytorchs(net_image, choices, batch, threads, isa):
     net, image = net_image
     torch.manual_seed(1)

@@ -48,7 +48,7 @@ Move = tuple[Axis, Axis]  # rows and columns
 
 def joined(moves: Sequence[Move]) -> list[Move]:
     """The same in as few moves as tables allow that do not become too long."""
-    result = [moves[0]]
+    result = list(moves[:1])
     for move in moves[1:]:
         if max(len(a.places) * len(b.places) for a, b in zip(result[-1], move, strict=True)) <= MOST_ROWS:
             result[-1] = (result[-1][0].then(move[0]), result[-1][1].then(move[1]))

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,11 +12,10 @@ from torch import Tensor
 from ...engine.plain import one_thread
 from ...errors import near
 from ...net.words import SpecError, Word, Words
+from .compiled import after
 from .draws import Draws
-from .moves import joined, moved
 from .native import there_is
-from .steps import STEPS, Flip, Rotate, Shift, Step, Zoom
-from .warps import warped
+from .steps import STEPS, Step
 
 TOGETHER = 64 * 28 * 28  # pixels that a thread works on at once: what it makes of them stays in its cache
 MANY = 1 << 16  # pixels: for fewer, machine code is not worth compiling
@@ -55,48 +53,21 @@ class Augmentation:
 
     def __call__(self, images: Tensor, numbers: Tensor, epoch: int) -> Tensor:
         """See :class:`Augment`. ``numbers`` are on the CPU; pixels are made where ``images`` lie, the same ones."""
-        if images.device.type != "cpu":
-            return self._in_parts(images, numbers, epoch, range(len(self.steps)))
-        native = images.numel() >= MANY and there_is()
-        for kind, group in itertools.groupby(range(len(self.steps)), lambda n: native and _kind(self.steps[n])):
-            some = list(group)
-            draws = [Draws(self.seed, epoch, n, numbers) for n in some]
-            steps = [(self.steps[n], drawn) for n, drawn in zip(some, draws, strict=True)]
-            if kind == "moves":
-                moves = [step.move(drawn, *images.shape[2:]) for step, drawn in steps if isinstance(step, Flip | Shift)]
-                for move in joined(moves):
-                    images = moved(images, move)
-            elif kind == "warps":
-                for step, drawn in steps:
-                    if isinstance(step, Rotate | Zoom):
-                        images = warped(images, step.matrices(drawn), step.padding)
-            else:
-                images = self._in_parts(images, numbers, epoch, some)
-        return images
-
-    def _in_parts(self, images: Tensor, numbers: Tensor, epoch: int, steps: Sequence[int]) -> Tensor:
-        """After these of the steps, by torch."""
         elsewhere = images.device.type != "cpu"
+        if not elsewhere and images.numel() >= MANY and there_is():
+            return after(images, [(s, Draws(self.seed, epoch, n, numbers)) for n, s in enumerate(self.steps)])
         size = max(1, (TOGETHER_ELSEWHERE if elsewhere else TOGETHER) // (images.shape[2] * images.shape[3]))
-
-        def some(images: Tensor, numbers: Tensor) -> Tensor:
-            for place in steps:
-                images = self.steps[place](images, Draws(self.seed, epoch, place, numbers))
-            return images
-
-        parts = images.split(size), numbers.split(size)
+        parts = images.split(size), numbers.split(size), itertools.repeat(epoch)
         if elsewhere:
-            return torch.cat(list(map(some, *parts)))
+            return torch.cat(list(map(self._some, *parts)))
         workers = min(torch.get_num_threads(), len(parts[0]))
         with one_thread(), ThreadPoolExecutor(workers) as pool:
-            return torch.cat(list(pool.map(some, *parts)))
+            return torch.cat(list(pool.map(self._some, *parts)))
 
-
-def _kind(step: Step) -> str:
-    """What makes a step's pixels on the CPU, where there is machine code."""
-    if isinstance(step, Flip | Shift):
-        return "moves"
-    return "warps" if isinstance(step, Rotate | Zoom) else "torch"
+    def _some(self, images: Tensor, numbers: Tensor, epoch: int) -> Tensor:
+        for place, step in enumerate(self.steps):
+            images = step(images, Draws(self.seed, epoch, place, numbers))
+        return images
 
 
 def parse(text: str) -> tuple[Step, ...]:

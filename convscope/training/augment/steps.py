@@ -127,11 +127,15 @@ class Cutout:
         """See :class:`Step`."""
         height, width = images.shape[2:]
         covered = [
-            beside(images, self._covered(draws.below(draw, size)[:, None], torch.arange(size)))
-            for draw, size in enumerate((height, width))
+            beside(images, self._covered(centre[:, None], torch.arange(size)))
+            for centre, size in zip(self.centres(draws, height, width), (height, width), strict=True)
         ]
         square = covered[0][:, None, :, None] & covered[1][:, None, None, :]
         return torch.where(square, mean_colour(images), images)
+
+    def centres(self, draws: Draws, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """Row and column of the squares' centres, int64 (M,) each."""
+        return draws.below(0, height), draws.below(1, width)
 
     def _covered(self, centre: Tensor, places: Tensor) -> Tensor:
         first = centre - self.side // 2
@@ -211,7 +215,11 @@ class Brightness:
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         """See :class:`Step`."""
-        return blended(images, images.new_zeros(()), draws.between(0, 1 - self.most, 1 + self.most))
+        return blended(images, images.new_zeros(()), self.factors(draws))
+
+    def factors(self, draws: Draws) -> Tensor:
+        """int32 (M,), in units of 1/4096."""
+        return rounded(draws.between(0, 1 - self.most, 1 + self.most))
 
 
 @dataclass(frozen=True)
@@ -233,7 +241,11 @@ class Contrast:
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         """See :class:`Step`."""
         middle = mean_colour(images).int().sum(1, keepdim=True) // images.shape[1]
-        return blended(images, middle, draws.between(0, 1 - self.most, 1 + self.most))
+        return blended(images, middle, self.factors(draws))
+
+    def factors(self, draws: Draws) -> Tensor:
+        """int32 (M,), in units of 1/4096."""
+        return rounded(draws.between(0, 1 - self.most, 1 + self.most))
 
 
 def beside(images: Tensor, drawn: Tensor) -> Tensor:
@@ -247,9 +259,14 @@ def mean_colour(images: Tensor) -> Tensor:
     return (images.sum((2, 3), keepdim=True, dtype=torch.int64) // area).to(torch.uint8)
 
 
-def blended(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
-    """factor · image + (1 − factor) · other, rounded and cut to 0..255. ``factor`` (M,) is rounded to 1/4096."""
-    f = beside(images, (factor * 4096).round().int())[:, None, None, None]
+def rounded(factors: Tensor) -> Tensor:
+    """int32, in units of 1/4096."""
+    return (factors * 4096).round().int()
+
+
+def blended(images: Tensor, other: Tensor, factors: Tensor) -> Tensor:
+    """f · image + (1 − f) · other, rounded and cut to 0..255. ``factors`` int32 (M,) are f in units of 1/4096."""
+    f = beside(images, factors)[:, None, None, None]
     return (images.int() * f + other.int() * (4096 - f) + 2048 >> 12).clamp(0, 255).to(torch.uint8)
 
 
