@@ -1,4 +1,4 @@
-"""Other colours by machine code: the whole numbers of :func:`~.steps.blended` and of a square in the mean colour."""
+"""Other colours by machine code: the whole numbers of :func:`~.blending.blended` and of a square in the mean colour."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
