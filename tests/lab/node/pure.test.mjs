@@ -369,18 +369,40 @@ test("a run's trouble is told in sentences, and none where there is none", async
     [["exploded", { loss: 1e7, step: 3, try: 0.01 }]],
   );
   assert.deepEqual(keys({ state: { ...state, loss: "mse" }, losses: [[1, 1e7]] }), []);
+  const apart = [
+    [1, 0.1],
+    [9, 0.6],
+  ];
+  assert.deepEqual(keys({ state: { ...state, loss: "mse" }, losses: apart }), ["exploded"]);
   const flat = { ...state, epochs_done: [row(1, 2.301, 2.3), row(2, 2.303, 2.3)] };
   assert.deepEqual(keys({ state: flat }), ["plateau"]);
   const learnt = [row(1, 1, 1), row(2, 0.5, 0.8), row(3, 0.2, 0.9), row(4, 0.05, 1.2)];
   assert.deepEqual(keys({ state: { ...state, epochs_done: learnt } }), ["overfitting"]);
   assert.deepEqual(keys({ state: { ...state, epochs_done: learnt.slice(0, 3) } }), []);
   assert.deepEqual(keys({ norms: [[5, [1e-9, 1]]] }), ["vanished"]);
-  const layer = (kind, values, shown = 2) => ({
-    head: { layers: [{ name: "relu1", kind, shape: [2, 1, 1], shown }] },
-    arrays: { "map.relu1": { values } },
-  });
-  assert.deepEqual(keys({ probe: layer("ReLU", [0, 0]) }), ["dead"]);
-  assert.deepEqual(keys({ probe: layer("ReLU", [0, 1]) }), []);
-  assert.deepEqual(keys({ probe: layer("Tanh", [0, 0]) }), []);
-  assert.deepEqual(keys({ probe: layer("ReLU", [0], 1) }), []); // only some of its channels are known
+  const layer = (silent, channels) => ({ head: { outputs: [{ name: "relu1", silent, channels }] } });
+  assert.deepEqual(keys({ probe: layer(4, 4), norms: [[5, [1e-9, 1]]] }), ["dead"]); // which is why the gradient vanishes
+  assert.deepEqual(keys({ probe: layer(2, 4) }), ["silent"]);
+  assert.deepEqual(keys({ probe: layer(1, 4) }), []);
+  assert.deepEqual(keys({ probe: layer(0, 0) }), []); // no ReLU
+});
+
+test("the film stands at the last frame before an update, and histograms are drawn on an axis that is shared", async () => {
+  const { filmed, placeOf } = await load("rooms/train/film/reel.js");
+  assert.deepEqual(
+    [-1, 0, 4, 5, 99].map((at) => placeOf([0, 2, 5, 9], at)),
+    [3, 0, 1, 2, 3],
+  );
+  const job = (status) => ({ state: { run: "a", status } });
+  assert.deepEqual(filmed(job("training"), "b"), { run: "a", live: true }); // it is what there is to see
+  assert.deepEqual(filmed(job("finished"), "b"), { run: "b", live: false });
+  assert.deepEqual(filmed(job("finished"), ""), { run: "a", live: true });
+  assert.deepEqual(filmed(null, "b"), { run: "b", live: false });
+  assert.equal(filmed(null, ""), null);
+  const { outline } = await load("rooms/train/film/outline.js");
+  assert.equal(
+    outline({ counts: [1, 4], low: 0, high: 1 }, 0, 2),
+    "M0.0 56L0.0 28.0L40.0 28.0L40.0 0.0L80.0 0.0L80.0 56Z",
+  );
+  assert.ok(outline({ counts: [7, 0], low: 1, high: 1 }, 0, 2).startsWith("M78.5 56"));
 });

@@ -1,7 +1,8 @@
 // What goes wrong in a run, in sentences, from what it has told so far. No DOM in here.
 
 const GUESSING = 0.03; // of ln K: so near to it a loss says that the net guesses
-const ROSE = 5; // times ln K: a loss above that came of steps that are too large
+const ROSE = 5; // times the loss of guessing: one above that came of steps that are too large
+const SILENT = 0.5; // of a layer's channels: more that are 0 for all probe images are worth a word
 const GROWN = 1.3; // times its least: a test loss above that tells of overfitting
 const VANISHED = 1e-4; // of the largest gradient norm
 
@@ -11,31 +12,26 @@ export function remarks({ state, losses, norms, probe }) {
   const lr = { try: Number((state.lr / 10).toPrecision(3)) };
   const silent = dead(probe);
   const found = [exploded(state, losses, lr), ...silent, plateau(state), overfitting(state)];
-  if (!silent.length) found.push(vanished(state, norms)); // else that is why
+  if (!silent.some(([key]) => key === "dead")) found.push(vanished(state, norms)); // else that is why
   return found.filter(Boolean);
 }
 
+// Where the loss of guessing is not known, the run's own first loss stands for it.
 function exploded({ classes, loss }, losses, lr) {
-  if (loss !== "cross-entropy") return null;
-  const limit = ROSE * Math.log(classes.length);
+  if (!losses.length) return null;
+  const limit = ROSE * (loss === "cross-entropy" ? Math.log(classes.length) : losses[0][1]);
   const at = losses.findIndex(([, value]) => value > limit);
   if (at < 0) return null;
   const most = losses.reduce((a, b) => (b[1] > a[1] ? b : a));
   return ["exploded", { loss: most[1], step: losses[at][0], ...lr }];
 }
 
-// ReLU layers that are 0 everywhere for the chosen image: what lies below no longer learns from it.
+// ReLU layers of which all channels, or most, are 0 everywhere for all probe images: what lies below no longer learns from
+// them.
 function dead(probe) {
-  if (!probe) return [];
-  return probe.head.layers
-    .filter(
-      ({ name, kind, shape, shown }) => kind === "ReLU" && shown === shape[0] && isZero(probe.arrays[`map.${name}`]),
-    )
-    .map(({ name, shape }) => ["dead", { name, n: shape[0] }]);
-}
-
-function isZero(map) {
-  return map?.values.every((value) => value === 0);
+  return (probe?.head.outputs ?? [])
+    .filter(({ silent, channels }) => silent > 0 && silent >= SILENT * channels)
+    .map(({ name, silent, channels }) => [silent === channels ? "dead" : "silent", { name, n: silent, of: channels }]);
 }
 
 function plateau({ classes, loss, epochs_done: epochs }) {

@@ -3,8 +3,7 @@
 import { h, s, show } from "../../../core/dom.js";
 import { num } from "../../../core/format.js";
 import { forget, inSight } from "../../../parts/sight.js";
-
-const [WIDE, HIGH] = [160, 56];
+import { HIGH, WIDE, outline } from "./outline.js";
 
 export function histograms(t) {
   const rows = { weights: h("div", { class: "spreads" }), outputs: h("div", { class: "spreads" }) };
@@ -53,17 +52,4 @@ export function histograms(t) {
   }
 
   return { element, draw, leave: () => forget(element) };
-}
-
-// The counts as one outline; heights are roots, so that few numbers stay visible beside many.
-export function outline({ counts, low, high }, from, to) {
-  const most = Math.sqrt(Math.max(1, ...counts));
-  const at = (value) => ((value - from) / (to - from)) * WIDE;
-  const [start, wide] = low < high ? [at(low), (at(high) - at(low)) / counts.length] : [at(low) - 1.5, 3];
-  const shown = low < high ? counts : counts.slice(0, 1);
-  const tops = shown.map((n, i) => {
-    const y = (HIGH - (Math.sqrt(n) / most) * HIGH).toFixed(1);
-    return `L${(start + i * wide).toFixed(1)} ${y}L${(start + (i + 1) * wide).toFixed(1)} ${y}`;
-  });
-  return `M${start.toFixed(1)} ${HIGH}${tops.join("")}L${(start + shown.length * wide).toFixed(1)} ${HIGH}Z`;
 }
