@@ -171,7 +171,7 @@ def test_chinese_explanations_in_the_page(room):
     for words in sentences.all_text_contents():
         assert re.search("[\u4e00-\u9fff]", words), words
     room.open("/backprop?step=7")
-    assert "已经累加完整" in room.at("told").text_content()
+    assert "它的梯度完整了" in room.at("told").text_content()
     assert room.at("check").text_content().startswith("核对：")
     room.open("/backprop?expression=q*2")  # an error of the reader: what it says comes from the same catalogue
     problem = room.page.locator(".problem pre").first

@@ -110,7 +110,7 @@ def test_the_page_replays_what_python_says(change):
         ({"expression": "__import__('os')"}, "__import__"),
         ({"expression": "9**9**9*w", "values": "w=1"}, "overflow"),
         ({"expression": TREE, "values": "w=1"}, "the graph has 128 nodes"),
-        ({"values": "w=3"}, "x"),
+        ({"values": "w=x"}, "x"),
         ({"mode": "net", "net": "nothing"}, "nothing"),
         ({"mode": "net", "target": "1,2,3"}, "--target has 3 numbers"),
     ],
@@ -183,3 +183,68 @@ def test_by_keyboard(room):
     room.settle()
     assert room.at("node-linear1").count() == 1
     room.script()
+
+
+@pytest.mark.browser
+@pytest.mark.view(1280, "en", "light")
+def test_leaves_have_sliders_and_gradients_are_put_to_the_test(room):
+    room.open("/backprop")
+    assert room.at("predicted-of-w").text_content() == "—"  # its gradient does not exist yet
+    room.at("stepper-last").click()
+    room.settle()
+    assert room.value("predicted-of-w") == pytest.approx(0.01 * 8)
+    assert room.value("measured-of-w") == pytest.approx((3.01 * 2 + 1 - 5) ** 2 - 4)
+    assert "Change w by 0.01, and the result changes by about 0.01 × 8 = +0.08" in room.at("nudged").text_content()
+    room.at("leaf-w-range").evaluate("e => { e.value = 2; e.dispatchEvent(new Event('input')); }")
+    room.settle()
+    assert room.at("values").input_value() == "w=2 x=2 b=1 y=5"
+    assert room.value("value-v4") == room.value("gradient-w") == 0  # 2·2 + 1 is 5
+    room.at("leaf-w-range").scroll_into_view_if_needed()
+    area = room.at("leaf-w-range").bounding_box()
+    room.page.mouse.click(area["x"] + area["width"] - 3, area["y"] + area["height"] / 2)
+    room.settle()
+    assert float(room.at("leaf-w").input_value()) > 4
+    assert room.value("gradient-w") > 0
+    room.at("nudge").select_option("0.001")
+    room.settle()
+    assert room.value("predicted-of-w") == pytest.approx(0.001 * room.value("gradient-w"))
+    room.script()
+    told = room.at("told").text_content()
+    assert "hands it on" in told
+    assert "upstream" in told
+    assert "+=" not in told
+    room.at("expression").fill("log(q)/w")
+    room.at("expression").press("Enter")
+    room.settle()
+    assert room.at("leaf-q").input_value() == "1"  # a new name
+    assert room.at("leaf-x").count() == 0  # what is not used is not there
+    room.script()
+
+
+@pytest.mark.browser
+@pytest.mark.view(390, "zh", "dark")
+def test_the_weights_of_a_net_are_moved_by_keys_and_by_finger(room):
+    room.open("/backprop?mode=net&step=99")
+    room.at("leaf-linear1.weight[0, 1]").focus()
+    before = room.value("value-loss")
+    room.press("ArrowUp", "ArrowUp")
+    room.settle()
+    assert room.value("value-loss") != before
+    value = float(room.at("leaf-linear1.weight[0, 1]").input_value())
+    shown = answer(BackpropRequest(**{**BASE, "mode": "net"}, changes=[("linear1.weight", [0, 1], value)]))
+    assert room.value("value-loss") == shown.boxes[-1].value.number
+    room.script()
+    state = room.page.url.split("#")[1]
+    room.open(state)
+    assert float(room.at("leaf-linear1.weight[0, 1]").input_value()) == value
+    room.at("leaf-input[0]-range").scroll_into_view_if_needed()
+    area = room.at("leaf-input[0]-range").bounding_box()
+    browser = room.page.context.new_cdp_session(room.page)
+    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    place = {"x": area["x"] + area["width"] * 0.9, "y": area["y"] + area["height"] / 2}
+    browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [place]})
+    browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    room.settle()
+    assert float(room.at("leaf-input[0]").input_value()) > 2
+    assert "预测" in room.page.locator("table.leaves").text_content()

@@ -73,6 +73,17 @@ def parse(source: str, assignments: Sequence[str] = ()) -> Tape:
     return Tape(source, tuple(reader.items))
 
 
+def completed(source: str, assignments: Sequence[str] = ()) -> list[str]:
+    """The assignments that ``source`` uses, and name=1 for every name that has none. Raises UsageError."""
+    tree = _tree(" ".join(source.split()), MAX_LENGTH, "the expression")
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
+    used = dict.fromkeys(node.id for node in sorted(names, key=lambda node: node.col_offset))
+    given = {text.partition("=")[0].strip(): text for text in assignments}
+    others = [text for name, text in given.items() if "=" not in text or not name.isidentifier()]  # to be complained of
+    return [given.get(name, f"{name}=1") for name in used if name not in FUNCTIONS] + others
+
+
 def read_assignments(assignments: Sequence[str]) -> dict[str, Array]:
     """["w=3", "W=[[1,2],[3,4]]"] → float64 arrays of rank 0 to 2 by name. Raises UsageError."""
     if len(assignments) > MAX_VARIABLES:

@@ -1,6 +1,7 @@
 """A small net on one sample → a tape for back-propagation: layers and their parameters are the nodes."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,9 @@ LOSSES = {"mse": MSE, "mae": MAE, "cross-entropy": CROSS_ENTROPY}
 MAX_ELEMENTS = 5_000  # of the net's parameters and of one layer's output
 
 
+Changes = Mapping[tuple[str, tuple[int, ...]], float]
+
+
 @dataclass(frozen=True)
 class SmallNet:
     """A net, one sample and its target, as a tape and as the torch module that judges it."""
@@ -47,14 +51,22 @@ def explain_net(
     ``sample`` is "1,2" (features) or "[[1,2],[3,4]]" (an image of one channel), ``target`` "0.5" or "0,1", or a class
     index for cross-entropy. Raises UsageError.
     """
-    small = small_net(net, sample, target, loss, seed)
+    return explain_small(small_net(net, sample, target, loss, seed), passes)
+
+
+def explain_small(small: SmallNet, passes: int = 1) -> tuple[Walk, Check]:
+    """:func:`explain_net` for a net that has been read. Raises UsageError."""
     walk = backprop(small.tape, passes)
     autograd = {i: passes * gradient for i, gradient in torch_gradients(small).items()}
     return walk, judge(walk, autograd, finite_differences(small.tape), passes)
 
 
-def small_net(net: str, sample: str, target: str, loss: str = "mse", seed: int = 0) -> SmallNet:
-    """Read everything and lay out the tape. Raises UsageError."""
+def small_net(
+    net: str, sample: str, target: str, loss: str = "mse", seed: int = 0, changes: Changes | None = None
+) -> SmallNet:
+    """Read everything and lay out the tape; ``changes`` are numbers of parameters, input or target that are others:
+    ("linear1.weight", (0, 1)) → 0.5. Raises UsageError.
+    """
     written = resolve(net)
     if loss not in LOSSES:
         raise UsageError(f"there is no loss {loss[:40]!r}", f"known: {', '.join(LOSSES)}")
@@ -76,7 +88,24 @@ def small_net(net: str, sample: str, target: str, loss: str = "mse", seed: int =
         )
     module = build(written, (image.shape[0], image.shape[1], image.shape[2]), classes, seed).double()
     target_ = wanted if loss == "cross-entropy" else wanted.reshape(classes)
+    flat = image.reshape(-1) if image.shape[:2] == (1, 1) else image
+    data = {"input": flat} | ({} if loss == "cross-entropy" else {"target": target_})
+    change(module, data, changes or {})
     return SmallNet(_tape(net, rows, module, image, target_, loss), module, image, target_, loss)
+
+
+def change(module: nn.Sequential, data: Mapping[str, Array], changes: Changes) -> None:
+    """Put other numbers into parameters and data, in place. Raises UsageError where there is no such number."""
+    parameters = {name: parameter.detach().numpy() for name, parameter in module.named_parameters()}
+    for (name, place), value in changes.items():
+        array = data.get(name, parameters.get(name))
+        if (
+            array is None
+            or len(place) != array.ndim
+            or any(not 0 <= i < n for i, n in zip(place, array.shape, strict=True))
+        ):
+            raise UsageError(f"the net has no number {name[:40]}{list(place)}", "take one that is shown")
+        array[place] = value
 
 
 def _tape(source: str, rows: list[Row], module: nn.Sequential, image: Array, target: Array, loss: str) -> Tape:

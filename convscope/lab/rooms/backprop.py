@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from fastapi import APIRouter
@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 from ...errors import UsageError
 from ...explain.backprop.autograd import check
-from ...explain.backprop.expression import parse, run
+from ...explain.backprop.expression import completed, parse, run
 from ...explain.backprop.layout import Link, Rectangle, Size, layered
-from ...explain.backprop.small_net import explain_net, small_net
+from ...explain.backprop.nudge import Nudge, nudges
+from ...explain.backprop.small_net import Changes, explain_small, small_net
 from ...explain.backprop.values import Value, grid, inline
 from ...explain.backprop.walk import Walk, snapshot
 from ...net.listing import listing
@@ -28,10 +29,17 @@ MOST_NODES = 80  # of a graph that can still be read
 CHARACTER = 7.9  # pixels, of the monospace type in a box
 LINE = 17
 Text = Field(max_length=2_000)
+Number = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+Name = Annotated[str, Field(max_length=60)]
+Place = Annotated[list[Annotated[int, Field(ge=0, le=10_000)]], Field(max_length=4)]
 
 
 class BackpropRequest(BaseModel):
-    """An expression with its values ("w=3 x=2"), or a net with its input, target and loss."""
+    """An expression with its values ("w=3 x=2"), or a net with its input, target and loss.
+
+    Names without a value are 1, values without a name in the expression are left out. ``changes`` are numbers of the
+    net that are others: ["linear1.weight", [0, 1], 0.5]. ``nudge`` is by how much every leaf is changed as a test.
+    """
 
     mode: Literal["expression", "net"] = "expression"
     expression: str = Text
@@ -42,6 +50,8 @@ class BackpropRequest(BaseModel):
     loss: str = Field("mse", max_length=40)
     seed: int = Field(0, ge=0, le=2**31)
     passes: int = Field(1, ge=1, le=3)
+    changes: list[tuple[Name, Place, Number]] = Field([], max_length=100)
+    nudge: float = Field(0.01, gt=0, le=1, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,7 @@ class PassedOn:
     edge: int
     formula: str
     text: str
+    local: str
     value: ShownValue
     accumulated: ShownValue
     note: str
@@ -107,7 +118,10 @@ class WalkStep:
 
 @dataclass(frozen=True)
 class BackpropReply:
-    """The graph, its steps, and what PyTorch says of the gradients."""
+    """The graph, its steps, what PyTorch says of the gradients, and the nudge test of every leaf.
+
+    ``leaves`` are the values of the expression's names, in the order of the expression.
+    """
 
     source: str
     width: float
@@ -118,25 +132,29 @@ class BackpropReply:
     cached: list[int]
     check: str
     script: str
+    leaves: list[tuple[str, Value]]
+    nudges: tuple[Nudge, ...]
+    passes: int
 
 
 def answer(question: BackpropRequest) -> BackpropReply:
     """What room 2 shows. Raises UsageError."""
     if question.mode == "net":
-        walk, judged = explain_net(
-            question.net, question.input, question.target, question.loss, question.seed, question.passes
-        )
-        small = small_net(question.net, question.input, question.target, question.loss, question.seed)
+        changes: Changes = {(name, tuple(place)): value for name, place, value in question.changes}
+        small = small_net(question.net, question.input, question.target, question.loss, question.seed, changes)
+        walk, judged = explain_small(small, question.passes)
         rows = table(resolve(question.net), small.sample.shape, _classes(small.module, small.sample))
-        script = net_script(walk, listing(rows), small, question.passes)
+        script, tape = net_script(walk, listing(rows), small, question.passes), small.tape
     else:
-        tape = parse(question.expression, assignments(question.values))
+        given = completed(question.expression, assignments(question.values))
+        tape = parse(question.expression, given)
         walk = run(tape, question.passes)
         judged = check(tape, walk, question.passes)
         script = expression_script(walk, question.passes)
     if len(walk.nodes) > MOST_NODES:
         raise UsageError(f"the graph has {len(walk.nodes)} nodes", f"the lab draws at most {MOST_NODES}")
-    return _drawn(walk, judged.text, script)
+    found = nudges(tape, walk, question.nudge, question.passes)
+    return _drawn(walk, judged.text, script, found, question.passes)
 
 
 def assignments(text: str) -> list[str]:
@@ -152,7 +170,7 @@ def _classes(module: object, sample: np.ndarray) -> int:
         return int(module(torch.tensor(sample)[None]).shape[1])
 
 
-def _drawn(walk: Walk, judged: str, script: str) -> BackpropReply:
+def _drawn(walk: Walk, judged: str, script: str, found: tuple[Nudge, ...], passes: int) -> BackpropReply:
     final = snapshot(walk, len(walk.steps)).gradients
     sizes = [_size(node.label, node.formula or node.kind, node.value, final[node.id]) for node in walk.nodes]
     edges = [(i, node.id, place) for node in walk.nodes for place, i in enumerate(node.inputs)]
@@ -163,8 +181,17 @@ def _drawn(walk: Walk, judged: str, script: str) -> BackpropReply:
         node = walk.nodes[step.node]
         places = [place for place, i in enumerate(node.inputs) if walk.nodes[i].requires_grad]
         handed = [
-            PassedOn(c.input, number[node.id, place], c.formula, c.text, shown(c.value), shown(c.accumulated), c.note)
-            for place, c in zip(places, step.contributions, strict=False)
+            PassedOn(
+                input=c.input,
+                edge=number[node.id, place],
+                formula=c.formula,
+                text=c.text,
+                local=local.formula,
+                value=shown(c.value),
+                accumulated=shown(c.accumulated),
+                note=c.note,
+            )
+            for place, c, local in zip(places, step.contributions, node.locals, strict=False)
         ]
         given |= {one.edge: one for one in handed}
         upstream = None if step.upstream is None else shown(step.upstream)
@@ -198,6 +225,9 @@ def _drawn(walk: Walk, judged: str, script: str) -> BackpropReply:
         _cached(walk, 0),
         judged,
         script,
+        [(node.label, node.value) for node in walk.nodes if node.kind == "variable"],
+        found,
+        passes,
     )
 
 

@@ -4,9 +4,10 @@ import { line, STALE } from "../core/api.js";
 import { h, say, sentence, show } from "../core/dom.js";
 import { stepper } from "../parts/stepper.js";
 import { settings } from "./backprop/controls.js";
+import { changed, leaves, written } from "./backprop/leaves.js";
 import { graph } from "./backprop/graph.js";
 import { replay } from "./backprop/replay.js";
-import { table, tell } from "./backprop/words.js";
+import { about, arrow, table, tell } from "./backprop/words.js";
 
 export { defaults, rules } from "./backprop/controls.js";
 
@@ -20,16 +21,27 @@ export function mount(room) {
   const drawing = h("div", {});
   const known = h("div", {});
   const told = h("div", { class: "told", "data-testid": "told" });
+  let shown = null; // the state
+  const sliders = leaves(t, {
+    onmove: (one, value) =>
+      set(
+        shown.mode === "net"
+          ? { changes: changed(shown.changes, one, value) }
+          : { values: written(answer, one, value) },
+      ),
+    onsize: (nudge) => set({ nudge }),
+  });
 
   async function update(now) {
     drawSettings(now);
+    shown = now;
     const { step: _, ...body } = now;
     const key = JSON.stringify(body);
     if (key !== asked) {
       const found = await ask("/api/backprop", body);
       if (found === STALE) return;
       [answer, asked] = [found, key];
-      show(figure, steps.element, told, drawing);
+      show(figure, steps.element, told, drawing, sliders.element);
       show(panel, known, sentence("p", { class: "hint", "data-testid": "check" }, t.said(answer.check)));
       script(answer.script);
     }
@@ -42,6 +54,7 @@ export function mount(room) {
     drawing.firstChild.scrollLeft = left;
     follow(drawing.firstChild, answer, step);
     show(told, tell(t, answer, step));
+    sliders.draw(answer, now.nudge, (node) => finished(answer, node, taken));
     show(known, table(t, answer, seen));
     if (step) say(spoken(t, answer, step));
   }
@@ -49,9 +62,14 @@ export function mount(room) {
   return { update, leave: steps.stop };
 }
 
-function spoken(t, { boxes }, { text, given }) {
-  const parts = given.map((one) => `${boxes[one.input].label}: ${one.text}`);
-  return `${t.said(text).text}. ${parts.join(". ")}`;
+function spoken(t, { boxes }, step) {
+  return [about(t, boxes, step), ...step.given.map((one) => arrow(t, boxes, step, one))].join(" ");
+}
+
+// Whether nothing more is handed to a leaf after that many steps.
+function finished({ steps }, node, taken) {
+  const last = steps.findLastIndex(({ given }) => given.some(({ input }) => input === node));
+  return last >= 0 && last < taken;
 }
 
 // Keep the box of the present step in sight.

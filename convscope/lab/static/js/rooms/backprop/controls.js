@@ -1,7 +1,8 @@
 // The settings of room 2: an expression with its values, or a small net with its input, target and loss.
 
 import { h } from "../../core/dom.js";
-import { oneOf, whole } from "../../core/state.js";
+import { list, oneOf, whole } from "../../core/state.js";
+import { SIZES } from "./leaves.js";
 import { examples, number, select, text } from "../../parts/fields.js";
 
 export const defaults = {
@@ -15,6 +16,8 @@ export const defaults = {
   seed: 0,
   passes: 1,
   step: 0,
+  nudge: 0.01,
+  changes: [],
 };
 
 const LOSSES = ["mse", "mae", "cross-entropy"];
@@ -25,7 +28,17 @@ export const rules = {
   seed: whole(0, 999999),
   passes: whole(1, 3),
   step: whole(0, 10000),
+  nudge: oneOf(SIZES),
+  changes: list(another, 0, 100),
 };
+
+// ["linear1.weight", [0, 1], 0.5]: a number of the net that is another.
+function another(value) {
+  if (!Array.isArray(value) || value.length !== 3) return undefined;
+  const [name, place, number] = value;
+  const at = Array.isArray(place) && place.length <= 4 && place.every((i) => Number.isInteger(i) && i >= 0);
+  return typeof name === "string" && at && Number.isFinite(number) && Math.abs(number) <= 1e6 ? value : undefined;
+}
 
 const EXAMPLES = [
   { expression: defaults.expression, values: defaults.values },
@@ -37,7 +50,7 @@ const EXAMPLES = [
 ];
 
 export function settings({ controls, more, examples: tries, t, set }) {
-  const restart = (patch) => set({ step: 0, ...patch });
+  const restart = (patch) => set({ step: 0, changes: [], ...patch });
   const field = (key) => text(t(`backprop.${key}`), { testid: key, onchange: (value) => restart({ [key]: value }) });
   const modes = ["expression", "net"].map((mode) => [mode, t(`backprop.${mode}`)]);
   const options = LOSSES.map((loss) => [loss, loss]);

@@ -1,7 +1,8 @@
 // What a step does, in words, and all nodes as a table.
 
-import { h, phrase, rich, sentence } from "../../core/dom.js";
+import { h, rich, sentence } from "../../core/dom.js";
 import { minus } from "../../core/format.js";
+import { typeset } from "./typeset.js";
 
 const HEADS = ["node", "operation", "value", "kept", "local", "gradient"];
 
@@ -10,22 +11,36 @@ export function tell(t, { boxes }, step) {
   if (!step) return h("p", { class: "hint" }, rich(t("backprop.start")));
   const { remark } = boxes[step.node];
   const phase = h("strong", {}, t(`backprop.${step.phase}`, { n: step.backward_pass }));
-  const given = step.given.map((one) => h("li", {}, handed(t, boxes, one)));
+  const given = step.given.map((one) => h("li", {}, typeset(arrow(t, boxes, step, one)), noted(t, one)));
   return [
-    h("p", {}, phase, " ", phrase("span", { class: "code" }, t.said(step.text))),
+    h("p", {}, phase, " ", typeset(about(t, boxes, step))),
     given.length > 0 && h("ul", {}, given),
     remark && sentence("p", { class: "hint" }, t.said(remark)),
   ];
 }
 
-function handed(t, boxes, { input, formula, text, accumulated, note }) {
-  const sofar = t("backprop.sofar", { value: minus(accumulated.text) });
-  return [
-    h("code", {}, `∂/∂${boxes[input].label} += ${formula}`),
-    h("span", { class: "code" }, ` : ${text}`),
-    h("span", { class: "hint" }, ` ${sofar}`),
-    note && [" · ", phrase("span", { class: "hint" }, t.said(note))],
-  ];
+// What a step does, as a sentence.
+export function about(t, boxes, { phase, node, text, upstream }) {
+  const words = { node: boxes[node].label, result: boxes.at(-1).label, text, upstream: upstream?.text };
+  return t(`backprop.${phase}_words`, words);
+}
+
+// What goes along one arrow backwards, as a sentence.
+export function arrow(t, boxes, { node, upstream }, { input, local, formula, value, accumulated }) {
+  const single = value.number !== null && upstream.number !== null;
+  return t(single ? "backprop.arrow" : "backprop.arrow_matrix", {
+    from: boxes[node].label,
+    to: boxes[input].label,
+    upstream: upstream.text,
+    local,
+    formula,
+    value: value.text,
+    sofar: accumulated.text,
+  });
+}
+
+function noted(t, { note }) {
+  return note && [" ", sentence("span", { class: "hint" }, t.said(note))];
 }
 
 // seen: what is known after the steps taken (replay.js). No number stands here before its step.
@@ -50,7 +65,7 @@ function row(t, { label, kind, formula, numbers, value, locals, requires_grad: l
     h("td", { class: "code" }, what, known && numbers && h("span", { class: "hint" }, ` = ${numbers}`)),
     h("td", { class: "n code" }, known ? minus(value.text) : "—"),
     h("td", {}, cached ? "●" : ""),
-    h("td", { class: "code hint" }, known && locals.map((local) => h("div", {}, local))),
+    h("td", { class: "code hint" }, known && locals.map((local) => h("div", {}, typeset(local)))),
     h("td", { class: "n code" }, learns ? slope : ""),
   );
 }

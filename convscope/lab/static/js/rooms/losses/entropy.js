@@ -4,7 +4,7 @@ import { h, rich, sentence, show } from "../../core/dom.js";
 import { num } from "../../core/format.js";
 import { bar } from "./bar.js";
 import { cellsOf, check, put, table } from "./cells.js";
-import { slider } from "./slider.js";
+import { slider } from "../../parts/slider.js";
 
 const CELLS = ["shifted", "exponential", "probability", "gradient"];
 

@@ -5,7 +5,7 @@ import { formula, num } from "../../core/format.js";
 import { chart } from "../../parts/chart.js";
 import { bar } from "./bar.js";
 import { cellsOf, check, put, table } from "./cells.js";
-import { slider } from "./slider.js";
+import { slider } from "../../parts/slider.js";
 
 export const NAMES = { mse: "MSE", l2: "L2", mae: "MAE" };
 const CALLS = { mse: "mse_loss", l2: "vector_norm", mae: "l1_loss" };

@@ -1,6 +1,6 @@
 // A number with a slider beside it: drag, type or use the arrow keys. Beyond the slider's ends the number still counts.
 
-import { h } from "../../core/dom.js";
+import { h } from "../core/dom.js";
 
 export function slider(label, { testid, onchange, plain = false, low = -10, high = 10, step = 0.1 }) {
   const input = h("input", {
