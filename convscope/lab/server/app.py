@@ -29,7 +29,7 @@ from ..rooms import (
     shapes,
     training,
 )
-from ..rooms.train import watching
+from ..rooms.train import sliced, watching
 from ..shelf import Shelf
 from . import pages
 from .front import front
@@ -46,6 +46,7 @@ ROOMS = (
     leaving,
     training,
     watching,
+    sliced,
     inside,
     play,
     glass,

@@ -7,6 +7,7 @@ import { chart } from "../parts/chart.js";
 import { stepper } from "../parts/stepper.js";
 import { reached } from "./descent/contour.js";
 import { KINDS, settings } from "./descent/controls.js";
+import { ownRun } from "./descent/slice.js";
 import { surface } from "./descent/surface.js";
 import { cut, divergence, regimes } from "./descent/tables.js";
 import { samples, spell } from "./descent/update.js";
@@ -31,12 +32,14 @@ export function mount(room) {
   const terrain = surface(t, (start) => set({ start }));
   const map = h("div", { class: "descent" }, terrain.element, right);
   const sums = h("div", {});
+  const own = ownRun(t, (run) => set({ run }));
   const question = h("div", { class: "cut" }, h("h2", {}, t("descent.cut")), form.cut, sums);
 
   async function update(now) {
     settle(now);
     form.draw(now);
-    const { axis: _, at: __, ...body } = now;
+    const { axis: _, at: __, run, ...body } = now;
+    own.draw(run);
     const key = JSON.stringify(body);
     if (key !== asked) {
       const found = await ask("/api/descent", body);
@@ -48,7 +51,7 @@ export function mount(room) {
       terrain.settle(answer);
       show(figure, steps.element, map, problem, strip, next);
       show(problem, divergence(t, answer, names, now));
-      show(panel, regimes(t, answer, names), fair(t, answer), question);
+      show(panel, regimes(t, answer, names), fair(t, answer), own.element, question);
       show(sums, cut(t, answer));
       script(answer.script);
     }
@@ -61,7 +64,7 @@ export function mount(room) {
     show(next, spell(t, answer, now, places[answer.chosen]));
   }
 
-  return { update, leave: steps.stop };
+  return { update, leave: () => (steps.stop(), own.leave()) };
 }
 
 // What equal samples and equal learning rates mean: few large steps against many small ones.

@@ -72,12 +72,18 @@ function clipped(cell, level) {
   });
 }
 
+const WIDE = 50;
+
 // `count` round levels from just above the lowest height to the highest, closer together near the ground.
 export function levels(heights, count = 12) {
   const all = heights.flat();
   const low = Math.min(...all);
-  const span = Math.max(...all) - low;
-  const found = Array.from({ length: count }, (_, i) => rounded(low + span * 0.01 * 100 ** (i / count), span * 0.01));
+  const high = Math.max(...all);
+  const span = high - low;
+  const steep = low > 0 && high > WIDE * low; // as on a logarithmic axis
+  const found = steep
+    ? Array.from({ length: count }, (_, i) => rounded(low * (high / low) ** ((i + 0.5) / count), low))
+    : Array.from({ length: count }, (_, i) => rounded(low + span * 0.01 * 100 ** (i / count), span * 0.01));
   return [...new Set(found)].filter((level) => level > low);
 }
 

@@ -25,6 +25,7 @@ export const defaults = {
   regime: 1,
   axis: "samples",
   at: END,
+  run: "",
   count_samples: 40000,
   count_batch_size: 32,
   drop_last: false,

@@ -16,8 +16,8 @@ export const SEA = {
   height: HEIGHT - EDGE.top - EDGE.bottom,
 };
 
-// map: the server's. Gives {across, up, terms, drawn, over}: two scales, and what lies below the paths and above.
-export function ground(t, { terms, ws, bs, heights, best }) {
+// map: the server's; names: of the axes. Gives {across, up, terms, drawn, over}: two scales, and what lies below the paths and above.
+export function ground(t, { terms, ws, bs, heights, best }, names = ["w", "b"]) {
   const across = scale(ws, [EDGE.left, WIDTH - EDGE.right]);
   const up = scale(bs, [HEIGHT - EDGE.bottom, EDGE.top]);
   const found = levels(heights);
@@ -30,7 +30,7 @@ export function ground(t, { terms, ws, bs, heights, best }) {
       s("rect", { class: "sea", ...SEA }),
       found.map((level) => s("path", { class: "high", d: above(heights, ws, bs, level, across.at, up.at) })),
       found.map((level) => s("path", { class: "level", d: contour(heights, ws, bs, level, across.at, up.at) })),
-      axes(across, up),
+      axes(across, up, names),
       s("path", { class: "best", d: starAt(...star) }),
     ],
     over: [
@@ -40,7 +40,7 @@ export function ground(t, { terms, ws, bs, heights, best }) {
   };
 }
 
-function axes(across, up) {
+function axes(across, up, [first, second]) {
   const below = HEIGHT - EDGE.bottom;
   return [
     ticks(across).map((v) =>
@@ -49,10 +49,13 @@ function axes(across, up) {
     ticks(up).map((v) =>
       s("text", { class: "tick", x: EDGE.left - 7, y: up.at(v) + 4, "text-anchor": "end" }, num(v, 3)),
     ),
-    s("text", { class: "axis", x: WIDTH / 2, y: HEIGHT - 6, "text-anchor": "middle" }, "w"),
-    s("text", { class: "axis", x: 12, y: HEIGHT / 2, "text-anchor": "middle" }, "b"),
+    s("text", { class: "axis", x: WIDTH / 2, y: HEIGHT - 6, "text-anchor": "middle" }, first),
+    s("text", { class: "axis", "text-anchor": "middle", transform: turned(second) }, second),
   ];
 }
+
+// A letter stands upright, words run along the axis.
+const turned = (words) => `translate(12 ${HEIGHT / 2})${words.length > 1 ? " rotate(-90)" : ""}`;
 
 // The value of every contour that has room for it, on the way from the lowest place to a corner.
 function values(found, heights, ws, bs, best, across, up) {

@@ -84,8 +84,8 @@ export function placeOf(svg, { across, up }, event) {
 }
 
 // What the map says under the mouse, the finger or, by the arrow keys, the focus: the loss and its slope, exactly.
-export function reading(t, svg, mark, say) {
-  const text = h("output", { class: "read", "data-testid": "map-read" });
+export function reading(t, svg, mark, say, [testid, hint] = ["map-read", "descent.read_hint"]) {
+  const text = h("output", { class: "read", "data-testid": testid });
   let base = null;
   let at = null;
 
@@ -103,7 +103,7 @@ export function reading(t, svg, mark, say) {
   function leave() {
     at = null;
     mark.setAttribute("visibility", "hidden");
-    text.textContent = t("descent.read_hint");
+    text.textContent = t(hint);
   }
 
   const follow = (event) => to(placeOf(svg, base, event));
