@@ -173,8 +173,8 @@ def test_chinese_explanations_in_the_page(room):
     room.open("/backprop?step=7")
     assert "它的梯度完整了" in room.at("told").text_content()
     assert room.at("check").text_content().startswith("核对：")
-    room.open("/backprop?expression=q*2")  # an error of the reader: what it says comes from the same catalogue
+    room.open("/backprop?expression=q(2)")  # an error of the reader: what it says comes from the same catalogue
     problem = room.page.locator(".problem pre").first
-    problem.filter(has_text="没有值").wait_for()
+    problem.filter(has_text="没有函数").wait_for()
     assert problem.get_attribute("lang") is None
     room.trouble.clear()  # the 400 itself

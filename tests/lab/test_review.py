@@ -240,7 +240,7 @@ def test_f11_what_is_stale_is_grey_and_errors_are_chinese(room, digits_run):
     assert re.search("[\u4e00-\u9fff]", room.at("problem").text_content())
     room.at("net").fill("conv 10 5 | pool 2 | linear")
     room.page.wait_for_selector("main:not(.stale)")
-    room.open("/backprop?expression=q*2")
+    room.open("/backprop?expression=q(2)")
     assert re.search("[\u4e00-\u9fff]", room.at("problem").text_content())
     room.open("/inside?run=gone")
     assert re.search("[\u4e00-\u9fff]", room.at("problem").text_content())
