@@ -215,3 +215,12 @@ def test_what_a_run_is_busy_with_before_it_trains_is_named(room):
     known = {"starts Python and PyTorch …", "is given its recipe …", "opens the data …"}
     assert {*room.page.evaluate("heard")} & {*known, "builds the net and compiles its program …"}
     assert state(room)["stage"] == "net"
+
+
+def test_a_tab_to_which_one_returns_follows_the_run_that_was_started_elsewhere(room, filmed):
+    room.open(f"/train?run={filmed}")
+    job = room.lab.ask("/api/train", {**CHOICES, "epochs": 1_000_000})["job"]
+    room.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    status(room, "training")
+    assert state(room)["job"] == job
+    room.page.wait_for_function("() => document.querySelector('[data-testid=probe-step]').dataset.value > 100")

@@ -3,7 +3,7 @@
 
 import { ask } from "../../core/api.js";
 import { say } from "../../core/dom.js";
-import { live } from "./live.js";
+import { live, running } from "./live.js";
 import { whereabouts } from "./status.js";
 
 const CHARTS = 1000; // ms between two drawings of the curves while a run is trained, at least
@@ -30,10 +30,19 @@ export function watch(t, { onall, onlittle, onend, fail }) {
   }
 
   function woken() {
-    if (document.hidden || !connection.run()?.state) return;
+    if (document.hidden) return;
+    follow().catch(fail);
+    if (!connection.run()?.state) return;
     onchange(connection.run());
     onall();
     connection.look();
+  }
+
+  // Where no run is under way here, one may have been started in another tab.
+  async function follow() {
+    if (running(connection.run()?.state)) return;
+    const { job } = await ask("/api/train");
+    if (job !== null) connection.connect(job);
   }
 
   // A run that was resumed has a past, which is in its folder.
