@@ -65,17 +65,29 @@ def test_the_first_channels_of_an_identity_are_the_input_and_the_others_stay_ran
     assert torch.equal(other.linear1.bias, usual.linear1.bias)
 
 
-def test_by_default_and_in_groups_the_weights_are_pytorchs():
-    for net, name in ((NET, "default"), ("depthwise 3 | linear", "dirac")):
-        usual, other = made(net, name)
-        assert all(torch.equal(a, b) for a, b in zip(usual.parameters(), other.parameters(), strict=True))
+def test_by_default_the_weights_are_pytorchs():
+    usual, other = made(NET, "default")
+    assert all(torch.equal(a, b) for a, b in zip(usual.parameters(), other.parameters(), strict=True))
+
+
+def test_convolutions_in_groups_keep_pytorchs_weights():
+    usual, other = made("conv 4 3 | depthwise 3 | linear", "dirac")
+    assert torch.equal(usual.depthwise1.weight, other.depthwise1.weight)
+    assert torch.equal(usual.depthwise1.bias, other.depthwise1.bias)
+
+
+@pytest.mark.parametrize("net", ["flatten | linear", "depthwise 3 | linear"])
+@pytest.mark.parametrize("name", ["dirac", "whitened"])
+def test_what_would_have_no_effect_is_refused(net, name):
+    with pytest.raises(UsageError, match=f"--init {name} has no effect: the net has no convolution without groups"):
+        made(net, name)
 
 
 @pytest.mark.parametrize(
     ("net", "told", "advice"),
     [
         ("pool 2 | conv 4 3 | linear", "needs a net that begins with a convolution", "--init dirac"),
-        ("depthwise 3 | linear", "needs a net that begins with a convolution", "--init dirac"),
+        ("depthwise 3 | conv 4 3 | linear", "needs a net that begins with a convolution", "--init dirac"),
         (
             "conv 25 2 | linear",
             "makes at most 24 filters of 2×2 in 3 channels, but the first convolution has 25",

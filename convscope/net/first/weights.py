@@ -25,17 +25,19 @@ def initialise(net: nn.Sequential, name: InitName, images: Tensor, normalize: No
     whitened  the same, but the first one gets the filters of :func:`~.whitening.whitening`, which are frozen.
 
     Biases of all these convolutions become 0. ``images`` are the training images, uint8 (N, C, H, W). Raises
-    UsageError where ``whitened`` finds no layer that it could whiten with.
+    UsageError where there is no such convolution, or ``whitened`` finds no layer that it could whiten with.
     """
     if name == "default":
         return
+    layers = [part for part in net.modules() if isinstance(part, nn.Conv2d) and part.groups == 1]
+    if not layers:
+        raise UsageError(f"--init {name} has no effect: the net has no convolution without groups", "leave it out")
     first = _whitened(net, images, normalize) if name == "whitened" else None
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d) and module.groups == 1:
-            if module is not first:
-                make_identity(module)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    for layer in layers:
+        if layer is not first:
+            make_identity(layer)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
 
 
 def make_identity(layer: nn.Conv2d) -> None:
