@@ -100,7 +100,7 @@ def test_f3_a_pressed_button_can_be_read_under_the_mouse(room, name):
 
 def test_f4_no_number_stands_in_the_table_before_its_step(room):
     room.open("/backprop")
-    table = room.page.locator("table.walk")
+    table = room.page.locator(".ledger-panel table.walk")
     assert "= 6 + 1" not in table.text_content()
     assert "= 3 · 2" not in table.text_content()
     room.open("/backprop?step=2")
