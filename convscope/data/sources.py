@@ -225,6 +225,11 @@ def locate(data: str | Path, data_dir: Path | None) -> Path:
             for entry in place.parent.iterdir():
                 if not entry.name.startswith(".") and (entry.name.endswith(FILE_ENDINGS) or entry.is_dir()):
                     known.setdefault(entry.name, str(path.parent / entry.name))
+    if str(data) in NAMES:
+        raise DataError(
+            f"{str(data)!r} is a data set of its own, and cannot be one of several places",
+            "name folders and files only",
+        )
     close = [known[name] for name in get_close_matches(path.name, known, n=3, cutoff=0.6)]
     raise DataError(
         f"there are no data called {str(path)!r}",

@@ -61,6 +61,7 @@ def test_what_does_not_go_together_is_refused(tmp_path):
         (one, "is named twice: its images would count twice"),
         (one / "cat", f"lies in {one}: its images would count twice"),
         (tmp_path / "none", "there are no data called"),
+        ("digits", "is a data set of its own, and cannot be one of several places"),
     ):
         with pytest.raises(DataError, match=text):
             open_source(f"{one}{BETWEEN}{second}")
