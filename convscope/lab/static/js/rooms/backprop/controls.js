@@ -35,9 +35,9 @@ export const rules = {
 // ["linear1.weight", [0, 1], 0.5]: a number of the net that is another.
 function another(value) {
   if (!Array.isArray(value) || value.length !== 3) return undefined;
-  const [name, place, number] = value;
+  const [name, place, now] = value;
   const at = Array.isArray(place) && place.length <= 4 && place.every((i) => Number.isInteger(i) && i >= 0);
-  return typeof name === "string" && at && Number.isFinite(number) && Math.abs(number) <= 1e6 ? value : undefined;
+  return typeof name === "string" && at && Number.isFinite(now) && Math.abs(now) <= 1e6 ? value : undefined;
 }
 
 const EXAMPLES = [
