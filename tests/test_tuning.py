@@ -109,7 +109,7 @@ def test_seeds_are_runs_of_their_own_with_a_mean(capsys, tmp_path):
 
 def test_every_image_is_tested_on_in_exactly_one_fold(monkeypatch):
     data, tested = small_data(31), []
-    monkeypatch.setattr("convscope.tuning.repeated.prepare", lambda recipe, part: tested.append(part) or Stub())
+    monkeypatch.setattr("convscope.tuning.repeated.prepare", lambda recipe, part, team: tested.append(part) or Stub())
     monkeypatch.setattr("convscope.tuning.repeated.train", lambda *_, **__: iter(()))
     assert len(list(folds(recipe(), data, 4))) == 4
     names = [part.test.name(i) for part in tested for i in range(len(part.test))]
@@ -122,7 +122,7 @@ def test_every_image_is_tested_on_in_exactly_one_fold(monkeypatch):
 
 
 class Stub:
-    engine = batches = None
+    engine = batches = team = None
 
 
 def test_folds_are_told(capsys, tmp_path):

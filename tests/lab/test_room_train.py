@@ -31,8 +31,13 @@ def stop(lab):
 
 
 def start(room):
+    """Begin a run, and wait until the page has heard of it: opening may be over before anybody looks."""
+    before = state(room)
     room.at("start").click()
-    room.page.wait_for_selector('.status[data-status="opening"]')
+    until = time.monotonic() + 60
+    while state(room) == before or room.page.locator(f'.status[data-status="{state(room)["status"]}"]').count() == 0:
+        assert time.monotonic() < until
+        room.page.wait_for_timeout(10)
 
 
 def status(room, name):

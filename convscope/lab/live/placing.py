@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,9 @@ class Placing:
         if self.done < self.rounds:
             self.failed = FAILED
         self.end()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with suppress(OSError):  # what could not be written any more
+                pipe.close()
 
     def end(self) -> None:
         """Stop it, at once and for good."""

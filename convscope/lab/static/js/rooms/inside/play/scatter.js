@@ -23,7 +23,7 @@ export function scatter(t, { onat, onpick }) {
       onpointermove: (event) => go(under(event)),
       onpointerleave: () => go(null),
       onclick: (event) => {
-        const i = under(event);
+        const i = at ?? under(event); // the point that was told: a click's own place is rounded
         if (i !== null) onpick(i);
       },
       onkeydown,
