@@ -59,7 +59,7 @@ def seeds(
     with joined() as team:
         ready, paths = settled_for(data, choices, offline, agreed(team)), []
         pairs = repeated.with_seeds(ready.recipe, ready.data, _count(count, 1), offline, given)
-        for recipe, divided in counted(pairs, "runs", progress and team.leads, count):
+        for recipe, divided in counted(pairs, "training runs", progress and team.leads, count):
             *_, last = job.start(recipe, divided, folder, team=team)
             paths += [str(last.folder.path)] if isinstance(last, job.Finished) else []
         return Seeds(tuple(Run(RunFolder(Path(path))) for path in team.gather_json(paths)[0]))
@@ -95,7 +95,7 @@ def folds(
     with joined() as team:
         ready = settled_for(data, choices, offline, agreed(team))
         found = repeated.folds(ready.recipe, ready.data, _count(count, 2), team)
-        return Folds(tuple(counted(found, "folds", progress and team.leads, count)))
+        return Folds(tuple(counted(found, "training folds", progress and team.leads, count)))
 
 
 def _count(count: int, least: int) -> int:
