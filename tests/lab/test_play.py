@@ -31,6 +31,14 @@ def tap(room, testid, u, v):
     room.settle()
 
 
+def open_by_keys(room, run, panel):
+    """Test image 3, and a panel below it, by the Tab and Enter keys."""
+    room.open(f"/inside?run={run}&test=3")
+    room.tab_to(f"play-{panel}")
+    room.press("Enter")
+    room.settle()
+
+
 def click(room, testid, u, v):
     area = room.at(testid).bounding_box()
     room.at(testid).click(position={"x": u * area["width"], "y": v * area["height"]})
@@ -74,10 +82,7 @@ def test_backward_by_mouse(room, digits_run):
 
 @pytest.mark.view(390, "zh", "dark")
 def test_backward_by_keys(room, digits_run):
-    room.open(f"/inside?run={digits_run}&test=3")
-    room.tab_to("play-backward")
-    room.press("Enter")
-    room.settle()
+    open_by_keys(room, digits_run, "backward")
     room.tab_to("weight-kernel")
     room.press("ArrowUp")
     room.settle()
@@ -147,10 +152,7 @@ def test_erasing_by_mouse_and_back(room, digits_run):
 
 @pytest.mark.view(390, "zh", "dark")
 def test_painting_by_keys(room, digits_run):
-    room.open(f"/inside?run={digits_run}&test=3")
-    room.tab_to("play-paint")
-    room.press("Enter")
-    room.settle()
+    open_by_keys(room, digits_run, "paint")
     room.tab_to("canvas")
     room.press("ArrowUp", " ", *["ArrowUp"] * 4, " ")
     room.settle()
@@ -224,10 +226,7 @@ def test_what_a_channel_likes_by_mouse(room, digits_run):
 
 @pytest.mark.view(390, "zh", "dark")
 def test_what_a_channel_likes_by_keys(room, digits_run):
-    room.open(f"/inside?run={digits_run}&test=3")
-    room.tab_to("play-channel")
-    room.press("Enter")
-    room.settle()
+    open_by_keys(room, digits_run, "channel")
     room.tab_to("likes-channel")
     room.press("ArrowUp", "ArrowUp")
     room.settle()

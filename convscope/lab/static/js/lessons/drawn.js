@@ -22,3 +22,15 @@ export const best = ({ classes, confidences }) => classes[confidences.indexOf(Ma
 // Of the likeliest class, in percent.
 export const most = ({ confidences }) => 100 * Math.max(...confidences);
 export const rounded = (value) => Number(value.toFixed(2));
+
+// A prediction of how sure the net is of a seven after the change, in percent.
+export const SURE_OF_SEVEN = {
+  kind: "slider",
+  focus: ".figure",
+  min: 0,
+  max: 100,
+  step: 1,
+  start: 50,
+  close: 3,
+  find: ({ before, after }) => ({ right: 100 * after.confidences[7], words: { was: rounded(most(before)) } }),
+};

@@ -1,6 +1,6 @@
 // The front page's lesson: what one stroke changes, what is evened out before the net sees it, and what it cannot say.
 
-import { EXAMPLE, best, look, most, rounded } from "./drawn.js";
+import { EXAMPLE, SURE_OF_SEVEN, best, look, most, rounded } from "./drawn.js";
 
 export { look };
 
@@ -32,15 +32,8 @@ export const steps = [
   },
   {
     key: "thin",
-    kind: "slider",
-    focus: ".figure",
-    min: 0,
-    max: 100,
-    step: 1,
-    start: 50,
-    close: 3,
+    ...SURE_OF_SEVEN,
     then: { pen: 2 },
-    find: ({ before, after }) => ({ right: 100 * after.confidences[7], words: { was: rounded(most(before)) } }),
   },
   {
     key: "empty",

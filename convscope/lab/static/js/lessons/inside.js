@@ -1,6 +1,6 @@
 // Room 8's lesson: what a number of the second convolution is made of, how far it sees, and what a net takes for granted.
 
-import { BUNDLED, EXAMPLE, best, look, most, question, rounded } from "./drawn.js";
+import { BUNDLED, EXAMPLE, SURE_OF_SEVEN, best, look, most, question, rounded } from "./drawn.js";
 
 export { look };
 
@@ -45,19 +45,9 @@ export const steps = [
   },
   {
     key: "bar",
-    kind: "slider",
-    focus: ".figure",
-    min: 0,
-    max: 100,
-    step: 1,
-    start: 50,
-    close: 3,
+    ...SURE_OF_SEVEN,
     state: SEVEN,
     then: { ink: EXAMPLE.split(".")[0] },
-    find: ({ before, after }) => ({
-      right: 100 * after.confidences[7],
-      words: { was: rounded(most(before)) },
-    }),
   },
   {
     key: "negative",
