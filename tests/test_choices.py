@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from pydantic import ValidationError
 
 import convscope
-from convscope.cli import app
+from convscope.cli import application
 from convscope.errors import UsageError
 from convscope.lab.rooms.training import OFFERED, Choices, _offer
 from convscope.recipe import CHOICES, Recipe, flag
@@ -49,7 +49,7 @@ def test_numbers_beyond_the_bounds_are_refused_everywhere(name):
 
 
 def test_every_choice_is_an_option_of_the_command_line():
-    command = typer.main.get_command(app).commands["train"]
+    command = typer.main.get_command(application()).commands["train"]
     options = {parameter.name: parameter for parameter in command.params}
     for name, known in CHOICES.items():
         assert known.choice.help.rstrip(".") in (options[name].help or "")

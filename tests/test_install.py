@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import pytest
 
 import convscope
-from convscope.cli import app
+from convscope.cli import application
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -130,7 +130,7 @@ def test_every_verb_runs_where_nothing_but_the_requirements_is(bare, environment
     assert [line for line, code in ended if code != "0"] == [EXTRA], done.stderr
     assert "pip install 'convscope[export]'" in done.stderr
     assert [line for line, _ in ended] == VERBS.strip().splitlines()
-    verbs = {command.name or command.callback.__name__ for command in app.registered_commands}
+    verbs = {command.name or command.callback.__name__ for command in application().registered_commands}
     assert {line.split()[0] for line, _ in ended} == verbs - {"lab"}
 
 

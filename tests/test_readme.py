@@ -55,7 +55,7 @@ def test_the_python_runs_as_shown(tmp_path, monkeypatch):
 
 
 def test_every_verb_is_in_the_table():
-    verbs = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
+    verbs = {command.name or command.callback.__name__ for command in cli.application().registered_commands}
     assert verbs == set(re.findall(r"^\| `convscope ([a-z-]+)", TEXT, flags=re.M))
 
 

@@ -1,4 +1,6 @@
-"""The command line: ``convscope VERB``. One file per group of verbs; torch is imported only by verbs that need it.
+"""The command line: ``convscope VERB``. One file per group of verbs, listed in :mod:`.verbs`.
+
+Torch is imported only by verbs that need it.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad or missing data, 130 interrupted with the work saved (129 and 143
 where a closed terminal or SIGTERM asked for it).
@@ -20,21 +22,8 @@ from ..language import verbatim
 from ..language.help import speak
 from ..language.stream import spoken
 from ..storage.cores import tell_libraries
-from . import check, devices, evaluate, explain, lab, predict, runs, streams, train
-from .concepts import backprop, convolution, descent, losses, pooling, shapes
-from .leaving import bundle, export, report
-from .shell import man
+from . import streams, verbs
 from .terminal import check_language, fail, note
-from .tuning import augment, lr, sweep
-
-app = typer.Typer(
-    name="convscope",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain help, in half the time
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Train convolutional networks as fast as your machine allows, and see through them.",
-)
 
 COMPLETE = "_CONVSCOPE_COMPLETE"  # how a shell asks for what the Tab key offers
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a write to no file of ours: to stdout
@@ -42,6 +31,8 @@ UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a write 
 
 def _man(context: typer.Context, wanted: bool) -> None:
     if wanted:
+        from .shell import man
+
         page = man.page(context)
         with verbatim():  # it is said in the chosen language already
             print(page, end="")
@@ -54,7 +45,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     context: typer.Context,
     version: bool = typer.Option(  # noqa: ARG001 - its callback does it
@@ -67,29 +57,19 @@ def _root(
     voice.check(context.invoked_subcommand)
 
 
-for group in (
-    train,
-    evaluate,
-    predict,
-    export,
-    report,
-    bundle,
-    runs,
-    check,
-    augment,
-    lr,
-    sweep,
-    shapes,
-    explain,
-    losses,
-    convolution,
-    pooling,
-    backprop,
-    descent,
-    lab,
-    devices,
-):
-    group.register(app)
+def application(wanted: str | None = None) -> typer.Typer:
+    """The command line with the verb ``wanted``, or with all verbs."""
+    app = typer.Typer(
+        name="convscope",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # plain help, in half the time
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Train convolutional networks as fast as your machine allows, and see through them.",
+        callback=_root,
+    )
+    verbs.register(app, wanted)
+    return app
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -107,7 +87,9 @@ def _main(arguments: list[str] | None) -> None:
             check_language()
             if os.environ.get(COMPLETE, "").startswith("complete_"):
                 os.environ["COLUMNS"] = "9999"  # Typer wraps what is said of a candidate; shells take a line for one
-            speak(typer.main.get_command(app))(arguments, complete_var=COMPLETE)
+            given = sys.argv[1:] if arguments is None else arguments
+            wanted = given[0] if given and COMPLETE not in os.environ else None
+            speak(typer.main.get_command(application(wanted)))(arguments, complete_var=COMPLETE)
         finally:
             sys.stdout.flush()
             if lost := streams.lost_characters():

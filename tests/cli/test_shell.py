@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from convscope.cli import app
+from convscope.cli import application
 from convscope.data.readers.fetch import PUBLISHED
 from convscope.net.zoo import ZOO
 from convscope.recipe import CHOICES, flag
@@ -94,7 +94,7 @@ def test_every_shell_gets_whole_lines(work, capsys, monkeypatch, shell):
 def test_words_to_type_are_in_no_language(work, capsys, monkeypatch, shell):
     monkeypatch.setenv("CONVSCOPE_LANG", "zh")
     verbs = tab(capsys, monkeypatch, "", shell)
-    known = [command.name or command.callback.__name__ for command in app.registered_commands]
+    known = [command.name or command.callback.__name__ for command in application().registered_commands]
     if shell == "zsh":
         assert [name for name in known if f'"{name}":' not in "".join(verbs)] == []
     else:
@@ -158,7 +158,7 @@ finally:
 def test_the_manual_page_names_every_verb_and_every_option(capsys):
     code, out, err = run_cli(capsys, "--man")
     assert (code, err) == (0, "")
-    verbs = [command.name or command.callback.__name__ for command in app.registered_commands]
+    verbs = [command.name or command.callback.__name__ for command in application().registered_commands]
     assert [line.split()[2] for line in out.splitlines() if line.startswith(".SS convscope ")] == verbs
     plain = out.replace("\\-", "-")
     assert [name for name in CHOICES if name != "data" and flag(name) not in plain] == []

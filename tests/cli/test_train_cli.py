@@ -13,6 +13,7 @@ from rich.console import Console
 
 from convscope import cli
 from convscope.cli import terminal
+from convscope.cli.verbs import VERBS
 from convscope.net.measured import MEASURED
 
 from ..helpers import ENVIRONMENT, NET, SUMMARY, command, run_cli, run_json, stripes
@@ -134,10 +135,10 @@ def test_devices_and_nets_and_shapes(capsys):
 
 def test_help_does_not_import_torch():
     """So that it answers at once; each verb's help too."""
-    verbs = [command.name or command.callback.__name__ for command in cli.app.registered_commands]
+    verbs = [command.name or command.callback.__name__ for command in cli.application().registered_commands]
     assert {"train", "evaluate", "predict", "compare", "runs", "resume", "devices", "nets", "shapes"} <= set(verbs)
     script = (
-        "import sys\nfrom convscope.cli import app\n"
+        "import sys\nfrom convscope.cli import application\napp = application()\n"
         f"for arguments in [['--help']] + [[v, '--help'] for v in {verbs!r}]:\n"
         "    try: app(arguments)\n"
         "    except SystemExit as stop: assert not stop.code\n"
@@ -145,6 +146,14 @@ def test_help_does_not_import_torch():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_verb_loads_its_own_file_alone():
+    """And the table of files and verbs is that of the files."""
+    for file, named in VERBS.items():
+        found = cli.application(named[0]).registered_commands
+        assert tuple(command.name or command.callback.__name__ for command in found) == named, file
+    assert len(cli.application("trian").registered_commands) == sum(map(len, VERBS.values()))
 
 
 def test_a_log_interval_that_no_epoch_fills_adds_no_lines(here, capsys):

@@ -29,7 +29,7 @@ def test_every_sentence_of_the_source_has_its_chinese():
     assert not missing
 
 
-COMMANDS = typer.main.get_command(cli.app).commands
+COMMANDS = typer.main.get_command(cli.application()).commands
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
@@ -63,7 +63,7 @@ def test_the_explanations_of_all_choices_are_chinese_and_can_be_read_back(capsys
 
 def test_the_page_of_help_is_as_wide_as_a_terminal_and_chinese(capsys, monkeypatch):
     monkeypatch.setenv("CONVSCOPE_LANG", "zh")
-    command = speak(typer.main.get_command(cli.app))
+    command = speak(typer.main.get_command(cli.application()))
     page = command.commands["train"].make_context("train", [], resilient_parsing=True).get_help()
     assert "选项：" in page
     assert "默认：64]" in page

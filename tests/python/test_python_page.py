@@ -49,7 +49,7 @@ def test_every_public_name_has_a_row_and_an_example(name):
 
 
 def test_the_twins_are_verbs():
-    verbs = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
+    verbs = {command.name or command.callback.__name__ for command in cli.application().registered_commands}
     twins = set(re.findall(r"`convscope ([a-z-]+)", " ".join(row[2] for row in ROWS)))
     assert twins <= verbs
     alone = {"lab", "nets", "cache", "recipe", "man", "completion"}  # of the command line alone
