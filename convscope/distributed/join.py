@@ -34,8 +34,10 @@ _meetings = count()  # a script may train several times: every meeting has keys 
 _store: list[Any] = []  # the one that torch made for the first meeting, whose process keeps it until it ends
 
 
-def placed() -> tuple[int, int, int] | None:
+def placed() -> tuple[int, int, int | None] | None:
     """(rank, ranks, local rank) as torchrun says; None where it did not start this process, or it alone.
+
+    The local rank is None where nobody says: what starts one process a machine, as Kubernetes does, may not.
 
     Raises UsageError where the variables make no sense.
     """
@@ -46,8 +48,8 @@ def placed() -> tuple[int, int, int] | None:
         raise UsageError(f"RANK is set, but {' and '.join(missing)} is not", "start it with torchrun, or unset RANK")
     try:
         rank, ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-        local = int(os.environ.get("LOCAL_RANK", rank))
-        if not (0 <= rank < ranks and local >= 0 and int(os.environ["MASTER_PORT"]) > 0):
+        local = int(os.environ["LOCAL_RANK"]) if "LOCAL_RANK" in os.environ else None
+        if not (0 <= rank < ranks and (local or 0) >= 0 and int(os.environ["MASTER_PORT"]) > 0):
             raise ValueError
     except ValueError:
         found = ", ".join(f"{name}={os.environ[name][:20]}" for name in ("RANK", *NEEDED))
@@ -73,6 +75,11 @@ class Gloo:
         told = team.gather_json([platform.node(), os.getpid(), place_of_processes()])
         self.members = [Member(str(host)[:60], int(process), str(place)) for host, process, place in told]
         self.pulse.watch(self.members)
+
+    def place(self) -> int:
+        """How many of the ranks before this one are on its machine, and in its list of processes: its local rank."""
+        own = self.members[self._rank]
+        return sum((one.host, one.place) == (own.host, own.place) for one in self.members[: self._rank])
 
     def gather(self, own: Tensor) -> Tensor:
         """See :class:`~convscope.distributed.team.Line`."""
@@ -139,7 +146,7 @@ def joined() -> Iterator[Team]:
     before = signal.signal(signal.SIGTERM, line.asked)
     try:
         line.meet()
-        yield Team(rank, ranks, local, line, slices=ranks)
+        yield Team(rank, ranks, line.place() if local is None else local, line, slices=ranks)
         failure = None
     except ConvscopeError as error:
         failure = f"{error.message}; {error.help}" if error.help else error.message

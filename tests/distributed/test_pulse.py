@@ -92,6 +92,22 @@ def test_a_loss_is_told_in_a_sentence(loss, told):
     assert line.lost(loss, RuntimeError("reset")).message == told
 
 
+def test_without_a_local_rank_processes_of_one_machine_are_counted(monkeypatch):
+    members = [Member("a", 7, "boot a"), Member("b", 7, "boot b"), Member("a", 8, "boot a"), Member("a", 1, "a pod")]
+    found = []
+    for rank in range(4):
+        line = Gloo(rank, 4, Kept())
+        line.members = members
+        found.append(line.place())
+    assert found == [0, 0, 1, 0]  # each pod of Kubernetes has its own GPUs, from cuda:0 on
+    for name, value in {"RANK": "3", "WORLD_SIZE": "4", "MASTER_ADDR": "h", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    assert placed() == (3, 4, None)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert placed() == (3, 4, 1)
+
+
 def test_without_torchrun_there_is_no_team(monkeypatch):
     monkeypatch.delenv("RANK", raising=False)
     assert placed() is None
