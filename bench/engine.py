@@ -24,10 +24,12 @@ from convscope.storage.cores import cores
 
 from . import runtimes
 from .kernels import conv_multiply_adds
-from .measure import Timing, columns, conditions, interleaved, ratio
+from .measure import Timing, columns, conditions, interleaved, ratio, trained
 from .peak import Peak
 
 Shape = tuple[int, int, int]
+COUNTS = {"mlp": 16_384, "tiny-vgg": 1024}  # images a repeat; of the other nets 4,096
+NETS, BATCHES = ("note", "lenet5", "tiny-vgg", "mlp"), (1, 16, 64, 256, 1024)
 
 
 def random_problem(net: str, image: Shape, count: int) -> Problem:
@@ -60,18 +62,18 @@ def share(net: nn.Sequential, image: Shape, images: int, timing: Timing, threads
 
 
 def work(engine: Engine, index: Tensor, batch: int) -> Callable[[], object]:
-    return lambda: engine.steps(index, batch, [0.01] * -(-len(index) // batch))
+    return lambda: trained(engine.steps(index, batch, [0.01] * -(-len(index) // batch)))
 
 
 def nets_and_batches(repeats: int, threads: int) -> None:
     """Point 3: zoo nets at several batch sizes, eager against jit."""
     print(f"\nTraining steps, {threads} threads; n = {repeats}, interleaved; images/s are medians\n")
     rows = []
-    for name in ("note", "lenet5", "tiny-vgg", "mlp"):
+    for name in NETS:
         image = ZOO[name].image
-        for batch in (1, 16, 64, 256, 1024):
+        for batch in BATCHES:
             # Enough for some tenths of a second: PyTorch's threads keep spinning for a while after their call.
-            count = 256 if batch == 1 else {"mlp": 16_384, "tiny-vgg": 1024}.get(name, 4096)
+            count = 256 if batch == 1 else COUNTS.get(name, 4096)
             problem = random_problem(name, image, count)
             index = torch.arange(count)
             other = random_problem(name, image, count)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from convscope.engine.devices import survey
 
@@ -43,6 +44,13 @@ def interleaved(
             work()
             seconds[name].append(clock() - began)
     return [Timing(name, tuple(values)) for name, values in seconds.items()]
+
+
+def trained(losses: Tensor) -> Tensor:
+    """``losses`` of updates that were timed. Raises RuntimeError where one is not finite: that was no training."""
+    if not bool(losses.isfinite().all()):
+        raise RuntimeError("what was timed is no training: a loss is not finite")
+    return losses
 
 
 def ratio(slow: Timing, fast: Timing) -> tuple[float, float, float]:

@@ -1,7 +1,5 @@
 """The parts of which a team's arithmetic is made, in one process: slices, batch norm, the dealt test, agreements."""
 
-import threading
-
 import pytest
 import torch
 from torch import nn
@@ -16,47 +14,7 @@ from convscope.distributed.team import Team
 from convscope.errors import DataError, UsageError
 from convscope.runs.folder import FILES
 
-
-class Table:
-    """A line on which ``ranks`` threads of this process meet."""
-
-    waited = 0.0
-
-    def __init__(self, ranks):
-        self.parts, self.barrier = [None] * ranks, threading.Barrier(ranks)
-
-    def team(self, rank, **choices):
-        table = self
-
-        class End:
-            waited = 0.0
-
-            def gather(self, own):
-                table.parts[rank] = own
-                table.barrier.wait()
-                found = torch.stack(table.parts)
-                table.barrier.wait()
-                return found
-
-        return Team(rank, len(self.parts), line=End(), **choices)
-
-
-def each(ranks, work, **choices):
-    """What ``work`` gives on every rank, or the error that it raised."""
-    table, found = Table(ranks), [None] * ranks
-
-    def run(rank):
-        try:
-            found[rank] = work(table.team(rank, **choices))
-        except Exception as error:
-            found[rank] = error
-
-    threads = [threading.Thread(target=run, args=(rank,)) for rank in range(ranks)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return found
+from .table import each
 
 
 def test_numbers_text_and_tensors_reach_every_rank_in_order():
