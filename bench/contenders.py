@@ -3,8 +3,9 @@
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -18,11 +19,13 @@ from convscope.net.build import build
 from convscope.net.zoo import resolve
 from convscope.recipe import PrecisionName
 
-from .measure import columns, interleaved
+from .measure import REST, columns
 
 PLAIN = "plain PyTorch"
 COMPILE = ", torch.compile"
-WARM_UP = 3  # epochs: a smaller last batch is recorded in its fourth
+WARM_UP = 4  # epochs: a smaller last batch is recorded in its fourth
+
+MAKING = 5.0  # seconds that making a contender may need
 
 # The epoch, and what tells the seconds that it spent on recording.
 Made = tuple[Callable[[], None], Callable[[], float]]
@@ -59,6 +62,45 @@ class Measured:
     @property
     def median(self) -> float:
         return sorted(self.epochs)[len(self.epochs) // 2]
+
+
+@dataclass
+class Epochs:
+    """What is known of a work's contenders: seconds by name, and by name why others have none."""
+
+    title: str
+    steps: int
+    found: dict[str, Measured] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, raw: dict[str, Any]) -> "Epochs":
+        """From what ``asdict`` has made of it."""
+        found = {name: Measured(**measured) for name, measured in raw["found"].items()}
+        return cls(raw["title"], raw["steps"], found, raw["failed"])
+
+    def add(self, other: "Epochs") -> None:
+        """What is known of other contenders of the same work."""
+        self.found |= other.found
+        self.failed |= other.failed
+
+    def table(self) -> str:
+        """A title, a row for each contender, and what became of those that have none."""
+        base = next(iter(self.found.values())).median if self.found else 0.0
+        first = next(iter(self.found), "")
+        header = ["", "median ms", "range", "n", "µs an update", f"times {first}", "recording s", "first s"]
+        rows = []
+        for name, measured in self.found.items():
+            median, epochs = measured.median, measured.epochs
+            cells = [f"{1e3 * median:.1f}", f"{1e3 * min(epochs):.1f}–{1e3 * max(epochs):.1f}", f"{len(epochs)}"]
+            cells += [f"{1e6 * median / self.steps:.0f}", f"{base / median:.2f}"]
+            rows.append([name, *cells, f"{measured.recording:.2f}", f"{measured.first:.1f}"])
+        lines = [
+            f"## {self.title}",
+            f"`first s`: making the contender and its first {WARM_UP} epochs, torch.compile's work included.",
+            f"```\n{columns(header, rows)}\n```",
+        ]
+        return "\n\n".join([*lines, *(f"{name}: {reason}" for name, reason in self.failed.items())])
 
 
 def contenders(work: Work) -> dict[str, Callable[[], Made]]:
@@ -117,41 +159,41 @@ def _engine(work: Work, precision: PrecisionName, recorded: bool = True, compile
     return epoch, lambda: engine.compile_seconds
 
 
-def measure(work: Work, names: list[str], repeats: int, time_is_left: Callable[[], bool]) -> dict[str, Measured]:
-    """Time these contenders in turn. One that fails is told, and left out."""
-    makers, made, first = contenders(work), {}, {}
+def measure(work: Work, names: Sequence[str], repeats: int, seconds_left: Callable[[], float]) -> Iterator[Epochs]:
+    """Time these contenders, each once when it is made and then all in turn; what is known, after every timed epoch.
+
+    One that fails, or for which no time is left, costs no other.
+    """
+    count = len(work.data.train)
+    known = Epochs(
+        f"An epoch of {work.net}: {count:,} images, batch {work.batch_size}, {work.steps} updates", work.steps
+    )
+    makers, made = contenders(work), {}
     for name in names:
-        if not time_is_left():
-            print(f"left out for want of time: {name}", flush=True)
+        if seconds_left() < MAKING:
+            known.failed[name] = "left out for want of time"
+            yield known
             continue
         began = time.perf_counter()
         try:
             epoch, recording = makers[name]()
             for _ in range(WARM_UP):
                 epoch()
-        except Exception:
+            first = time.perf_counter() - began
+            known.found[name], made[name] = Measured([_timed(epoch)], first, recording()), epoch
+        except Exception as error:
             traceback.print_exc(file=sys.stdout)
-            continue
-        made[name], first[name] = (epoch, recording), time.perf_counter() - began
-    timings = interleaved({name: epoch for name, (epoch, _) in made.items()}, repeats)
-    return {t.name: Measured(list(t.seconds), first[t.name], made[t.name][1]()) for t in timings}
+            known.failed[name] = f"failed: {type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+        yield known
+    for _ in range(repeats - 1):
+        for name, epoch in made.items():
+            if seconds_left() > 2 * known.found[name].median:
+                known.found[name].epochs.append(_timed(epoch))
+                yield known
 
 
-def table(work: Work, found: dict[str, Measured], failed: dict[str, str]) -> str:
-    """A title, a row for each contender, and what became of those that have none."""
-    base = next(iter(found.values())).median if found else 0.0
-    header = ["", "median ms", "range", "µs an update", f"times {next(iter(found), '')}", "recording s", "first s"]
-    rows = []
-    for name, measured in found.items():
-        least, most = min(measured.epochs), max(measured.epochs)
-        rows.append([
-            name, f"{1e3 * measured.median:.1f}", f"{1e3 * least:.1f}–{1e3 * most:.1f}",
-            f"{1e6 * measured.median / work.steps:.0f}", f"{base / measured.median:.2f}",
-            f"{measured.recording:.2f}", f"{measured.first:.1f}",
-        ])  # fmt: skip
-    lines = [
-        f"## An epoch of {work.net}: {len(work.data.train):,} images, batch {work.batch_size}, {work.steps} updates",
-        f"`first s`: making the contender and its first {WARM_UP} epochs, torch.compile's work included.",
-        f"```\n{columns(header, rows)}\n```",
-    ]
-    return "\n\n".join([*lines, *(f"{name}: {reason}" for name, reason in failed.items())])
+def _timed(epoch: Callable[[], None]) -> float:
+    time.sleep(REST)
+    began = time.perf_counter()
+    epoch()
+    return time.perf_counter() - began
