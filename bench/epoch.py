@@ -20,6 +20,8 @@ from convscope.net.zoo import resolve
 from convscope.recipe import Recipe
 from convscope.training.prepared import prepare
 
+from .measure import trained
+
 BATCH = 64
 
 
@@ -80,7 +82,7 @@ def plain_in_memory(data: Dataset) -> None:
 
 def engine_epoch(engine: Engine, count: int) -> None:
     steps = steps_per_epoch(count, BATCH)
-    engine.steps(torch.from_numpy(epoch_order(count, 0, 1)), BATCH, [0.01] * steps)
+    trained(engine.steps(torch.from_numpy(epoch_order(count, 0, 1)), BATCH, [0.01] * steps))
 
 
 def contenders(data: Dataset, engines: tuple[str, ...]) -> dict:

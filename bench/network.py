@@ -99,20 +99,21 @@ def trained(folder: str) -> str:
     return texts[0]
 
 
+def row(delay: float, loss: float, text: str) -> str:
+    """What a run over such a line has told. Raises RuntimeError where it has not."""
+    told = re.search(r"test accuracy (.*) after (.*) updates in (.*) s of training", text)
+    waited = re.search(r"(\d+) % of the time was spent waiting", text)
+    if told is None or waited is None:
+        raise RuntimeError(f"the run has not told how it went: {text[-400:]}")
+    return f"{1000 * delay:>4g} ms, {100 * loss:g} % lost: {told[3]} s, {waited[1]} % waiting, {told[1]}"
+
+
 def main() -> None:
     with ExitStack() as stack:
         ends = (stack.enter_context(machine(0)), stack.enter_context(machine(1)))
         for delay, loss in LINES:
             with line(ends, delay, loss), tempfile.TemporaryDirectory() as folder:
-                text = trained(folder)
-            told = re.search(r"test accuracy (.*) after (.*) updates in (.*) s of training", text)
-            waited = re.search(r"(\d+) % of the time was spent waiting", text)
-            assert told, text
-            assert waited, text
-            print(
-                f"{1000 * delay:>4g} ms, {100 * loss:g} % lost: {told[3]} s, {waited[1]} % waiting, {told[1]}",
-                flush=True,
-            )
+                print(row(delay, loss, trained(folder)), flush=True)
 
 
 if __name__ == "__main__":

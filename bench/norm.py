@@ -26,6 +26,7 @@ NETS = {
     "tiny-vgg": (f"{TWICE} | {TWICE} | linear", (3, 64, 64), 256, 512),
 }
 NORM = " | batchnorm"
+PROGRAM = "resnet8"
 
 
 def cost_of_norm(repeats: int, threads: int) -> str:
@@ -55,8 +56,8 @@ def cost_of_norm(repeats: int, threads: int) -> str:
 
 
 def programs(repeats: int, threads: int) -> str:
-    """Seconds until an engine for ``resnet8`` at a batch of 256 is there, and the memory of its arenas."""
-    problem = random_problem("resnet8", (3, 32, 32), 256)
+    """Seconds until an engine for PROGRAM at a batch of 256 is there, and the memory of its arenas."""
+    problem = random_problem(PROGRAM, (3, 32, 32), 256)
     engine = None
 
     def make(folder: Path) -> None:
@@ -73,7 +74,7 @@ def programs(repeats: int, threads: int) -> str:
     assert engine is not None
     arenas = engine._core.program(256).arenas.nbytes
     return (
-        f"\nresnet8 at 32×32, batch 256, {threads} threads; n = {repeats}\nan engine is there, "
+        f"\n{PROGRAM} at 32×32, batch 256, {threads} threads; n = {repeats}\nan engine is there, "
         + "; ".join(lines)
         + f"\narenas of all threads: {arenas / 1e6:.0f} MB"
     )

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ..storage.loading import loading
 from . import terminal
 from .options import AsJson
 
@@ -22,8 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def devices(as_json: AsJson = False) -> None:
     """Show GPUs, CPU, cores, threads, vector width and engines."""
-    with loading():
-        from ..engine.devices import survey
+    from ..engine.devices import survey
 
     found = survey()
     if as_json:

@@ -13,7 +13,6 @@ import typer
 
 from ..errors import UsageError
 from ..language import verbatim
-from ..storage.loading import loading
 from . import terminal
 from .options import AsJson, SkipBad, run_argument
 
@@ -48,12 +47,11 @@ def predict(
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Classify your own images: class, probability and the runner-up of each."""
-    with loading():
-        from ..data.folders.files import image_files
-        from ..runs import folder as runs
-        from ..runs import predict as core
-        from ..storage.strict_json import dumps
-        from ..training.scores import confidence_of
+    from ..data.folders.files import image_files
+    from ..runs import folder as runs
+    from ..runs import predict as core
+    from ..storage.strict_json import dumps
+    from ..training.scores import confidence_of
 
     model = runs.find(run).answering()
     count = _top(top, len(model.classes))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import convscope
+from bench import network
 from convscope.errors import UsageError
 from convscope.runs import folder as runs
 
@@ -33,11 +35,15 @@ def torchrun(folder, *arguments):
 
 def test_two_processes_make_one_run_and_one_result(tmp_path):
     write_npz(tmp_path / "stripes.npz", train=64)
-    done = torchrun(tmp_path, "train", "stripes.npz", "--net", NET, "--epochs", "1", "-b", "16", "--json")
+    done = torchrun(tmp_path, "train", "stripes.npz", "--net", NET, "--epochs", "1", "-b", "16")
     assert done.returncode == 0, done.stderr
     (folder,) = runs.every(tmp_path / "runs")
-    assert json.loads(done.stdout)["steps"] == 4
+    assert folder.summary().steps == 4
     assert folder.environment()["ranks"] == 2
+    assert done.stdout.count("test accuracy ") == 1
+    (share,) = re.findall(r"^ +(\d+) % of the time was spent waiting for other processes$", done.stdout, flags=re.M)
+    assert 0 <= int(share) <= 100
+    assert f"{share} % waiting" in network.row(0.0, 0.0, done.stdout)  # python -m bench.network reads it there
 
 
 def test_what_is_wrong_is_said_once(tmp_path):

@@ -44,9 +44,22 @@ def drawn(number):
     }
 
 
+RECIPES = 20
+
+
+def test_the_random_recipes_have_everything_with_both_engines():
+    found = [drawn(number) for number in range(RECIPES)]
+    for engine in ENGINES:
+        own = [choices for choices in found if choices["engine"] == engine]
+        assert {choices["optimizer"] for choices in own} >= {"sgd", "adam"}
+        assert {"batchnorm" in choices["net"] for choices in own} == {True, False}
+        assert {choices["augment"] != "none" for choices in own} == {True, False}
+        assert any(len(dataset().train) % choices["batch_size"] for choices in own)  # the last batch is uneven
+
+
 @pytest.mark.skipif(not FULL, reason="20 recipes of two processes: make test-faults")
 def test_random_recipes_give_the_bits_of_one(tmp_path):
-    recipes = {str(tmp_path / f"together-{number}"): drawn(number) for number in range(20)}
+    recipes = {str(tmp_path / f"together-{number}"): drawn(number) for number in range(RECIPES)}
     results = ended(begin([{"out": out, "choices": choices} for out, choices in recipes.items()], tmp_path))
     assert [code for code, _ in results] == [0, 0], results
     for number, (out, choices) in enumerate(recipes.items()):

@@ -11,7 +11,6 @@ import typer
 
 from ...errors import UsageError
 from ...language import say
-from ...storage.loading import loading
 from .. import columns, terminal
 from ..options import path_option
 
@@ -63,13 +62,11 @@ def backprop(
 
         tape = parse(expression or "", values or [])
         walk = run(tape, passes)
-        with loading():  # after the parsing: bad input need not wait for torch
-            from ...explain.backprop.autograd import check
+        from ...explain.backprop.autograd import check  # imports torch, which bad input need not wait for
 
         show(walk, check(tape, walk, passes), step, plot, as_json)
         return
-    with loading():
-        from ...explain.backprop.small_net import explain_net
+    from ...explain.backprop.small_net import explain_net
 
     if sample is None or target is None:
         raise UsageError("--net needs --input and --target", "such as --input 1,2 --target 0.5")

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from ...recipe import ExportName
-from ...storage.loading import loading
 from .. import terminal
 from ..options import AsJson, Offline, path_option, run_argument
 
@@ -31,9 +30,8 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write a trained net as a file for elsewhere, and prove that it answers as the net does."""
-    with loading():
-        from ...export.leave import leave
-        from ...runs import folder as runs
+    from ...export.leave import leave
+    from ...runs import folder as runs
 
     left = leave(runs.find(run), to, output, quantize=quantize, force=force, verify=not no_verify, offline=offline)
     for line in left.notes:

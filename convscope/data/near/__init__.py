@@ -1,1 +1,0 @@
-"""Pairs of images that are nearly the same."""
