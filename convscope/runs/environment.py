@@ -93,7 +93,7 @@ def as_before(recipe: Recipe, environment: dict[str, Any], team: Team = ALONE) -
     Where it was begun by several processes, or is resumed by ``team``, their threads (jit) or slices (eager) are shared
     out again, as long as each process gets one.
     """
-    recipe = _as_before(recipe, environment)
+    recipe = _as_before(recipe, environment, team)
     known, slices = environment.get("threads"), environment.get("slices", 1)
     if team.ranks == 1 and environment.get("ranks", 1) == 1:
         return recipe, team
@@ -106,7 +106,7 @@ def as_before(recipe: Recipe, environment: dict[str, Any], team: Team = ALONE) -
     return recipe, replace(team, slices=slices if fits else team.ranks)
 
 
-def _as_before(recipe: Recipe, environment: dict[str, Any]) -> Recipe:
+def _as_before(recipe: Recipe, environment: dict[str, Any], team: Team) -> Recipe:
     engine: Any
     engine, device, threads = (environment.get(name) for name in ("engine", "device", "threads"))
     if recipe.engine == "auto" and engine in get_args(EngineName):
@@ -114,8 +114,9 @@ def _as_before(recipe: Recipe, environment: dict[str, Any]) -> Recipe:
     if recipe.threads == 0 and isinstance(threads, int) and 1 <= threads <= MOST_THREADS:
         recipe = replace(recipe, threads=threads)
     if recipe.device == "auto" and isinstance(device, str):
+        device = device.partition(":")[0] if team.ranks > 1 else device  # known is rank 0's; each has its own GPU
         try:
-            resolve(device)
+            resolve(device, team)
         except UsageError:
             return recipe
         recipe = replace(recipe, device=device)

@@ -11,7 +11,10 @@ from convscope.distributed.crew import Crew
 from convscope.distributed.deal import logits_of
 from convscope.distributed.norm import Together
 from convscope.distributed.team import Team
+from convscope.engine.devices import resolve
 from convscope.errors import DataError, UsageError
+from convscope.recipe import Recipe
+from convscope.runs.environment import as_before, go_on_here
 from convscope.runs.folder import FILES
 
 from .table import each
@@ -125,3 +128,26 @@ def test_the_files_of_a_run_travel_and_no_others(tmp_path):
     path = _unpacked(_packed(here, FILES), there, FILES)
     assert sorted(file.name for file in path.iterdir()) == ["recipe.json", "resume.safetensors"]
     assert (path / "resume.safetensors").read_bytes() == b"\0\1\2"
+
+
+def test_threads_and_slices_are_shared_out_again_and_a_line_says_where_they_cannot():
+    begun = {"engine": "jit", "threads": 4, "slices": 3, "ranks": 3}
+    for ranks, threads, slices in ((1, [4], 3), (2, [2, 2], 3), (3, [1, 1, 2], 3), (5, [1, 1, 1, 1, 1], 5)):
+        found = [as_before(Recipe(), begun, Team(rank, ranks)) for rank in range(ranks)]
+        assert [recipe.threads for recipe, _ in found] == threads
+        assert {team.slices for _, team in found} == {slices}
+    now = {**begun, "threads": 5, "slices": 5, "started": "today", "data": {"place": ""}}
+    assert go_on_here(begun, {**begun, "started": "today", "data": {"place": ""}}, 7) == (begun, ())
+    environment, notes = go_on_here(begun, now, 7)
+    told = "bits may differ from those of an uninterrupted run, for it began elsewhere: threads 4 → 5, slices 3 → 5"
+    assert notes == (told,)
+    assert environment["resumed"] == [{"at": "today", "update": 7, "changes": ["threads 4 → 5", "slices 3 → 5"]}]
+
+
+def test_each_process_that_resumes_takes_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    begun = {"engine": "eager", "threads": 1, "slices": 2, "ranks": 2, "device": "cuda:0"}  # rank 0's
+    for ranks, wanted in ((2, ["cuda:0", "cuda:1"]), (1, ["cuda:0"])):
+        teams = [Team(rank, ranks, local_rank=rank) for rank in range(ranks)]
+        assert [str(resolve(as_before(Recipe(), begun, team)[0].device, team)) for team in teams] == wanted
