@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from convscope.engine.jit import JitEngine
+from convscope.engine.jit import JitEngine, block
 from convscope.engine.jit.machine import host
 from convscope.engine.jit.plan import _Use
 from convscope.engine.jit.ways.winograd import ties
@@ -12,7 +12,7 @@ from convscope.engine.jit.ways.winograd.tiled import Tiled
 from convscope.net.build import build
 from convscope.net.zoo import resolve
 
-from .test_jit_arithmetic import CLASSES, problem_of
+from .test_jit_arithmetic import CLASSES, distance, gradients_by_a_step, problem_of, reference
 
 
 def winners(problem, isa) -> np.ndarray:
@@ -69,6 +69,33 @@ def by_tiles(spec, image, loss="cross_entropy"):
 )
 def test_it_is_the_last_layer_that_decides(spec, chosen):
     assert by_tiles(spec, (4, 24, 24)) == chosen
+
+
+def test_where_many_decide_all_layers_go_that_way():
+    """Two convolutions of 16 channels on 40×40 decide 44,000 times an image: no order of summation is another's."""
+    spec = "conv 16 3 | relu | conv 16 3 | relu | globalavg | flatten | linear"
+    assert by_tiles(spec, (3, 40, 40)) == [0, 1]
+    assert by_tiles(spec, (3, 12, 12)) == [1]
+
+
+@pytest.mark.parametrize(("isa", "threads"), list(zip(host.available(), (1, 2, 3), strict=False)))
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "conv 6 3 padding=1 | pool 2 | relu | conv 7 3 | relu | pool 2 | linear",
+        "conv 6 5 | relu | conv 7 3 padding=1 | pool 2x1 | leakyrelu | conv 5 2 | relu | linear",
+    ],
+)
+def test_gradients_are_pytorchs_where_nothing_is_looked_at_twice(spec, isa, threads, monkeypatch):
+    monkeypatch.setattr(block, "COMPARED", 0)
+    problem = problem_of(build(resolve(spec), (3, 12, 16), CLASSES), (3, 12, 16), 21, seed=0)
+    index = torch.arange(21)
+    (loss, *_), _, gradients = reference(problem, index, 21, [0.0])
+    got, found = gradients_by_a_step(problem, threads, isa, index)
+    assert abs(got - loss) <= 1e-5 * loss
+    whole = sum(float(g.norm()) ** 2 for g in gradients) ** 0.5
+    for mine, theirs in zip(found, gradients, strict=True):
+        assert distance(mine, theirs) <= 5e-5 * max(float(theirs.norm()), 1e-3 * whole)
 
 
 def test_the_slope_of_mae_is_a_decision_too():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from ...recipe import LossName
 from .ends import images, losses, one_image
@@ -14,8 +15,13 @@ from .ways import borders
 from .ways.choose import way_of
 from .ways.layer import NONE
 from .ways.node import IMAGE
-from .ways.norm import BatchNorm
+from .ways.norm.layer import BatchNorm
 from .ways.way import Cut, Gradient, Site, new_array
+
+# Decisions an image (net note: 1,760) up to which they are taken as direct sums take them. Beyond, and where statistics
+# of the batch carry every rounding into every number, losses part from those of PyTorch in any order of summation
+# (docs/engine.md, "Ties").
+COMPARED = 16_384
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,10 @@ class Block:
 
     def _site(self, i: int) -> Site:
         node, later = self.nodes[i], self.nodes[i + 1 :]
+        readers = [other for other in self.nodes for source in other.inputs if source == i]
         decided = any(n.decides for n in later) or (self.learning is not None and self.learning.loss == "mae")
-        # Statistics of the batch carry every rounding into every number: no sum is PyTorch's bit for bit, anyway.
-        compared = not any(isinstance(n.op, BatchNorm) for n in self.nodes)
+        whole = not any(isinstance(n.op, BatchNorm) for n in self.nodes)
+        compared = self.learning is not None and whole and decisions(self.nodes) <= COMPARED
         return Site(
             number=i,
             node=node,
@@ -69,8 +76,10 @@ class Block:
             dx=tuple(None if source == IMAGE else self.gradients[source] for source in node.inputs),
             dy=self.gradients[i],
             training=self.learning is not None,
-            whole=compared,
-            exact=decided and compared and self.learning is not None,
+            whole=whole,
+            reader=readers[0] if len(readers) == 1 else None,
+            exact=decided and compared,
+            guarded=node.decides and compared,
         )
 
     def kernel(self, word: str) -> Kernel:
@@ -118,6 +127,11 @@ class Block:
     def finish(self) -> list[Kernel]:
         """What a step does after the last block."""
         return [kernel for way in self.ways if way.site.dy for kernel in way.finish()]
+
+
+def decisions(nodes: Graph) -> int:
+    """Of how many numbers of an image a gradient depends on which of two is larger."""
+    return sum(prod(node.output) for node in nodes if node.decides)
 
 
 def _wanted(nodes: Graph) -> list[bool]:

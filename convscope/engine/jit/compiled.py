@@ -27,7 +27,7 @@ from .machine.host import COMPILING, Code, Machine, machine
 from .machine.runtime import Helpers, Job, Native, aligned, native
 from .program import Program
 from .ways.conv import Conv
-from .ways.norm import BatchNorm
+from .ways.norm.layer import BatchNorm
 from .ways.scale import Scale, take_up
 
 Floats = NDArray[np.float32]

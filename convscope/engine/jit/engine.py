@@ -20,7 +20,7 @@ from .machine import slots
 from .machine.meeting import Meeting
 from .machine.runtime import aligned
 from .optimizers import Rule
-from .ways.norm import BatchNorm
+from .ways.norm.layer import BatchNorm
 
 
 class JitEngine:

@@ -8,6 +8,7 @@ from .ways.activation import Relu
 from .ways.conv import Conv
 from .ways.layer import NONE, Identity
 from .ways.node import Node
+from .ways.norm.layer import BatchNorm
 from .ways.scale import Scale
 from .ways.windows.pool import Pool
 
@@ -38,15 +39,18 @@ def _scale(before: Node, node: Node) -> Node | None:
 
 
 def _max_pool(before: Node, node: Node) -> Node | None:
-    """A max of a convolution's sums, which the activation does not reorder."""
-    conv, pool = before.op, node.op
-    if not isinstance(pool, Pool) or not isinstance(conv, Conv) or conv.pool or not before.act.keeps_order:
+    """A max of what a convolution or a normalisation makes, which the activation does not reorder."""
+    op, pool = before.op, node.op
+    if not isinstance(pool, Pool) or not isinstance(op, Conv | BatchNorm) or op.pool or not before.act.keeps_order:
         return None
-    inside = all(n * k <= m for n, k, m in zip(node.output[1:], pool.kernel, before.output[1:], strict=True))
+    covered = [(n * k, m) for n, k, m in zip(node.output[1:], pool.kernel, before.output[1:], strict=True)]
+    inside = all(some <= every for some, every in covered)
+    if isinstance(op, BatchNorm):  # whose gradient is none of zeros where no window looks
+        inside = all(some == every for some, every in covered)
     plain = inside and not pool.average and pool.stride == pool.kernel and pool.padding == (0, 0)
     if not plain or not 1 < prod(pool.kernel) <= FUSED:
         return None
-    return replace(before, op=replace(conv, pool=pool.kernel), output=node.output)
+    return replace(before, op=replace(op, pool=pool.kernel), output=node.output)
 
 
 RULES: tuple[Callable[[Node, Node], Node | None], ...] = (_activation, _relu_twice, _scale, _max_pool)

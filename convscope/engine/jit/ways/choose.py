@@ -9,7 +9,8 @@ from .dropout import Dropout, Dropped
 from .elementwise import Curve, Pass
 from .join import Add, Concat, Copies, Sum
 from .layer import Identity, Op
-from .norm import BatchNorm, Normalised
+from .norm.layer import BatchNorm
+from .norm.normalised import Normalised
 from .one_image.linear import LinearOfOne
 from .one_image.rows import Rows
 from .one_image.tiles import TilesOfOne

@@ -15,8 +15,7 @@ from math import prod
 from torch import nn
 
 from ....net.ops import same_padding
-from ..ir.arrays import NO_BORDER, Border, Index, Pair, Room
-from ..ir.values import Term
+from ..ir.arrays import NO_BORDER, Border, Pair
 from .layer import Form, MisfitError, Op, Read, Where, fitting, image_of, objection, pair, read
 from .windows.pad import SOURCES, padded_by
 
@@ -81,41 +80,6 @@ class Conv(Op):
         """Bytes from one output channel, input channel, kernel row, kernel column to the next."""
         kh, kw = self.kernel
         return 4 * self.fan_in * kh * kw, 4 * kh * kw, 4 * kw, 4
-
-
-@dataclass(frozen=True)
-class Masks:
-    """The bits of a fused max pool: for every pooled pixel and vector, ``bits`` words of one bit a lane."""
-
-    room: Room
-    height: int
-    width: int
-    vectors: int
-    bits: int
-
-    @property
-    def each(self) -> int:
-        """Bytes of the words of one vector."""
-        return 2 * self.bits
-
-    @property
-    def pixel(self) -> int:
-        """Bytes from one pooled pixel to the next."""
-        return self.vectors * self.each
-
-    @property
-    def row(self) -> int:
-        """Bytes from one row to the next."""
-        return self.width * self.pixel
-
-    @property
-    def channel(self) -> int:
-        """Bytes from one channel to the next."""
-        return self.height * self.row
-
-    def at(self, c: Index, y: Index, x: Index, v: Index) -> list[Term]:
-        """The terms of the address of pooled pixel (c, y, x), vector v."""
-        return [(c, self.channel), (y, self.row), (x, self.pixel), (v, self.each)]
 
 
 @objection.register

@@ -3,12 +3,20 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..ir.arrays import NO_BORDER, Array, Border, Lanes, Room, Shape
+from ..ir.arrays import NO_BORDER, Array, Border, Index, Lanes, Pair, Room, Shape
 from ..ir.function import Module
 from ..ir.kernel import Header, Kernel, Reduction
 from ..ir.values import Term, Value
 from .layer import NONE, Activation
 from .node import Node
+
+# Bytes from the first of some tiles to any, in an array with so many bytes between rows and columns that is pooled by
+# so much.
+Place = Callable[[int, int, Pair], Callable[[Index], Value]]
+# A gradient by channel, tile and vector; then by row and column of the tile.
+Slopes = Callable[[Index, Index, Index], Callable[[Index, Index], Value]]
+# What forms a gradient where it is read, given where tiles of a size (rows, columns) lie.
+Former = Callable[[Kernel, Place, Pair], Slopes]
 
 
 @dataclass
@@ -24,6 +32,8 @@ class Gradient:
     act: Activation
     border: Border = NO_BORDER  # of zeros that a way wants around it, and clears
     begun: bool = False
+    on_demand: bool = False  # the node's way reads each number once, and would rather form it there
+    former: Former | None = None  # does so: the array is not used
 
     @property
     def array(self) -> Array:
@@ -55,7 +65,9 @@ class Site:
     dy: Gradient | None
     training: bool
     whole: bool  # the forward and the backward pass of a block are parts of one phase
+    reader: Node | None  # the only one that reads y
     exact: bool  # a later node decides by what this one computes, so that its roundings count
+    guarded: bool  # it decides itself, and a decision is to be the one of direct sums
 
     def kernel(self, word: str) -> Kernel:
         """A new kernel for this node."""

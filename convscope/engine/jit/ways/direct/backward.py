@@ -10,9 +10,10 @@ from ...ir.arrays import Array, Index, Lanes, Pair, chunks
 from ...ir.elementary import lane_sums
 from ...ir.kernel import Kernel
 from ...ir.taps import TapTable, taps
-from ...ir.values import F32, I1, I16, Value, vector
-from ..conv import Conv, Masks
+from ...ir.values import F32, Value
+from ..conv import Conv
 from ..way import Gradient
+from ..windows.winners import Masks, shares
 
 CACHE = 1 << 19  # bytes: half of a second-level cache of today, all of an older one
 
@@ -29,20 +30,6 @@ def unpool(f: Kernel, conv: Conv, dpooled: Array, masks: Masks, dy: Array, first
         here = f.address(dy.room, dy.origin, (n, dy.channel), (y, kh * dy.row), (x, kw * dy.pixel), (v, lanes.bytes))
         for place, value in enumerate(shares(f, gradient, words, kh * kw)):
             f.store(value, here, place // kw * dy.row + place % kw * dy.pixel)
-
-
-def shares(f: Kernel, gradient: Value, words: Value, count: int) -> list[Value]:
-    """What each of the ``count`` numbers of a pooling window gets of its gradient: the maximum all of it."""
-    lanes = f.lanes
-    zero = f.constant(0.0, lanes.vector)
-    found = []
-    for place in reversed(range(1, count)):  # the last comparison that was won tells the place
-        word = f.load(I16, words, 2 * (place - 1))
-        word = word if lanes.width == 16 else f.convert("trunc", word, f"i{lanes.width}")
-        won = f.bits(word, vector(lanes.width, I1))
-        found.append(f.select(won, gradient, zero))
-        gradient = f.select(won, zero, gradient)
-    return [gradient, *reversed(found)]
 
 
 # -- input gradient --------------------------------------------------------------------------------------------------

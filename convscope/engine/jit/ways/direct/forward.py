@@ -13,13 +13,14 @@ from typing import ClassVar
 
 from ...ir import registers
 from ...ir.arrays import NO_BORDER, Array, Border, Index, Pair, chunks
-from ...ir.function import Function
 from ...ir.kernel import Kernel
-from ...ir.values import F32, I16, Value, width
+from ...ir.values import F32, Value
 from ..borders import clear
-from ..conv import Conv, Masks
-from ..layer import Activation
+from ..conv import Conv
+from ..layer import NONE, Activation
+from ..norm.layer import BatchNorm
 from ..way import Site, Way
+from ..windows.winners import Masks, largest, new_masks
 from . import backward, correlated
 
 UNROLLED = 200  # multiply-adds that a loop body may hold before kernel columns become a loop of their own
@@ -36,16 +37,20 @@ class Direct(Way):
         self.conv = conv = site.node.op
         self.masks: Masks | None = None
         if site.training and conv.pool:
-            _, height, width_ = site.node.output
-            masks = Masks(site.module.room(0), height, width_, self.lanes.vectors, prod(conv.pool) - 1)
-            masks.room.size = conv.outputs * masks.channel
-            self.masks = masks
+            self.masks = new_masks(site.module, self.lanes, site.node.output, conv.pool)
         self.border: Border | None = None  # of zeros around dy, where the input gradient is a correlation
         if site.dx[0]:
             (kh, kw), (_, height, width_) = conv.window, site.node.output
             self.border = correlated.border(conv, site.x[0], (height * kh, width_ * kw))
         if site.dy and self.border and not self.masks and self.correlates:
             site.dy.border = self.border
+
+    @property
+    def normalised(self) -> BatchNorm | None:
+        """The normalisation that alone reads what this makes, as it is."""
+        reader = self.site.reader
+        op = reader.op if reader and self.site.node.act == NONE else None
+        return op if isinstance(op, BatchNorm) else None
 
     @classmethod
     def cost(cls, site: Site) -> float:
@@ -80,8 +85,8 @@ class Direct(Way):
             yield f
 
     def bias_gradient(self) -> Iterator[Kernel]:
-        """The sum of dy; the pool, which only places it, does not matter."""
-        if self.conv.trains("bias"):
+        """The sum of dy; the pool, which only places it, does not matter. Before a normalisation it is 0."""
+        if self.conv.trains("bias") and not self.normalised:
             f = self.site.kernel("bias_gradient")
             backward.bias_gradient(f, self.conv, self.dy)
             yield f
@@ -214,21 +219,3 @@ class RegisterTile:
                 first = masks.at(self.o, self.row, self.column, self.v)
                 words = f.address(masks.room, *first, (self.g, fan_out * masks.channel), n * masks.channel)
             f.store(act.apply(f, largest(f, window, words)), at, n * y.channel)
-
-
-def largest(f: Function, window: Sequence[Value], words: Value | None = None) -> Value:
-    """The maximum of a pooling window, the first one as PyTorch chooses it; not-a-number wins, as there.
-
-    At ``words``, where that is given, each comparison leaves one bit a lane: whether the later number won.
-    """
-    best = window[0]
-    for n, other in enumerate(window[1:]):
-        larger = f.compare("ogt", other, best)
-        best = f.select(larger, other, best)
-        if words:
-            lanes = width(larger.type)
-            word = f.bits(larger, f"i{lanes}")
-            f.store(word if lanes == 16 else f.convert("zext", word, I16), words, 2 * n)
-    for first, second in zip(window[::2], [*window[1::2], window[-1]], strict=False):
-        best = f.select(f.compare("uno", first, second), first + second, best)
-    return best

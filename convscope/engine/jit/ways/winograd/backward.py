@@ -1,6 +1,7 @@
 """Backward through a convolution that forward.py computes: gradients of weights and input. Formulas: there."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 
 from ...ir import registers
@@ -8,18 +9,17 @@ from ...ir.arrays import Array, Index, Pair, chunks
 from ...ir.elementary import lane_sums
 from ...ir.kernel import Kernel
 from ...ir.values import F32, I32, I64, PTR, Value
-from ..conv import Masks
-from ..direct.backward import shares
-from ..way import Gradient
+from ..way import Former, Gradient, Slopes
+from ..windows.winners import Masks, shares
 from .forward import multiply_channels, store_points, transform_inputs
 from .pairs import Pairs
 from .tiling import At, Tiles, both, values
 from .toom_cook import transposed
 
-Gradients = Callable[[Index, Index, Index], At]  # dy of an output channel, a tile, a vector
+Source = Array | Former  # of dy
 
 
-def backward(f: Kernel, t: Tiles, x: Array, dy: Array, masks: Masks | None, sums: Array | None, kept: bool) -> None:
+def backward(f: Kernel, t: Tiles, x: Array, dy: Source, masks: Masks | None, sums: Array | None, kept: bool) -> None:
     """Add to dU the block's part; ``sums`` gets dx before the slope, with the padding's, where it is wanted.
 
     ``kept``: V still lies where the forward pass left it.
@@ -42,19 +42,19 @@ def backward(f: Kernel, t: Tiles, x: Array, dy: Array, masks: Masks | None, sums
                 _add_inputs(f, t, sums, first, size)
 
 
-def output_gradients(f: Kernel, t: Tiles, dy: Array, masks: Masks | None) -> Gradients:
+def output_gradients(f: Kernel, t: Tiles, dy: Source, masks: Masks | None) -> Slopes:
     """dy before the pool. What two overlapping tiles cover counts in the first."""
     lanes, (ph, pw) = f.lanes, t.conv.window
-    place = t.place(f, dy.row, dy.pixel, (ph, pw))
+    given = _stored(f, t, dy) if isinstance(dy, Array) else dy(f, partial(_place, f, t), t.pooled)
     words = t.place(f, masks.row, masks.pixel, (ph, pw)) if masks else None
     keeps = [_all_but_last(f, t, axis) for axis in (0, 1)]
 
     def gradients(o: Index, tile: Index, v: Index) -> At:
-        corner = f.address(dy.room, dy.origin, (o, dy.channel), place(tile), (v, lanes.bytes))
+        pooled = given(o, tile, v)
         found: dict[Pair, Value] = {}
-        for i in range(t.down.outputs // ph):
-            for j in range(t.along.outputs // pw):
-                parts = [f.load(lanes.vector, corner, i * dy.row + j * dy.pixel)]
+        for i in range(t.pooled[0]):
+            for j in range(t.pooled[1]):
+                parts = [pooled(i, j)]
                 if masks and words:
                     won = f.address(
                         masks.room, (o, masks.channel), words(tile), (v, masks.each), i * masks.row + j * masks.pixel
@@ -70,6 +70,23 @@ def output_gradients(f: Kernel, t: Tiles, dy: Array, masks: Masks | None) -> Gra
         return lambda i, j: found[i, j]  # type: ignore[index]
 
     return gradients
+
+
+def _stored(f: Kernel, t: Tiles, dy: Array) -> Slopes:
+    """dy as it lies in its array."""
+    place = t.place(f, dy.row, dy.pixel, t.conv.window)
+
+    def slopes(o: Index, tile: Index, v: Index) -> At:
+        corner = f.address(dy.room, dy.origin, (o, dy.channel), place(tile), (v, f.lanes.bytes))
+        return values(f, corner, dy.row, dy.pixel)
+
+    return slopes
+
+
+def _place(f: Kernel, t: Tiles, row: int, column: int, pool: Pair) -> Callable[[Index], Value]:
+    """Where tiles lie in an array that is pooled by so much more than the node's output."""
+    ph, pw = t.conv.window
+    return t.place(f, row, column, (ph * pool[0], pw * pool[1]))
 
 
 def _all_but_last(f: Kernel, t: Tiles, axis: int) -> Callable[[Index], Value]:

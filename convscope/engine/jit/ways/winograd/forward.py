@@ -15,14 +15,14 @@ A *group* of tiles goes through all steps while it is in the cache. V, M, N and 
 [row of points][column of points][channel][tile][image], so that the products of a point are those of two matrices.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ...ir import registers
-from ...ir.arrays import Array, Index, Room, chunks
+from ...ir.arrays import Array, Index, Pair, Room, chunks
 from ...ir.kernel import Kernel
-from ...ir.values import F32, vector
-from ..direct.forward import largest
+from ...ir.values import F32, Value, vector
 from ..layer import Activation
+from ..windows.winners import Masks, largest
 from .tiling import At, Row, Tiles, both, values
 from .toom_cook import MOST, multiply, transposed
 
@@ -59,13 +59,13 @@ def weights(f: Kernel, t: Tiles, columns: bool = False) -> None:
                 f.store(f.load(F32, room, 4 * j), out, i * by_row + j * by_column)
 
 
-def forward(f: Kernel, t: Tiles, act: Activation, x: Array, y: Array) -> None:
-    """y = a(pool(conv(x)))."""
+def forward(f: Kernel, t: Tiles, act: Activation, x: Array, y: Array, masks: Masks | None) -> None:
+    """y = a(pool(conv(x))), and what the pool's backward pass needs to know, where there is one."""
     for start, stop, size in chunks(t.count, t.group):
         with f.loop(stop, start, size) as first:
             transform_inputs(f, t, x, first, size)
             multiply_channels(f, t, size, forward=True)
-            store_outputs(f, t, act, y, first, size, summed(f, t))
+            store_outputs(f, t, act, y, masks, first, size, summed(f, t))
 
 
 def summed(f: Kernel, t: Tiles) -> Products:
@@ -124,17 +124,35 @@ def multiply_channels(f: Kernel, t: Tiles, size: int, forward: bool) -> None:
                             f.store(total.value, out, n * y_channel + k * lanes.bytes)
 
 
-def store_outputs(f: Kernel, t: Tiles, act: Activation, y: Array, first: Index, size: int, products: Products) -> None:
+def store_outputs(
+    f: Kernel, t: Tiles, act: Activation, y: Array, masks: Masks | None, first: Index, size: int, products: Products
+) -> None:
     """y = a(pool(Aᵀ M A + b)) of ``size`` tiles from ``first`` on; ``products`` is M."""
-    bias_at, pool = t.conv.bias, t.conv.window
-    place = t.place(f, y.row, y.pixel, pool)
+    bias_at = t.conv.bias
+    place = t.place(f, y.row, y.pixel, t.conv.window)
+    words = t.place(f, masks.row, masks.pixel, t.conv.window) if masks else None
     with f.loop(t.conv.outputs) as o, f.loop(size) as n, f.loop(f.lanes.vectors) as v:
         row = both(f, transposed(t.down.evaluate), transposed(t.along.evaluate), products(o, n, v))
         bias = None if bias_at is None else f.splat(f.load(F32, f["p"], 4 * bias_at, (o, 4)), f.lanes.width)
         out = f.address(y.room, y.origin, (o, y.channel), place(first + n), (v, f.lanes.bytes))
-        for i in range(t.down.outputs // pool[0]):
-            lines = [row(i * pool[0] + k) for k in range(pool[0])]
-            for j in range(t.along.outputs // pool[1]):
-                best = largest(f, [value for line in lines for value in line[j * pool[1] : (j + 1) * pool[1]]])
-                result = act.apply(f, best if bias is None else best + bias)
-                f.store(result, out, i * y.row + j * y.pixel)
+        won = None
+        if masks and words:
+            won = f.address(masks.room, (o, masks.channel), words(first + n), (v, masks.each))
+        if t.conv.pool:
+            for (i, j), best in _windows(f, t, row, won, masks):
+                f.store(act.apply(f, best if bias is None else best + bias), out, i * y.row + j * y.pixel)
+        else:
+            with f.loop(t.down.outputs) as k:
+                for j, value in enumerate(row(k)):
+                    f.store(act.apply(f, value if bias is None else value + bias), out, (k, y.row), j * y.pixel)
+
+
+def _windows(f: Kernel, t: Tiles, row: Row, won: Value | None, masks: Masks | None) -> Iterator[tuple[Pair, Value]]:
+    """The largest number of each window of a tile; ``won``: where the masks of the tile begin."""
+    ph, pw = t.conv.window
+    for i in range(t.pooled[0]):
+        lines = [row(i * ph + k) for k in range(ph)]
+        for j in range(t.pooled[1]):
+            window = [value for line in lines for value in line[j * pw : (j + 1) * pw]]
+            words = f.address(won, i * masks.row + j * masks.pixel) if won and masks else None
+            yield (i, j), largest(f, window, words)

@@ -10,9 +10,9 @@ from ...ir.arrays import Array, Index, Lanes, chunks
 from ...ir.elementary import lane_sums
 from ...ir.kernel import Kernel
 from ...ir.values import F32, Value
-from ..conv import Masks
 from ..layer import Activation
-from .backward import output_gradients
+from ..windows.winners import Masks
+from .backward import Source, output_gradients
 from .forward import store_outputs, transform_inputs
 from .pairs import Pairs
 from .tiling import At, Tiles, Tiling, both, values
@@ -36,8 +36,8 @@ def _inputs(f: Kernel, t: Tiles, n: Index, v: Index) -> Callable[[int], At]:
     return lambda c: values(f, f.address(here, c * by_channel), by_row, by_column)
 
 
-def forward(f: Kernel, t: Tiles, act: Activation, x: Array, y: Array) -> None:
-    """y = a(pool(conv(x)))."""
+def forward(f: Kernel, t: Tiles, act: Activation, x: Array, y: Array, masks: Masks | None) -> None:
+    """y = a(pool(conv(x))), and what the pool's backward pass needs to know, where there is one."""
     lanes = f.lanes
     u_row, u_column, u_input, u_output = t.weight_strides()
 
@@ -60,10 +60,10 @@ def forward(f: Kernel, t: Tiles, act: Activation, x: Array, y: Array) -> None:
     for start, stop, size in chunks(t.count, t.group):
         with f.loop(stop, start, size) as first:
             transform_inputs(f, t, x, first, size)
-            store_outputs(f, t, act, y, first, size, products)
+            store_outputs(f, t, act, y, masks, first, size, products)
 
 
-def backward(f: Kernel, t: Tiles, x: Array, dy: Array, masks: Masks | None) -> None:
+def backward(f: Kernel, t: Tiles, x: Array, dy: Source, masks: Masks | None) -> None:
     """Add to dU the block's part, the images of a vector apart."""
     lanes = f.lanes
     by_o, by_c, by_i, by_j = _strides(t, lanes)

@@ -12,9 +12,9 @@ The small errors of all the other windows live on. So a node is computed this wa
 from ...ir.arrays import Array, Index, chunks
 from ...ir.kernel import Kernel
 from ...ir.values import F32, Value
-from ..conv import Masks
-from ..direct.forward import RegisterTile, largest
+from ..direct.forward import RegisterTile
 from ..layer import Activation
+from ..windows.winners import Masks, largest
 from .forward import multiply_channels, summed, transform_inputs
 from .tiling import Row, Tiles, both
 from .toom_cook import transposed

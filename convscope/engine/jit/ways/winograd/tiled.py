@@ -23,6 +23,8 @@ class Tiled(Direct):
         assert t
         self.t = with_rooms(t, site.module, site.lanes, Pairs(t, site.lanes).room, thin.apart_room(t, site.lanes))
         self.sums = site.array(site.node.shapes[0], self.conv.padding) if site.dx[0] else None
+        if site.dy and self.normalised:  # windows of a pool behind it must not lie across the edges of tiles
+            site.dy.on_demand = all(n % k == 0 for n, k in zip(t.pooled, self.normalised.window, strict=True))
 
     @classmethod
     def cost(cls, site: Site) -> float:
@@ -40,6 +42,12 @@ class Tiled(Direct):
         """Whether V outlives the forward pass: where all of it is there at once."""
         return self.site.whole and self.t.group == self.t.count and self.forward_by_tiles
 
+    @property
+    def slopes(self) -> backward.Source:
+        """dy, or what forms it."""
+        assert self.site.dy
+        return self.site.dy.former or self.dy
+
     def weights(self) -> Iterator[Kernel]:
         """U, where it is used."""
         if self.sums or self.forward_by_tiles:
@@ -53,10 +61,8 @@ class Tiled(Direct):
             yield from super().forward()
             return
         f, site = self.site.kernel("forward"), self.site
-        if site.training and site.node.decides:
-            ties.forward(f, self.t, site.node.act, site.x[0], site.y, self.masks)
-        else:
-            forward.forward(f, self.t, site.node.act, site.x[0], site.y)
+        way = ties if site.guarded else forward
+        way.forward(f, self.t, site.node.act, site.x[0], site.y, self.masks)
         yield f
 
     def backward(self) -> Iterator[Kernel]:
@@ -65,7 +71,7 @@ class Tiled(Direct):
         if not self.sums and not self.conv.trains("weight"):
             return
         f, site = self.site.kernel("backward"), self.site
-        backward.backward(f, self.t, site.x[0], self.dy, self.masks, self.sums, self.kept)
+        backward.backward(f, self.t, site.x[0], self.slopes, self.masks, self.sums, self.kept)
         if self.sums and site.dx[0]:
             backward.finish_inputs(f, site.x[0], self.sums, site.dx[0])
         yield f
@@ -87,7 +93,7 @@ class Thin(Tiled):
     @property
     def forward_by_tiles(self) -> bool:
         """Not where it decides itself: many of its windows lie on even background, and tie."""
-        return not self.site.exact and not (self.site.training and self.site.node.decides)
+        return not self.site.exact and not self.site.guarded
 
     def forward(self) -> Iterator[Kernel]:
         """y = a(pool(conv(x)))."""
@@ -95,7 +101,7 @@ class Thin(Tiled):
             yield from super().forward()
             return
         f, site = self.site.kernel("forward"), self.site
-        thin.forward(f, self.t, site.node.act, site.x[0], site.y)
+        thin.forward(f, self.t, site.node.act, site.x[0], site.y, self.masks)
         yield f
 
     def backward(self) -> Iterator[Kernel]:
@@ -104,7 +110,7 @@ class Thin(Tiled):
         if not self.conv.trains("weight"):
             return
         f, site = self.site.kernel("backward"), self.site
-        thin.backward(f, self.t, site.x[0], self.dy, self.masks)
+        thin.backward(f, self.t, site.x[0], self.slopes, self.masks)
         yield f
 
     def finish(self) -> Iterator[Kernel]:

@@ -17,6 +17,7 @@ Row = Callable[[Index], list[Value]]  # a whole row of it
 
 GROUP = 8  # tiles × vectors of images that go through all steps together
 THIN = 3  # input channels
+SMALL = 1 << 18  # bytes of transformed weights, which every group reads
 PACKED = 1 << 14  # pairs of channels (measured: forward 256→256 198 and 260 % of the peak, 32→32 240 and 227 %)
 # What a point costs, in multiply-adds of the direct way (measured): its product; for each channel its transformation.
 PRODUCT, INPUT, OUTPUT = 1.0, 10, 6
@@ -55,6 +56,12 @@ class Tiling:
     def count(self) -> int:
         """Tiles of the output."""
         return prod(self.tiles)
+
+    @property
+    def pooled(self) -> Pair:
+        """Rows and columns of a tile's outputs once they are pooled."""
+        ph, pw = self.conv.window
+        return self.down.outputs // ph, self.along.outputs // pw
 
     @property
     def overlap(self) -> Pair:
@@ -141,10 +148,11 @@ def with_rooms(t: Tiling, module: Module, lanes: Lanes, gradients: int, apart: i
     )
 
 
-def tiling(conv: Conv, size: Pair, lanes: Lanes, first: bool) -> Tiling | None:
+def tiling(conv: Conv, size: Pair, lanes: Lanes, first: bool, whole: bool = True) -> Tiling | None:
     """How to compute an output of ``size`` (before the pool) this way, at the least cost; None where it cannot be.
 
-    ``first``: no gradient of the input will be asked for.
+    ``first``: no gradient of the input will be asked for. ``whole``: V may wait for the backward pass in the same
+    phase; else smaller groups leave more of the cache to what streams through it.
     """
     plain = conv.stride == conv.dilation == (1, 1) and conv.groups == 1
     if not plain or 1 in conv.kernel or (conv.inputs <= THIN and not first):
@@ -158,7 +166,10 @@ def tiling(conv: Conv, size: Pair, lanes: Lanes, first: bool) -> Tiling | None:
     best = min(found, key=lambda t: t.count * prod(t.points), default=None)
     if not best:
         return None
-    return replace(best, group=min(best.count, max(1, GROUP // lanes.vectors)))
+    best = replace(best, group=min(best.count, max(1, GROUP // lanes.vectors)))
+    if whole or 4 * prod(best.points) * conv.inputs * conv.outputs > SMALL:
+        return best
+    return replace(best, group=-(-best.group // 2))
 
 
 def tiling_of(site: Site) -> Tiling | None:
@@ -166,7 +177,7 @@ def tiling_of(site: Site) -> Tiling | None:
     conv, (_, height, width) = site.node.op, site.node.output
     assert isinstance(conv, Conv)
     kh, kw = conv.window
-    return tiling(conv, (height * kh, width * kw), site.lanes, first=site.dx[0] is None)
+    return tiling(conv, (height * kh, width * kw), site.lanes, first=site.dx[0] is None, whole=site.whole)
 
 
 def cost(t: Tiling, lanes: Lanes) -> float:
