@@ -10,11 +10,13 @@ from ...ir.arrays import Array, Index, Lanes, Pair, chunks
 from ...ir.elementary import lane_sums
 from ...ir.kernel import Kernel
 from ...ir.taps import TapTable, taps
-from ...ir.values import F32, Value
+from ...ir.values import F32, Value, Var
 from ..conv import Conv
 from ..way import Gradient
 from ..windows.winners import Masks, shares
 
+NEIGHBOURS = {16: 4, 8: 2, 4: 2}  # numbers of dy that are taken at once, by the width of a vector
+FEW = 9  # sums that leave registers for them
 CACHE = 1 << 19  # bytes: half of a second-level cache of today, all of an older one
 
 # -- through a fused max pool ----------------------------------------------------------------------------------------
@@ -135,11 +137,17 @@ def weight_gradient(
                 (top, sy * x.row),
             )
             gradient = f.address(dy.room, dy.origin, (channel, dy.channel), (top, dy.row))
-            with f.loop(rows) as i, f.loop(dy.width) as j, f.loop(lanes.vectors) as v:
-                here = f.address(at, (i, sy * x.row), (j, sx * x.pixel), (v, lanes.bytes))
-                there = f.address(gradient, (i, dy.row), (j, dy.pixel), (v, lanes.bytes))
-                inputs = [f.load(lanes.vector, here, by_x) for _, by_x in block.columns]
-                registers.accumulate(f, sums, registers.loads(f, lanes.vector, there, dy.channel), inputs)
+            alone = size == 1 and len(block.columns) <= FEW
+            for begin, end, across in chunks(dy.width, NEIGHBOURS[lanes.width] if alone else 1):
+                with f.loop(rows) as i, f.loop(end, begin, across) as j, f.loop(lanes.vectors) as v:
+                    here = f.address(at, (i, sy * x.row), (j, sx * x.pixel), (v, lanes.bytes))
+                    there = f.address(gradient, (i, dy.row), (j, dy.pixel), (v, lanes.bytes))
+                    columns = [by_x for _, by_x in block.columns]
+                    if alone:
+                        _neighbours(f, sums[0], columns, (here, sx * x.pixel), (there, dy.pixel), across)
+                    else:
+                        inputs = [f.load(lanes.vector, here, by_x) for by_x in columns]
+                        registers.accumulate(f, sums, registers.loads(f, lanes.vector, there, dy.channel), inputs)
             out = f.address(
                 f["g"],
                 4 * conv.weight,
@@ -155,6 +163,24 @@ def weight_gradient(
                 out,
                 [n * by_o + by_w for n in range(size) for by_w, _ in block.columns],
             )
+
+
+def _neighbours(
+    f: Kernel, sums: list[Var], columns: list[int], x: tuple[Value, int], dy: tuple[Value, int], count: int
+) -> None:
+    """Add to the sums of one output channel what ``count`` numbers of dy beside each other give.
+
+    They share inputs, which are loaded once: with one channel alone, loads are what takes the time. ``x`` and ``dy``:
+    an address, and bytes from there to the next.
+    """
+    loaded: dict[int, Value] = {}
+    slopes = [f.load(f.lanes.vector, dy[0], n * dy[1]) for n in range(count)]
+    for total, column in zip(sums, columns, strict=True):
+        for n, slope in enumerate(slopes):
+            place = column + n * x[1]
+            if place not in loaded:
+                loaded[place] = f.load(f.lanes.vector, x[0], place)
+            total.value = f.fma(slope, loaded[place], total.value)
 
 
 def bias_gradient(f: Kernel, conv: Conv, dy: Array) -> None:
