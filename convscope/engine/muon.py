@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from .plain import one_thread
+from .products import product
 
 ITERATIONS, A, B, C = 5, 3.4445, -4.7750, 2.0315
 TINY = 1e-7
@@ -42,13 +43,13 @@ def orthogonal(d: Tensor) -> Tensor:
     matrix: Tensor = d.flatten(1)
     rows, columns = matrix.shape
     x = (matrix if rows <= columns else matrix.T) / (matrix.norm() + TINY)
-    square = x @ x.T
-    product = polynomial = _polynomial(square)
+    square = product(x, x.T, symmetric=True)
+    together = polynomial = _polynomial(square)
     for _ in range(ITERATIONS - 1):
-        square = polynomial @ square @ polynomial
+        square = product(product(polynomial, square, symmetric=True), polynomial, symmetric=True)
         polynomial = _polynomial(square)
-        product = polynomial @ product
-    x = product @ x
+        together = product(polynomial, together, symmetric=True)
+    x = product(together, x)
     if rows > columns:
         x = x.T * (rows / columns) ** 0.5
     result: Tensor = x.reshape(d.shape)
@@ -57,7 +58,7 @@ def orthogonal(d: Tensor) -> Tensor:
 
 def _polynomial(square: Tensor) -> Tensor:
     """a I + b A + c A²."""
-    result = torch.addmm(square, square, square, beta=B, alpha=C)
+    result = product(square, square, symmetric=True).mul_(C).add_(square, alpha=B)
     result.diagonal().add_(A)
     return result
 
@@ -118,15 +119,16 @@ class BetweenCalls:
         """After it: move the weights."""
         with one_thread():
             if self._threads == 1:
-                moved = [self._moved(n, lr) for n in range(len(self._places))]
+                steps = [self._direction(n) for n in range(len(self._places))]
             else:
                 with ThreadPoolExecutor(self._threads) as pool:
-                    moved = list(pool.map(lambda n: self._moved(n, lr), range(len(self._places))))
-        for (w, _, _), new in zip(self._places, moved, strict=True):  # all or, interrupted above, none
-            w.copy_(new)
+                    steps = list(pool.map(self._direction, range(len(self._places))))
+        for (w, _, factor), step in zip(self._places, steps, strict=True):  # all or, interrupted above, none
+            rate = lr * factor
+            w.mul_(1 - rate * self._decay).sub_(step, alpha=rate)
 
-    def _moved(self, n: int, lr: float) -> Tensor:
-        w, m, factor = self._places[n]
-        lr *= factor
-        d = (1 + self._momentum) * m - self._momentum * self._before[n] if self._nesterov else m
-        return (w * (1 - lr * self._decay)).sub_(orthogonal(d), alpha=lr)
+    def _direction(self, n: int) -> Tensor:
+        _, m, _ = self._places[n]
+        if not self._nesterov:
+            return orthogonal(m)
+        return orthogonal(m.mul(1 + self._momentum).sub_(self._before[n], alpha=self._momentum))

@@ -12,6 +12,7 @@ from convscope.engine.base import Problem
 from convscope.engine.eager import EagerEngine
 from convscope.engine.jit import JitEngine
 from convscope.engine.muon import BetweenCalls, hidden, orthogonal
+from convscope.engine.products import product
 from convscope.errors import UsageError
 
 from ..test_job import recipe
@@ -45,6 +46,18 @@ def net():
             nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 9, 1), nn.MaxPool2d(2), nn.Flatten(),
             nn.Linear(81, 12), nn.ReLU(), nn.Linear(12, 3),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(256, 576), (64, 2304), (72, 200), (8, 32)])
+def test_products_are_those_of_float64(shape):
+    """In machine code where it is worth it, in torch elsewhere; symmetric ones are exactly so."""
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    square = product(x, x.T, symmetric=True)
+    assert torch.equal(square, square.T)
+    for found, a, b in ((square, x, x.T), (product(square, x), square, x), (product(x, x.T), x, x.T)):
+        wanted = a.double() @ b.double()
+        bound = a.double().abs() @ b.double().abs()
+        assert float(((found.double() - wanted).abs() / bound).max()) < 5e-6
 
 
 def problem(choices):
