@@ -16,12 +16,13 @@ IMAGE = 3, 12, 16
 # Spec; by node whether its gradient is formed on demand.
 SPECS = {
     # A thin first layer, then one by tiles; windows of 2×2 and 1×4.
-    "conv 5 3 padding=1 | batchnorm | pool 2 | relu | conv 6 3 padding=1 | batchnorm | relu | pool 1x4 | linear": 2,
-    # The pool before the normalisation; overlapping tiles (5×7 outputs by 4×4); no pool at all.
-    "conv 6 3 padding=1 | pool 2 | batchnorm | gelu | conv 5 2 | batchnorm | tanh | linear": 2,
-    # Direct convolutions, which read a gradient often: with a stride, 1×1, and one whose tiles cut windows in two.
+    "conv 8 5 padding=2 | batchnorm | pool 2 | relu | conv 8 5 padding=2 | batchnorm | relu | pool 1x4 | linear": 2,
+    # The pool before the normalisation; overlapping tiles (3×5 outputs); no pool at all.
+    "conv 8 5 padding=2 | pool 2 | batchnorm | gelu | conv 8 4 | batchnorm | tanh | linear": 2,
+    # By tiles, too, but the normalisation reads what a ReLU made of it.
+    "conv 8 5 padding=2 | relu | conv 8 5 | relu | batchnorm | pool 2 | linear": 0,
+    # Direct convolutions, which read a gradient often: with a stride, and 1×1.
     "conv 6 3 stride=2 padding=1 | batchnorm | pool 2 | relu | conv 5 1 | batchnorm | pool 3x1 | linear": 0,
-    "conv 8 3 | relu | conv 8 3 padding=same | relu | batchnorm | pool 2 | linear": 0,
 }
 
 

@@ -72,18 +72,18 @@ def test_it_is_the_last_layer_that_decides(spec, chosen):
 
 
 def test_where_many_decide_all_layers_go_that_way():
-    """Two convolutions of 16 channels on 40×40 decide 44,000 times an image: no order of summation is another's."""
-    spec = "conv 16 3 | relu | conv 16 3 | relu | globalavg | flatten | linear"
-    assert by_tiles(spec, (3, 40, 40)) == [0, 1]
-    assert by_tiles(spec, (3, 12, 12)) == [1]
+    """16 channels of 36×36 and 32×32 decide 37,120 times an image: no order of summation has another's losses."""
+    spec = "conv 16 5 | relu | conv 16 5 | relu | globalavg | flatten | linear"
+    assert by_tiles(spec, (4, 40, 40)) == [0, 1]
+    assert by_tiles(spec, (4, 16, 16)) == [1]
 
 
 @pytest.mark.parametrize(("isa", "threads"), list(zip(host.available(), (1, 2, 3), strict=False)))
 @pytest.mark.parametrize(
     "spec",
     [
-        "conv 6 3 padding=1 | pool 2 | relu | conv 7 3 | relu | pool 2 | linear",
-        "conv 6 5 | relu | conv 7 3 padding=1 | pool 2x1 | leakyrelu | conv 5 2 | relu | linear",
+        "conv 8 5 padding=2 | pool 2 | relu | conv 8 4 | relu | pool 1x2 | linear",
+        "conv 8 5 | relu | conv 8 5 padding=2 | pool 2x1 | leakyrelu | conv 8 4 | relu | linear",
     ],
 )
 def test_gradients_are_pytorchs_where_nothing_is_looked_at_twice(spec, isa, threads, monkeypatch):
