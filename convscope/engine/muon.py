@@ -18,13 +18,12 @@ an optimizer for hidden layers in neural networks (2024, kellerjordan.github.io/
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from .plain import one_thread
-from .products import product
 
 ITERATIONS, A, B, C = 5, 3.4445, -4.7750, 2.0315
 TINY = 1e-7
@@ -38,16 +37,29 @@ def hidden(net: nn.Module) -> list[str]:
     return [name for name, parameter in weights[:-1] if parameter.requires_grad]
 
 
-def orthogonal(d: Tensor) -> Tensor:
+class Product(Protocol):
+    """a @ b of float32 matrices; ``symmetric``: the result is known to be."""
+
+    def __call__(self, a: Tensor, b: Tensor, symmetric: bool = False) -> Tensor:
+        """The product."""
+        ...
+
+
+def plain(a: Tensor, b: Tensor, symmetric: bool = False) -> Tensor:  # noqa: ARG001 - torch makes nothing of it
+    """torch's own product."""
+    return a @ b
+
+
+def orthogonal(d: Tensor, product: Product = plain) -> Tensor:
     """√max(1, rows/columns) NS(d) for d (O, …), contiguous, of the same shape."""
     matrix: Tensor = d.flatten(1)
     rows, columns = matrix.shape
     x = (matrix if rows <= columns else matrix.T) / (matrix.norm() + TINY)
     square = product(x, x.T, symmetric=True)
-    together = polynomial = _polynomial(square)
+    together = polynomial = _polynomial(square, product)
     for _ in range(ITERATIONS - 1):
         square = product(product(polynomial, square, symmetric=True), polynomial, symmetric=True)
-        polynomial = _polynomial(square)
+        polynomial = _polynomial(square, product)
         together = product(polynomial, together, symmetric=True)
     x = product(together, x)
     if rows > columns:
@@ -56,7 +68,7 @@ def orthogonal(d: Tensor) -> Tensor:
     return result
 
 
-def _polynomial(square: Tensor) -> Tensor:
+def _polynomial(square: Tensor, product: Product) -> Tensor:
     """a I + b A + c A²."""
     result = product(square, square, symmetric=True).mul_(C).add_(square, alpha=B)
     result.diagonal().add_(A)
@@ -104,8 +116,9 @@ class BetweenCalls:
         momentum: float,
         nesterov: bool,
         weight_decay: float,
+        product: Product = plain,
     ) -> None:
-        self._places = places
+        self._places, self._product = places, product
         self._threads = threads if sum(w.numel() for w, _, _ in places) > LARGE else 1
         self._momentum, self._nesterov, self._decay = momentum, nesterov, weight_decay
         self._before: list[Tensor] = []
@@ -130,5 +143,6 @@ class BetweenCalls:
     def _direction(self, n: int) -> Tensor:
         _, m, _ = self._places[n]
         if not self._nesterov:
-            return orthogonal(m)
-        return orthogonal(m.mul(1 + self._momentum).sub_(self._before[n], alpha=self._momentum))
+            return orthogonal(m, self._product)
+        d = m.mul(1 + self._momentum).sub_(self._before[n], alpha=self._momentum)
+        return orthogonal(d, self._product)

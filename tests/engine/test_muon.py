@@ -11,8 +11,8 @@ from convscope.data.batches import Normalize
 from convscope.engine.base import Problem
 from convscope.engine.eager import EagerEngine
 from convscope.engine.jit import JitEngine
+from convscope.engine.jit.machine.products import product
 from convscope.engine.muon import BetweenCalls, hidden, orthogonal
-from convscope.engine.products import product
 from convscope.errors import UsageError
 
 from ..test_job import recipe
@@ -145,7 +145,7 @@ def test_large_weights_are_moved_by_two_threads_to_the_bits_of_one():
     for threads in (1, 2):
         generator.manual_seed(3)
         places = [tuple(torch.randn(n, 300, generator=generator) for _ in range(2)) for n in (300, 200, 40)]
-        between = BetweenCalls([(w, m, 1.0) for w, m in places], threads, 0.9, True, 0.1)
+        between = BetweenCalls([(w, m, 1.0) for w, m in places], threads, 0.9, True, 0.1, product)
         between.begin()
         for _, m in places:
             m.mul_(0.9).add_(1.0)

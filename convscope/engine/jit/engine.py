@@ -18,6 +18,7 @@ from .compiled import Compiled, Floats, Loaded
 from .ir.arrays import padded
 from .machine import slots
 from .machine.meeting import Meeting
+from .machine.products import product
 from .machine.runtime import aligned
 from .optimizers import Rule
 from .ways.norm.layer import BatchNorm
@@ -254,7 +255,8 @@ class JitEngine:
         for name in names:
             m, start = momenta[name], self._core.layout.places[name]
             places.append((flat[start : start + m.numel()].view(m.shape), m, factors.get(name, 1.0)))
-        return BetweenCalls(places, self._core.threads, self.rule.momentum, self.rule.nesterov, self.rule.weight_decay)
+        rule = self.rule
+        return BetweenCalls(places, self._core.threads, rule.momentum, rule.nesterov, rule.weight_decay, product)
 
     def _state_views(self) -> list[tuple[str, str, Tensor]]:
         """(state's name, parameter's name, the values) of all of the optimizer's state. Frozen parameters have none."""

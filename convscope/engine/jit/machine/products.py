@@ -6,17 +6,17 @@ Zen 5, torch 2.13 (MKL) takes 2.2 times as long for 256×256 by 256×2,304. Else
 """
 
 from functools import cache, partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from .jit.ir.arrays import Index
-    from .jit.ir.function import Function
-    from .jit.ir.values import Value
-    from .jit.machine.runtime import Native
+from ..ir import registers
+from ..ir.arrays import Index
+from ..ir.function import Function, Module
+from ..ir.values import F32, I64, PTR, Value, vector
+from .host import COMPILING, Code, available, machine
+from .runtime import Native, native
 
 ROWS, WIDTH = 8, 16
 COLUMNS = 2 * WIDTH
@@ -42,35 +42,26 @@ def product(a: Tensor, b: Tensor, symmetric: bool = False) -> Tensor:
 @cache
 def there_is() -> bool:
     """Whether there is machine code for this processor."""
-    from .jit.machine.host import available  # llvmlite is slow to import
-
     return "avx512" in available()
 
 
 @cache
-def _compiled() -> "Native":
-    from .jit.machine.host import COMPILING, Code, machine
-    from .jit.machine.runtime import native
-
+def _compiled() -> Native:
     with COMPILING:
         code = Code(_text(), machine(), None)
     _CODES.append(code)  # it lives as long as its function
     return native(code.address("run"))
 
 
-_CODES: list[object] = []
+_CODES: list[Code] = []
 
 
-def _factor(f: "Function", rows: "list[Value]", i: "Index", q: int) -> "Value":
+def _factor(f: Function, rows: list[Value], i: Index, q: int) -> Value:
     """Number i of row q in every lane."""
-    return f.splat(f.load("float", rows[q], (i, 4)), WIDTH)
+    return f.splat(f.load(F32, rows[q], (i, 4)), WIDTH)
 
 
 def _text() -> str:
-    from .jit.ir import registers
-    from .jit.ir.function import Module
-    from .jit.ir.values import F32, I64, PTR, vector
-
     module, kind, size = Module(32 * WIDTH), vector(WIDTH), 4 * WIDTH
     f = module.function("run", [("job", PTR), ("thread", I64)], public=True)
     a, b, c, panel = (f.load(PTR, f["job"], 8 * slot) for slot in range(4))
