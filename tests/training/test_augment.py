@@ -21,6 +21,7 @@ from convscope.net.spec import parse as parse_net
 from convscope.recipe import Recipe
 from convscope.runs import folder as runs
 from convscope.training.augment import spec as spec_module
+from convscope.training.augment.chosen import named
 from convscope.training.augment.draws import Draws
 from convscope.training.augment.moves import joined
 from convscope.training.augment.sampling import shifted, warped
@@ -242,6 +243,13 @@ def test_both_engines_see_the_same_pixels():
         )
         assert torch.equal(seen.steps(index, 12, [0.1, 0.1], changed), given.steps(index, 12, [0.1, 0.1]))
         assert equal(seen.net.state_dict(), given.net.state_dict())
+
+
+@pytest.mark.parametrize("function", [lambda images: images, lambda images, numbers: images, lambda: None])
+def test_a_function_that_takes_something_else_is_refused_before_it_is_called(function):
+    with pytest.raises(UsageError, match="augment cannot be called with images, numbers and epoch") as told:
+        named(function)
+    assert told.value.help == "write def augment(images, numbers, epoch): …, which returns uint8 of the images' shape"
 
 
 def test_the_jit_engine_refuses_pixels_that_do_not_fit():

@@ -1,5 +1,6 @@
 """The augmentation that a recipe chooses."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,16 @@ OWN = "own "  # begins the name of a function that was given in Python, in a rec
 
 
 def named(function: Callable[..., Any]) -> str:
-    """How a recipe calls a user's own function."""
+    """How a recipe calls a user's own function. Raises UsageError where it cannot be called as an augmentation is."""
+    try:
+        inspect.signature(function).bind("images", "numbers", "epoch")
+    except TypeError:
+        raise UsageError(
+            "augment cannot be called with images, numbers and epoch",
+            "write def augment(images, numbers, epoch): …, which returns uint8 of the images' shape",
+        ) from None
+    except ValueError:  # a function of C tells nothing of what it takes
+        pass
     return OWN + getattr(function, "__name__", type(function).__name__)
 
 
