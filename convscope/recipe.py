@@ -244,8 +244,8 @@ def _check_type(called: str, value: Any, kind: Any) -> None:
     if get_origin(kind) is Literal:
         raise UsageError(f"{called} is {shown!r}", near(shown, get_args(kind)))
     options = get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    wanted = " or ".join("nothing" if option is type(None) else option.__name__ for option in options)
-    raise UsageError(f"{called} is {shown!r}, a {type(value).__name__}", f"it must be {wanted}")
+    wanted = " | ".join("None" if option is type(None) else option.__name__ for option in options)
+    raise UsageError(f"{called} is {shown!r}, a {type(value).__name__}", f"its type must be {wanted}")
 
 
 def _check_text(called: str, value: str) -> None:

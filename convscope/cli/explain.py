@@ -153,7 +153,7 @@ def _show(found: "Explanation", truth: int | None, run: str) -> None:
     if truth is not None and truth != found.predicted:
         known = f", but it is class {found.classes[truth]}"
     sure = confidence_text(found.loss, found.confidences[found.predicted], 2)
-    print(f"{run} says class {found.classes[found.predicted]} ({sure}){known}\n")
+    print(f"{run} takes it for class {found.classes[found.predicted]} ({sure}){known}\n")
     order = sorted(range(len(found.classes)), key=lambda k: -found.scores[k])[:10]
     names = ["class", "score"] if confidence_of(found.loss) == "score" else ["class", "score", "probability"]
     rows = [

@@ -46,7 +46,7 @@ def parse(text: str, what: str, error: type[ConvscopeError] = UsageError) -> Arr
     shapes = {tuple(len(row) for row in channel) for channel in channels}
     lengths = {len(row) for channel in channels for row in channel}
     if lengths == {0}:
-        raise error(f"{what} is empty", SYNTAX)
+        raise error(f"{what} is empty: it has no numbers", SYNTAX)
     if len(lengths) > 1:
         rows = [len(row) for row in channels[0]]
         where = f"rows of {', '.join(map(str, rows[:12]))}" if len(set(rows)) > 1 else "channels of different widths"
@@ -90,7 +90,7 @@ def _read_file(path: Path, what: str) -> Array:
     try:
         size = path.stat().st_size
         if not path.is_file():
-            raise DataError(f"{what}: {path} is no file", SYNTAX)
+            raise DataError(f"{what}: {path} is not a regular file", SYNTAX)
         if size > MAX_BYTES:
             raise DataError(f"{what}: {path} has {size:,} bytes, too many to explain", f"at most {MAX_BYTES:,}")
         read = {".npy": _npy, ".csv": _csv}.get(path.suffix.lower(), _image)
@@ -139,7 +139,7 @@ def _image(path: Path, what: str) -> Array:
 
 def _checked(array: Array, what: str, error: type[ConvscopeError]) -> Array:
     if not array.size:
-        raise error(f"{what} is empty", SYNTAX)
+        raise error(f"{what} is empty: it has no numbers", SYNTAX)
     if array.size > MAX_ELEMENTS:
         raise error(f"{what} has {array.size:,} numbers, too many to explain", f"at most {MAX_ELEMENTS:,}")
     if not np.isfinite(array).all():

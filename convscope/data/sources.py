@@ -209,8 +209,8 @@ def _read_idx(
         read_pair(paths[0], paths[1], (sums[0], sums[1])),
         read_pair(paths[2], paths[3], (sums[2], sums[3])),
     )
-    train = from_arrays(x_train, y_train, classes, f"{paths[0].parent}, training set")
-    return Splits(train, from_arrays(x_test, y_test, train.classes, f"{paths[2].parent}, test set"))
+    train = from_arrays(x_train, y_train, classes, f"the training set of images in {paths[0].parent}")
+    return Splits(train, from_arrays(x_test, y_test, train.classes, f"the test set of images in {paths[2].parent}"))
 
 
 def locate(data: str | Path, data_dir: Path | None) -> Path:

@@ -51,7 +51,7 @@ def divided(images: ImageSet, rest: Index, held: Index, name: str) -> tuple[Imag
     """
     pixels = images.images
     if fits(pixels):
-        require_memory(pixels.nbytes, f"splitting {name}")
+        require_memory(pixels.nbytes, f"splitting the data {name}")
     parts = [room_for(pixels, len(index)) for index in (rest, held)]
     step = max(1, PIECE // max(1, pixels[0].nbytes))
     for start in range(0, len(pixels), step):

@@ -15,14 +15,15 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "lab" / "static" / "text"  # the lab's own catalogue has what its server explains
 SHORT = 10  # letters
 PLACE = re.compile(r"\{(\d+)(!?)\}")
+QUOTED = r"'(?:[^'\\]|\\.)*'|" + r'"(?:[^"\\]|\\.)*"'  # as repr quotes
 
 
 @dataclass(frozen=True)
 class Form:
     """The English text between the places, and the Chinese.
 
-    A short form, such as "{} of {}", is in many a sentence: its places take a single word each, unless a name stands
-    before the only one, as in "drawn: {}". No place takes columns of a table: they are two spaces apart.
+    A short form, such as "{} of {}", is in many a sentence: its places take a single word or a quoted text each, unless
+    it begins with a label, as "drawn: {}" does. No place takes columns of a table: they are two spaces apart.
     """
 
     parts: tuple[str, ...]
@@ -31,17 +32,25 @@ class Form:
     @cached_property
     def short(self) -> bool:
         """Whether the places take single words."""
-        named = len(self.parts) == 2 and self.parts[0].endswith((": ", "  "))
-        return not named and sum(map(str.isalpha, "".join(self.parts))) < SHORT
+        labelled = self.parts[0].endswith((": ", "  "))
+        return not labelled and sum(map(str.isalpha, "".join(self.parts))) < SHORT
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """A short form, with words in its places, and anything where the Chinese looks it up."""
+        sentences = {int(place[1]) for place in PLACE.finditer(self.words) if place[2]}
+        word, pattern = f"((?:{QUOTED}|[^ ]*) *)", re.escape(self.parts[0])
+        for number, part in enumerate(self.parts[1:]):
+            pattern += ("(.*?)" if number in sentences else word) + re.escape(part)
+        return re.compile(pattern)
 
     def values(self, text: str) -> list[str] | None:
         """What stands in the places of ``text``; None where the text has another form."""
         found = self._split(text)
-        if found is None or any(value.startswith(" ") or "  " in value.rstrip() for value in found):
-            return None
-        sentences = {int(place[1]) for place in PLACE.finditer(self.words) if place[2]}
-        words = (value for number, value in enumerate(found) if number not in sentences)
-        return None if self.short and any(" " in value.rstrip() for value in words) else found
+        if found is not None and self.short:
+            match = self.pattern.fullmatch(text)
+            found = None if match is None else list(match.groups())
+        return None if found is None or any(map(_has_columns, found)) else found
 
     def _split(self, text: str) -> list[str] | None:
         first, *middle, last = self.parts
@@ -56,6 +65,10 @@ class Form:
             found.append(text[begin:at])
             begin = at + len(part)
         return [*found, text[begin:end]]
+
+
+def _has_columns(value: str) -> bool:
+    return value.startswith(" ") or ("  " in value and "  " in re.sub(QUOTED, "", value).rstrip())
 
 
 class Book:

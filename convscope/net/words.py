@@ -81,7 +81,7 @@ class Words:
 
     def fraction(self, what: str, example: str) -> float:
         """The next number, ``what``, 0 ≤ p < 1."""
-        word = self.take(f"a {what}, such as {example}")
+        word = self.take(f"a {what}, for example {example}")
         if not re.fullmatch(r"0?\.[0-9]{1,17}|0", word.text):
             raise self.fail(word, f"the {what} must lie in 0 ≤ p < 1, not {word.text[:40]!r}")
         return float(word.text)
@@ -114,7 +114,7 @@ class Words:
             return known[0]
         word, text = found
         if text not in known:
-            raise self.fail(word, f"{name} must be {' or '.join(known)}, not {text[:40]!r}")
+            raise self.fail(word, f"{name} must be one of {', '.join(known)}, not {text[:40]!r}")
         return text
 
     def finish(self) -> None:

@@ -207,7 +207,7 @@ def batches(samples: int = 60_000, batch_size: int = 64, drop_last: bool = False
 
     for name, value in (("samples", samples), ("batch_size", batch_size)):
         if isinstance(value, bool) or not isinstance(value, int):
-            raise UsageError(f"{name} is {value!r}", "it must be a whole number")
+            raise UsageError(f"{name} is {str(value)[:60]!r}", "it must be a whole number")
     return cut(samples, batch_size, drop_last)
 
 

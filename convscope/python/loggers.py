@@ -120,7 +120,7 @@ class TensorBoard(Logger):
         _require("tensorboard", "TensorBoard")
         self.folder = user_path(folder)
         if self.folder.exists() and not self.folder.is_dir():
-            raise UsageError(f"{self.folder} is a file", "name a folder")
+            raise UsageError(f"{self.folder} is a file, not a folder", "name a folder")
         self._writer: Any = None
 
     def begin(self, started: job.Started) -> None:

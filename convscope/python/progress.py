@@ -85,7 +85,7 @@ class Bar:
     def _begin(self, event: job.Started) -> None:
         recipe = event.recipe
         self.epochs = recipe.epochs
-        lines = (f"{event.data.name}, {event.engine} on {event.device}", *event.data.notes, *event.notes)
+        lines = (f"data {event.data.name}, engine {event.engine} on {event.device}", *event.data.notes, *event.notes)
         if self.notebook and not self.disable:
             print("\n".join(map(say, lines)))
         self._bar = _tqdm()(

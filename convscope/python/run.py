@@ -48,7 +48,7 @@ class Run(Shown):
         try:
             recipe, summary, epochs = self.recipe, self.summary, self.folder.epochs()
         except ConvscopeError:  # a model alone, or a damaged run
-            yield f"model {self.folder.path / self.folder.weights}"
+            yield f"model   {self.folder.path / self.folder.weights}"
             return
         yield f"run     {self.path}\nnet     {recipe.net}\ndata    {recipe.data}"
         if summary:

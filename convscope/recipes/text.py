@@ -29,7 +29,11 @@ class RecipeFile:
     def place(self, name: str) -> str:
         """Where the choice stands: "my.toml, line 3"."""
         found = _found(self.text, name)
-        return f"{self.called}, line {self.text.count(chr(10), 0, found.start(1)) + 1}" if found else self.called
+        return (
+            f"the recipe {self.called}, line {self.text.count(chr(10), 0, found.start(1)) + 1}"
+            if found
+            else self.called
+        )
 
 
 def read(path: Path) -> RecipeFile:
@@ -60,12 +64,12 @@ def parsed(called: str, text: str) -> RecipeFile:
         as_json = text.lstrip()[:1] == "{" or called.endswith(".json")
         choices = loads(text) if as_json else tomllib.loads(text)
     except json.JSONDecodeError as error:
-        where = f"{called}, line {error.lineno}"
-        raise UsageError(f"{where} is not JSON: {error.msg}{_line(text, error.pos, 1)}") from None
+        where = f"the recipe {called}, line {error.lineno}"
+        raise UsageError(f"{where} is not valid JSON: {error.msg}{_line(text, error.pos, 1)}") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(_torn(called, text, str(error)), 'write choices as: epochs = 3, or net = "note"') from None
     except ValueError as error:
-        raise UsageError(f"{called} is not JSON: {error}") from None
+        raise UsageError(f"{called} is not valid JSON: {error}") from None
     except RecursionError:
         raise UsageError(f"{called} is nested too deeply", "a recipe holds choices alone") from None
     if not isinstance(choices, dict):
@@ -123,9 +127,9 @@ def _torn(called: str, text: str, message: str) -> str:
     """What tomllib says of a text, with the line that it means."""
     said = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
     if said is None:
-        return f"{called} is not TOML: {message}"
+        return f"{called} is not valid TOML: {message}"
     start = sum(len(line) + 1 for line in text.split("\n")[: int(said[2]) - 1])
-    return f"{called}, line {said[2]} is not TOML: {said[1]}{_line(text, start + int(said[3]) - 1, 1)}"
+    return f"the recipe {called}, line {said[2]} is not valid TOML: {said[1]}{_line(text, start + int(said[3]) - 1, 1)}"
 
 
 def _line(text: str, at: int, length: int) -> str:

@@ -38,7 +38,7 @@ def save_pictures(tested: "Tested", folder: Path, title: str, worst: int) -> Non
             images.images[wrong.index],
             (
                 Path(images.name(wrong.index)).name[-22:],
-                f"is {classes[wrong.label]}",
+                f"label: {classes[wrong.label]}",
                 f"→ {classes[wrong.predicted][:13]} ({confidence_text(tested.loss, wrong.confidence)})",
             ),
         )

@@ -57,7 +57,7 @@ class ResumePoint:
         for key, tensor in tensors.items():
             group, _, name = key.partition("/")
             if group not in groups:
-                raise DataError(f"{path} is damaged: unknown tensor {key[:60]!r}", AGAIN)
+                raise DataError(f"the file {path} is damaged: unknown tensor {key[:60]!r}", AGAIN)
             groups[group][name] = tensor
         try:
             if metadata.get("format") != FORMAT:
@@ -89,7 +89,7 @@ class ResumePoint:
                 _check_tensors("lookahead", self.state.lookahead.weights, dict(parameters))
             _check_engine(self.engine, recipe.optimizer, parameters)
         except ValueError as error:
-            raise DataError(f"{path} is damaged: {error}", AGAIN) from None
+            raise DataError(f"the file {path} is damaged: {error}", AGAIN) from None
 
     def load_into(self, engine: Engine, path: Path) -> None:
         """Put net and engine where they stood. Raises DataError, naming ``path``, where the engine refuses."""
@@ -97,7 +97,7 @@ class ResumePoint:
         try:
             engine.load_state(self.engine)
         except (UsageError, RuntimeError) as error:
-            raise DataError(f"{path} is damaged: {error}", AGAIN) from None
+            raise DataError(f"the file {path} is damaged: {error}", AGAIN) from None
 
 
 def _check_position(state: State, recipe: Recipe, batches: Batches) -> None:

@@ -95,7 +95,7 @@ def session_of(content: bytes, name: str) -> Any:
     try:
         import onnxruntime
     except ImportError:
-        raise UsageError(f"{MISSING}, which runs {name}", INSTALL) from None
+        raise UsageError(f"{MISSING}, which is needed to run {name}", INSTALL) from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:

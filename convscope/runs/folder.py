@@ -94,7 +94,7 @@ class RunFolder:
         try:
             return Summary.of(self._json("summary.json"))
         except ValueError as error:
-            raise DataError(f"{self.path / 'summary.json'} is damaged: {error}") from None
+            raise DataError(f"the file {self.path / 'summary.json'} is damaged: {error}") from None
 
     def model(self, own: nn.Module | None = None) -> Model:
         """The net with the run's weights: the best by validation where there was one, else the last.
@@ -176,9 +176,9 @@ class RunFolder:
         try:
             value = loads(self.text(name))
         except ValueError as error:
-            raise DataError(f"{self.path / name} is damaged: {error}") from None
+            raise DataError(f"the file {self.path / name} is damaged: {error}") from None
         if not isinstance(value, dict):
-            raise DataError(f"{self.path / name} is damaged: it must hold a JSON object")
+            raise DataError(f"the file {self.path / name} is damaged: it must hold a JSON object")
         return value
 
     def _rows(self, name: str, columns: list[str], optional: list[str]) -> Iterator[dict[str, Any]]:
@@ -186,13 +186,13 @@ class RunFolder:
         lines = text.split("\n")[:-1]  # and is no whole line
         header = lines[0].split(",") if lines else []
         if header not in (columns, columns + optional):
-            raise DataError(f"{self.path / name} is damaged: its header must be {','.join(columns)}")
+            raise DataError(f"the file {self.path / name} is damaged: its header must be {','.join(columns)}")
         for number, line in enumerate(lines[1:], 2):
             try:
                 cells = zip(header, line.split(","), strict=True)
                 row = {column: _whole(cell) if column in WHOLE else float(cell) for column, cell in cells}
             except ValueError:
-                raise DataError(f"{self.path / name} is damaged in line {number}: {line[:60]!r}") from None
+                raise DataError(f"the file {self.path / name} is damaged in line {number}: {line[:60]!r}") from None
             yield row
 
 

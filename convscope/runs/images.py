@@ -81,7 +81,7 @@ class RunImages:
                 raise ValueError("a part is missing")
             return cls(tuple(classes), {name: _read_part(tensors, name, len(classes)) for name in present})
         except (ValueError, TypeError) as error:
-            raise DataError(f"{path} is damaged: {error}", "copy the run's folder again") from None
+            raise DataError(f"the file {path} is damaged: {error}", "copy the run's folder again") from None
 
     def seen(self, images: ImageSet) -> NDArray[np.bool_]:
         """Which of ``images`` (N,) the run was trained on or chose its best weights by, judged by their pixels."""

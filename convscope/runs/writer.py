@@ -118,7 +118,7 @@ def _first_rows(folder: Path, name: str, columns: list[str], count: int) -> str:
     """Header and first ``count`` rows of a CSV whose end a crash may have torn."""
     lines = RunFolder(folder).text(name, errors="replace").split("\n")[:-1]
     if not lines or lines[0] != ",".join(columns):
-        raise DataError(f"{folder / name} is damaged: its header must be {','.join(columns)}")
+        raise DataError(f"the file {folder / name} is damaged: its header must be {','.join(columns)}")
     if len(lines) <= count:
         raise DataError(
             f"{folder / name} has lost rows: it holds {len(lines) - 1}, but {count} belong to the saved state",

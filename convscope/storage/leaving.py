@@ -9,11 +9,11 @@ from .files import make_folder, write_atomic
 def require_room(path: Path, force: bool, default: bool) -> None:
     """Raise UsageError where the file cannot or must not be put. ``default``: its folder may be made for it."""
     if path.is_dir():
-        raise UsageError(f"{path} is a folder", "give the name of a file")
+        raise UsageError(f"{path} is a folder, not a file", "give the name of a file")
     if not default and not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", "make it, or name another place with --output")
     if path.exists() and not force:
-        raise UsageError(f"{path} exists", "--force replaces it; --output FILE names another place")
+        raise UsageError(f"{path} already exists", "--force replaces it; --output FILE names another place")
 
 
 def put(path: Path, content: bytes, default: bool) -> None:

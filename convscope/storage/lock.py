@@ -31,7 +31,7 @@ def locked(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise TrainingError(
-            f"{folder} is in use by {_owner(folder)}", "wait for it or stop it; two cannot train one run"
+            f"the folder {folder} is in use by {_owner(folder)}", "wait for it or stop it; two cannot train one run"
         ) from None
     except OSError as error:
         raise disk_error(folder / LOCK, error) from None

@@ -12,7 +12,7 @@ def unreadable(path: object, written_by: object, why: str, help: str = "") -> Da
         return DataError(
             f"{path} was written by a newer convscope ({written_by}; this is {__version__}): {why}", "update convscope"
         )
-    return DataError(f"{path} is damaged: {why}", help)
+    return DataError(f"the file {path} is damaged: {why}", help)
 
 
 def is_newer(version: object) -> bool:

@@ -132,7 +132,7 @@ def test_pooling(capsys):
     assert code == 0
     assert "winners: row,column of each window's largest in the input\n  0,0\n" in out
     assert "= 1 0 / 0 0\n" in out
-    assert "max of 1, 1, 1, 1" in out
+    assert "the maximum of 1, 1, 1, 1" in out
     assert "∂loss/∂output[0,0,0]  1  ×  not the winner  0  =  0" in out
     code, out, _ = run_cli(capsys, "pool", "avg", "--input", "1 2 / 3 6", "--padding", 1, "--at", "0,0,0")
     assert "= 0.25 0.5 / 0.75 1.5" in out
@@ -181,7 +181,7 @@ def test_steps_are_cut_between_terms_and_padding_is_named(capsys):
     code, out, _ = run_cli(capsys, "pool", "--input", "1 5 5 / 2 5 1 / 0 0 9", "--padding", 1, "--steps")
     assert code == 0
     assert "no window reaches the last row of the padding\n" in out
-    assert "= max of −∞, −∞, −∞, 1\n" in out
+    assert "= the maximum of −∞, −∞, −∞, 1\n" in out
     code, out, _ = run_cli(capsys, "conv", "--shape", "2x5x4", "--kernel-size", "3x2", "--steps")
     assert code == 0
     steps = [line for line in out.splitlines() if line.startswith("[0,")]

@@ -21,7 +21,7 @@ def run(tmp_path_factory):
 def test_the_whole_picture(capsys, run, tmp_path):
     code, out, err = run_cli(capsys, "explain", run, "test:1", "--plot", tmp_path / "maps.png")
     assert code == 0, err
-    assert "says class mid" in out
+    assert "takes it for class mid" in out
     assert "which is right: class mid" in out
     assert "conv2     Conv2d     6×2×2" in out
     assert (tmp_path / "maps.png").read_bytes().startswith(b"\x89PNG")
@@ -87,7 +87,7 @@ def test_an_image_file(capsys, run, tmp_path):
     Image.fromarray(stripes(3).images[2, 0]).save(tmp_path / "top.png")
     code, out, _ = run_cli(capsys, "explain", run, tmp_path / "top.png")
     assert code == 0
-    assert "says class top" in out
+    assert "takes it for class top" in out
     assert "right" not in out
 
 

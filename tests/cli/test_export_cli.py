@@ -62,7 +62,7 @@ def test_a_file_that_is_there_stays_unless_it_is_forced(trained, capsys):
     Path("mine.onnx").write_text("mine")
     code, out, err = run_cli(capsys, "export", trained, "--to", "onnx", "--output", "mine.onnx")
     assert (code, out) == (2, "")
-    assert "error: mine.onnx exists\nhelp: --force replaces it; --output FILE names another place\n" in err
+    assert "error: mine.onnx already exists\nhelp: --force replaces it; --output FILE names another place\n" in err
     assert Path("mine.onnx").read_text() == "mine"
     assert run_cli(capsys, "export", trained, "--to", "onnx", "--output", "mine.onnx", "--force")[0] == 0
     assert told("mine.onnx")["verified"] == "yes"
@@ -71,7 +71,7 @@ def test_a_file_that_is_there_stays_unless_it_is_forced(trained, capsys):
 def test_places_that_cannot_be_are_told(trained, capsys):
     Path("folder").mkdir()
     for place, said in {
-        "folder": "error: folder is a folder\nhelp: give the name of a file",
+        "folder": "error: folder is a folder, not a file\nhelp: give the name of a file",
         "no/where.onnx": "error: there is no folder no\nhelp: make it, or name another place with --output",
     }.items():
         code, out, err = run_cli(capsys, "export", trained, "--to", "onnx", "--output", place)

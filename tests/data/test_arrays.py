@@ -114,7 +114,7 @@ def test_pillow_images_are_fitted_and_grey_ones_among_colour_become_colour():
     ("dataset", "text"),
     [
         ([X[0]], "item 0 is a ndarray"),
-        ([], "the dataset is empty"),
+        ([], "the dataset is empty: it has no images"),
         ([(X[0], 0), (X[1] - 3.0, 1)], "item 1: float64 images run from"),
         ([(X[0], 0), ("a.png", 1)], "item 1: the image is text"),
         ([(torch.ones(4, 4, requires_grad=True), 0)], "item 0: the image cannot become a NumPy array"),
@@ -338,8 +338,8 @@ def test_rows_whose_images_are_files_are_decoded():
 
 def test_what_is_not_a_dataset_gets_the_way_to_one():
     _, y = many()
-    assert told(Loader(Items()))[0] == "the dataset is empty"
-    assert told(Stream([]))[0] == "the dataset is empty"
+    assert told(Loader(Items()))[0] == "the dataset is empty: it has no images"
+    assert told(Stream([]))[0] == "the dataset is empty: it has no images"
     assert told(Stream([(np.zeros((2, 6, 6), np.uint8), [0, 1, 1])]))[0] == (
         "the dataset: item 0 has 2 images and 3 labels"
     )

@@ -225,7 +225,7 @@ def test_bad_images_are_named(tmp_path, content, text):
 def test_what_is_no_file_or_too_large_a_file(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"absent\.png does not exist"):
         read_image(tmp_path / "absent.png", (1, 8, 8))
-    with pytest.raises(DataError, match="is no file"):
+    with pytest.raises(DataError, match="is not a regular file"):
         read_image(tmp_path, (1, 8, 8))
     monkeypatch.setattr("convscope.data.pictures.decode.MAX_BYTES", 50)
     Image.fromarray(RAMP).save(tmp_path / "a.png")

@@ -95,8 +95,8 @@ def test_an_empty_class_is_an_error(make_folder, grey):
     [
         (["1.png"], "pets has no class folders"),
         (["train/a/1.png", "val/a/1.png", "valid/a/1.png"], "has val and valid, which mean the same"),
-        (["test/a/1.png", "val/a/1.png"], "has test/ and val/, but no train/"),
-        (["train/1.png", "test/1.png"], "pets has test/ and train/, but no class folders in them"),
+        (["test/a/1.png", "val/a/1.png"], "has test/, val/, but no train/"),
+        (["train/1.png", "test/1.png"], "pets has test/, train/, but no class folders in them"),
     ],
 )
 def test_layouts_that_make_no_sense(files, text, make_folder, grey):

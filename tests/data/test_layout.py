@@ -226,8 +226,8 @@ def test_classes_beside_a_train_folder_with_folders_are_refused(make):
     with pytest.raises(DataError) as caught:
         walk_and_lay_out(root)
     assert caught.value.message == (
-        f"{root} can be read in two ways: beside train/, which has folders of its own (electric/ and steam/), "
-        "bus/ and car/ hold images: is train/ the training set or a class?"
+        f"{root} can be read in two ways: beside train/, which has folders of its own (electric/, steam/), "
+        "bus/, car/ hold images: is train/ the training set or a class?"
     )
     assert f"for the training set, give {root / 'train'}" in caught.value.help
     assert sorted(laid_out(root / "train")[0]["train"]) == ["electric", "steam"]
@@ -237,7 +237,7 @@ def test_one_folder_too_high(make, capsys):
     root = make(*classes("archive/train", "archive/test"), "notes/", name="wrapped")
     with pytest.raises(DataError) as caught:
         walk_and_lay_out(root)
-    assert "holds all its images in one folder, archive/, so there is one class; in that lie test/ and train/" in (
+    assert "holds all its images in one folder, archive/, so there is one class; in that lie test/, train/" in (
         caught.value.message
     )
     assert caught.value.help == f"give the folder below: {root / 'archive'}"
@@ -286,7 +286,7 @@ def test_an_empty_class_is_no_obstacle_to_evaluation(make, tmp_path, capsys):
 
 def test_flat_folders_of_a_split_get_the_advice_that_helps(make, grey):
     root = make("train/cat.0.png", "train/dog.0.png", "test/1.png")
-    with pytest.raises(DataError, match="has test/ and train/, but no class folders in them") as caught:
+    with pytest.raises(DataError, match="has test/, train/, but no class folders in them") as caught:
         walk_and_lay_out(root)
     assert "--class-from '{class}.*'" in caught.value.help
     flat = make("cat.0.png", "dog.0.png", name="flat")

@@ -33,9 +33,9 @@ def test_literals(text, expected):
         ("1 2 / 3 4 | 5 6", r"--input is ragged: its channels have 2, 1 rows"),
         ("1 2 | 3", r"--input is ragged: it has channels of different widths"),
         ("1 /", "ragged"),
-        ("", "--input is empty"),
-        (" / ", "--input is empty"),
-        ("[]", "--input is empty"),
+        ("", "--input is empty: it has no numbers"),
+        (" / ", "--input is empty: it has no numbers"),
+        ("[]", "--input is empty: it has no numbers"),
         ("1 nan", "--input holds nan, which is no finite number"),
         ("-inf", "no finite number"),
         ("1e999", "not finite"),
@@ -103,4 +103,4 @@ def test_bad_files(tmp_path):
     (tmp_path / "i.png").write_bytes(b"no image")
     refused("i.png", "i.png")
     (tmp_path / "d.csv").mkdir()
-    refused("d.csv", "is no file")
+    refused("d.csv", "is not a regular file")

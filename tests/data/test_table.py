@@ -140,7 +140,7 @@ def test_a_mere_name_must_be_of_one_file(make_folder, grey):
         (b"\xff\xfe\x00a", "is no text in UTF-8"),
         (b"", "has the columns"),
         (b"a,b,c,d\n1,2,3,4\n", "the columns a, b, c, d"),
-        (b"path,label\n" + b'"' + b"x" * 200_000 + b'",a\n', "is no table: field larger than field limit"),
+        (b"path,label\n" + b'"' + b"x" * 200_000 + b'",a\n', "is not a table: field larger than field limit"),
     ],
 )
 def test_what_is_no_table(root, content, text):

@@ -170,7 +170,7 @@ def test_a_package_that_is_missing_is_named_before_anything_begins(monkeypatch, 
     [
         (lambda: convscope.CSV("none/log.csv"), "there is no folder none"),
         (lambda: convscope.CSV("."), ". cannot be read"),
-        (lambda: convscope.TensorBoard("file"), "file is a file"),
+        (lambda: convscope.TensorBoard("file"), "file is a file, not a folder"),
         (lambda: convscope.train("digits", on=print), "on is a builtin_function_or_method"),
         (lambda: convscope.train("digits", on=[5]), "on holds 5, which is no function of an event"),
         (lambda: convscope.resume("run", on=[convscope.CSV]), "on holds the class CSV"),

@@ -179,7 +179,7 @@ def _steps(walk: "Walk") -> None:
         after = snapshot(walk, taken)
         columns.heading(f"Step {taken} of {len(walk.steps)}, {step.phase}: {step.text}")
         for c in step.contributions:
-            print(f"  to {walk.nodes[c.input].label}: {c.text}")
+            print(f"  passed on to {walk.nodes[c.input].label}: {c.text}")
         rows = []
         for node, value, gradient in zip(walk.nodes, after.values, after.gradients, strict=True):
             changed = (value, gradient) != (before.values[node.id], before.gradients[node.id])

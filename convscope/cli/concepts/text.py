@@ -164,7 +164,7 @@ def _one_to_one(loss: "Loss") -> bool:
 def _sum(ledger: Ledger, room: int) -> str:
     """How the terms make the number, cut between two terms where it has more than ``room`` characters."""
     if ledger.operation == "max":
-        return f"max of {_joined([_brief(term.product) for term in ledger.terms], ', ', room)}"
+        return f"the maximum of {_joined([_brief(term.product) for term in ledger.terms], ', ', room)}"
     if len(ledger.terms) > 12:
         parts = [f"channel {part.channel}: {part.total:.6g}" for part in ledger.subtotals]
         products = f"{len(ledger.terms)} products"

@@ -95,7 +95,7 @@ def sweep(
         settled = settle(recipe, given, offline)
         runs.append(sweeping.trained(settled.recipe, settled.data, out))
         if not as_json:
-            terminal.note(f"{len(runs)} of {len(every)}: {runs[-1].name}")
+            terminal.note(f"finished {len(runs)} of {len(every)}: {runs[-1].name}")
     save_figure(draw_curves(runs), plot)
     ranked = sorted(runs, key=sweeping.best_validation, reverse=True)
     rows = [_row(folder, list(values)) for folder in ranked]

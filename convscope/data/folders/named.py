@@ -100,5 +100,6 @@ def _require_apart(places: list[Path]) -> None:
     for one in places:
         for other in places:
             if one is not other and other.is_relative_to(one):
-                twice = "is named twice" if one == other else f"lies in {one}"
-                raise DataError(f"{other} {twice}: its images would count twice", "name each image once")
+                twice = f"{one} is named twice: its images would count twice"
+                inside = f"{other} lies in {one}: its images would count twice"
+                raise DataError(twice if one == other else inside, "name each image once")

@@ -88,11 +88,9 @@ def images_text(count: int) -> str:
 
 
 def folders_text(names: Iterable[str]) -> str:
-    """ "a/, b/ and c/", the first few of many."""
+    """ "a/, b/, c/", the first few of many."""
     folders = [f"{shown(name)}/" for name in names]
-    if len(folders) > 5:
-        return f"{', '.join(folders[:5])} and {len(folders) - 5:,} more"
-    return " and ".join([", ".join(folders[:-1]), folders[-1]] if len(folders) > 1 else folders)
+    return ", ".join(folders[:5]) + (", …" if len(folders) > 5 else "")
 
 
 def _exact(listing: Listing) -> dict[str, str]:

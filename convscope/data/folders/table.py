@@ -82,7 +82,7 @@ def read_table(path: Path, image_size: int | None, skip_bad: bool) -> Tree | Spl
     except UnicodeDecodeError:
         raise DataError(f"{path} is no text in UTF-8", "save the table as CSV in UTF-8") from None
     except csv.Error as error:
-        raise DataError(f"{path} is no table: {error}", HELP) from None
+        raise DataError(f"{path} is not a table: {error}", HELP) from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}", "look at its permissions") from None
 

@@ -43,8 +43,9 @@ class Passed:
             more = advice(self.unread)
             yield f"not read: {self.endings()} (images are {FORMAT_NAMES}{'; ' * bool(more)}{more})"
         if self.hidden:
-            what = "hidden file or folder was" if self.hidden.total() == 1 else "hidden files and folders were"
-            yield f"{self.hidden.total():,} {what} left out: {_some(self.hidden)}"
+            count, some = self.hidden.total(), _some(self.hidden)
+            one = f"1 hidden file or folder was left out: {some}"
+            yield one if count == 1 else f"{count:,} hidden files and folders were left out: {some}"
         if self.runs:
             yield f"convscope's own runs were left out: {_some(self.runs)}"
         if self.links:

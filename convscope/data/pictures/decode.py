@@ -154,7 +154,7 @@ def _opened_file(source: Path | BinaryIO) -> Iterator[Image.Image]:
         if isinstance(source, Path):
             status = os.stat(source)  # noqa: PTH116 - one call serves both questions, 60,000 times
             if not stat.S_ISREG(status.st_mode):
-                raise DataError(f"{name} is no file", "give an image, or a folder of images")
+                raise DataError(f"{name} is not a regular file", "give an image, or a folder of images")
             if status.st_size > MAX_BYTES:
                 raise DataError(f"{name} is too large for an image: {size_text(status.st_size)}", _BOUNDS)
         with Image.open(source, formats=FORMATS) as image:

@@ -27,8 +27,7 @@ FORMATS = (
     *(("HEIF",) if HAS_HEIF else ()),
 )
 SUFFIXES = frozenset(ending for form in FORMATS for ending in _ENDINGS.get(form, (f".{form.lower()}",)))
-_NAMES = [_CALLED.get(form, form) for form in FORMATS]
-FORMAT_NAMES = f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]}"
+FORMAT_NAMES = ", ".join(_CALLED.get(form, form) for form in FORMATS)
 
 
 @cache

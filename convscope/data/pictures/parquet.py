@@ -42,7 +42,9 @@ def cells(path: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     """The rows of these columns, as Python's own values. Raises DataError as :func:`columns` does."""
     with _opened(path) as file:
         if file.metadata.num_rows * len(names) > MOST_CELLS:
-            raise DataError(f"{path} has {file.metadata.num_rows:,} rows", "that is more than are read as a table")
+            raise DataError(
+                f"the table {path} has {file.metadata.num_rows:,} rows", "that is more than are read as a table"
+            )
         for batch in file.iter_batches(columns=list(names)):
             yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
 

@@ -44,8 +44,8 @@ def from_pairs(
     image_size: int | None = None,
 ) -> Splits:
     """A training and a test set of (images, labels), the test labels read by the training set's classes."""
-    first = from_arrays(*train, classes, f"{what}, training set", image_size)
-    return Splits(first, from_arrays(*test, first.classes, f"{what}, test set", image_size))
+    first = from_arrays(*train, classes, f"the training set of images in {what}", image_size)
+    return Splits(first, from_arrays(*test, first.classes, f"the test set of images in {what}", image_size))
 
 
 def as_images(images: Any, what: str, image_size: int | None = None) -> NDArray[np.uint8]:

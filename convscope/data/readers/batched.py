@@ -51,7 +51,7 @@ def joined(pieces: list[NDArray[np.uint8]], what: str) -> NDArray[np.uint8]:
     Raises DataError where shapes differ, or there are none.
     """
     if not pieces:
-        raise DataError(f"{what} is empty", "give some images of each class")
+        raise DataError(f"{what} is empty: it has no images", "give some images of each class")
     if len({piece.shape[1] for piece in pieces}) > 1:
         pieces = [np.repeat(piece, 3, axis=1) if piece.shape[1] == 1 else piece for piece in pieces]
     odd = next((i for i, piece in enumerate(pieces) if piece.shape[1:] != pieces[0].shape[1:]), None)

@@ -39,7 +39,7 @@ def read_npy(files: dict[str, Path], folder: Path, image_size: int | None = None
         pair = next((pair for pair in pairs if set(pair) <= files.keys()), None)
         if pair:
             images, labels = (_array(files[name]) for name in pair)
-            sets[part] = from_arrays(images, labels, names, f"{folder}, {part} set", image_size)
+            sets[part] = from_arrays(images, labels, names, f"the {part} set of images in {folder}", image_size)
             names = sets["train"].classes
     return Splits(sets["train"], sets.get("test"), sets.get("val")).held_out("the validation arrays")
 

@@ -69,7 +69,7 @@ def read_npz(path: Path, image_size: int | None = None) -> Splits:
         ) from None
     sets: dict[str, ImageSet] = {}
     for part, (images, labels) in arrays.items():
-        what = f"{path}, {part} set" if len(arrays) > 1 else str(path)
+        what = f"the {part} set of images in {path}" if len(arrays) > 1 else str(path)
         sets[part] = from_arrays(images, labels, classes, what, image_size)
         classes = sets["train"].classes
     notes = _unused(members, pairs)
@@ -107,7 +107,7 @@ def _held(members: Members) -> str:
 
 def _read(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     """One array. The archive's directory, the array's header and the file's size must agree first."""
-    name = f"{path}: array {member.filename.removesuffix('.npy')}"
+    name = f"the array {member.filename.removesuffix('.npy')} of {path}"
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(f"{name} is compressed in an unusual way", "write it with numpy.savez_compressed")
     with archive.open(member) as file:

@@ -115,7 +115,7 @@ def read_value(text: str) -> Array:
 def _tree(text: str, length: int, what: str) -> ast.expr:
     """The syntax tree of ``text``, once its length, characters and nesting are known to be harmless."""
     if not text:
-        raise UsageError(f"{what} is empty", CAN)
+        raise UsageError(f"{what} is empty: write a formula", CAN)
     if len(text) > length:
         raise UsageError(f"{what} has {len(text):,} characters, at most {length:,} are allowed")
     depth = 0

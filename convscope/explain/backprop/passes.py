@@ -71,7 +71,7 @@ def evaluate(tape: Tape, replaced: Mapping[int, Array] | None = None) -> list[Ar
             f"{item.text} is not defined: {complaint}"
             if complaint
             else f"{item.text} overflows: it is beyond ±1.8e308",
-            "here " + ", ".join(f"{text} = {value}" for text, value in given.items()) if given else "",
+            "here the values are " + ", ".join(f"{text} = {value}" for text, value in given.items()) if given else "",
         )
     return values
 
@@ -192,7 +192,7 @@ class _Recording:
             raise UndefinedError(
                 item,
                 f"the derivative of {item.text} with respect to {source.text} is not a finite number",
-                f"here {source.text} = {inline(freeze(self.inputs(index)[place]))}",
+                f"here the value of {source.text} is {inline(freeze(self.inputs(index)[place]))}",
             )
         return local
 

@@ -79,7 +79,7 @@ class Concat(Join):
         return (sum(shape[0] for shape in shapes), *shapes[0][1:])
 
     def formula(self, shapes: Shapes) -> str:
-        return f"{' + '.join(str(shape[0]) for shape in shapes)} = {self.output(shapes)[0]} channels"
+        return f"{'+'.join(str(shape[0]) for shape in shapes)} = {self.output(shapes)[0]} channels"
 
     def module(self, shapes: Shapes) -> "nn.Module":
         from ..joins import Concat as Module

@@ -125,7 +125,7 @@ def _check(path: Path, name: str) -> None:
     entry = PRETRAINED[name]
     try:
         if path.stat().st_size > LARGEST:
-            raise DataError(f"{path} is too large for the weights of {name}", f"it must be {entry.file}")
+            raise DataError(f"{path} is too large for the weights of {name}", f"the right file is {entry.file}")
         with path.open("rb") as file:
             got = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

@@ -195,7 +195,7 @@ def test_only_the_path_is_on_stdout_and_a_file_that_is_there_stays(run, tmp_path
     Path("a.html").write_text("mine")
     code, out, err = run_cli(capsys, "report", run.path, "--output", "a.html")
     assert (code, out) == (2, "")
-    assert "error: a.html exists\nhelp: --force replaces it; --output FILE names another place\n" in err
+    assert "error: a.html already exists\nhelp: --force replaces it; --output FILE names another place\n" in err
     assert Path("a.html").read_text() == "mine"
     told = run_json(capsys, "report", run.path, "--output", "a.html", "--force")
     assert told["path"] == "a.html"

@@ -82,7 +82,7 @@ def film_image(name: Name, index: Index, request: Request) -> Response:
 def _film(name: str, request: Request) -> Film:
     found = read_film(_shelf(request).folder(name).path)
     if found is None:
-        raise DataError(f"{name[:60]} has no film", "the lab keeps one of every run that it trains")
+        raise DataError(f"the run {name[:60]} has no film", "the lab keeps one of every run that it trains")
     return found
 
 
