@@ -157,4 +157,6 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, str):
+        return value  # it may be a Name
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DataError
-from ..language import say
+from ..language import Name, say
 from ..language.width import ljust
 from . import terminal
 from .options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, path_option, together
@@ -55,7 +55,7 @@ def _print(report: Report) -> None:
         terminal.out().print(text, markup=False)
 
     parts = list(report.images)
-    rows = [[name, *(f"{report.images[part][name]:,}" for part in parts)] for name in report.images["train"]]
+    rows = [[Name(name), *(f"{report.images[part][name]:,}" for part in parts)] for name in report.images["train"]]
     rows.append([say("all"), *(f"{sum(report.images[part].values()):,}" for part in parts)])
     terminal.out().print(terminal.table(["class", *parts], rows, left=["class"]))
     line("")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
+from ..language import Name
 from . import terminal
 from .options import AsJson, DataDir, Moved, Offline, RunArgument, SkipBad, data_argument, path_option, together
 
@@ -95,15 +96,17 @@ def _print_evaluation(result: Evaluation) -> None:
         sep="\n",
         markup=False,
     )
-    rows = [[c.name, percent(c.precision), percent(c.recall), percent(c.f1), f"{c.support:,}"] for c in result.classes]
+    rows = [
+        [Name(c.name), percent(c.precision), percent(c.recall), percent(c.f1), f"{c.support:,}"] for c in result.classes
+    ]
     out.print(terminal.table(["class", "precision", "recall", "F1", "support"], rows, left=["class"]))
     names = [c.name for c in result.classes]
     if len(names) <= MOST_CLASSES_IN_TEXT:
         out.print("\nconfusion: rows are true classes, columns predicted ones", markup=False)
         cells = [
-            [name, *(str(n) if n else "·" for n in row)]
+            [Name(name), *(str(n) if n else "·" for n in row)]
             for name, row in zip(names, result.confusion.tolist(), strict=True)
         ]
         room = max(4, (out.width - max(map(len, names))) // len(names) - 1)
-        out.print(terminal.table(["", *(name[:room] for name in names)], cells, left=[""]))
+        out.print(terminal.table(["", *(Name(name[:room]) for name in names)], cells, left=[""]))
     out.print()

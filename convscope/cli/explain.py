@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DataError, UsageError, near
+from ..language import Name
 from ..net.wiring import brackets
 from . import columns, terminal
 from .concepts import text as concept_text
@@ -157,7 +158,8 @@ def _show(found: "Explanation", truth: int | None, run: str) -> None:
     order = sorted(range(len(found.classes)), key=lambda k: -found.scores[k])[:10]
     names = ["class", "score"] if confidence_of(found.loss) == "score" else ["class", "score", "probability"]
     rows = [
-        [found.classes[k], f"{found.scores[k]:.4f}", f"{100 * found.confidences[k]:.4f} %"][: len(names)] for k in order
+        [Name(found.classes[k]), f"{found.scores[k]:.4f}", f"{100 * found.confidences[k]:.4f} %"][: len(names)]
+        for k in order
     ]
     columns.show(names, rows, right=names[1:])
     print()

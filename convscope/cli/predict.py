@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import UsageError
-from ..language import verbatim
+from ..language import Name, verbatim
 from . import terminal
 from .options import AsJson, SkipBad, run_argument
 
@@ -139,11 +139,11 @@ class Answers:
         """The rows for people: the file's name stands in its first one."""
         if self.top:
             for rank, (name, sure) in enumerate(self.ranking(p), 1):
-                yield [p.file if rank == 1 else "", str(rank), name, terminal.confidence(self.word, sure)]
+                yield [Name(p.file if rank == 1 else ""), str(rank), Name(name), terminal.confidence(self.word, sure)]
             return
         (first, sure), (second, less) = p.ranking[0], p.ranking[min(1, len(p.ranking) - 1)]
         shown = [terminal.confidence(self.word, value) for value in (sure, less)]
-        yield [p.file, self.named(first, sure), shown[0], second, shown[1]]
+        yield [Name(p.file), self.named(Name(first), sure), shown[0], Name(second), shown[1]]
 
 
 def _top(text: str | None, classes: int) -> int | None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..language import Name
 from ..shown import Table, Tabular
 from ..storage.places import is_offline
 from .folders.folder import as_splits, read_classes
@@ -115,7 +116,7 @@ class Report(Tabular):
     def told(self) -> Iterator[str | Table]:
         """Images by class and part, then what is wrong."""
         parts = list(self.images)
-        classes = [[name, *(self.images[part][name] for part in parts)] for name in self.images["train"]]
+        classes = [[Name(name), *(self.images[part][name] for part in parts)] for name in self.images["train"]]
         yield Table(("class", *parts), classes)
         kinds = ", ".join(f"{count:,} of {what}" for what, count in self.sizes.items())
         yield f"sizes       {kinds}; {', '.join(f'{count:,} {what}' for what, count in self.modes.items())}"

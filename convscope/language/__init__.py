@@ -28,9 +28,15 @@ def chinese() -> Book:
     return read()
 
 
+class Name(str):
+    """What a user named, such as a class: it is not said in another language, whatever words it is made of."""
+
+    __slots__ = ()
+
+
 def say(text: str) -> str:
     """``text`` in the chosen language; as it is where that is English, or where the catalogue lacks it."""
-    if chosen() == "en" or _verbatim:
+    if chosen() == "en" or _verbatim or isinstance(text, Name):
         return text
     return chinese().say(text)
 

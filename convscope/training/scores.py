@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..language import Name
 from ..net.loss import loss_of
 from ..recipe import LossName
 from ..shown import Table, Tabular
@@ -98,10 +99,10 @@ class Evaluation(Tabular):
         if self.calibration_error is not None:
             yield f"calibration {100 * self.calibration_error:.2f} % mean distance of confidence from accuracy"
         names = ("class", "precision", "recall", "f1", "support")
-        yield Table(names, [(c.name, c.precision, c.recall, c.f1, c.support) for c in self.classes])
+        yield Table(names, [(Name(c.name), c.precision, c.recall, c.f1, c.support) for c in self.classes])
         yield "confusion: rows are true classes, columns predicted ones"
         rows = zip(self.classes, self.confusion.tolist(), strict=True)
-        yield Table(("", *(c.name for c in self.classes)), [(c.name, *counts) for c, counts in rows])
+        yield Table(("", *(Name(c.name) for c in self.classes)), [(Name(c.name), *counts) for c, counts in rows])
 
 
 def evaluate(logits: Tensor, labels: Tensor, classes: tuple[str, ...], loss: LossName = "cross-entropy") -> Evaluation:

@@ -6,10 +6,11 @@ import pytest
 
 from convscope.cli.terminal import check_language
 from convscope.errors import UsageError
-from convscope.language import chosen, say, verbatim
+from convscope.language import Name, chosen, say, say_cell, verbatim
 from convscope.language.book import PLACE, Book, pairs
 from convscope.language.stream import Spoken
 from convscope.language.width import fit, ljust, rjust, width, wrap
+from convscope.shown import Table
 
 BOOK = Book({
     "no net is called {}": "没有叫 {0} 的网络",
@@ -84,6 +85,13 @@ def test_a_stream_says_whole_lines_and_passes_on_what_is_flushed_earlier(monkeyp
     with verbatim():
         print("Options", file=stream)
     assert below.getvalue() == "选项\n\x1b[1m选项\x1b[0m\na bar\nOptions\n"
+
+
+def test_a_name_of_the_users_is_not_said_though_it_may_look_like_a_sentence(monkeypatch):
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    assert (say("3 of 4"), say(Name("3 of 4")), say_cell(Name("the sum of 3"))) == ("3 张 4", "3 of 4", "the sum of 3")
+    table = Table(("class", Name("test")), [(Name("plane of wood"), 1)])
+    assert table.text() == "类别           test\nplane of wood     1"
 
 
 def test_english_is_not_touched(monkeypatch):
