@@ -5,10 +5,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from . import chosen, say
+from . import chinese, chosen, say
 from .width import width, wrap
 
-EXTRA = {"default: ": "默认：", "required": "必填", "env var: ": "环境变量：", "(dynamic)": "（自动）"}
+EXTRA = {"default: ": "默认：", "required": "必填", "env var: ": "环境变量：", "(dynamic)": "（自动）", "; ": "；"}
+VALUE = re.compile(r"\[default: \S+?(?:; [0-9x<=> ]+)?\]")  # to be typed, so it stays as it is
+USAGE = {"[OPTIONS]": "[选项]", "COMMAND [ARGS]...": "命令 [参数]..."}
 
 
 def speak(command: Any) -> Any:
@@ -37,14 +39,16 @@ def explained(text: str) -> str:
     brackets = [_flat(part) for part in re.findall(r"\[[^\[\]]*\]", found[2])]
     for known in range(len(brackets), -1, -1):  # the catalogue has a help with its first bracket, or alone
         english = "  ".join([_flat(found[1]), *brackets[:known]])
-        if say(english) != english or not known:
-            return "  ".join([say(english), *map(_added, brackets[known:])])
+        said = say(english)
+        is_value = known and VALUE.fullmatch(brackets[known - 1]) and english not in chinese().whole
+        if not known or (said != english and not is_value):
+            return "  ".join([said, *map(_added, brackets[known:])])
     raise AssertionError  # the last turn returns
 
 
 def _added(bracket: str) -> str:
-    for english, chinese in EXTRA.items():
-        bracket = bracket.replace(english, chinese)
+    for english, words in EXTRA.items():
+        bracket = bracket.replace(english, words)
     return bracket
 
 
@@ -58,6 +62,8 @@ class _Chinese:
         super().write(string)  # type: ignore[misc]
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        for english, words in USAGE.items():
+            args = args.replace(english, words)
         super().write_usage(prog, args, prefix or "用法：")  # type: ignore[misc]
 
     def write_heading(self, heading: str) -> None:

@@ -4,7 +4,7 @@ import re
 
 WIDE = "\u2e80-\u303f\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60"
 NOT_FIRST = "，。；：、！？）》」』”’…,.;:!?)]"
-WORD = re.compile(rf"\s+|[{WIDE}]|[^\s{WIDE}]+")
+WORD = re.compile(rf"\s+|[\[（“《]*[{WIDE}]|[^\s{WIDE}]+")
 
 
 def width(text: str) -> int:

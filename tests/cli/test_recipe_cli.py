@@ -117,7 +117,7 @@ def test_without_a_run_every_choice_is_explained(capsys):
         ("a.toml", "epochs = 2.0", "line 1: epochs is '2.0', a float", "must be int"),
         ("a.toml", "epochs = 2024-01-01", "line 1: epochs is '2024-01-01', a date", "must be int"),
         ("a.toml", 'optimizer = "sdg"', "line 1: optimizer is 'sdg'", "did you mean 'sgd'"),
-        ("a.toml", "lr = 3\nnet = note", "line 2 is not valid TOML: Invalid value\n  net = note\n        ^", 'net = "note"'),
+        ("a.toml", "lr = 3\nnet = note", "2 is not valid TOML: Invalid value\n  net = note\n        ^", 'net = "note"'),
         ("a.toml", "lr = 3\nlr = 4", "a.toml is not valid TOML: Cannot overwrite a value (at end", "write choices as"),
         ("a.toml", "a = " + "[" * 9999, "", ""),
         ("a.json", '{"lr": 1,\n "epochs": tru}', "line 2 is not valid JSON: Expecting value\n   \"epochs\": tru}", ""),

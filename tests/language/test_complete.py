@@ -66,7 +66,12 @@ def test_the_page_of_help_is_as_wide_as_a_terminal_and_chinese(capsys, monkeypat
     command = speak(typer.main.get_command(cli.application()))
     page = command.commands["train"].make_context("train", [], resilient_parsing=True).get_help()
     assert "选项：" in page
+    assert page.startswith("用法：train [选项]")
     assert "默认：64]" in page
+    assert not [line for line in page.splitlines() if line.endswith(("[", "（")) or "; " in line]
+    assert (
+        "[默认：none]" in command.commands["evaluate"].make_context("evaluate", [], resilient_parsing=True).get_help()
+    )
     assert "显示这段说明。" in page
 
 
