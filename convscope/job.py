@@ -35,7 +35,7 @@ from .runs.writer import Onlooker, RunWriter
 from .storage.interruption import interruption
 from .storage.lock import locked
 from .storage.memory import is_out_of_memory
-from .storage.places import user_path
+from .storage.places import as_argument, user_path
 from .training.augment import Augment, settled
 from .training.calibration import calibrated
 from .training.loop import Epoch, Record, Tick, train
@@ -200,13 +200,13 @@ class _Saver:
     @contextmanager
     def at_trouble(self) -> Iterator[None]:
         """What can still be saved is saved when training breaks off, and the sentence says what there is."""
-        path = self.began.folder.path
+        resume = f"convscope resume {as_argument(self.began.folder.path)}"
         try:
             yield
         except PeerLost as error:
             if not self.cut_short:
                 self.save()
-            where = f"the work is saved; resume it, by as many processes or others: convscope resume {path}"
+            where = f"the work is saved; resume it, by as many processes or others: {resume}"
             resume_it = where if self.began.team.leads else "what rank 0 saved last is whole: convscope resume RUN"
             raise PeerLost(error.message, error.rank, resume_it) from None
         except NotFinite:
@@ -222,7 +222,7 @@ class _Saver:
                 kept = "what was saved before is intact"
             raise TrainingError(
                 f"there was no memory left after {self.state.step:,} updates; {kept}",
-                f"close other programs, then: convscope resume {path}; or train with a smaller --batch-size",
+                f"close other programs, then: {resume}; or train with a smaller --batch-size",
             ) from None
 
 
@@ -245,7 +245,7 @@ def _work(
                 if asked:
                     raise Interrupted(
                         f"stopped after {state.step:,} updates in epoch {record.epoch}; the work is saved",
-                        f"resume it with: convscope resume {folder.path}",
+                        f"resume it with: convscope resume {as_argument(folder.path)}",
                         asked,
                     )
         share = (team.waited - waited) / max(time.monotonic() - began_at, 1e-9)
@@ -279,6 +279,7 @@ def _draw(folder: RunFolder) -> tuple[str, ...]:
     except ConvscopeError:
         raise
     except Exception as error:  # of Matplotlib, its plugins and fonts: anything
-        again = f"convscope compare {folder.path} {folder.path} --plot curves.png"
+        run = as_argument(folder.path)
+        again = f"convscope compare {run} {run} --plot curves.png"
         return (f"curves.png could not be drawn ({error}); the run is complete; draw it with: {again}",)
     return ()

@@ -16,6 +16,7 @@ from ..errors import UsageError
 from ..language import say
 from ..language.width import rjust
 from ..recipe import flag
+from ..storage.places import as_argument
 from . import growth, terminal
 from .options import AsJson, Chosen, DataDir, Moved, Offline, Quiet, path_option, run_argument, with_choices
 from .shell import completion
@@ -260,8 +261,8 @@ def _print_end(event: Finished, started: Started) -> None:
         f"run     {path}",
     ]
     following = [
-        (f"convscope evaluate {path}", "every class, the worst mistakes"),
-        (f"convscope predict {path} IMAGE", "what is on your own image"),
+        (f"convscope evaluate {as_argument(path)}", "every class, the worst mistakes"),
+        (f"convscope predict {as_argument(path)} IMAGE", "what is on your own image"),
     ]
     if started.recipe.data == "digits":
         following.append(("convscope train mnist", "the note's full run"))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..training.scores import confidence_text
-from .style import FAINT, INK, QUIET, new_figure, own_style, plain, save_figure
+from .style import FAINT, INK, NAME, QUIET, new_figure, own_style, plain, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,10 +72,9 @@ def draw_confusion(confusion: NDArray[np.int64], classes: Sequence[str]) -> "Fig
                 axes.text(j, i, f"{confusion[i, j]}", ha="center", va="center", color=INK, fontsize=8, weight=weight)
         names = [plain(name, LONGEST_NAME) for name in classes]
         upright = max(map(len, names)) <= 2
-        axes.set_xticks(
-            range(k), names, rotation=0 if upright else 60, ha="center" if upright else "right", rotation_mode="anchor"
-        )
-        axes.set_yticks(range(k), names)
+        turn, side = (0, "center") if upright else (60, "right")
+        axes.set_xticks(range(k), names, rotation=turn, ha=side, rotation_mode="anchor", label=NAME)
+        axes.set_yticks(range(k), names, label=NAME)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     axes.set_title(f"{confusion.trace():,} of {confusion.sum():,} right; mistakes in orange", loc="left", color=INK)

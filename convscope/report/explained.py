@@ -10,7 +10,7 @@ import numpy as np
 from ..explain.ledger_text import number
 from ..training.scores import confidence_of
 from .cells import DIVERGING, WINDOW, Array, draw_box, draw_plain
-from .style import COLOURS, INK, QUIET, new_figure, own_style, plain
+from .style import COLOURS, INK, NAME, QUIET, new_figure, own_style, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -194,7 +194,7 @@ def _confidences(axes: Axes, found: Explanation) -> None:
     colours = [COLOURS[1] if k == found.predicted else COLOURS[0] for k in order]
     scale = 100 if word == "probability" else 1
     axes.bar(range(len(order)), scale * p[order], color=colours)
-    axes.set_xticks(range(len(order)), [plain(found.classes[k], 14) for k in order])
+    axes.set_xticks(range(len(order)), [plain(found.classes[k], 14) for k in order], label=NAME)
     for x, k in enumerate(order):
         text = "<0.01" if word == "probability" and p[k] < 1e-4 else f"{scale * p[k]:.3g}"
         axes.annotate(

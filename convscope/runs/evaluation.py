@@ -17,6 +17,7 @@ from ..errors import DataError
 from ..net.loss import losses_of
 from ..net.model import Model
 from ..recipe import LossName
+from ..storage.places import as_argument
 from ..training.finding import Facts, Finding, finding
 from ..training.scores import Evaluation, confidence_of, confidences, evaluate, most_wrong
 from .folder import RunFolder
@@ -114,7 +115,7 @@ def own_test_set(folder: RunFolder, own: OwnData) -> TestSet:
     """The run's own test images."""
     notes = list(own.notes)
     if own.new is not None:
-        notes.append(f"convscope evaluate {folder.path} --new tests the {len(own.new):,} new ones")
+        notes.append(f"convscope evaluate {as_argument(folder.path)} --new tests the {len(own.new):,} new ones")
     began = folder.images()
     known = 0 if began is None else int(began.seen(own.data.test).sum())
     if known:
@@ -127,7 +128,7 @@ def new_test_set(folder: RunFolder, own: OwnData) -> TestSet:
     if own.new is None:
         raise DataError(
             f"no images came to the data of {folder.name} since it began",
-            f"its own test images: convscope evaluate {folder.path}",
+            f"its own test images: convscope evaluate {as_argument(folder.path)}",
         )
     note = f"tested on the {len(own.new):,} images that came since {folder.name} began"
     return TestSet(own.new, "evaluation-new", (note,))

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DataError, UsageError, near
 from ..recipe import Recipe
 from ..storage.files import disk_error, open_plain, own_file
-from ..storage.places import user_path
+from ..storage.places import as_argument, user_path
 from ..storage.strict_json import loads
 from ..storage.versions import unreadable
 from ..training.records import Epoch, Progress
@@ -154,7 +154,7 @@ class RunFolder:
         except OSError as error:
             if isinstance(error, FileNotFoundError) and name == "model.safetensors":
                 raise DataError(f"{self.path} has no weights yet: it was stopped before its first save",
-                                f"resume it with: convscope resume {self.path}") from None  # fmt: skip
+                                f"resume it with: convscope resume {as_argument(self.path)}") from None  # fmt: skip
             if isinstance(error, FileNotFoundError | NotADirectoryError):
                 raise DataError(f"{self.path} is no run: it has no {name}", NAME_A_RUN) from None
             raise DataError(f"{self.path / name} cannot be read: {error.strerror}") from None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..recipe import Recipe, flag
+from ..storage.places import as_argument
 from ..training.pretrained import fits_head
 from ..training.state import State
 from ..training.stop import SENTENCES
@@ -30,8 +31,9 @@ def go_on(
         )
     if epochs is None:
         if finished and (stop or state.epoch >= recipe.epochs):
-            ended = f"has ended: {SENTENCES[stop]}" if stop else f"has already done its {recipe.epochs} epochs"
-            raise UsageError(f"{path} {ended}", f"give it more: convscope resume {path} --epochs {2 * recipe.epochs}")
+            done = f"{path} has already done its {recipe.epochs} epochs"
+            more = f"give it more: convscope resume {as_argument(path)} --epochs {2 * recipe.epochs}"
+            raise UsageError(f"the run {path} has ended: {SENTENCES[stop]}" if stop else done, more)
         return recipe, ()
     least = max(1, state.epoch + (finished or state.epoch_step > 0))
     if epochs < least:

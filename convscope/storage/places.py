@@ -1,6 +1,7 @@
 """Where data may lie on this machine, and whether the network may be asked for them."""
 
 import os
+import shlex
 import stat
 import tempfile
 from functools import cache
@@ -17,6 +18,11 @@ def user_path(text: str | Path) -> Path:
     no such user, or no home at all, ``~`` stays.
     """
     return Path(os.path.expanduser(str(text).replace("\0", "\ufffd")))  # noqa: PTH111 - Path's own raises for those
+
+
+def as_argument(path: Path) -> str:
+    """``path`` as one word of a shell's command line: in quotes where it holds spaces."""
+    return shlex.quote(str(path))
 
 
 def cache_dir() -> Path:

@@ -161,7 +161,7 @@ def _contributions(step: "WalkStep", labels: Sequence[str]) -> list[list[str]]:
     rows = []
     for c in step.contributions:
         scalar = isinstance(c.local, float) and isinstance(c.upstream, float)  # matrices are told by their names
-        product = c.numbers if scalar else c.formula
+        product = c.numbers if scalar else say(c.formula).replace("upstream", say("upstream"))
         rows.append([labels[step.node], labels[c.input], product, inline(c.value, 22), inline(c.accumulated, 22)])
         rows += [["", "", c.note, "", ""]] if c.note else []
     return rows
@@ -187,7 +187,7 @@ def _steps(walk: "Walk") -> None:
                 [
                     node.label,
                     "—" if value is None else inline(value),
-                    "cached" if after.cached[node.id] else "",
+                    say("cached") if after.cached[node.id] else "",
                     "—" if gradient is None else inline(gradient),
                     "◂" if changed else "",
                 ]

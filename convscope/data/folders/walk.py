@@ -44,8 +44,8 @@ class Passed:
             yield f"not read: {self.endings()} (images are {FORMAT_NAMES}{'; ' * bool(more)}{more})"
         if self.hidden:
             count, some = self.hidden.total(), _some(self.hidden)
-            one = f"1 hidden file or folder was left out: {some}"
-            yield one if count == 1 else f"{count:,} hidden files and folders were left out: {some}"
+            single = f"1 hidden file or folder was left out: {some}"
+            yield single if count == 1 else f"{count:,} hidden files and folders were left out: {some}"
         if self.runs:
             yield f"convscope's own runs were left out: {_some(self.runs)}"
         if self.links:
