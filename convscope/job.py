@@ -200,13 +200,13 @@ class _Saver:
     @contextmanager
     def at_trouble(self) -> Iterator[None]:
         """What can still be saved is saved when training breaks off, and the sentence says what there is."""
-        resume = f"convscope resume {as_argument(self.began.folder.path)}"
+        run = as_argument(self.began.folder.path)
         try:
             yield
         except PeerLost as error:
             if not self.cut_short:
                 self.save()
-            where = f"the work is saved; resume it, by as many processes or others: {resume}"
+            where = f"the work is saved; resume it, by as many processes or others: convscope resume {run}"
             resume_it = where if self.began.team.leads else "what rank 0 saved last is whole: convscope resume RUN"
             raise PeerLost(error.message, error.rank, resume_it) from None
         except NotFinite:
@@ -222,7 +222,7 @@ class _Saver:
                 kept = "what was saved before is intact"
             raise TrainingError(
                 f"there was no memory left after {self.state.step:,} updates; {kept}",
-                f"close other programs, then: {resume}; or train with a smaller --batch-size",
+                f"close other programs, then: convscope resume {run}; or train with a smaller --batch-size",
             ) from None
 
 

@@ -203,7 +203,7 @@ def test_an_onnx_file_of_others_is_refused(trained, here, capsys, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     code, out, err = run_cli(capsys, "predict", "net.onnx", "a.png")
     assert (code, out) == (2, "")
-    assert "error: onnxruntime is not installed, which runs net.onnx\nhelp: pip install onnxruntime" in err
+    assert "error: onnxruntime is not installed, which is needed to run net.onnx\nhelp: pip install onnxruntime" in err
 
 
 def test_from_python_the_ending_tells_the_format(trained):

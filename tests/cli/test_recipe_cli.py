@@ -40,7 +40,7 @@ def test_any_recipe_is_read_back_from_toml_and_from_json(recipe):
     for text in (to_toml(asdict(recipe)), recipe.to_json()):
         read = parsed("it", text)
         assert Recipe(**read.choices) == recipe
-        assert all(read.place(name).startswith("it, line ") for name in read.choices)
+        assert all(read.place(name).startswith("the recipe it, line ") for name in read.choices)
 
 
 def test_a_flag_is_before_a_variable_before_a_file_before_the_default(ours, capsys, monkeypatch):
@@ -123,7 +123,7 @@ def test_without_a_run_every_choice_is_explained(capsys):
         ("a.json", '{"lr": 1,\n "epochs": tru}', "line 2 is not valid JSON: Expecting value\n   \"epochs\": tru}", ""),
         ("a.json", '{"lr": NaN}', "a.json is not valid JSON: NaN is not a number of JSON", ""),
         ("a.json", '{"a": ' + "[" * 99999, "a.json is not valid JSON: it is nested too deeply", ""),
-        ("a.json", '{"net": "note", "epochs": null}', "line 1: epochs is 'None', a NoneType", "it must be int"),
+        ("a.json", '{"net": "note", "epochs": null}', "line 1: epochs is 'None', a NoneType", "must be int"),
         ("a.json", "[1, 2]", "a.json holds a list, expected an object", '{"epochs": 3}'),
         ("a.txt", '{"epochs": 1, "lr": "\\u001b[2J"}', "line 1: lr is '\\x1b[2J', a str", "must be float"),
         ("a.toml", "lr = 1 #" + "x" * 2**20, "is larger than 1 MiB", "choices alone"),
@@ -172,7 +172,7 @@ def test_errors_say_where_a_choice_is_from(ours, capsys, monkeypatch):
         file.write("nesterov = true\nmomentum = 0\n")
     code, _, err = run_cli(capsys, "train", "--recipe", "our.toml")
     assert code == 2
-    assert "help: for example --momentum 0.9; --momentum is from our.toml, line 8; --nesterov is from our.toml" in err
+    assert "help: for example --momentum 0.9; --momentum is from the recipe our.toml, line 8; --nesterov is from" in err
     monkeypatch.setenv("CONVSCOPE_BATCH_SIZE", "0")
     code, _, err = run_cli(capsys, "train", "stripes.npz")
     assert code == 2

@@ -202,7 +202,7 @@ def test_what_lies_beside_a_split_is_said(make):
     )
     found, notes = laid_out(root)
     assert list(found) == ["train", "test"]
-    assert notes[1] == "seg_pred/ with 2 images is none of seg_train/seg_train/ and seg_test/seg_test/: left out"
+    assert notes[1] == "seg_pred/ with 2 images is none of seg_train/seg_train/, seg_test/seg_test/: left out"
 
 
 def test_names_that_only_sound_like_parts_are_classes(make):

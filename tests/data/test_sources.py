@@ -39,7 +39,7 @@ def test_a_folder_of_idx_files(tmp_path, zipped, dotted):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"t10k_labels": np.full(10, 3, np.uint8)}, "the test set of images in own: labels run from 3 to 3"),
+        ({"t10k_labels": np.full(10, 3, np.uint8)}, "own: labels run from 3 to 3"),
         (
             {"train_labels": np.full(30, 1, np.uint8), "t10k_labels": np.ones(10, np.uint8)},
             "class '0' has no images for training",
@@ -49,7 +49,7 @@ def test_a_folder_of_idx_files(tmp_path, zipped, dotted):
         ({"t10k_images": np.ones((10, 5, 4), np.uint8)}, "test set have shape (1, 5, 4), those of the training set"),
         (
             {"t10k_images": np.ones((0, 4, 4), np.uint8), "t10k_labels": np.ones(0, np.uint8)},
-            "test set: there are no images",
+            "own: there are no images",
         ),
         ({"train_images": np.ones((30, 0, 4), np.uint8)}, "cannot be used"),
     ],

@@ -272,7 +272,8 @@ def test_the_check_can_fail():
         (
             "log(w - 2)",
             ["w=2"],
-            "log(w - 2) is not defined: log needs numbers above 0\n  log(w - 2)\n  ^^^^^^^^^^\n  help: here w - 2 = 0",
+            "log(w - 2) is not defined: log needs numbers above 0\n  log(w - 2)\n  ^^^^^^^^^^\n  "
+            "help: here the values are w - 2 = 0",
         ),
         ("1/(w - w)", ["w=2"], "1/(w - w) is not defined: division by zero"),
         ("sqrt(w)", ["w=-1"], "sqrt(w) is not defined: sqrt needs numbers from 0 on"),
