@@ -9,17 +9,26 @@ from convscope.language.book import PLACE, read
 
 BOOK = read()
 NAMES = (
-    "my first run 2", "it's a.b", "照片 夹/图 1.png", 'say "x" 3', "/data/own pics/a b.png", "'my run'", r"C:\own pics",
-)  # fmt: skip
+    "my first run 2",
+    "it's a.b",
+    "照片 夹/图 1.png",
+    'say "x" 3',
+    "/data/own pics/a b.png",
+    "'my run'",
+    r"C:\own pics",
+)
 WORDS = ("run-2", "it's", "照片.图", "3", "a.png", "'my first/run 2'", '"it\'s a b.c"')
 # Short sentences whose places hold a number, a single word or what is quoted, never a name as it came.
 WORDLIKE = set((Path(__file__).parent / "wordlike.txt").read_text(encoding="utf-8").splitlines())
 ADJACENT = {  # places with one space between cannot be told apart: there are numbers in the first
     "{} of {} {} unlike any training image, so perhaps no class fits: {}",
     "rank 0 was given {} {}, rank {} {} {}",
-    *(f"{what}run again on {{}} {{}} in {{}}: {{}} % the same class, max |Δp| {{}}, {{}} ms an image{more}"
-      for what in ("", "{}: ") for more in ("", "; {}")),
-}  # fmt: skip
+    *(
+        f"{what}run again on {{}} {{}} in {{}}: {{}} % the same class, max |Δp| {{}}, {{}} ms an image{more}"
+        for what in ("", "{}: ")
+        for more in ("", "; {}")
+    ),
+}
 
 
 def filled(form, names):
