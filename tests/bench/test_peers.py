@@ -37,10 +37,10 @@ def test_a_tool_that_fails_has_a_reason_and_no_accuracy(python, script, reason):
     assert peers.measured(python(script), "keras", "photos", 1, 0) == reason
 
 
-def test_the_table_has_a_row_for_each_tool(monkeypatch, capsys):
+def test_the_table_has_a_row_for_each_tool(tmp_path, monkeypatch, capsys):
     found = {"convscope": iter([(0.5, 10.0), (0.7, 12.0)]), "keras": iter(["No module named keras"])}
     monkeypatch.setattr(peers, "measured", lambda python, tool, *_: next(found[tool]))
-    monkeypatch.setattr(sys, "argv", ["peers", "photos", "--seeds", "2", "--tools", "convscope,keras"])
+    monkeypatch.setattr(sys, "argv", ["peers", str(tmp_path), "--seeds", "2", "--tools", "convscope,keras"])
     peers.main()
     assert capsys.readouterr().out.splitlines() == [
         "| tool | test accuracy | seconds | lines |",
