@@ -18,7 +18,7 @@ from convscope import load
 from convscope.data.sources import open_source
 from convscope.storage.cores import cores
 
-from . import compiled, engine, epoch, mapped, norm
+from . import compiled, engine, epoch, mapped, muon, norm
 from .measure import Timing, conditions, interleaved, ratio, table
 
 # Seconds for ten epochs in Julia's own post (Elrod, Rackauckas et al. 2022, "Doing small network scientific machine
@@ -99,6 +99,13 @@ def print_program(repeats: int) -> list[Timing]:
     return []
 
 
+def print_muon(repeats: int) -> list[Timing]:
+    """What Muon takes of an update."""
+    print(f"\nMuon's part of an update, one thread, processor time; the least of n = {repeats}\n")
+    print(muon.table(repeats))
+    return []
+
+
 def print_compile(repeats: int) -> list[Timing]:
     """``convscope.compile`` for one image and for 1,024, on one thread."""
     threads = torch.get_num_threads()
@@ -130,6 +137,7 @@ TABLES = {
     "inference": print_inference,
     "norm": print_norm,
     "program": print_program,
+    "muon": print_muon,
     "compile": print_compile,
     "windows": print_windows,
 }

@@ -126,7 +126,8 @@ class BetweenCalls:
     def begin(self) -> None:
         """Before the engine's step: Nesterov's direction needs the gradient, which is what the momentum gains."""
         if self._nesterov:
-            self._before = [m.clone() for _, m, _ in self._places]
+            with one_thread():  # torch's other threads would look for more work for a while, on the engine's cores
+                self._before = [m.clone() for _, m, _ in self._places]
 
     def step(self, lr: float) -> None:
         """After it: move the weights."""
@@ -136,9 +137,9 @@ class BetweenCalls:
             else:
                 with ThreadPoolExecutor(self._threads) as pool:
                     steps = list(pool.map(self._direction, range(len(self._places))))
-        for (w, _, factor), step in zip(self._places, steps, strict=True):  # all or, interrupted above, none
-            rate = lr * factor
-            w.mul_(1 - rate * self._decay).sub_(step, alpha=rate)
+            for (w, _, factor), step in zip(self._places, steps, strict=True):  # all or, interrupted above, none
+                rate = lr * factor
+                w.mul_(1 - rate * self._decay).sub_(step, alpha=rate)
 
     def _direction(self, n: int) -> Tensor:
         _, m, _ = self._places[n]

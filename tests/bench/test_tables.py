@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench import __main__ as tables
-from bench import accuracy, compiled, engine, epoch, kernels, mapped, measure, norm, peak, pictures
+from bench import accuracy, compiled, engine, epoch, kernels, mapped, measure, muon, norm, peak, pictures
 from bench.measure import Timing
 from convscope.engine.devices import survey
 
@@ -90,6 +90,14 @@ def test_batch_norm_has_a_row_for_each_net(monkeypatch):
     assert "batch 256, 1 threads; n = 1" in told
     assert "an engine is there, first: " in told
     assert "; from the cache: " in told
+
+
+@needs_jit
+def test_muon_has_its_share(monkeypatch):
+    monkeypatch.setattr(muon, "NETS", (("conv 4 3 | relu | globalavg | linear", (1, 8, 8), 16),))
+    header, row = muon.table(1).splitlines()
+    assert header.split()[-1] == "share"
+    assert 0 < float(row.split()[-1].rstrip("%")) < 1000
 
 
 @needs_jit
