@@ -2,12 +2,14 @@
 
 import ast
 
+import numpy as np
 import torch
 from torch import nn, tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from convscope.data.batches import epoch_order
+from convscope.data.sources import open_source
 from convscope.explain.concepts.objectives import START, regression
 from convscope.lab.rooms.given import ImageRequest, see
 from convscope.lab.shelf import BUNDLED, Shelf
@@ -222,6 +224,28 @@ def rows_seen(_, after):
     return int((image.grad[0, 0].sum(1) > 0).sum())
 
 
+# Room 9
+
+
+def held_out(*pictures):
+    """The labels of the test images of so many pictures of each class."""
+    labels = np.repeat(np.arange(len(pictures)), pictures)
+    images = np.random.default_rng(0).integers(0, 255, (len(labels), 8, 8), dtype=np.uint8)
+    return open_source((images, labels)).test.labels
+
+
+def proven(n):
+    """The least share, in percent, of which n of n right are no surprise: Wilson's interval at 95 %."""
+    z = torch.distributions.Normal(0.0, 1.0).icdf(tensor(0.975)).item()
+    return 100 * n / (n + z * z)
+
+
+@torch.no_grad()
+def dealt():
+    _, net = bundled()
+    return 100 * net(torch.ones(1, 1, 28, 28)).double().softmax(1).sum().item()
+
+
 RIGHT = {
     "glass": {
         "loop": read_as,
@@ -262,5 +286,11 @@ RIGHT = {
         "sight": rows_seen,
         "bar": lambda _, after: shares(after)[7].item(),
         "negative": change_of_answer,
+    },
+    "classes": {
+        "held": lambda *_: len(held_out(30, 30)),
+        "sure": lambda *_: proven(len(held_out(30, 30))),
+        "always": lambda *_: 100 * (held_out(40, 10) == 0).mean().item(),
+        "third": lambda *_: round(dealt(), 6),
     },
 }

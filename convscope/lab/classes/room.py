@@ -5,22 +5,24 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import FileResponse, Response
 
+from ...data.sources import TEST_FRACTION
+from ...data.split import stratified_split
 from ...errors import UsageError
 from ...net.pretrained.catalogue import PRETRAINED
 from ...net.pretrained.weights import available
 from ...recipe import Recipe
 from ...storage.places import is_offline
-from ...training.scores import confidence_of, confidences
+from ...training.scores import confidence_of, confidences, wilson
 from ..live.live import Trainer
 from ..reply import Reply
 from ..rooms.given import ImageRequest, see
 from ..shelf import Shelf
 from .pictures import MOST_BASE64, kept
-from .sets import Sets
+from .sets import MOST_CLASSES, MOST_PICTURES, Sets
 
 router = APIRouter(prefix="/api/classes", tags=["classes"])
 
@@ -29,6 +31,7 @@ NET = "efficientnet-lite0"  # which auto takes for few photographs
 
 assert NET in PRETRAINED
 Text = Annotated[str, Field(max_length=200)]
+Count = Annotated[int, Field(ge=2, le=MOST_PICTURES)]
 
 
 class ClassRequest(BaseModel):
@@ -73,6 +76,14 @@ def sets(request: Request) -> Response:
 def begin(request: Request) -> Response:
     """A new, empty set."""
     return Reply({"set": _sets(request).begin()})
+
+
+@router.get("/split")
+def split(pictures: Annotated[list[Count], Query(min_length=2, max_length=MOST_CLASSES)]) -> Response:
+    """How many pictures of each class are held out of so many, and the 95 % interval of a net that has all right."""
+    labels = np.repeat(np.arange(len(pictures)), pictures)
+    _, held = stratified_split(labels, TEST_FRACTION, 0)
+    return Reply({"test": np.bincount(labels[held]), "interval": wilson(len(held), len(held))})
 
 
 @router.get("/{name}")

@@ -1,5 +1,5 @@
 // The front page and the rooms, in the note's order. A room is a module with `defaults` and `mount(room)`; its texts lie in
-// text/*/<id>.json, and `texts` are further ones that it uses. Its lesson is lessons/<id>.js, unless there is none.
+// text/*/<id>.json, and `texts` are further ones that it uses. Its lesson is lessons/<id>.js.
 
 export const ROOMS = [
   { id: "glass", number: 0, texts: ["inside"], load: () => import("./rooms/glass.js") },
@@ -11,5 +11,5 @@ export const ROOMS = [
   { id: "shapes", number: 6, load: () => import("./rooms/shapes.js") },
   { id: "train", number: 7, texts: ["film"], load: () => import("./rooms/train.js") },
   { id: "inside", number: 8, texts: ["play"], load: () => import("./rooms/inside.js") },
-  { id: "classes", number: 9, lesson: false, texts: ["inside", "train"], load: () => import("./rooms/classes.js") },
+  { id: "classes", number: 9, texts: ["inside", "train"], load: () => import("./rooms/classes.js") },
 ];

@@ -145,10 +145,9 @@ export function panel(t, room, { check, go, close, share }) {
 
   function onward() {
     const next = ROOMS[room.number + 1];
-    const name = `${next.number} ${t(`common.${next.id}`)}`;
-    const [query, key] = next.lesson === false ? ["", "common.next_room"] : ["?lesson=1", "lesson.onward"];
-    const to = { class: "onward", href: `#/${next.id}${query}`, "data-testid": "lesson-onward" };
-    return h("a", to, t(key, { name }), " →");
+    if (!next) return null;
+    const to = { class: "onward", href: `#/${next.id}?lesson=1`, "data-testid": "lesson-onward" };
+    return h("a", to, t("lesson.onward", { name: `${next.number} ${t(`common.${next.id}`)}` }), " →");
   }
 
   const hide = () => (element.hidden = true);

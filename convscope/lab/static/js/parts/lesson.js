@@ -15,8 +15,7 @@ import { spotlight } from "./spotlight.js";
 // {key, kind, focus, state, then, find, …}. state and then are patches of the room's defaults, before and after the
 // answer; focus is what is lit, part what is scrolled into sight of it; find({before, after, states, ask}) gives {right,
 // slips, words} of those two explanations. Its words are text/*/lessons/<room>.json.
-export async function files({ id, lesson: has }, lang) {
-  if (has === false) return null;
+export async function files({ id }, lang) {
   const [course] = await Promise.all([import(`../lessons/${id}.js`), load(lang, `lessons/${id}`)]);
   return course;
 }
@@ -38,7 +37,7 @@ export function lesson(kind, room, dialog) {
   const light = spotlight(main, [card.element, room.problem, dialog?.element].filter(Boolean));
   const entry = h("button", { class: "lesson-entry", "data-testid": "lesson", onclick: () => open(null).catch(lose) });
   entry.append(t("lesson.open"), h("span", { class: "longer" }, t("lesson.open_longer")));
-  if (kind.lesson !== false) room.head.append(entry);
+  room.head.append(entry);
   main.prepend(card.element);
   if (dialog) {
     main.prepend(dialog.element);
@@ -47,7 +46,6 @@ export function lesson(kind, room, dialog) {
   addEventListener("keydown", escape);
 
   async function open(number) {
-    if (kind.lesson === false) return set({});
     course ??= await files(kind, lang).then(({ look, steps }) => ({ look, steps: steps.filter(visible) }));
     const keys = course.steps.map(({ key }) => key);
     kept = progress(localStorage.getItem(name), keys);

@@ -3,6 +3,7 @@
 import { ask } from "../../core/api.js";
 import { complete, h, rich, say, show } from "../../core/dom.js";
 import { count } from "../../core/format.js";
+import { BUNDLED } from "../glass/state.js";
 import { leaving } from "../train/leaving.js";
 import { live, running } from "../train/live.js";
 
@@ -66,12 +67,12 @@ export function learning(t, { start, mine, onrun, fail }) {
     draw(connection.run());
   }
 
-  // What a run came to on the pictures that were held out; nothing for "".
+  // What a run came to on the pictures that were held out; nothing for "", nor for the net that the lab brings.
   async function judge(run) {
     if (run === shown) return;
     shown = run;
     draw(connection.run());
-    if (!run) return show(result);
+    if (!run || run === BUNDLED) return show(result);
     const { evaluation } = await ask(`/api/runs/${encodeURIComponent(run)}/verdict`);
     if (run === shown) show(result, outcome(t, run, evaluation));
   }
