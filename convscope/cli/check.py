@@ -10,6 +10,7 @@ import typer
 from ..errors import DataError
 from ..language import Name, say
 from ..language.width import ljust
+from ..storage.loading import loading
 from . import terminal
 from .options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, path_option, together
 
@@ -34,7 +35,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Report counts, sizes, bad files, duplicates, leakage, doubtful labels; exit 3 if train would refuse."""
-    from ..audit.check import examined
+    with loading():
+        from ..audit.check import examined
 
     report, sets = examined(together(data), data_dir, offline, image_size, class_from)
     if plot is not None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..storage.loading import loading
 from . import terminal
 from .options import AsJson
 
@@ -21,7 +22,8 @@ def register(app: typer.Typer) -> None:
 
 def devices(as_json: AsJson = False) -> None:
     """Show GPUs, CPU, cores, threads, vector width and engines."""
-    from ..engine.devices import survey
+    with loading():
+        from ..engine.devices import survey
 
     found = survey()
     if as_json:

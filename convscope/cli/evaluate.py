@@ -10,6 +10,7 @@ import typer
 
 from ..errors import UsageError
 from ..language import Name
+from ..storage.loading import loading
 from . import terminal
 from .options import AsJson, DataDir, Moved, Offline, RunArgument, SkipBad, data_argument, path_option, together
 
@@ -40,11 +41,12 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Test a run: accuracy with its interval, every class, confusion matrix, worst mistakes, predictions.csv."""
-    from ..report.evaluation import save_pictures
-    from ..runs import folder as runs
-    from ..runs.evaluation import images_to_test, test_model, warning
-    from ..runs.views import TEXTS, views_of
-    from ..storage.files import make_folder, write_csv
+    with loading():
+        from ..report.evaluation import save_pictures
+        from ..runs import folder as runs
+        from ..runs.evaluation import images_to_test, test_model, warning
+        from ..runs.views import TEXTS, views_of
+        from ..storage.files import make_folder, write_csv
 
     other = together(data) if data else None
     if other is not None and (new or moved is not None):

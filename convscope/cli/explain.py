@@ -8,6 +8,7 @@ import typer
 from ..errors import DataError, UsageError, near
 from ..language import Name
 from ..net.wiring import brackets
+from ..storage.loading import loading
 from . import columns, terminal
 from .concepts import text as concept_text
 from .options import AsJson, DataDir, Moved, Offline, RunArgument
@@ -78,9 +79,10 @@ def explain(
     """
     import torch
 
-    from ..explain.trained.explanation import explain as explained
-    from ..runs import folder as runs
-    from ..training.scores import confidence_of
+    with loading():
+        from ..explain.trained.explanation import explain as explained
+        from ..runs import folder as runs
+        from ..training.scores import confidence_of
 
     torch.set_num_threads(1)  # one image is too little work to share
     if (image is None) == (same is None):

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ..storage.loading import loading
 from . import terminal
 from .shell import completion
 
@@ -33,8 +34,9 @@ def lab(
 ) -> None:
     """Open the lab: a local web page where you can touch every number. It works offline; Ctrl-C ends it."""
     terminal.note("the lab is starting …")
-    from ..lab.server.guard import Access
-    from ..lab.server.serve import DEFAULT_PORT, address, is_loopback, listen, serve
+    with loading():
+        from ..lab.server.guard import Access
+        from ..lab.server.serve import DEFAULT_PORT, address, is_loopback, listen, serve
 
     shelf, room = None, ""
     if what is not None or moved is not None:

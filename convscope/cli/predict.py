@@ -13,6 +13,7 @@ import typer
 
 from ..errors import UsageError
 from ..language import Name, verbatim
+from ..storage.loading import loading
 from . import terminal
 from .options import AsJson, SkipBad, run_argument
 
@@ -47,11 +48,12 @@ def predict(
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Classify your own images: class, probability and the runner-up of each."""
-    from ..data.folders.files import image_files
-    from ..runs import folder as runs
-    from ..runs import predict as core
-    from ..storage.strict_json import dumps
-    from ..training.scores import confidence_of
+    with loading():
+        from ..data.folders.files import image_files
+        from ..runs import folder as runs
+        from ..runs import predict as core
+        from ..storage.strict_json import dumps
+        from ..training.scores import confidence_of
 
     model = runs.find(run).answering()
     count = _top(top, len(model.classes))

@@ -16,6 +16,7 @@ from ..errors import UsageError
 from ..language import say
 from ..language.width import rjust
 from ..recipe import flag
+from ..storage.loading import loading
 from ..storage.places import as_argument
 from . import growth, terminal
 from .options import AsJson, Chosen, DataDir, Moved, Offline, Quiet, path_option, run_argument, with_choices
@@ -65,11 +66,12 @@ def train(
     repeated.check(seeds, folds, curve)
     voice.refuse({"--curve": curve})
     recipe = chosen.recipe
-    from .. import job
-    from ..auto import agreed, settle_together
-    from ..distributed.join import joined
-    from ..engine.devices import resolve
-    from ..net.zoo import resolve as resolve_net
+    with loading():
+        from .. import job
+        from ..auto import agreed, settle_together
+        from ..distributed.join import joined
+        from ..engine.devices import resolve
+        from ..net.zoo import resolve as resolve_net
 
     resolve(recipe.device)  # a wrong device or net is told before any data are read
     if recipe.net.strip() != "auto":
@@ -110,13 +112,14 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Go on with an interrupted run, or extend a finished one with --epochs."""
-    from .. import job
-    from ..auto import agreed
-    from ..distributed.agree import same_choices
-    from ..distributed.copied import copied
-    from ..distributed.join import joined
-    from ..runs import folder as runs
-    from ..runs.own_data import own_data
+    with loading():
+        from .. import job
+        from ..auto import agreed
+        from ..distributed.agree import same_choices
+        from ..distributed.copied import copied
+        from ..distributed.join import joined
+        from ..runs import folder as runs
+        from ..runs.own_data import own_data
 
     with unheard(), joined() as team, copied(team, lambda: runs.find(run).path, runs.FILES) as path:
         folder = runs.RunFolder(path)

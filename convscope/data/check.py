@@ -19,7 +19,7 @@ from ..storage.places import is_offline
 from .folders.folder import as_splits, read_classes
 from .folders.tree import Tree
 from .images import ImageSet, Splits
-from .near import Traces, near_pairs
+from .near.pairs import Traces, near_pairs
 from .pictures.bulk import survey
 from .pictures.cache import read_pixels
 from .pictures.source import sources

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from ..errors import ConvscopeError
 from ..storage.strict_json import dumps
@@ -14,6 +14,9 @@ class Reply(JSONResponse):
     def render(self, content: Any) -> bytes:
         """The body."""
         return dumps(content).encode()
+
+
+NOTHING = Response(status_code=204)  # what was asked for has been replaced; the page hears so by another way
 
 
 def refusal(status: int, message: str, help: str = "", **more: Any) -> Reply:  # noqa: A002 - the word that users read

@@ -20,7 +20,7 @@ class Measured:
     def text(self) -> str:
         """ "mnist 99.25 % ± 0.05 (n = 10), 7 s"."""
         spread = "" if self.deviation is None else f" ± {100 * self.deviation:.2f}"
-        where = f" on one {self.gpu}" if self.gpu else ""
+        where = f" ({self.gpu})" if self.gpu else ""
         return f"{self.data} {100 * self.accuracy:.2f} %{spread} (n = {self.runs}), {self.seconds:.0f} s{where}"
 
 

@@ -29,7 +29,7 @@ def draw_suspects(report: Report, sets: dict[str, ImageSet]) -> "Figure":
         image = sets[suspect.place.part].images[suspect.index].transpose(1, 2, 0)
         axes.imshow(image.repeat(3, 2) if image.shape[2] == 1 else image, interpolation="nearest")
         likelier = f"{plain(suspect.likelier, LONGEST)}? {100 * suspect.other:.0f} %"
-        axes.set_title(f"{plain(suspect.place.label, LONGEST)}\n{likelier}", fontsize=8, color=INK, label=NAME)
+        axes.set_title(f"{plain(suspect.place.label, LONGEST)}\n{likelier}", fontsize=8, color=INK).set_label(NAME)
         name = f"{suspect.place.part} {suspect.place.name}"
         axes.text(
             0.5, -0.04, plain(name[-26:], 26), transform=axes.transAxes, fontsize=5, ha="center", va="top", color=INK

@@ -125,7 +125,7 @@ def test_devices_and_nets_and_shapes(capsys):
     assert MEASURED.keys() <= named.keys()
     code, out, _ = run_cli(capsys, "nets")
     assert (code, "mnist 99.25 % ±" in " ".join(out.split()), "not measured" in out) == (0, True, True)
-    assert "cifar10 90.08 % ± 0.14 (n = 3), 8 s on one H200" in " ".join(out.split())
+    assert "cifar10 90.08 % ± 0.14 (n = 3), 8 s (H200)" in " ".join(out.split())
     assert run_json(capsys, "shapes", "note")["parameters"] == 8490
     code, out, _ = run_cli(capsys, "shapes", "tiny-vgg", "--input", "3x64x64")
     assert code == 0

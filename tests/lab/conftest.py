@@ -198,7 +198,7 @@ class Room:
         wide, window = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         return wide <= window
 
-    def tab_to(self, testid, most=120):
+    def tab_to(self, testid, most=300):  # the table of runs grows
         """Reach an element with the Tab key alone."""
         for _ in range(most):
             if self.page.evaluate("document.activeElement?.dataset.testid") == testid:

@@ -72,10 +72,12 @@ def idle(lab):
 
 
 def sound(answer, asked):
-    """An answer as it must be: 200 in the route's own form, or an error that says what is wrong, in strict JSON."""
-    assert answer.status_code in (200, 307, 400, 404, 422), (answer.status_code, asked[:500], answer.text[:300])
+    """An answer as it must be: 200 in the route's own form, nothing (204), or an error that says what is wrong."""
+    assert answer.status_code in (200, 204, 307, 400, 404, 422), (answer.status_code, asked[:500], answer.text[:300])
     if answer.status_code == 307:
         assert answer.headers["location"].startswith("http://127.0.0.1:")  # to the same path without its last slash
+    elif answer.status_code == 204:
+        assert not answer.content
     elif answer.status_code != 200:
         assert strict(answer.text)
         assert answer.json()["error"], asked[:300]

@@ -350,11 +350,23 @@ def test_a_link_in_the_working_folder_is_not_excused_by_the_data_folder(places):
         allowed("only", None)
 
 
+def test_a_page_that_asks_about_the_run_before_gets_nothing_and_no_error(lab):
+    """Two pages, or a start between an event and the look that it announces."""
+    first = lab.ask("/api/train", CHOICES)["job"]
+    until(lambda: lab.client.get("/api/train").json()["state"]["status"] == "finished")
+    second = lab.ask("/api/train", CHOICES)["job"]
+    for path in ("events", "probe", "probe/0.png", "lines"):
+        answer = lab.client.get(f"/api/train/{path}?job={first}")
+        assert (answer.status_code, answer.content) == (204, b""), path
+    until(lambda: lab.client.get("/api/train").json()["state"]["status"] == "finished")
+    assert unpack(lab.client.get(f"/api/train/probe?job={second}").content)[0]["step"] > 0
+
+
 def test_control_and_events_need_a_job(lab):
     assert lab.post("/api/train/control", {"do": "explode"}).status_code == 422
     answer = lab.client.get("/api/train/events?job=99999")
     assert answer.status_code == 400
-    assert "99999" in answer.json()["error"] or "nothing is being trained" in answer.json()["error"]
+    assert answer.json()["error"] in ("there is no job 99999", "nothing is being trained")
     assert lab.client.post("/api/train", json=CHOICES).status_code == 403  # without the token
     assert lab.post("/api/train/resume", {"run": "../x"}).json()["error"].startswith("there is no run '../x'")
 

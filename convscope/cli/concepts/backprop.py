@@ -11,6 +11,7 @@ import typer
 
 from ...errors import UsageError
 from ...language import say
+from ...storage.loading import loading
 from .. import columns, terminal
 from ..options import path_option
 
@@ -62,11 +63,13 @@ def backprop(
 
         tape = parse(expression or "", values or [])
         walk = run(tape, passes)
-        from ...explain.backprop.autograd import check  # imports torch, which bad input need not wait for
+        with loading():  # after the parsing: bad input need not wait for torch
+            from ...explain.backprop.autograd import check
 
         show(walk, check(tape, walk, passes), step, plot, as_json)
         return
-    from ...explain.backprop.small_net import explain_net
+    with loading():
+        from ...explain.backprop.small_net import explain_net
 
     if sample is None or target is None:
         raise UsageError("--net needs --input and --target", "such as --input 1,2 --target 0.5")

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...storage.loading import loading
 from .. import terminal
 from . import reading, text
 from .options import AsJson, At, Input, Plot, Seed, Shape, Sort, Steps, Whole, save_plot
@@ -53,8 +54,9 @@ def conv(
     as_json: AsJson = False,
 ) -> None:
     """A convolution of numbers that you give: output, size formula, and every element as a sum of products."""
-    from ...explain.concepts.convolution import convolve
-    from ...explain.concepts.shapes import LayerError
+    with loading():
+        from ...explain.concepts.convolution import convolve
+        from ...explain.concepts.shapes import LayerError
 
     image, axes = reading.image(source, shape, seed)
     settings = reading.settings(stride, padding, padding_mode, dilation, groups)

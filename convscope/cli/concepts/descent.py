@@ -7,6 +7,7 @@ import typer
 
 from ...errors import UsageError
 from ...language import say
+from ...storage.loading import loading
 from .. import columns, terminal
 from ..options import AsJson, DataDir, Offline, path_option
 
@@ -33,7 +34,8 @@ def batches(
     as_json: AsJson = False,
 ) -> None:
     """Say how many updates an epoch takes and what the last batch holds."""
-    from ...explain.concepts.batches import STRIP_SAMPLES, cut, strip
+    with loading():
+        from ...explain.concepts.batches import STRIP_SAMPLES, cut, strip
 
     chosen = cut(samples, batch_size, drop_last)
     small = samples <= STRIP_SAMPLES
@@ -107,7 +109,8 @@ def descent(
     as_json: AsJson = False,
 ) -> None:
     """Descend with one sample, a mini-batch and all samples an update: same start, same samples seen."""
-    from ...explain.concepts.asked import Asked, read_start, terrain
+    with loading():
+        from ...explain.concepts.asked import Asked, read_start, terrain
 
     if plot and plot.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise UsageError(f"--plot is {str(plot)!r}, expected a .png, .svg or .pdf file", "such as --plot descent.png")

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ...errors import UsageError
+from ...storage.loading import loading
 from .. import terminal
 from . import text
 from .options import AsJson, Plot, save_plot
@@ -27,8 +28,9 @@ def loss(
 
     mse = Σ(ŷ−y)²/n, l2 = √Σ(ŷ−y)², mae = Σ|ŷ−y|/n; cross-entropy takes raw scores (logits) and class indices.
     """
-    from ...data.literal import read_array
-    from ...explain.concepts import losses
+    with loading():
+        from ...data.literal import read_array
+        from ...explain.concepts import losses
 
     prediction, wanted = read_array(pred, "--pred"), read_array(target, "--target")
     if name == "cross-entropy" and wanted.size == 1 and prediction.ndim == 1:

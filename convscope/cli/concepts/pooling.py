@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ...errors import UsageError, near
+from ...storage.loading import loading
 from .. import terminal
 from . import reading, text
 from .options import AsJson, At, Input, Plot, Seed, Shape, Sort, Steps, Whole, save_plot
@@ -39,7 +40,8 @@ def pool(
     """Max or average pooling of numbers that you give: winners, sizes, and where the gradient goes."""
     import numpy as np
 
-    from ...explain.concepts import pooling
+    with loading():
+        from ...explain.concepts import pooling
 
     if kind not in ("max", "avg"):
         raise UsageError(f"no pooling is called {kind[:40]!r}", near(kind[:40], ["max", "avg"]))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ...storage.loading import loading
 from .. import terminal
 from ..options import AsJson, Offline, RunArgument, path_option
 
@@ -24,8 +25,9 @@ def bundle(
     as_json: AsJson = False,
 ) -> None:
     """Put model, ONNX, page, report, card and checksums of a run into one .zip."""
-    from ...export.bundle import bundle as bundled
-    from ...runs import folder as runs
+    with loading():
+        from ...export.bundle import bundle as bundled
+        from ...runs import folder as runs
 
     done = bundled(runs.find(run), output, force=force, offline=offline)
     for line in done.notes:

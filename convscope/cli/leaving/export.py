@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ...recipe import ExportName
+from ...storage.loading import loading
 from .. import terminal
 from ..options import AsJson, Offline, path_option, run_argument
 
@@ -30,8 +31,9 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write a trained net as a file for elsewhere, and prove that it answers as the net does."""
-    from ...export.leave import leave
-    from ...runs import folder as runs
+    with loading():
+        from ...export.leave import leave
+        from ...runs import folder as runs
 
     left = leave(runs.find(run), to, output, quantize=quantize, force=force, verify=not no_verify, offline=offline)
     for line in left.notes:

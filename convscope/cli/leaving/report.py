@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ...errors import UsageError
+from ...storage.loading import loading
 from .. import terminal
 from ..options import AsJson, Offline, path_option, run_argument
 
@@ -29,8 +30,9 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Write all that is known of a run as one HTML file that needs nothing else."""
-    from ...report.document import write
-    from ...runs import folder as folders
+    with loading():
+        from ...report.document import write
+        from ...runs import folder as folders
 
     if len(runs) > 1 and not compare:
         raise UsageError("a report is about one run", f"convscope report {runs[0]} --compare {' '.join(runs[1:])}")

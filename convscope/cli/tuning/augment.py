@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ...recipe import Recipe
+from ...storage.loading import loading
 from .. import terminal
 from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, option, path_option, together
 
@@ -40,10 +41,11 @@ def augment(
         class_from=class_from,
         data_dir=str(data_dir) if data_dir else None,
     )
-    from ...data.sources import open_recipe
-    from ...report.style import save_figure
-    from ...report.tuning.augmented import augmented, draw_augmented
-    from ...training.augment import check, settled
+    with loading():
+        from ...data.sources import open_recipe
+        from ...report.style import save_figure
+        from ...report.tuning.augmented import augmented, draw_augmented
+        from ...training.augment import check, settled
 
     check(recipe)  # a wrong word is told before any data are read
     opened = open_recipe(recipe, offline)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ...recipe import flag
+from ...storage.loading import loading
 from .. import terminal
 from ..options import AsJson, Chosen, Offline, path_option, with_choices
 
@@ -29,11 +30,12 @@ def lr(
     as_json: AsJson = False,
 ) -> None:
     """Let the learning rate grow from update to update, and suggest one by how the loss falls."""
-    from ...auto import settle
-    from ...errors import UsageError
-    from ...report.style import save_figure
-    from ...report.tuning.range_test import draw_range_test
-    from ...training.range_test import NO_SAY, range_test
+    with loading():
+        from ...auto import settle
+        from ...errors import UsageError
+        from ...report.style import save_figure
+        from ...report.tuning.range_test import draw_range_test
+        from ...training.range_test import NO_SAY, range_test
 
     wrong = [flag(name) for name in NO_SAY if name in chosen.written]
     if wrong:

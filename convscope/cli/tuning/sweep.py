@@ -9,6 +9,7 @@ import typer
 
 from ...errors import UsageError
 from ...recipe import Recipe
+from ...storage.loading import loading
 from .. import terminal
 from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, option, path_option, together
 from ..shell import completion
@@ -63,11 +64,12 @@ def sweep(
     The test images rank nothing. The same command again continues where it was stopped: what is finished is not trained
     again.
     """
-    from ...auto import settle
-    from ...recipes import named
-    from ...report.curves import draw_curves
-    from ...report.style import save_figure
-    from ...tuning import sweep as sweeping
+    with loading():
+        from ...auto import settle
+        from ...recipes import named
+        from ...report.curves import draw_curves
+        from ...report.style import save_figure
+        from ...tuning import sweep as sweeping
 
     texts = {
         "net": net,

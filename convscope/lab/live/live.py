@@ -267,6 +267,15 @@ class Trainer:
             raise UsageError("nothing is being trained", "start a run first")
         return self.live
 
+    def job(self, number: int | None) -> Live | None:
+        """The run under way, or the last one; None where ``number`` is that of an earlier one, which a page has not
+        heard of yet. Raises UsageError where there was none, or none of that number.
+        """
+        live = self.current()
+        if number is not None and number > live.number:
+            raise UsageError(f"there is no job {number}", "ask for /api/train: it says which one is under way")
+        return live if number in (None, live.number) else None
+
     def close(self) -> None:
         """End all workers; a run under way is saved."""
         for worker in (self.spare, self.finding, self.live):

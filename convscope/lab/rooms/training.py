@@ -9,7 +9,6 @@ from starlette.responses import Response, StreamingResponse
 
 from ...data.sources import NAMES
 from ...engine.devices import resolve as resolve_device
-from ...errors import UsageError
 from ...net.listing import listing
 from ...net.shapes import ShapeError, table
 from ...net.zoo import ZOO
@@ -19,7 +18,7 @@ from ...storage.places import is_offline
 from ..live.live import Live, Trainer
 from ..places import allowed
 from ..programs.train_script import script
-from ..reply import Reply
+from ..reply import NOTHING, Reply
 from ..shelf import Shelf
 from .train.stream import state_of, stream
 
@@ -194,10 +193,11 @@ async def events(
     """Server-sent events of job number ``job``: where it stands, and points and epochs since the event that came last.
 
     An event's id is the update that it reaches, so whoever reconnects gets what was missed. At most two a second.
+    Nothing (204) of a job that another has followed.
     """
-    live = _trainer(request).current()
-    if live.number != job:
-        raise UsageError(f"job {job} is over", "ask for /api/train: it says which one is under way")
+    live = _trainer(request).job(job)
+    if live is None:
+        return NOTHING
     since = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else -1
     return StreamingResponse(stream(live, since, request.app.state.ending), media_type="text/event-stream")
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi import Path as PathParameter
 from starlette.responses import Response
 
@@ -10,7 +10,7 @@ from ....errors import DataError, UsageError
 from ...binary import KIND, floats
 from ...live.film import Film, read_film
 from ...live.live import Trainer
-from ...reply import Reply
+from ...reply import NOTHING, Reply
 from ...shelf import Shelf, png
 
 router = APIRouter(tags=["train"])
@@ -18,33 +18,41 @@ router = APIRouter(tags=["train"])
 Index = Annotated[int, PathParameter(ge=0, lt=1000)]
 Step = Annotated[int, PathParameter(ge=0, lt=2**53)]
 Name = Annotated[str, PathParameter(max_length=300)]
+Job = Annotated[int | None, Query(ge=0)]  # whose; nothing (204) is sent of one that another has followed
 
 
 @router.get("/api/train/probe")
-def probe(request: Request) -> Response:
+def probe(request: Request, job: Job = None) -> Response:
     """The latest look at the probe images, as float32 (see convscope.lab.live.probe)."""
-    said = _trainer(request).current().said
-    if not said.probe:
+    live = _trainer(request).job(job)
+    if live is None:
+        return NOTHING
+    if not live.said.probe:
         raise UsageError("there is no probe yet", "the first is taken before the first update")
-    return Response(said.probe, media_type=KIND)
+    return Response(live.said.probe, media_type=KIND)
 
 
 @router.get("/api/train/probe/{index}.png")
-def probe_image(index: Index, request: Request) -> Response:
+def probe_image(index: Index, request: Request, job: Job = None) -> Response:
     """One of the probe images as a PNG."""
-    thumbnails = _trainer(request).current().said.thumbnails
+    live = _trainer(request).job(job)
+    if live is None:
+        return NOTHING
+    thumbnails = live.said.thumbnails
     if index >= len(thumbnails):
         raise UsageError(f"there is no probe image {index}", f"there are {len(thumbnails)}")
     return Response(thumbnails[index], media_type="image/png")
 
 
 @router.get("/api/train/lines")
-def lines(request: Request) -> Response:
+def lines(request: Request, job: Job = None) -> Response:
     """The last update that was taken alone, line by line, as float32 (see convscope.lab.live.lit)."""
-    said = _trainer(request).current().said
-    if not said.lines:
+    live = _trainer(request).job(job)
+    if live is None:
+        return NOTHING
+    if not live.said.lines:
         raise UsageError("no update has been taken alone", "pause the run, then take one step")
-    return Response(said.lines, media_type=KIND)
+    return Response(live.said.lines, media_type=KIND)
 
 
 @router.get("/api/runs/{name}/film")

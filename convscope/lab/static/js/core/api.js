@@ -3,6 +3,8 @@
 
 import { key, lose, renew } from "./connection.js";
 
+export const STALE = Symbol("a later question, or a later run, overtook this one");
+
 export class ApiError extends Error {
   constructor(status, { error = "", help = "", ...more } = {}) {
     super(error);
@@ -10,11 +12,13 @@ export class ApiError extends Error {
   }
 }
 
+// The answer: JSON, or bytes; STALE where the server has nothing, for what was asked about has been replaced.
 export async function ask(path, body, signal) {
   let response = await send(path, body, signal);
   if (response.status === 403 && (await renew())) response = await send(path, body, signal); // the lab was started again
   if (!response.ok)
     throw new ApiError(response.status, await response.json().catch(() => ({ error: response.statusText })));
+  if (response.status === 204) return STALE;
   const json = response.headers.get("content-type").startsWith("application/json");
   return json ? response.json() : response.arrayBuffer();
 }
@@ -35,8 +39,6 @@ async function reach(path, request) {
     throw new ApiError(0);
   }
 }
-
-export const STALE = Symbol("a later question overtook this one");
 
 // A line on which only the latest question is answered: earlier ones are aborted and give STALE.
 export function line() {

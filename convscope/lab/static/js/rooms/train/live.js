@@ -1,6 +1,6 @@
 // The run under way: what the server has sent so far. The connection comes back by itself; nothing is lost by a pause of it.
 
-import { ask } from "../../core/api.js";
+import { STALE, ask } from "../../core/api.js";
 import { lose } from "../../core/connection.js";
 import { unpack } from "../../core/binary.js";
 
@@ -50,8 +50,8 @@ export function live({ onchange, onend, onerror }) {
     if (fetching || document.hidden || (version === mine.looked && lined === mine.lined)) return;
     fetching = true;
     try {
-      if (lined !== mine.lined) [mine.lines, mine.lined] = [unpack(await ask("/api/train/lines")), lined];
-      if (version !== mine.looked) [mine.probe, mine.looked] = [unpack(await ask("/api/train/probe")), version];
+      if (lined !== mine.lined) [mine.lines, mine.lined] = [await latest("lines", mine.job, mine.lines), lined];
+      if (version !== mine.looked) [mine.probe, mine.looked] = [await latest("probe", mine.job, mine.probe), version];
       if (mine === run) onchange(mine);
     } catch (error) {
       return onerror(error);
@@ -59,6 +59,12 @@ export function live({ onchange, onend, onerror }) {
       fetching = false;
     }
     if (mine === run) look();
+  }
+
+  // Once another run is under way there is nothing of this one: what is shown stays.
+  async function latest(what, job, shown) {
+    const answer = await ask(`/api/train/${what}?job=${job}`);
+    return answer === STALE ? shown : unpack(answer);
   }
 
   // The lab answers again. What was missed is sent from the last event on; the job may be over, or that of a lab that
