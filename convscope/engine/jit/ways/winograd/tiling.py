@@ -17,6 +17,7 @@ Row = Callable[[Index], list[Value]]  # a whole row of it
 
 GROUP = 8  # tiles × vectors of images that go through all steps together
 THIN = 3  # input channels
+NEAR = 36 << 10  # bytes of a thin layer's V, which every output channel reads: three quarters of a first-level cache
 SMALL = 1 << 18  # bytes of transformed weights, which every group reads
 PACKED = 1 << 14  # pairs of channels (measured: forward 256→256 198 and 260 % of the peak, 32→32 240 and 227 %)
 # What a point costs, in multiply-adds of the direct way (measured): its product; for each channel its transformation.
@@ -166,7 +167,10 @@ def tiling(conv: Conv, size: Pair, lanes: Lanes, first: bool, whole: bool = True
     best = min(found, key=lambda t: t.count * prod(t.points), default=None)
     if not best:
         return None
-    best = replace(best, group=min(best.count, max(1, GROUP // lanes.vectors)))
+    group = max(1, GROUP // lanes.vectors)
+    if conv.inputs <= THIN:
+        group = max(1, min(group, NEAR // (prod(best.points) * conv.inputs * lanes.pixel)))
+    best = replace(best, group=min(best.count, group))
     if whole or 4 * prod(best.points) * conv.inputs * conv.outputs > SMALL:
         return best
     return replace(best, group=-(-best.group // 2))
