@@ -2,6 +2,7 @@
 
 import { h, s } from "../../core/dom.js";
 import { num } from "../../core/format.js";
+import { pull } from "../../parts/pull.js";
 import { HEIGHT, SEA, WIDTH } from "./ground.js";
 
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -38,14 +39,7 @@ export function starting(t, svg, onmove) {
     name.setAttribute("x", tight ? -12 : 12);
   }
 
-  element.addEventListener("pointerdown", (event) => {
-    event.preventDefault();
-    element.focus({ preventScroll: true });
-    element.setPointerCapture(event.pointerId);
-  });
-  element.addEventListener("pointermove", (event) => {
-    if (element.hasPointerCapture(event.pointerId)) to(placeOf(svg, base, event));
-  });
+  pull(element, { move: (event) => to(placeOf(svg, base, event)) });
   element.addEventListener("keydown", (event) => {
     const step = KEYS[event.key];
     if (!step) return;
