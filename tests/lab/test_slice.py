@@ -9,11 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convscope.errors import UsageError
-from convscope.explain.trained.slice import GRID, MOST_SNAPSHOTS, Slice, plane, thinned
+from convscope.explain.trained.slice import GRID, MOST_SNAPSHOTS, Slice, plane, random_plane, thinned
 from convscope.lab.live.film import FILE, read_film
 from convscope.lab.shelf import Shelf
+from convscope.net.build import build
+from convscope.net.model import Model
+from convscope.net.spec import parse
 from convscope.recipe import Recipe
 
+from ..helpers import small_data
 from .test_training_film import new, trained
 
 RECIPE = Recipe(
@@ -72,15 +76,59 @@ def test_what_spans_no_plane_is_refused(snapshots, words):
         plane(snapshots)
 
 
+@given(st.integers(0, 999))
+def test_random_directions_are_normalised_filter_by_filter(seed):
+    """d_ij / ‖d_ij‖ · ‖θ_ij‖, with each filter taken by itself; biases are left alone."""
+    net = build(parse("conv 4 3 | batchnorm | relu | linear"), (2, 5, 5), 3, seed=seed)
+    named = dict(net.named_parameters())
+    flat = torch.nn.utils.parameters_to_vector(net.parameters()).detach().double().numpy()
+    path = flat + np.random.default_rng(seed).normal(size=(4, flat.size)) * np.array([[3], [2], [1], [0]])
+    found = random_plane(path, [tuple(part.shape) for part in named.values()], seed)
+    drawn = np.random.default_rng(seed).normal(size=(2, flat.size))
+    for direction, normal in zip(found.directions, drawn, strict=True):
+        parts = [torch.from_numpy(one).split([part.numel() for part in named.values()]) for one in (direction, normal)]
+        for name, made, raw in zip(named, *parts, strict=True):
+            if named[name].dim() < 2:
+                assert not made.any(), name
+                continue
+            filters, random, own = (part.reshape(named[name].shape[0], -1) for part in (made, raw, named[name]))
+            assert filters.norm(dim=1).tolist() == pytest.approx(own.norm(dim=1).tolist(), rel=1e-6)
+            assert torch.cosine_similarity(filters, random).tolist() == pytest.approx([1.0] * len(filters))
+    nearest = np.stack([np.linalg.lstsq(found.directions.T, row - flat, rcond=None)[0] for row in path])
+    assert found.path == pytest.approx(nearest, abs=1e-9)
+    rest = ((path - flat - nearest @ found.directions) ** 2).sum()
+    assert 1 - sum(found.shares) == pytest.approx(rest / ((path - flat) ** 2).sum(), abs=1e-9)
+
+
+def test_a_net_of_another_scale_has_the_same_slice():
+    """Why directions are normalised: with ReLU, one layer ×8 and the next ÷8 compute the same (Li et al., 4)."""
+    data = small_data(shape=(1, 6, 6))
+    net = build(parse("conv 4 3 bias=false | relu | linear"), (1, 6, 6), 3, seed=2)
+    rows = []
+    for scale in (1.0, 8.0):
+        with torch.no_grad():
+            net.conv1.weight.mul_(scale)
+            net.linear1.weight.div_(scale)
+        flat = torch.nn.utils.parameters_to_vector(net.parameters()).detach().double().numpy()
+        shapes = [tuple(part.shape) for part in net.parameters()]
+        model = Model(net, "", (1, 6, 6), (0.4,), (0.3,), ("a", "b", "c"))
+        on = random_plane(np.stack([flat * 0.5, flat * 0.9, flat]), shapes, seed=5)
+        assert [side[0] for side in on.sides()] == [-1, -1]
+        rows.append(Slice(model, on, data.test).row(3))
+    assert rows[1] == pytest.approx(rows[0], rel=1e-4)
+    assert max(rows[0]) > min(rows[0])
+
+
 def test_snapshots_are_bounded_and_hold_both_ends():
     assert thinned([0, 1, 5]) == [0, 1, 2]
     chosen = thinned(list(range(500)))
     assert (len(chosen), chosen[0], chosen[-1]) == (MOST_SNAPSHOTS, 0, 499)
 
 
-def test_losses_are_those_of_the_net_with_these_weights(lab, filmed):
-    found = lab.client.get(f"/api/runs/{filmed}/slice").json()
-    row = lab.client.get(f"/api/runs/{filmed}/slice/7").json()["losses"]
+@pytest.mark.parametrize("which", ["", "?directions=random&seed=3"])
+def test_losses_are_those_of_the_net_with_these_weights(lab, filmed, which):
+    found = lab.client.get(f"/api/runs/{filmed}/slice{which}").json()
+    row = lab.client.get(f"/api/runs/{filmed}/slice/7{which}").json()["losses"]
     opened = Shelf(lab.runs).open(filmed)
     frames = [frame for frame in read_film(lab.runs / filmed).frames if frame.head["whole"]]
     assert found["steps"] == [frame.step for frame in frames]
@@ -96,7 +144,9 @@ def test_losses_are_those_of_the_net_with_these_weights(lab, filmed):
             want = torch.nn.functional.cross_entropy(model.logits(images), labels)
             assert loss == pytest.approx(want.item(), rel=1e-5)
         flat = np.stack([np.concatenate([part.ravel().numpy() for part in state.values()]) for state in states])
-        on = plane(flat.astype(np.float64))
+        shapes = [tuple(part.shape) for part in model.net.parameters()]
+        flat = flat.astype(np.float64)
+        on = random_plane(flat, shapes, 3) if which else plane(flat)
         assert on.path == pytest.approx(np.array(found["path"]), abs=1e-9)
         for c in (0, 10, 20):
             place = on.centre + found["xs"][c] * on.directions[0] + found["ys"][7] * on.directions[1]
@@ -136,7 +186,18 @@ def test_by_mouse(room, lab, filmed):
     assert "along the two directions: loss " in room.at("slice-read").text_content()
     room.at("slice").locator("summary").click()
     assert room.at("slice-path").locator("tr").count() == len(found["steps"])
+    assert not room.at("other-pair").is_visible()
+    room.at("directions").select_option("random")
+    room.page.locator("[data-testid=slice][data-state=done]").wait_for()
+    assert "d_ij ← d_ij / ‖d_ij‖ · ‖θ_ij‖" in room.at("slice-words").text_content()
+    first = room.at("slice-path").text_content()
+    room.at("other-pair").click()
+    room.page.wait_for_function(
+        "old => document.querySelector('[data-testid=slice-path]')?.textContent !== old", arg=first
+    )
+    room.page.locator("[data-testid=slice][data-state=done]").wait_for()
     room.settle()
+    assert "directions=random&pair=1" in room.page.url
     room.open(room.page.url.split("#")[1])
     room.page.locator("[data-testid=slice][data-state=done]").wait_for()
 
@@ -149,6 +210,9 @@ def test_by_keyboard_and_without_a_path(room, filmed, digits_run):
     room.at("slice-map").focus()
     room.press("ArrowRight", "ArrowUp")
     assert "损失" in room.at("slice-read").text_content()
+    room.tab_to("directions")
+    room.press("ArrowDown")
+    room.page.locator("[data-testid=slice-words]:has-text('随机方向')").wait_for()
     room.at("slice-run").focus()
     room.page.keyboard.type(digits_run)
     room.page.locator("[data-testid=slice][data-state=refused]").wait_for()

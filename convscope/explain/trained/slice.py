@@ -1,8 +1,9 @@
 """A slice through the loss of a trained net, with the path of its training on it.
 
-The plane goes through the last weights of the path, along the two principal components of the way that led there: the
-two directions in which the snapshots lie farthest apart (Li, Xu, Taylor, Studer and Goldstein, Visualizing the Loss
-Landscape of Neural Nets, NeurIPS 2018, section 7). Running statistics of batch normalisation stay the last ones.
+The plane goes through the last weights of the path. Its two directions are either the principal components of the way
+that led there, in which the snapshots lie farthest apart, or random ones, normalised filter by filter, which show how
+sharp the minimum is (Li, Xu, Taylor, Studer and Goldstein, Visualizing the Loss Landscape of Neural Nets, NeurIPS 2018,
+sections 7 and 4). Running statistics of batch normalisation stay the last ones.
 """
 
 import math
@@ -28,18 +29,22 @@ MOST_SNAPSHOTS = 32
 
 @dataclass(frozen=True)
 class Plane:
-    """``centre`` (P,) and two orthogonal ``directions`` (2, P) of length 1; ``path`` (T, 2) are the snapshots on it.
+    """``centre`` (P,) and two ``directions`` (2, P); ``path`` (T, 2) is where the snapshots are nearest to it.
 
-    ``shares`` (2,): how much of the snapshots' squared distances from the centre each direction holds.
+    ``shares`` (2,): how much of the snapshots' squared distances from the centre lies along the first direction, and
+    how much more along the second. ``reach`` is how far the plane is looked at, or None for the path with room around.
     """
 
     centre: Array
     directions: Array
     path: Array
     shares: tuple[float, float]
+    reach: float | None = None
 
     def sides(self) -> tuple[Array, Array]:
-        """The places along both directions, GRID each: the path with room around it."""
+        """The places along both directions, GRID each."""
+        if self.reach is not None:
+            return (side := np.linspace(-self.reach, self.reach, GRID)), side
         low, high = self.path.min(0), self.path.max(0)
         margin = MARGIN * max(float((high - low).max()), 1e-9)  # the same on both sides: one unit is one unit
         xs, ys = (np.linspace(low[i] - margin, high[i] + margin, GRID) for i in (0, 1))
@@ -47,13 +52,11 @@ class Plane:
 
 
 def plane(snapshots: Array) -> Plane:
-    """The plane of snapshots (T, P), the last of which is its centre. Raises UsageError where they span none."""
-    moved = snapshots - snapshots[-1]
-    if len(snapshots) < 3 or not np.isfinite(moved).all():
-        raise UsageError(
-            f"a slice needs three snapshots of finite weights, and the path of this run has {len(snapshots)}",
-            "train for some more updates",
-        )
+    """The plane in which snapshots (T, P) lie best, two orthogonal directions of length 1; the last is its centre.
+
+    Raises UsageError where they span none.
+    """
+    moved = _moved(snapshots)
     _, sizes, directions = np.linalg.svd(moved, full_matrices=False)
     if not sizes[1] > 1e-7 * sizes[0]:
         raise UsageError("the path of this run lies on a line", "train for some more updates")
@@ -61,6 +64,46 @@ def plane(snapshots: Array) -> Plane:
     turned = np.where(path[0] > 0, -1.0, 1.0)  # the start lies on the left, below
     squares = (sizes**2 / (sizes**2).sum()).tolist()
     return Plane(snapshots[-1], directions[:2] * turned[:, None], path * turned, (squares[0], squares[1]))
+
+
+def random_plane(snapshots: Array, shapes: Sequence[tuple[int, ...]], seed: int = 0) -> Plane:
+    """The plane through the last of the snapshots (T, P) along two normal random directions d, filter-normalised.
+
+    d_ij ← d_ij / ‖d_ij‖ · ‖θ_ij‖ for filter j of layer i, of a linear layer the weights of one output; what is no
+    filter, biases and batch normalisation, stays where it is. So one unit is as far for every filter as that filter is
+    large, and nets that differ only in the scale of their layers have the same slice. ``shapes`` are those of the
+    parameters that lie behind each other in a snapshot. Raises UsageError where a snapshot is not finite.
+    """
+    moved, centre = _moved(snapshots), snapshots[-1]
+    random = np.random.default_rng(seed)
+    directions = np.stack([filter_normalised(random.normal(size=centre.size), centre, shapes) for _ in range(2)])
+    across, _ = np.linalg.qr(directions.T)  # (P, 2): the same plane at right angles
+    squares = ((moved @ across) ** 2).sum(0) / max(float((moved**2).sum()), 1e-300)
+    path = np.asarray(np.linalg.lstsq(directions.T, moved.T, rcond=None)[0].T, np.float64)
+    return Plane(centre, directions, path, (float(squares[0]), float(squares[1])), reach=1.0)
+
+
+def filter_normalised(direction: Array, weights: Array, shapes: Sequence[tuple[int, ...]]) -> Array:
+    """``direction`` (P,) with every filter as long as that of ``weights`` (P,), and 0 where there is no filter."""
+    parts, start = [], 0
+    for shape in shapes:
+        end = start + math.prod(shape)
+        filters = (direction[start:end].reshape(shape[0], -1), weights[start:end].reshape(shape[0], -1))
+        length, target = (np.linalg.norm(part, axis=1, keepdims=True) for part in filters)
+        parts.append((filters[0] / np.maximum(length, 1e-300) * target * (len(shape) > 1)).ravel())
+        start = end
+    return np.concatenate(parts)
+
+
+def _moved(snapshots: Array) -> Array:
+    """The snapshots as seen from the last one. Raises UsageError for fewer than three, and what is not finite."""
+    moved = snapshots - snapshots[-1]
+    if len(snapshots) < 3 or not np.isfinite(moved).all():
+        raise UsageError(
+            f"a slice needs three snapshots of finite weights, and the path of this run has {len(snapshots)}",
+            "train for some more updates",
+        )
+    return np.asarray(moved)
 
 
 def thinned(steps: Sequence[int]) -> list[int]:

@@ -16,6 +16,7 @@ export { defaults, rules } from "./descent/controls.js";
 
 const MOST_UPDATES = 4000; // of the stochastic regime, as in convscope/lab/rooms/descent.py
 const SECONDS = 200; // positions of the slider along the axis of seconds
+const SHOWN = ["axis", "at", "run", "directions", "pair"]; // of the state, what changes no path
 
 export function mount(room) {
   const { figure, ledger: panel, script, t, set } = room;
@@ -32,14 +33,14 @@ export function mount(room) {
   const terrain = surface(t, (start) => set({ start }));
   const map = h("div", { class: "descent" }, terrain.element, right);
   const sums = h("div", {});
-  const own = ownRun(t, (run) => set({ run }));
+  const own = ownRun(t, set);
   const question = h("div", { class: "cut" }, h("h2", {}, t("descent.cut")), form.cut, sums);
 
   async function update(now) {
     settle(now);
     form.draw(now);
-    const { axis: _, at: __, run, ...body } = now;
-    own.draw(run);
+    const body = Object.fromEntries(Object.entries(now).filter(([key]) => !SHOWN.includes(key)));
+    own.draw(now);
     const key = JSON.stringify(body);
     if (key !== asked) {
       const found = await ask("/api/descent", body);

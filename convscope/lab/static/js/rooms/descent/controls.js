@@ -3,6 +3,7 @@
 import { h } from "../../core/dom.js";
 import { list, oneOf, orNull, real, whole } from "../../core/state.js";
 import { examples, number, select, toggle } from "../../parts/fields.js";
+import { DIRECTIONS } from "./slice.js";
 
 export const AXES = ["updates", "samples", "seconds"];
 export const SURFACES = ["line", "valley", "saddle", "two-minima"];
@@ -26,6 +27,8 @@ export const defaults = {
   axis: "samples",
   at: END,
   run: "",
+  directions: "path",
+  pair: 0,
   count_samples: 40000,
   count_batch_size: 32,
   drop_last: false,
@@ -39,6 +42,7 @@ const LIMITS = {
   adam_lr: [1e-6, 10],
   momentum: [0, 0.99],
   seed: [0, 999999],
+  pair: [0, 999999],
   count_samples: [1, 1e12],
   count_batch_size: [1, 1e12],
 };
@@ -53,6 +57,7 @@ export const rules = {
   optimizers: list(oneOf(OPTIMIZERS), 0, 3),
   regime: whole(0, 5),
   axis: oneOf(AXES),
+  directions: oneOf(DIRECTIONS),
   at: whole(0, END),
 };
 

@@ -1,5 +1,5 @@
-// The loss of one's own run around the path of its training: a plane through its weights, which the server works out row by
-// row. Only what a run has kept can be drawn; where it has kept nothing, that is said.
+// The loss of one's own run around its last weights: a plane through them, along the path of the training or along random
+// directions, which the server works out row by row. Only what a run has kept can be drawn; else it says that.
 
 import { ApiError, ask } from "../../core/api.js";
 import { h, rich, s, sentence, show } from "../../core/dom.js";
@@ -9,8 +9,11 @@ import { legible } from "../../parts/legible.js";
 import { ground, HEIGHT, WIDTH } from "./ground.js";
 import { reading } from "./start.js";
 
-// onrun(name). Gives {element, draw(run), leave()}.
-export function ownRun(t, onrun) {
+export const DIRECTIONS = ["path", "random"];
+
+// set(patch) of the room's state {run, directions, pair}; pair is the seed of two random directions. Gives {element,
+// draw(state), leave()}.
+export function ownRun(t, set) {
   const room = h("div", { class: "sliced", "data-testid": "slice" });
   const choice = h("div", { class: "line" });
   const element = h(
@@ -21,7 +24,18 @@ export function ownRun(t, onrun) {
     choice,
     room,
   );
-  let shown = null;
+  let shown = "";
+  let pair = 0;
+  const directions = select(t("descent.directions"), {
+    testid: "directions",
+    options: DIRECTIONS.map((name) => [name, t(`descent.directions_${name}`)]),
+    onchange: (name) => set({ directions: name }),
+  });
+  const other = h(
+    "button",
+    { class: "quiet", "data-testid": "other-pair", onclick: () => set({ pair: pair + 1 }) },
+    t("descent.other_pair"),
+  );
   let working = new AbortController();
   const offered = offer();
 
@@ -31,14 +45,20 @@ export function ownRun(t, onrun) {
       ["", t(runs.length ? "descent.own_none" : "descent.own_no_runs")],
       ...runs.map(({ name }) => [name, name]),
     ];
-    const field = select(t("descent.own_run"), { testid: "slice-run", options, onchange: onrun });
-    show(choice, field.element);
+    const field = select(t("descent.own_run"), { testid: "slice-run", options, onchange: (run) => set({ run }) });
+    show(choice, field.element, directions.element, other);
     return field;
   }
 
-  async function draw(run) {
-    if (run === shown) return;
-    shown = run;
+  async function draw(now) {
+    const { run } = now;
+    ({ pair } = now);
+    directions.set(now.directions);
+    directions.element.hidden = !run;
+    other.hidden = !run || now.directions === "path";
+    const asked = JSON.stringify(run && [run, now.directions, other.hidden ? 0 : pair]);
+    if (asked === shown) return;
+    shown = asked;
     working.abort();
     working = new AbortController();
     const { signal } = working;
@@ -47,7 +67,7 @@ export function ownRun(t, onrun) {
     try {
       (await offered).set(run);
       if (!run) return;
-      const found = await computed(t, run, room, signal);
+      const found = await computed(t, now, room, signal);
       show(room, drawn(t, found), words(t, found), table(t, found));
       room.dataset.state = "done";
     } catch (error) {
@@ -66,26 +86,27 @@ export function ownRun(t, onrun) {
 }
 
 // The path and, row by row, the losses; a bar says how far it is.
-async function computed(t, run, room, signal) {
+async function computed(t, { run, directions, pair }, room, signal) {
   const address = `/api/runs/${encodeURIComponent(run)}/slice`;
+  const which = directions === "path" ? "" : `?directions=random&seed=${pair}`;
   const bar = h("progress", { value: 0, max: 1, "aria-label": t("descent.own_progress") });
   show(room, h("p", { class: "hint", role: "status" }, t("descent.own_progress"), " ", bar));
-  const path = await ask(address, undefined, signal);
+  const path = await ask(`${address}${which}`, undefined, signal);
   const rows = [];
   for (let row = 0; row < path.ys.length; row += 1) {
-    rows.push((await ask(`${address}/${row}`, undefined, signal)).losses);
+    rows.push((await ask(`${address}/${row}${which}`, undefined, signal)).losses);
     bar.value = (row + 1) / path.ys.length;
   }
-  return { ...path, rows };
+  return { ...path, rows, directions };
 }
 
-function drawn(t, { run, path, steps, losses, xs, ys, rows }) {
+function drawn(t, { run, path, steps, losses, xs, ys, rows, directions }) {
   const finite = rows.flat().filter((loss) => loss !== null);
   const [most, least] = [Math.max(...finite), Math.min(...finite)];
   const heights = rows.map((row) => row.map((loss) => loss ?? most));
   const r = heights.findIndex((row) => row.includes(least));
   const best = [xs[heights[r].indexOf(least)], ys[r]];
-  const base = ground(t, { ws: xs, bs: ys, heights, best }, [t("descent.first"), t("descent.second")]);
+  const base = ground(t, { ws: xs, bs: ys, heights, best }, namesOf(t, directions));
   const svg = s("svg", {
     class: "surface",
     viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
@@ -109,10 +130,21 @@ function drawn(t, { run, path, steps, losses, xs, ys, rows }) {
   ]);
   read.settle(base);
   svg.append(...base.drawn.flat(2));
-  svg.append(s("g", { class: "k3 chosen" }, s("path", { class: "halo", d }), s("path", { class: "line", d }), dots));
+  svg.append(
+    s(
+      "g",
+      { class: "k3 chosen", "clip-path": "url(#sea)" },
+      s("path", { class: "halo", d }),
+      s("path", { class: "line", d }),
+      dots,
+    ),
+  );
   svg.append(...base.over.flat(2), s("text", { class: "place", x: x + 9, y: y - 8 }, t("descent.start")), mark);
   return h("div", { class: "mapped" }, legible(svg), read.text);
 }
+
+const namesOf = (t, directions) =>
+  ["first", "second"].map((key) => t(directions === "path" ? `descent.${key}` : `descent.random_${key}`));
 
 // The loss at the place of the grid that is nearest.
 function said(t, { xs, ys, rows }, [x, y]) {
@@ -121,22 +153,22 @@ function said(t, { xs, ys, rows }, [x, y]) {
   return t("descent.own_read", { x: num(xs[c], 3), y: num(ys[r], 3), loss: num(rows[r][c]) });
 }
 
-function words(t, { shares, images, parameters, steps }) {
+function words(t, { shares, images, parameters, steps, directions }) {
   const percent = (share) => `${num(100 * share, 3)} %`;
   const numbers = {
     first: percent(shares[0]),
     second: percent(shares[1]),
+    both: percent(shares[0] + shares[1]),
     images,
     parameters,
     snapshots: steps.length,
   };
-  return h("p", { class: "hint", "data-testid": "slice-words" }, rich(t("descent.own_explained", numbers)));
+  return h("p", { class: "hint", "data-testid": "slice-words" }, rich(t(`descent.explained_${directions}`, numbers)));
 }
 
-function table(t, { steps, path, losses }) {
-  const heads = ["axis_updates", "first", "second", "height"].map((key) =>
-    h("th", { scope: "col" }, t(`descent.${key}`)),
-  );
+function table(t, { steps, path, losses, directions }) {
+  const names = [t("descent.axis_updates"), ...namesOf(t, directions), t("descent.height")];
+  const heads = names.map((name) => h("th", { scope: "col" }, name));
   const rows = steps.map((step, i) => {
     const numbers = [...path[i], losses[i]];
     const cells = numbers.map((v) => h("td", { class: "n", "data-value": v ?? "" }, num(v)));
