@@ -102,6 +102,18 @@ def steep(before, after):
     return "away" if fast > start else "faster" if fast < slow else "slower"
 
 
+def hollow(_, after):
+    """Where torch.optim.SGD ends on the surface with two minima, with the slope by autograd."""
+    place = torch.tensor(after["start"] or (1.6, 1.2), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([place], after["lr"])
+    for _ in range(after["epochs"]):
+        w, b = place
+        optimizer.zero_grad()
+        ((w**2 - 1) ** 2 + 0.4 * w + b**2).backward()
+        optimizer.step()
+    return place.tolist()
+
+
 # Rooms 4 and 5
 
 
@@ -114,6 +126,15 @@ def layer_of(state):
 
 def convolved(state):
     return layer_of(state)(tensor(state["input"], dtype=torch.float32))
+
+
+def last_window(_, after):
+    """Row and column where the window begins that the last number of the output reads, by its gradient."""
+    image = tensor(after["input"], dtype=torch.float32, requires_grad=True)
+    conv = layer_of(after)
+    conv.weight.data = torch.ones_like(conv.weight)
+    conv(image)[0, -1, -1].backward()
+    return image.grad[0].nonzero().amin(0).tolist()
 
 
 def pooled(state, image):
@@ -208,8 +229,8 @@ def change_of_answer(before, after):
     return "same" if is_.max() > was.max() - 0.05 else "unsure"
 
 
-def rows_seen(_, after):
-    """Rows of the image that the number depends on, where nothing hides it: ones for weights, means for maxima."""
+def seen(_, after):
+    """Rows and columns of the image that the number depends on, with ones for weights and means for maxima."""
     layers = [nn.AvgPool2d(2) if isinstance(layer, nn.MaxPool2d) else layer for layer in note(1, 320)]
     name, *index = after["path"][-1]
     image = torch.ones(1, 1, 28, 28, requires_grad=True)
@@ -221,7 +242,7 @@ def rows_seen(_, after):
         if called == name:
             break
     values[0][tuple(index)].backward()
-    return int((image.grad[0, 0].sum(1) > 0).sum())
+    return [int((image.grad[0, 0].sum(axis) > 0).sum()) for axis in (1, 0)]
 
 
 # Room 9
@@ -261,16 +282,16 @@ RIGHT = {
         "twice": change_of_entropy,
     },
     "backprop": {"chain": gradient("w"), "shared": gradient("x"), "dead": sign, "again": gradient("x")},
-    "descent": {"updates": updates, "rest": updates, "ahead": lowest, "steep": steep},
+    "descent": {"updates": updates, "rest": updates, "ahead": lowest, "steep": steep, "hollow": hollow},
     "convolution": {
-        "size": lambda _, after: convolved(after).shape[1],
-        "stride": lambda _, after: convolved(after).shape[1],
+        "size": lambda _, after: list(convolved(after).shape[1:]),
+        "stride": last_window,
         "depth": lambda _, after: layer_of(after).weight[0].numel(),
         "kernels": lambda _, after: layer_of(after).weight.numel(),
         "flat": lambda _, after: convolved(after)[0, 1, 1].item(),
     },
     "pooling": {
-        "left": lambda _, after: pooled_of(after).numel(),
+        "left": lambda _, after: list(pooled_of(after).shape[1:]),
         "mean": lambda _, after: pooled_of(after)[0, 0, 0].item(),
         "winners": lambda _, after: int(gradient_of_pooling(after).count_nonzero()),
         "popular": lambda _, after: gradient_of_pooling(after)[0, 4, 4].item(),
@@ -283,7 +304,7 @@ RIGHT = {
     },
     "inside": {
         "terms": lambda _, after: bundled()[1].get_submodule(after["path"][-1][0]).weight[0].numel(),
-        "sight": rows_seen,
+        "sight": seen,
         "bar": lambda _, after: shares(after)[7].item(),
         "negative": change_of_answer,
     },

@@ -13,16 +13,17 @@ from convscope.data.sources import open_recipe
 from convscope.lab.server.pages import files_path
 
 from .conftest import ROOMS, STATIC
+from .hands import Mouse, Touch
 from .oracle import RIGHT
 
 STEPS = """async ([files, room]) => {
   const [{ steps }, { defaults }] = await Promise.all(
     ["lessons", "rooms"].map((folder) => import(`${files}/js/${folder}/${room}.js`)),
   );
-  return steps.map(({ key, kind, focus, part, options, step, state, then }) => {
+  return steps.map(({ key, kind, focus, part, options, step, place, close, state, then }) => {
     const before = { ...defaults, ...state };
     const seen = [focus, part].filter(Boolean).join(" ");
-    return { key, kind, seen, options, step, before, after: { ...before, ...then } };
+    return { key, kind, seen, options, step, place, close, before, after: { ...before, ...then } };
   });
 }"""
 SEEN = """seen => [
@@ -73,6 +74,8 @@ def by_mouse(room, step, said):
         room.at(f"lesson-choice-{said}").locator("xpath=..").click()
     elif step["kind"] == "number":
         room.at("lesson-number").fill(str(said))
+    elif step["kind"] == "place":
+        Mouse(room).go(way_to(room, step, said))
     else:
         room.at("lesson-slider").fill(str(said))
     room.at("lesson-check").click()
@@ -84,6 +87,9 @@ def by_touch(room, step, said):
     elif step["kind"] == "number":
         tap(room, room.at("lesson-number"))
         room.page.keyboard.type(str(said))
+    elif step["kind"] == "place":
+        with Touch(room) as finger:
+            finger.go(way_to(room, step, said))
     else:
         tap(room, room.at("lesson-slider"))
         room.at("lesson-slider").fill(str(said))
@@ -97,6 +103,8 @@ def by_keys(room, step, said):
     elif step["kind"] == "number":
         room.tab_to("lesson-number")
         room.page.keyboard.type(str(said))
+    elif step["kind"] == "place":
+        moved_there(room, step, said)
     else:
         room.tab_to("lesson-slider")
         now = float(room.at("lesson-slider").input_value())
@@ -104,6 +112,55 @@ def by_keys(room, step, said):
         room.press(*["ArrowRight" if steps >= 0 else "ArrowLeft"] * (abs(steps) or 1))
         room.press(*["ArrowLeft"] * (steps == 0))
     room.press("Enter")
+
+
+GROUND = """() => {
+  const box = (one) => {
+    const { left, top, width, height } = one.getBoundingClientRect();
+    return { left, top, width, height };
+  };
+  const sea = document.querySelector(".sea")?.dataset;
+  const over = document.querySelector("[data-testid=lesson-ground]");
+  const numbers = sea && [sea.low, sea.high].map((text) => text.split(",").map(Number));
+  return [box(over), box(over.firstElementChild.nextElementSibling), numbers];
+}"""
+
+
+def way_to(room, step, said):
+    """From where the mark is to what is said, in pixels; told from the sizes on the screen."""
+    ground, mark, axes = room.page.evaluate(GROUND)
+    x, y, wide, high = (mark[side] for side in ("left", "top", "width", "height"))
+    place = step["place"]
+    if place["as"] == "cross":
+        (left, low), (right, up) = axes
+        end = [
+            ground["left"] + (said[0] - left) / (right - left) * ground["width"],
+            ground["top"] + (up - said[1]) / (up - low) * ground["height"],
+        ]
+        return [(x, y), end]
+    rows, columns = place.get("size") or place["from"]
+    cell = high / rows
+    assert wide / columns == pytest.approx(cell, abs=0.5)
+    if place["as"] == "frame":
+        first = (x + cell / 2, y + cell / 2)  # its corner comes to wherever it is touched
+        return [first, (x + said[1] * cell - 2, y + said[0] * cell - 2)]
+    middle = (x + wide / 2, y + high / 2)
+    by = [said[axis] - place["from"][axis] for axis in (1, 0)]
+    return [middle, tuple(start + n * cell for start, n in zip(middle, by, strict=True))]
+
+
+def moved_there(room, step, said):
+    """By arrow keys, each a cell, or a fortieth of an axis."""
+    room.tab_to("lesson-handle")
+    down, right = 0, 1
+    if step["place"]["as"] == "cross":
+        _, _, ((left, low), (end, up)) = room.page.evaluate(GROUND)
+        across, upward = ((said[axis] - step["place"]["from"][axis]) for axis in (0, 1))
+        by = [round(-upward / (up - low) * 40), round(across / (end - left) * 40)]
+    else:
+        by = [said[axis] - step["place"]["from"][axis] for axis in (0, 1)]
+    room.press(*["ArrowDown" if by[down] > 0 else "ArrowUp"] * abs(by[down]))
+    room.press(*["ArrowRight" if by[right] > 0 else "ArrowLeft"] * abs(by[right]))
 
 
 def tap(room, locator):
@@ -115,6 +172,14 @@ def tap(room, locator):
     browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [place]})
     browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+
+
+def value_of(room, step):
+    """The answer that the page tells: the key of a choice, a number, or two of them."""
+    told = room.at("lesson-verdict").get_attribute("data-value")
+    if step["kind"] == "choice":
+        return told
+    return [float(part) for part in told.split(",")] if step["kind"] == "place" else float(told)
 
 
 def sayable(step, right):
@@ -175,8 +240,9 @@ def test_every_answer_is_pytorchs(room, name, how):
         right = RIGHT[name][step["key"]](step["before"], step["after"])
         expect(room, step, sayable(step, right), how)
         phase(room, "told")
-        told = room.at("lesson-verdict").get_attribute("data-value")
-        assert told == right if step["kind"] == "choice" else float(told) == pytest.approx(right, rel=1e-5), step["key"]
+        assert value_of(room, step) == (right if step["kind"] == "choice" else pytest.approx(right, rel=1e-5)), step[
+            "key"
+        ]
         assert "✓" in room.at("lesson-verdict").text_content()
         assert "{" not in room.at("lesson-result").text_content()
         assert f"lesson={i + 1}" in room.settle().page.url
@@ -299,7 +365,7 @@ def test_a_lesson_is_resumed_where_it_was_left_also_in_the_other_language(room):
     room.open("/convolution?stride=[2,1]")
     room.at("lesson").click()
     phase(room, "ask", "size")
-    expect(room, {"kind": "number"}, 3)
+    expect(room, steps_of(room, "convolution")[0], [3, 3])
     phase(room, "told")
     room.at("lesson-next").click()
     phase(room, "ask", "stride")

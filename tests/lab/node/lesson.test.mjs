@@ -29,16 +29,40 @@ test("a choice is right or a slip of its own name", () => {
   assert.deepEqual(judge(step, { right: "mse" }, "l2"), { right: false, near: false, slip: "l2", off: null });
 });
 
+test("a place is right, near, or the mistake that lies nearest", () => {
+  const step = { kind: "place", close: 0.5 };
+  const found = { right: [1, 0], slips: { lowest: [-1, 0], beside: [-1, 0.4] } };
+  assert.deepEqual(judge(step, found, [1, 0]), { right: true, near: true, slip: null, off: 0 });
+  assert.deepEqual(judge(step, found, [1.3, 0.4]), { right: false, near: true, slip: null, off: 0.5 });
+  assert.deepEqual(judge(step, found, [-1, 0.1]).slip, "lowest");
+  assert.deepEqual(judge(step, found, [-1, 0.3]).slip, "beside");
+  assert.deepEqual(judge(step, found, [0, 3]).slip, null);
+  assert.equal(judge({ kind: "place" }, { right: [3, 3], slips: { same: [5, 5] } }, [5, 5]).slip, "same");
+  assert.equal(judge({ kind: "place" }, { right: [3, 3] }, [3, 2]).near, false);
+});
+
 test("words are filled in, and what has no value stays", () => {
   assert.equal(filled("{n} of {all}, {x}", { n: 9, all: 36 }), "9 of 36, {x}");
+  assert.equal(filled("{low}", { low: -0.4 }), "−0.4");
 });
 
 test("what the browser kept is taken only as far as it is a lesson's", () => {
-  const keys = ["a", "b"];
+  const steps = [
+    { key: "a", kind: "number" },
+    { key: "b", kind: "choice" },
+    { key: "d", kind: "place" },
+  ];
   const none = { at: 0, said: {} };
   for (const text of [null, "", "{", "[]", "7", '{"at":-3,"said":[1]}', '{"at":"1","said":null}'])
-    assert.deepEqual(progress(text, keys), none, text);
-  const kept = { at: 9, said: { a: 3, b: "mse", c: 1 } };
-  assert.deepEqual(progress(JSON.stringify(kept), keys), { at: 2, said: { a: 3, b: "mse" } });
-  assert.deepEqual(progress('{"at":1,"said":{"a":null,"b":{}}}', keys), { at: 1, said: {} });
+    assert.deepEqual(progress(text, steps), none, text);
+  const kept = { at: 9, said: { a: 3, b: "mse", c: 1, d: [2, 2] } };
+  assert.deepEqual(progress(JSON.stringify(kept), steps), { at: 3, said: { a: 3, b: "mse", d: [2, 2] } });
+  for (const said of [
+    '{"a":null,"b":{}}',
+    '{"a":"3","b":3,"d":3}',
+    '{"d":[1]}',
+    '{"d":[1,null]}',
+    '{"a":[1,2],"d":"x"}',
+  ])
+    assert.deepEqual(progress(`{"at":1,"said":${said}}`, steps), { at: 1, said: {} }, said); // of another question
 });

@@ -45,7 +45,7 @@ async function enter() {
   mount(module, room, query, lang);
   const self = current;
   await (asked > 0 ? self.lesson.open(asked) : update());
-  if (self === current) scrollTo(0, (back && heights.get(address(self))) || 0);
+  if (self === current && !(asked > 0)) scrollTo(0, (back && heights.get(address(self))) || 0);
   requestIdleCallback?.(() =>
     [...ROOMS.map((one) => one.load()), files(room, lang)].forEach((one) => one.catch(() => {})),
   ); // other rooms open at once

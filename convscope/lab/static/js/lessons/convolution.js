@@ -8,28 +8,32 @@ export const look = (ask, { picture: _, ...state }) => ask("/api/convolution", s
 const NONE = [0, 0];
 const VALID = { padding: NONE, at: [0, 0, 0] };
 const RGB = { input: build([3, 5, 5], filler), in_channels: 3, padding: NONE, at: [0, 0, 0] };
+const STRIDE = 2;
 const rows = ({ output }) => output[0].length;
+const square = (side) => [side, side];
 
 export const steps = [
   {
     key: "size",
-    kind: "number",
+    kind: "place",
     focus: ".figure",
+    place: { on: '[data-testid="output-0"]', as: "frame", from: [5, 5] },
     then: VALID,
     find({ before, after }) {
       const side = rows(before);
-      return { right: rows(after), slips: { minus: side - 3, same: side } };
+      return { right: square(rows(after)), slips: { minus: square(side - 3), same: square(side) } };
     },
   },
   {
     key: "stride",
-    kind: "number",
+    kind: "place",
     focus: ".figure",
-    state: VALID,
-    then: { stride: [2, 2] },
+    place: { on: '[data-testid="input-0"]', as: "window", size: [3, 3], from: [0, 0] },
+    state: { ...VALID, input: build([1, 6, 6], filler) },
+    then: { stride: [STRIDE, STRIDE], at: [0, 1, 1] },
     find({ before, after }) {
-      const places = rows(before);
-      return { right: rows(after), slips: { halved: Math.floor(places / 2), same: places } };
+      const last = STRIDE * (rows(after) - 1);
+      return { right: square(last), slips: { edge: square(rows(before) - 1) }, words: { last, rows: rows(after) } };
     },
   },
   {

@@ -61,4 +61,19 @@ export const steps = [
       return { right, words: { start: shown(start), end: shown(fast), limit: shown(2 / after.curvature) } };
     },
   },
+  {
+    key: "hollow",
+    kind: "place",
+    focus: ".figure",
+    place: { on: '[data-testid="map"] .sea', as: "cross", from: [1.6, 1.2] },
+    close: 0.25,
+    state: { surface: "two-minima", epochs: 100, regime: FULL, axis: "updates", at: 0 },
+    then: { at: END },
+    find({ after }) {
+      const { parameters, loss } = after.paths[0].regime.points.at(-1);
+      const least = Math.min(...after.map.heights.flat());
+      const words = { loss: Number(loss.toFixed(2)), least: Number(least.toFixed(2)) };
+      return { right: parameters, slips: { lowest: after.map.best }, words };
+    },
+  },
 ];

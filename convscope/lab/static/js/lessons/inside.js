@@ -16,6 +16,7 @@ const told = (ask, { before, after }) =>
       return ask("/api/inside/pixel", { ...question(state), layer, index });
     }),
   );
+const square = (size) => [size, size];
 const side = ({ sight }) => sight.bottom - sight.top + 1;
 
 export const steps = [
@@ -33,14 +34,16 @@ export const steps = [
   },
   {
     key: "sight",
-    kind: "number",
+    kind: "place",
     focus: ".ledger-panel .why",
     part: ".sight",
+    place: { on: '[data-testid="image"]', as: "frame", from: [5, 5], origin: [6, 6] },
     state: FIRST,
     then: SECOND,
     async find({ ask, states }) {
       const [was, is] = (await told(ask, states)).map(side);
-      return { right: is, slips: { same: was, unpooled: 2 * was - 1, doubled: 2 * was }, words: { was } };
+      const slips = { same: square(was), unpooled: square(2 * was - 1), doubled: square(2 * was) };
+      return { right: square(is), slips, words: { was, is } };
     },
   },
   {

@@ -7,15 +7,15 @@ const count = (map) => map.flat(Infinity).length;
 export const steps = [
   {
     key: "left",
-    kind: "number",
+    kind: "place",
     focus: ".figure",
+    place: { on: '[data-testid="input-0"]', as: "frame", from: [6, 6] },
     then: { kernel_size: [3, 3], stride: [3, 3], at: [0, 0, 0] },
     find({ before, after }) {
-      const side = before.input[0].length;
-      return {
-        right: count(after.output),
-        slips: { thirds: (side * side) / 3, sliding: (side - 3 + 1) ** 2, side: side / 3 },
-      };
+      const [side, was] = [before.input, before.output].map(([map]) => map.length);
+      const left = after.output[0].length;
+      const slips = { sliding: [side - 3 + 1, side - 3 + 1], same: [was, was] };
+      return { right: [left, left], slips, words: { left, all: count(after.output) } };
     },
   },
   {

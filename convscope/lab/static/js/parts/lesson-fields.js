@@ -1,12 +1,14 @@
-// What the reader expects is said by one of several choices, a number, or a slider.
+// What the reader expects is said by one of several choices, a number, a slider, or in the figure itself.
 
 import { h, rich } from "../core/dom.js";
 import { num } from "../core/format.js";
+import { place } from "./lesson-place.js";
 
-// onsay(said): a number, the key of a choice, or null where nothing was said. Gives {element, fix(said, right), free()}:
-// fix shows what was said, and with the answer also that.
+// onsay(said): a number, the key of a choice, a place, or null where nothing was said. Gives {element, over: what lies
+// over the figure, or null; fix(said, right), free(), settle(), leave()}: fix shows what was said, and with the answer also
+// that; settle() is called when the figure is drawn.
 export function fieldOf(t, step, words, onsay) {
-  const part = { choice: choices, number, slider }[step.kind](t, step, words);
+  const part = { choice: choices, number, slider, place }[step.kind](t, step, words, () => onsay(part.value()));
   const check = h("button", { class: "primary", "data-testid": "lesson-check" }, t("lesson.check"));
   const element = h(
     "form",
@@ -32,7 +34,7 @@ export function fieldOf(t, step, words, onsay) {
     check.hidden = false;
   }
 
-  return { element, fix, free };
+  return { element, over: part.over ?? null, fix, free, settle: () => part.settle?.(), leave: () => part.leave?.() };
 }
 
 function choices(t, { options }, words) {

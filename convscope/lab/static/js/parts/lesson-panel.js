@@ -6,13 +6,14 @@ import { ROOMS } from "../rooms.js";
 import { isQuiet } from "./classroom.js";
 import { fieldOf } from "./lesson-fields.js";
 import { Spoken, filled } from "./lesson-judge.js";
+import { spoken } from "./lesson-place.js";
 
 // check(said), go(step, afresh), close(): what the reader does; share(): the dialog for a class, or null.
-export function panel(t, room, { check, go, close, share }) {
+export function panel(t, room, { check, go, close: leave, share }) {
   const button = (key, action, kind = "quiet") =>
     h("button", { class: kind, type: "button", "data-testid": `lesson-${key}`, onclick: action }, t(`lesson.${key}`));
   const where = h("p", { class: "where" });
-  const head = h("header", {}, where, share && button("class", share), button("close", close));
+  const head = h("header", {}, where, share && button("class", share), button("close", leave));
   const question = h("h1", { tabindex: "-1", "data-testid": "lesson-question" });
   const body = h("div", { class: "body" });
   const result = h("div", { class: "result", role: "status", "data-testid": "lesson-result" });
@@ -36,6 +37,7 @@ export function panel(t, room, { check, go, close, share }) {
   function ask(at, steps, step) {
     const words = t(`lessons/${room.id}.${step.key}`);
     const field = fieldOf(t, step, words, submit);
+    now?.field?.leave();
     now = { at, steps, step, words, field };
     element.hidden = false;
     element.dataset.phase = "ask";
@@ -86,7 +88,8 @@ export function panel(t, room, { check, go, close, share }) {
   }
 
   function told({ right, near, off }, values, { kind }) {
-    if (kind === "choice") return t(right ? "lesson.said_same" : "lesson.said_other", values);
+    if (kind === "choice" || (kind === "place" && right === near))
+      return t(right ? "lesson.said_same" : "lesson.said_other", values);
     if (right) return t("lesson.said_right", values);
     const key = near ? "near" : off > 0 ? "low" : "high";
     return t(`lesson.said_${key}`, { ...values, off: `${num(Math.abs(off), 3)}${now.words.unit ?? ""}` });
@@ -95,6 +98,7 @@ export function panel(t, room, { check, go, close, share }) {
   function shown(value) {
     const { step, words } = now;
     if (step.kind === "choice") return words.options[value] ?? value;
+    if (step.kind === "place") return spoken(t, step.place, value);
     return `${num(value)}${words.unit ?? ""}`;
   }
 
@@ -120,6 +124,7 @@ export function panel(t, room, { check, go, close, share }) {
   }
 
   function end(steps, said) {
+    now?.field?.leave();
     element.hidden = false;
     element.dataset.phase = "end";
     show(where, t("lesson.where_end"), dots(steps.length, steps.length));
@@ -150,8 +155,13 @@ export function panel(t, room, { check, go, close, share }) {
     return h("a", to, t("lesson.onward", { name: `${next.number} ${t(`common.${next.id}`)}` }), " →");
   }
 
-  const hide = () => (element.hidden = true);
-  return { element, ask, wait, noted, tell, fail, end, close: hide };
+  function close() {
+    now?.field?.leave();
+    element.hidden = true;
+  }
+
+  const settle = () => now?.field?.settle();
+  return { element, over: () => now?.field?.over, ask, settle, wait, noted, tell, fail, end, close };
 }
 
 function dots(at, of) {

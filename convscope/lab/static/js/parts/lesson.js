@@ -34,7 +34,7 @@ export function lesson(kind, room, dialog) {
   let { own } = room;
   let turn = 0; // counts steps and answers: what comes late is dropped
   const card = panel(t, kind, { check, go, close, share: dialog?.open });
-  const light = spotlight(main, [card.element, room.problem, dialog?.element].filter(Boolean));
+  const light = spotlight(main, () => [card.element, card.over(), room.problem, dialog?.element].filter(Boolean));
   const entry = h("button", { class: "lesson-entry", "data-testid": "lesson", onclick: () => open(null).catch(lose) });
   entry.append(t("lesson.open"), h("span", { class: "longer" }, t("lesson.open_longer")));
   room.head.append(entry);
@@ -44,16 +44,18 @@ export function lesson(kind, room, dialog) {
     room.tools.lastElementChild.before(dialog.entry);
   }
   addEventListener("keydown", escape);
+  addEventListener("resize", card.settle);
+  main.addEventListener("scroll", card.settle, true);
 
   async function open(number) {
     course ??= await files(kind, lang).then(({ look, steps }) => ({ look, steps: steps.filter(visible) }));
-    const keys = course.steps.map(({ key }) => key);
-    kept = progress(localStorage.getItem(name), keys);
+    const { steps } = course;
+    kept = progress(localStorage.getItem(name), steps);
     own ??= structuredClone(state());
     main.classList.add("learning");
     entry.hidden = true;
-    const finished = kept.at === keys.length && number === null;
-    await go(finished ? 0 : Math.min(keys.length, number === null ? kept.at : Math.ceil(number) - 1));
+    const finished = kept.at === steps.length && number === null;
+    await go(finished ? 0 : Math.min(steps.length, number === null ? kept.at : Math.ceil(number) - 1));
   }
 
   async function go(next, afresh = false) {
@@ -115,6 +117,7 @@ export function lesson(kind, room, dialog) {
   function focus(step) {
     light.light(step.focus);
     light.show(card.element.getBoundingClientRect().top, step.part);
+    card.settle();
   }
 
   function save() {
@@ -142,7 +145,10 @@ export function lesson(kind, room, dialog) {
   function leave() {
     turn += 1;
     light.leave();
+    card.close();
     removeEventListener("keydown", escape);
+    removeEventListener("resize", card.settle);
+    main.removeEventListener("scroll", card.settle, true);
   }
 
   return { at: () => (at === null ? null : at + 1), own: () => own, open, leave };

@@ -3,7 +3,7 @@
 const FRAME = "#top > :is(nav, .brand)"; // language, type and theme stay within reach
 const MARGIN = 12; // pixels around what is lit
 
-// kept: what stays lit always, such as the lesson itself. Gives {light(selector | null), show(), leave()}.
+// kept(): what stays lit always, such as the lesson itself. Gives {light(selector | null), show(), leave()}.
 export function spotlight(main, kept) {
   let wanted = null;
   let dimmed = new Set();
@@ -24,7 +24,7 @@ export function spotlight(main, kept) {
   function apply() {
     const shown = lit();
     const dark = new Set(
-      shown.length ? [...document.querySelectorAll(FRAME), ...beside(main, [...kept, ...shown])] : [],
+      shown.length ? [...document.querySelectorAll(FRAME), ...beside(main, [...kept(), ...shown])] : [],
     );
     for (const one of dimmed) if (!dark.has(one)) dim(one, false);
     for (const one of dark) dim(one, true);

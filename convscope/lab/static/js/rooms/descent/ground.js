@@ -27,7 +27,7 @@ export function ground(t, { terms, ws, bs, heights, best }, names = ["w", "b"]) 
     up,
     terms,
     drawn: [
-      s("rect", { class: "sea", ...SEA }),
+      s("rect", { class: "sea", ...SEA, "data-low": [across.low, up.low], "data-high": [across.high, up.high] }),
       found.map((level) => s("path", { class: "high", d: above(heights, ws, bs, level, across.at, up.at) })),
       found.map((level) => s("path", { class: "level", d: contour(heights, ws, bs, level, across.at, up.at) })),
       axes(across, up, names),
