@@ -14,6 +14,9 @@ LISTEN = (
 )
 TAPPED = "() => Promise.race([window.tapped, new Promise(resume => setTimeout(resume, 10000))]).then(() => null)"
 
+# At the edge of the window the page's own bar lies over it.
+CENTRED = "e => e.scrollIntoView({ block: 'center', inline: 'nearest', behavior: 'instant' })"
+
 
 class Hand:
     """What does not depend on the way. ``room`` is the fixture of that name."""
@@ -32,7 +35,7 @@ class Hand:
         self.room.ready()
 
     def place(self, testid, u, v):
-        self.at(testid).scroll_into_view_if_needed()
+        self.at(testid).evaluate(CENTRED)
         area = self.at(testid).bounding_box()
         return area["x"] + u * area["width"], area["y"] + v * area["height"]
 
