@@ -16,7 +16,7 @@ export function pairs({ figure, t, set, state }) {
   const whole = h("div", { class: "scroll" });
   const warned = h("div", { class: "warned", role: "status" });
   const values = h("div", { class: "loss-values" });
-  const curves = h("div", {});
+  const curves = h("div", { class: "loss-curves" });
   figure.append(h("h2", {}, t("losses.numbers")), whole, warned, values, curves);
 
   function build(count) {
