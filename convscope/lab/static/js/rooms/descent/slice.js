@@ -116,13 +116,18 @@ function drawn(t, { run, path, steps, losses, xs, ys, rows, directions }) {
     "data-testid": "slice-map",
   });
   const at = ([x, y]) => [base.across.at(x), base.up.at(y)];
-  const d = `M${path.map((place) => at(place).join(" ")).join("L")}`;
-  const dots = path.map((place, i) => {
+  // Random directions hold next to nothing of the path: there it is only the place where it ended.
+  const [from, name] = directions === "path" ? [0, "descent.start"] : [path.length - 1, "descent.ended"];
+  const d = `M${path
+    .slice(from)
+    .map((place) => at(place).join(" "))
+    .join("L")}`;
+  const dots = path.slice(from).map((place, i) => {
     const [cx, cy] = at(place);
-    const title = s("title", {}, t("descent.own_dot", { step: steps[i], loss: num(losses[i]) }));
-    return s("circle", { class: "dot", cx, cy, r: i === path.length - 1 ? 5 : 3 }, title);
+    const title = s("title", {}, t("descent.own_dot", { step: steps[from + i], loss: num(losses[from + i]) }));
+    return s("circle", { class: "dot", cx, cy, r: from + i === path.length - 1 ? 5 : 3 }, title);
   });
-  const [x, y] = at(path[0]);
+  const [x, y] = at(path[from]);
   const mark = s("path", { class: "cross", d: "M-9 0H9M0 -9V9" });
   const read = reading(t, svg, mark, (_, place) => said(t, { xs, ys, rows }, place), [
     "slice-read",
@@ -139,7 +144,7 @@ function drawn(t, { run, path, steps, losses, xs, ys, rows, directions }) {
       dots,
     ),
   );
-  svg.append(...base.over.flat(2), s("text", { class: "place", x: x + 9, y: y - 8 }, t("descent.start")), mark);
+  svg.append(...base.over.flat(2), s("text", { class: "place", x: x + 9, y: y - 8 }, t(name)), mark);
   return h("div", { class: "mapped" }, legible(svg), read.text);
 }
 
