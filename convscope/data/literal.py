@@ -49,8 +49,9 @@ def parse(text: str, what: str, error: type[ConvscopeError] = UsageError) -> Arr
         raise error(f"{what} is empty: it has no numbers", SYNTAX)
     if len(lengths) > 1:
         rows = [len(row) for row in channels[0]]
-        where = f"rows of {', '.join(map(str, rows[:12]))}" if len(set(rows)) > 1 else "channels of different widths"
-        raise error(f"{what} is ragged: it has {where} numbers", "every row needs as many numbers as the first")
+        counts = f"{what} is ragged: it has rows of {', '.join(map(str, rows[:12]))} numbers"
+        widths = f"{what} is ragged: it has channels of different widths"
+        raise error(counts if len(set(rows)) > 1 else widths, "every row needs as many numbers as the first")
     if len(shapes) > 1:
         counts = ", ".join(str(len(channel)) for channel in channels[:12])
         raise error(

@@ -69,7 +69,7 @@ def test_an_unknown_language_is_told(monkeypatch):
 def test_an_error_speaks_chinese_and_keeps_its_words_for_programs(monkeypatch):
     monkeypatch.setenv("CONVSCOPE_LANG", "zh")
     error = UsageError("no layer is called 'pul'", "did you mean 'pool'? known: pool, conv")
-    assert str(error) == "没有叫 'pul' 的层\n  建议: 您是想写 'pool' 吗？已知的有：pool, conv"
+    assert str(error) == "没有叫 'pul' 的层\n  建议: 你是指 'pool' 吗？已知的有：pool, conv"
     assert (error.message, error.args) == ("no layer is called 'pul'", ("no layer is called 'pul'",))
 
 
