@@ -60,7 +60,7 @@ def test_words_and_quoted_names_stand_in_short_sentences():
 
 def test_no_short_sentence_holds_names_as_they_came():
     """Whoever writes a new one: quote the name, or make the sentence longer. Numbers and words go into the list."""
-    assert {"{}".join(form.parts) for form in BOOK.forms if form.short} == WORDLIKE
+    assert {"{}".join(form.parts) for form in BOOK.forms if form.short} <= WORDLIKE
 
 
 @pytest.mark.parametrize("text", ["it is a dog", "kept  3 of 4", "grey or white cat"])
