@@ -31,9 +31,12 @@ MEASURED = {
     "lenet5": Measured("mnist", 0.9899, 0.0001, 3, 5.9),
     "lenet5-relu": Measured("mnist", 0.9927, 0.0006, 3, 4.6),
     "mlp": Measured("mnist", 0.9803, 0.0001, 3, 3.4),
+    "tiny-vgg": Measured("photos", 0.5037, 0.0018, 2, 12.1),
     "cnn-s": Measured("photos", 0.5150, 0.0141, 2, 8.6),
     "cnn-m": Measured("photos", 0.5900, 0.0035, 2, 115.0),
     "resnet8": Measured("photos", 0.5738, 0.0230, 2, 31.0),
+    "resnet14": Measured("photos", 0.5988, 0.0194, 2, 50.1),
     "fast94": Measured("cifar10", 0.9008, 0.0014, 3, 7.6, "H200"),
     "efficientnet-lite0": Measured("photos", 0.7300, None, 1, 38.0),
+    "efficientnet-lite1": Measured("photos", 0.7400, None, 1, 25.1),
 }

@@ -114,6 +114,18 @@ def test_no_pair_of_like_waves_is_passed_over(seed, first, second):
     assert set(found) == wanted
 
 
+def test_of_pictures_that_are_all_alike_the_most_alike_are_looked_at(monkeypatch):
+    monkeypatch.setattr(near, "SAMPLE", 50)
+    rng = np.random.default_rng(0)
+    waves = rng.normal(size=(500, 3)).astype(np.float32) * 0.1 + 1
+    waves /= np.linalg.norm(waves, axis=1, keepdims=True)
+    least = near.least_likeness(waves, 0.75, 2_000)
+    pairs = sum(len(pairs) for pairs in near._maybe(waves, np.arange(500), np.arange(500), least))
+    assert 1_000 < pairs < 4_000, "of 124,750, nearly all of which are above 0.75"
+    assert near.least_likeness(waves, 0.75, 200_000) == near.least_likeness(waves[:1], 0.75, 1) == 0.75
+    assert near.least_likeness(waves[:0], 0.75, 1) == 0.75
+
+
 @pytest.mark.parametrize("box", [(0.0, 0.95, 0.05, 1.0), (0.02, 0.99, 0.0, 0.96), (0.0, 1.0, 0.0, 1.0)])
 def test_edges_that_were_cut_off_are_measured(box):
     whole = trimmed._smooth(np.float32(scenes(20, 16)) / 255)

@@ -24,6 +24,8 @@ FLAT = 4.0  # grey values: thumbnails that vary less say nothing
 PIECE = 2**24  # values at a time
 ROWS, COLUMNS = 1024, 8192  # images that are compared at once
 PAIRS = 1024  # pairs that are looked at closely at once
+MOST = 150_000  # pairs that are looked at closely, about, in all; ten times as many of drawings, which cost less
+SAMPLE = 2_000  # images by which is judged how many pairs there would be
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,29 @@ def near_pairs(traces: Traces) -> list[tuple[int, int]]:
     photographs = np.flatnonzero(traces.telling & ~traces.plain)
     drawings = np.flatnonzero(traces.telling & traces.plain)
     found = [np.empty((0, 2), np.int64)]
-    for pairs in _maybe(traces.waves, photographs, photographs, MAYBE):
+    least = least_likeness(traces.waves[photographs], MAYBE, MOST)
+    for pairs in _maybe(traces.waves, photographs, photographs, least):
         like = _correlations(traces, pairs) >= ALIKE
         like[~like] = alike_when_trimmed(traces.thumbnails, pairs[~like])
         found.append(pairs[like])
-    for pairs in _maybe(traces.waves, drawings, np.concatenate([drawings, photographs]), MAYBE_PLAIN):
+    least = least_likeness(traces.waves[drawings], MAYBE_PLAIN, 10 * MOST)
+    for pairs in _maybe(traces.waves, drawings, np.concatenate([drawings, photographs]), least):
         found.append(pairs[_correlations(traces, pairs) >= ALIKE_PLAIN])
     pairs = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
     return [(int(i), int(j)) for i, j in pairs]
+
+
+def least_likeness(waves: NDArray[np.float32], floor: float, most: int) -> float:
+    """The correlation of ``waves`` (N, F) from which on there are about ``most`` pairs, but at least ``floor``.
+
+    So that pictures which are all alike, such as X-rays, cost no more than others: only the most alike are looked at.
+    """
+    sample = waves[:: max(1, -(-len(waves) // SAMPLE))]
+    likeness = (sample @ sample.T)[np.triu_indices(len(sample), 1)]
+    allowed = int(most * (len(sample) / max(len(waves), 1)) ** 2)
+    if np.count_nonzero(likeness >= floor) <= allowed:
+        return floor
+    return float(np.partition(likeness, -allowed - 1)[-allowed - 1])
 
 
 def _correlations(traces: Traces, pairs: NDArray[np.int64]) -> NDArray[np.float32]:
