@@ -34,7 +34,7 @@ train: setup ## train, test and plot a net on real handwritten digits (under a m
 	$(RUN)convscope train
 
 test: develop ## the whole test suite, shared among the cores
-	$(RUN)python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(RUN)python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: develop ## lint, format and types; the page's JavaScript where there is npm
 	$(RUN)ruff check .
@@ -52,8 +52,8 @@ node_modules/.package-lock.json: package.json package-lock.json
 bench: develop ## measure what the README claims (needs MNIST)
 	$(RUN)python -m bench
 
-test-faults: develop ## the long tests: kills, faults, hostile input; prints what was tried (under 15 minutes)
-	CONVSCOPE_FAULTS=full OMP_NUM_THREADS=1 $(RUN)python -m pytest -o timeout=1800 tests/faults tests/engine/test_chunks.py
+test-faults: develop ## the long tests: kills, faults, hostile input, random nets; prints what was tried (some 15 minutes)
+	CONVSCOPE_FAULTS=full OMP_NUM_THREADS=1 $(RUN)python -m pytest -o timeout=1800 tests/faults tests/engine tests/explain tests/python/test_compile.py
 
 screenshots: develop ## the pictures of the lab in README and docs (needs Chromium)
 	$(RUN)python docs/screenshots.py

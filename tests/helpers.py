@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from convscope.cli import main
 from convscope.data.images import Dataset, ImageSet, statistics
 
 NET = "conv 4 3 | relu | pool 2 | linear"
+FULL = os.environ.get("CONVSCOPE_FAULTS") == "full"  # the long tests: make test-faults
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}  # of processes that a test starts
 
 # The keys of summary.json and of --json, in their order.
@@ -25,6 +27,11 @@ SUMMARY = [
     "warning",
 ]  # fmt: skip
 CLASSES = ("low", "mid", "top")
+
+
+def examples(quick: int, full: int) -> settings:
+    """As many random examples in ``make test`` and in ``make test-faults``; the same ones every time."""
+    return settings(max_examples=full if FULL else quick)
 
 
 def original_weights() -> Path:

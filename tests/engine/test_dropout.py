@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -16,7 +16,8 @@ from convscope.engine.jit.machine import host
 from convscope.net.build import build
 from convscope.net.zoo import resolve
 
-from .test_jit_arithmetic import CLASSES, distance, loss_of, problem_of
+from ..helpers import examples
+from .test_jit_arithmetic import CLASSES, distance, loss_of, near, problem_of
 
 SPEC = (
     "conv 6 3 | relu | dropout2d 0.3 | conv 5 3 | dropout 0.5 | pool 2 | flatten"
@@ -71,7 +72,7 @@ def nets(draw):
     return build(resolve(" | ".join(words)), image, CLASSES), image
 
 
-@settings(max_examples=50)
+@examples(30, 50)
 @given(nets(), st.integers(2, 35), st.sampled_from([1, 2, 3]), st.sampled_from(host.available()), st.integers(0, 2**63))
 def test_loss_and_gradients_are_pytorchs(net_image, batch, threads, isa, seed):
     net, image = net_image
@@ -81,7 +82,7 @@ def test_loss_and_gradients_are_pytorchs(net_image, batch, threads, isa, seed):
     expected, gradients = reference(problem, index)
     mine = copy.deepcopy(net)
     engine = JitEngine(replace(problem, net=mine, momentum=1.0), threads, isa, batch_size=batch)
-    assert float(engine.steps(index, batch, [0.0])[0]) == pytest.approx(expected, rel=1e-5)
+    assert near(float(engine.steps(index, batch, [0.0])[0]), expected)
     state = engine.state()
     whole = sum(float(g.norm()) ** 2 for g in gradients) ** 0.5
     for (name, _), theirs in zip(mine.named_parameters(), gradients, strict=True):

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -17,6 +17,7 @@ from convscope.errors import UsageError
 from convscope.net.build import build
 from convscope.net.zoo import resolve
 
+from ..helpers import examples
 from .test_jit_arithmetic import OPTIMIZERS, distance, optimizer_of, problem_of
 from .test_jit_graphs import graphs
 
@@ -54,10 +55,16 @@ def in_float64(problem: Problem, index, batch, lrs):
     return losses, net
 
 
-@pytest.mark.parametrize("isa", host.available())
-@settings(max_examples=25)
-@given(graphs(("batchnorm",)), st.data(), st.sampled_from(OPTIMIZERS), st.integers(8, 20), st.sampled_from([1, 2]))
-def test_steps_are_pytorchs_and_frozen_bits_stay(isa, net_image, data, choices, batch, threads):
+@examples(30, 75)
+@given(
+    graphs(("batchnorm",)),
+    st.data(),
+    st.sampled_from(OPTIMIZERS),
+    st.integers(8, 20),
+    st.sampled_from([1, 2]),
+    st.sampled_from(host.available()),
+)
+def test_steps_are_pytorchs_and_frozen_bits_stay(net_image, data, choices, batch, threads, isa):
     net, image = net_image
     net = freeze(net, data.draw)
     assert why_not(net, image) is None
@@ -83,10 +90,9 @@ def test_steps_are_pytorchs_and_frozen_bits_stay(isa, net_image, data, choices, 
     assert {key.partition(".")[2] for key in engine.state() if "." in key} <= trained
 
 
-@pytest.mark.parametrize("isa", host.available())
-@settings(max_examples=15)
-@given(graphs(("batchnorm",)), st.data(), st.sampled_from([1, 2]))
-def test_what_is_frozen_behind_the_first_layer_changes_no_bit_of_the_others(isa, net_image, data, threads):
+@examples(18, 45)
+@given(graphs(("batchnorm",)), st.data(), st.sampled_from([1, 2]), st.sampled_from(host.available()))
+def test_what_is_frozen_behind_the_first_layer_changes_no_bit_of_the_others(net_image, data, threads, isa):
     net, image = net_image
     found = []
     for given_net in (copy.deepcopy(net), freeze(copy.deepcopy(net), data.draw, keep_first=True)):

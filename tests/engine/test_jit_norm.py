@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -18,7 +18,8 @@ from convscope.net.build import build
 from convscope.net.zoo import resolve
 from convscope.storage.memory import TooLarge
 
-from .test_jit_arithmetic import CLASSES, distance, problem_of, reference
+from ..helpers import examples
+from .test_jit_arithmetic import CLASSES, distance, near, problem_of, reference
 from .test_jit_graphs import graphs
 
 
@@ -47,7 +48,7 @@ def stable(problem, index) -> bool:
     return all(distance(a, b) <= 3e-5 * max(float(b.norm()), 1e-3 * whole) for a, b in zip(first, second, strict=True))
 
 
-@settings(max_examples=90)
+@examples(45, 90)
 @given(
     graphs(["batchnorm"] * 3),
     st.integers(2, 35),
@@ -63,7 +64,7 @@ def test_gradients_and_running_statistics_are_pytorchs(net_image, batch, threads
     index = torch.randperm(40, generator=torch.Generator().manual_seed(seed))[:batch]
     assume(stable(problem, index))
     (loss, gradients, buffers), (got, found, kept) = wanted_and_found(problem, threads, isa, index)
-    assert abs(got - loss) <= 1e-5 * abs(loss)
+    assert near(got, loss)
     whole = sum(float(g.norm()) ** 2 for g in gradients) ** 0.5
     for mine, theirs in zip(found, gradients, strict=True):
         # A bias before a normalisation has no gradient but what is left where terms of this size cancel.
@@ -72,7 +73,7 @@ def test_gradients_and_running_statistics_are_pytorchs(net_image, batch, threads
         assert distance(kept[name], theirs) <= 1e-5 * float(theirs.double().norm())
 
 
-@settings(max_examples=60)
+@examples(30, 60)
 @given(graphs(["batchnorm"] * 3), st.sampled_from([1, 2]), st.sampled_from(host.available()), st.integers(0, 9))
 def test_scores_are_those_of_evaluation(net_image, threads, isa, seed):
     """Where a convolution takes up the factors, and where nothing can."""
@@ -125,7 +126,7 @@ def test_every_number_of_a_flat_image_is_a_channel(spec):
     net = build(resolve(spec), (1, 6, 7), CLASSES)
     problem = problem_of(net, (1, 6, 7), 40, 0)
     (loss, gradients, buffers), (got, found, kept) = wanted_and_found(problem, 2, None, torch.arange(33))
-    assert abs(got - loss) <= 1e-5 * loss
+    assert near(got, loss)
     whole = sum(float(g.norm()) ** 2 for g in gradients) ** 0.5
     for mine, theirs in zip(found, gradients, strict=True):
         assert distance(mine, theirs) <= 1e-4 * max(float(theirs.norm()), 1e-2 * whole)

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -15,7 +15,8 @@ from convscope.engine.jit.ways.windows.pool import Pool
 from convscope.engine.jit.ways.windows.spans import Means
 from convscope.errors import UsageError
 
-from .test_jit_arithmetic import ACTIVATIONS, CLASSES, distance, gradients_by_a_step, problem_of, reference, size
+from ..helpers import examples
+from .test_jit_arithmetic import ACTIVATIONS, CLASSES, distance, gradients_by_a_step, near, problem_of, reference, size
 from .test_jit_graphs import normalisation
 
 PADS = {"reflect": nn.ReflectionPad2d, "replicate": nn.ReplicationPad2d, "circular": nn.CircularPad2d}
@@ -90,7 +91,7 @@ def check_gradients(net, image, batch, threads, isa, seed):
     index = torch.randperm(40, generator=torch.Generator().manual_seed(seed))[:batch]
     expected, _, gradients = reference(problem, index, batch, [0.0])
     got, found = gradients_by_a_step(problem, threads, isa, index)
-    assert abs(got - expected[0]) <= 1e-5 * abs(expected[0])
+    assert near(got, expected[0])
     whole = sum(float(g.norm()) ** 2 for g in gradients) ** 0.5
     for mine, theirs in zip(found, gradients, strict=True):
         assert distance(mine, theirs) <= 1e-4 * max(float(theirs.norm()), 1e-3 * whole)
@@ -107,19 +108,17 @@ def check_scores(net, image, threads, isa, seed):
     assert distance(scores, wanted) <= 2e-5 * float(wanted.norm()) + 1e-6
 
 
-@pytest.mark.parametrize("isa", host.available())
-@settings(max_examples=25)
-@given(nets(), st.integers(1, 35), st.sampled_from([1, 2, 3]), st.integers(0, 9))
-def test_loss_gradients_and_scores_are_pytorchs(isa, net_image, batch, threads, seed):
+@examples(30, 75)
+@given(nets(), st.integers(1, 35), st.sampled_from([1, 2, 3]), st.sampled_from(host.available()), st.integers(0, 9))
+def test_loss_gradients_and_scores_are_pytorchs(net_image, batch, threads, isa, seed):
     net, image = net_image
     check_gradients(net, image, batch, threads, isa, seed)
     check_scores(net, image, threads, isa, seed)
 
 
-@pytest.mark.parametrize("isa", host.available())
-@settings(max_examples=12)
-@given(nets((*KINDS, "batchnorm", "batchnorm", "batchnorm")), st.integers(0, 9))
-def test_the_predictor_folds_batch_norm_beside_them(isa, net_image, seed):
+@examples(18, 36)
+@given(nets((*KINDS, "batchnorm", "batchnorm", "batchnorm")), st.sampled_from(host.available()), st.integers(0, 9))
+def test_the_predictor_folds_batch_norm_beside_them(net_image, isa, seed):
     check_scores(*net_image, 1, isa, seed)
 
 

@@ -7,7 +7,7 @@ from math import prod
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -21,7 +21,8 @@ from convscope.engine.jit.ways.winograd.toom_cook import MOST, Transform, transp
 from convscope.net.build import build
 from convscope.net.zoo import resolve
 
-from .test_jit_arithmetic import CLASSES, distance, gradients_by_a_step, problem_of, reference
+from ..helpers import examples
+from .test_jit_arithmetic import CLASSES, distance, gradients_by_a_step, near, problem_of, reference
 
 WIDE = Lanes(8, 2, 10)
 
@@ -129,7 +130,7 @@ def stable(problem, index) -> bool:
     return all(distance(a, b) <= 3e-5 * float(b.norm()) for a, b in zip(*both, strict=True))
 
 
-@settings(max_examples=50)
+@examples(30, 50)
 @given(
     cases(),
     st.sampled_from([1, 2]),
@@ -150,7 +151,7 @@ def test_gradients_and_scores_are_pytorchs(case, threads, isa, seed, packed):
         predictor = JitPredictor(net, image, problem.mean, problem.std, threads, isa)
         scores = predictor.logits(problem.images)
         alone = torch.cat([predictor.logits(each[None]) for each in problem.images[:3]])
-    assert abs(loss - expected[0]) <= 1e-5 * abs(expected[0])
+    assert near(loss, expected[0])
     for mine, theirs in zip(found, gradients, strict=True):
         assert distance(mine, theirs) <= 1e-4 * float(theirs.norm())
     with torch.no_grad():

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from convscope.explain.concepts.convolution import Settings, convolve
 from convscope.explain.ledger_text import ledger_text
 from convscope.storage.strict_json import dumps
+
+from ..helpers import examples
 
 # PyTorch says it once a process, for "same" with an even kernel.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
@@ -49,7 +51,7 @@ def explained(layer, image):
     return convolve(image.numpy(), layer.weight.detach().numpy(), bias, chosen)
 
 
-@settings(max_examples=400)
+@examples(120, 400)
 @given(cases(), st.randoms(use_true_random=False))
 def test_forward(case, random):
     layer, image = case
@@ -72,7 +74,7 @@ def test_forward(case, random):
             assert term.x.value == (0.0 if origin is None else float(image[origin]))
 
 
-@settings(max_examples=400)
+@examples(120, 400)
 @given(cases(), st.randoms(use_true_random=False))
 def test_gradients(case, random):
     layer, image = case

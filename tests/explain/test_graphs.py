@@ -22,6 +22,8 @@ from convscope.net.tree import size, text
 from convscope.net.zoo import resolve
 from tests.net.trees import activations, classified, fitting, modes, nested
 
+from ..helpers import examples
+
 # What changes an image's size in every way that a window can.
 moving = st.one_of(
     st.builds(Conv, st.sampled_from([2, 4]), st.just((3, 2)), st.just((2, 1)), st.just((1, 1)), padding_mode=modes),
@@ -46,7 +48,7 @@ def problems(draw):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
-@settings(max_examples=150, deadline=None)
+@examples(60, 150)
 @given(problems())
 def test_gradients_through_branches_equal_autograd(problem):
     try:

@@ -3,10 +3,12 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from convscope.explain.backprop.layout import Link, Size, crossings, layered, ranks, spread
+
+from ..helpers import examples
 
 
 @st.composite
@@ -26,7 +28,7 @@ def overlap(a, b):
     return a.x < b.x + b.width and b.x < a.x + a.width and a.y < b.y + b.height and b.y < a.y + a.height
 
 
-@settings(max_examples=300)
+@examples(100, 300)
 @given(graphs())
 def test_boxes_and_labels_do_not_overlap_and_links_run_forward(graph):
     boxes, links = graph

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from convscope.errors import UsageError
@@ -11,6 +11,8 @@ from convscope.explain.concepts.pooling import PoolSettings, pool
 from convscope.explain.concepts.shapes import LayerError
 from convscope.explain.ledger_text import ledger_text
 from convscope.storage.strict_json import dumps
+
+from ..helpers import examples
 
 
 @st.composite
@@ -37,7 +39,7 @@ def layer_of(found):
     return torch.nn.AvgPool2d(s.kernel_size, s.stride, s.padding, s.ceil_mode, s.count_include_pad)
 
 
-@settings(max_examples=500)
+@examples(150, 500)
 @given(cases(), st.integers(0, 2**32))
 def test_forward_and_backward(found, seed):
     rng = np.random.default_rng(seed)

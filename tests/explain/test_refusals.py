@@ -2,13 +2,15 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from convscope.explain.concepts.shapes import LayerError, check, fits, make
 from convscope.net.build import build
 from convscope.net.zoo import resolve
+
+from ..helpers import examples
 
 
 def eager_error(layer, shape):
@@ -68,7 +70,7 @@ def layers(draw):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
-@settings(max_examples=500)
+@examples(150, 500)
 @given(layers())
 def test_the_message_is_pytorchs(case):
     layer, shape = case

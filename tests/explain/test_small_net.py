@@ -15,6 +15,8 @@ from convscope.explain.backprop.small_net import explain_net, small_net, torch_g
 from convscope.net.shapes import ShapeError
 from convscope.storage.strict_json import dumps
 
+from ..helpers import examples
+
 
 @st.composite
 def problems(draw):
@@ -50,7 +52,7 @@ def problems(draw):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
-@settings(max_examples=300)
+@examples(100, 300)
 @given(problems())
 @example(("pool 2 | linear 2", "[[1,1,1],[1,1,1],[1,1,1]]", "0,0", "mse"))
 @example(("conv 2 2x3 padding=same dilation=3x2 | globalavg | flatten", "[[1,2,3],[4,5,6]]", "1", "cross-entropy"))

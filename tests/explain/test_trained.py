@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -17,6 +17,8 @@ from convscope.explain.trained.trace import trace
 from convscope.net.build import build, seeded
 from convscope.net.spec import parse
 from convscope.net.zoo import resolve
+
+from ..helpers import examples
 
 SPECS = [
     "conv 4 3 padding=same dilation=2 | batchnorm | relu | pool 3 stride=2 padding=1 | conv 6 3x2 groups=2 | tanh"
@@ -41,7 +43,7 @@ def net_of(spec, seed, image=(2, 12, 11)):
         return net, torch.randn(image)
 
 
-@settings(max_examples=300)
+@examples(100, 300)
 @given(st.sampled_from(SPECS), st.integers(0, 2**31), st.randoms(use_true_random=False))
 def test_every_layer_has_ledgers(spec, seed, chance):
     net, image = net_of(spec, seed)
@@ -55,7 +57,7 @@ def test_every_layer_has_ledgers(spec, seed, chance):
     assert end.tensor == "image" or end.padding
 
 
-@settings(max_examples=300)
+@examples(100, 300)
 @given(st.sampled_from(SPECS), st.integers(0, 2**31), st.integers(0, 4), st.randoms(use_true_random=False))
 def test_gradients_are_autograds(spec, seed, target, chance):
     net, image = net_of(spec, seed)

@@ -1,15 +1,15 @@
 """Quick by default; with CONVSCOPE_FAULTS=full (``make test-faults``) the long versions. What was tried is counted."""
 
-import os
 from collections import Counter
 
 import pytest
 
 from convscope.engine.devices import survey
 
+from ..helpers import FULL
 from .server import Server
 
-FULL = os.environ.get("CONVSCOPE_FAULTS") == "full"
+__all__ = ("COUNTS", "ENGINES", "FULL")
 ENGINES = survey().engines
 COUNTS = Counter()
 
