@@ -16,7 +16,7 @@ class Choice(GroupedMetadata):
     It stands in the annotation of a field of :class:`~convscope.recipe.Recipe`, and nowhere else: the checks, the
     command line's options, the keywords of :func:`convscope.train` and the fields of the lab's page are made from it.
     ``short`` is the option's one letter, ``metavar`` what its help calls the value, ``usual`` says the default where it
-    depends on others, ``page`` is where the page shows it.
+    depends on others, ``page`` is where the page shows it, ``page_le`` the most that the page takes where that is less.
     """
 
     help: str
@@ -28,6 +28,7 @@ class Choice(GroupedMetadata):
     metavar: str | None = None
     usual: str = ""
     page: Literal["", "first", "more"] = ""
+    page_le: int | None = None
 
     def __iter__(self) -> Iterator[BaseMetadata]:
         """The bounds as annotated-types has them, which pydantic reads."""

@@ -145,7 +145,7 @@ class Recipe:
     log_interval: Annotated[int, Choice("Updates between two lines of the log.", ge=1, le=LARGEST)] = 300
     save_seconds: Annotated[float, Choice("Save the state this often, and after each epoch.", ge=0, le=1e9)] = 60.0
     image_size: Annotated[
-        int | None, Choice("Height and width of a folder's images.", ge=1, le=65_535, page="more")
+        int | None, Choice("Height and width of a folder's images.", ge=1, le=65_535, page="more", page_le=1024)
     ] = None
     skip_bad: Annotated[bool, Choice("Leave unreadable images out and count them.")] = False
     data_dir: Annotated[

@@ -101,56 +101,16 @@ def prepare(
 
     Raises UsageError where the net does not fit the images, or a choice does not go with the data or the machine.
     """
-    if recipe.patience is not None and data.val is None:
-        raise UsageError(
-            "--patience needs a validation split, and there is none",
-            "add --val-fraction 0.1, or bring folders for all three: train/, val/ and test/",
-        )
-    pretrained.check(recipe)
-    check_augment(recipe)
-    entry = PRETRAINED.get(recipe.net.strip())
+    _check(recipe, data)
     net, spec, rows, alone, reason = _net(recipe, data, own)
     size = len(data.train) if pretrained.fits_head(recipe) else recipe.batch_size
     batches = batches_for(alone, len(data.train), size)
-    channels = data.train.shape[0]
-    mean, std = (entry.mean[:channels], entry.std[:channels]) if entry else (data.mean, data.std)
-    model = Model(
-        net=net if own is None else own,
-        spec=spec,
-        image=data.train.shape,
-        mean=mean,
-        std=std,
-        classes=data.classes,
-        stored=data.prepared,
-        stored_loss=recipe.loss,
-        look=Look.of(data.train.images, data.side),
-    )
+    model = _model(recipe, data, net if own is None else own, spec)
     device = resolve(recipe.device, team)
     threads = recipe.threads or cores()
     team = manned(team, threads)
-    images = torch.from_numpy(data.train.images)
-    initialise(net, recipe.init, images, Normalize(mean, std))
-    problem = Problem(
-        net,
-        images,
-        torch.from_numpy(data.train.labels),
-        mean,
-        std,
-        loss=recipe.loss,
-        label_smoothing=recipe.label_smoothing,
-        clip_norm=recipe.clip_norm,
-        optimizer=recipe.optimizer,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-        seed=recipe.seed,
-        precision=recipe.precision,
-        lr_factors=lr_factors(recipe.lr_factors, trained(net)),
-        class_weights=class_weights(recipe.class_weight, data.train.labels, len(data.classes)),
-        sample_weights=sample_weights,
-        local_batchnorm=recipe.local_batchnorm,
-    )
-    if entry:
+    problem = _problem(recipe, data, net, model, sample_weights)
+    if recipe.net.strip() in PRETRAINED:
         engine: Engine = pretrained.start(recipe, problem, data, device, threads, team)
         notes: tuple[str, ...] = ()
     elif own is not None:
@@ -165,6 +125,61 @@ def prepare(
     one_engine(team, engine.name)
     engine.net.load_state_dict(team.share(engine.net.state_dict()))
     return Prepared(rows, model, engine, threads, batches, notes, team)
+
+
+def _check(recipe: Recipe, data: Dataset) -> None:
+    """Refuse what does not go with the data, whatever the net. Raises UsageError."""
+    if recipe.patience is not None and data.val is None:
+        raise UsageError(
+            "--patience needs a validation split, and there is none",
+            "add --val-fraction 0.1, or bring folders for all three: train/, val/ and test/",
+        )
+    pretrained.check(recipe)
+    check_augment(recipe)
+
+
+def _model(recipe: Recipe, data: Dataset, net: nn.Module, spec: str) -> Model:
+    """The net with what it is told of an image; one that is pretrained knows its own mean and deviation."""
+    entry = PRETRAINED.get(recipe.net.strip())
+    channels = data.train.shape[0]
+    mean, std = (entry.mean[:channels], entry.std[:channels]) if entry else (data.mean, data.std)
+    return Model(
+        net=net,
+        spec=spec,
+        image=data.train.shape,
+        mean=mean,
+        std=std,
+        classes=data.classes,
+        stored=data.prepared,
+        stored_loss=recipe.loss,
+        look=Look.of(data.train.images, data.side),
+    )
+
+
+def _problem(recipe: Recipe, data: Dataset, net: nn.Sequential, model: Model, sample_weights: Tensor | None) -> Problem:
+    """What the engine is to solve, from the first weights that ``recipe`` asks for, which ``net`` gets here."""
+    images = torch.from_numpy(data.train.images)
+    initialise(net, recipe.init, images, Normalize(model.mean, model.std))
+    return Problem(
+        net,
+        images,
+        torch.from_numpy(data.train.labels),
+        model.mean,
+        model.std,
+        loss=recipe.loss,
+        label_smoothing=recipe.label_smoothing,
+        clip_norm=recipe.clip_norm,
+        optimizer=recipe.optimizer,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+        seed=recipe.seed,
+        precision=recipe.precision,
+        lr_factors=lr_factors(recipe.lr_factors, trained(net)),
+        class_weights=class_weights(recipe.class_weight, data.train.labels, len(data.classes)),
+        sample_weights=sample_weights,
+        local_batchnorm=recipe.local_batchnorm,
+    )
 
 
 def _net(recipe: Recipe, data: Dataset, own: nn.Module | None) -> tuple[nn.Sequential, str, list[Row], str | None, str]:

@@ -23,6 +23,9 @@ Shape = Annotated[
 At = Annotated[
     str | None, typer.Option(metavar="CHANNEL,ROW,COLUMN", help="Explain this element of the output, counted from 0.")
 ]
+InputGradient = Annotated[
+    str | None, typer.Option(metavar="C,ROW,COLUMN", help="Explain ∂(sum of the output)/∂(this input).")
+]
 Steps = Annotated[bool, typer.Option("--steps", help="Walk all windows.")]
 Sort = Annotated[bool, typer.Option("--sort", help="The largest terms first.")]
 Whole = Annotated[bool, typer.Option("--all", help="Print everything, however long.")]

@@ -25,7 +25,6 @@ from .train.stream import state_of, stream
 router = APIRouter(prefix="/api/train", tags=["train"])
 
 LONGEST = 20_000  # characters of a text
-SIDE, LARGEST_SIDE = "image_size", 1024  # pixels of an image
 
 
 class RecipeRequest(BaseModel):
@@ -42,10 +41,10 @@ def _open(declared: Declared) -> bool:
 
 
 def _field(declared: Declared) -> tuple[Any, Any]:
-    """A choice as pydantic has it: type and default. Texts and images are no larger than a page needs."""
-    bounds = {"max_length": LONGEST} if declared.kind is str else {"le": LARGEST_SIDE} if declared.name == SIDE else {}
+    """A choice as pydantic has it: type and default. Texts are no longer than a page needs."""
+    bounds: dict[str, Any] = {"max_length": LONGEST} if declared.kind is str else {"le": declared.choice.page_le}
     kind, default = (declared.kind | None, None) if _open(declared) else (declared.kind, declared.default)
-    return Annotated[kind, declared.choice, Field(**bounds)], default  # type: ignore[call-overload]  # two of its many
+    return Annotated[kind, declared.choice, Field(**bounds)], default
 
 
 OFFERED = {name: declared for name, declared in CHOICES.items() if declared.choice.page}
