@@ -1,5 +1,6 @@
 """What all tests share: determinism, one thread, and the real MNIST where it is."""
 
+import base64
 import gc
 import os
 import shutil
@@ -7,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, register_random, settings
+
+from convscope.report.style import save_figure
 
 # One random stream for everybody and no deadlines: a test that fails once fails always, and a slow machine is no fault.
 settings.register_profile(
@@ -19,12 +22,35 @@ settings.register_profile(
 )
 settings.load_profile("convscope")
 
+
+class TorchRandom:
+    """PyTorch's own random stream, which an example begins as it begins Python's: first weights do not depend on what
+    was tested before. PyTorch itself is imported by the tests that need it."""
+
+    def seed(self, number):
+        if "torch" in sys.modules:
+            sys.modules["torch"].manual_seed(number)
+
+    def getstate(self):
+        return sys.modules["torch"].get_rng_state() if "torch" in sys.modules else None
+
+    def setstate(self, state):
+        if state is not None:
+            sys.modules["torch"].set_rng_state(state)
+
+
+TORCH_RANDOM = TorchRandom()  # hypothesis keeps a weak reference only
+register_random(TORCH_RANDOM)
+
 os.environ["CONVSCOPE_LANG"] = "en"  # whatever the locale of the machine; set before helpers keep the environment
 
 # Tests start the command hundreds of times: without bytecode each start compiles 300 modules, which takes 0.3 s.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+)  # a PNG
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = [
     "--no-sandbox",
@@ -46,6 +72,26 @@ def own_cache(tmp_path_factory):
         patch.setenv("CONVSCOPE_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))  # the key that programs are signed with
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_curves():
+    """The picture of a finished run takes four times as long as the small trainings of these tests: it is one pixel.
+
+    Processes that a test starts draw it, and so do the tests that look at it: they ask for ``drawn_curves``.
+    """
+    from convscope import job
+    from convscope.storage.files import write_atomic
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job, "save_figure", lambda figure, path: write_atomic(path, PIXEL))
+        yield
+
+
+@pytest.fixture
+def drawn_curves(monkeypatch):
+    """A finished run's picture is drawn."""
+    monkeypatch.setattr("convscope.job.save_figure", save_figure)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,6 +121,21 @@ def browser():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
         browser.close()
+
+
+# Files that take more than some ten seconds go first, so that the cores end together: the shorter the last file, the
+# less a core waits for the other. pytest-xdist hands files out in this order (--no-loadscope-reorder).
+LONG = ("lab/", "faults/", "engine/", "distributed/", "cli/", "python/", "test_install.py", "test_names.py")
+
+
+def pytest_collection_modifyitems(items):
+    tests = Path(__file__).parent
+
+    def place(item):
+        path = item.path.relative_to(tests).as_posix()
+        return next((i for i, start in enumerate(LONG) if path.startswith(start)), len(LONG))
+
+    items.sort(key=place)
 
 
 def pytest_make_parametrize_id(val):

@@ -44,7 +44,7 @@ def test_the_commands_run_as_shown(tmp_path, monkeypatch, capsys):
             assert (err if code else out).rstrip() == expected.rstrip()
 
 
-def test_the_python_runs_as_shown(tmp_path, monkeypatch):
+def test_the_python_runs_as_shown(tmp_path, monkeypatch, drawn_curves):
     monkeypatch.chdir(tmp_path)
     scope: dict = {}
     for block in blocks("python"):
