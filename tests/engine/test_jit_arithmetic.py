@@ -257,3 +257,25 @@ def test_steps_are_pytorchs(net_image, choices, batch, threads, isa):
     for one in range(2):  # the way for a single image
         alone = predictor.logits(images[one : one + 1])
         torch.testing.assert_close(alone, scores[one : one + 1], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("isa", "threads"), list(zip(host.available(), (1, 2, 3), strict=False)))
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (nn.Flatten(), nn.Linear(6 * 18 * 19, CLASSES)),
+        (nn.Conv2d(6, 6, (18, 19), groups=3), nn.Flatten(), nn.Linear(6, CLASSES)),
+        (nn.Conv2d(6, 6, 3, groups=6), nn.Flatten(), nn.Linear(6 * 16 * 17, CLASSES)),
+    ],
+    ids=["a linear layer", "groups as large as the image", "depthwise"],
+)
+def test_large_images_and_lone_channels_are_pytorchs(layers, isa, threads):
+    """A layer that sees a whole large image takes its weights along rows; a channel alone takes four inputs at once."""
+    problem = problem_of(nn.Sequential(nn.Conv2d(1, 6, 3, padding=1), nn.ReLU(), *layers), (1, 18, 19), 21, seed=0)
+    index = torch.arange(21)
+    (loss, *_), _, gradients = reference(problem, index, 21, [0.0])
+    got, found = gradients_by_a_step(problem, threads, isa, index)
+    assert abs(got - loss) <= 1e-5 * loss
+    whole = sum(float(g.norm()) ** 2 for g in gradients) ** 0.5
+    for mine, theirs in zip(found, gradients, strict=True):
+        assert distance(mine, theirs) <= 5e-5 * max(float(theirs.norm()), 1e-3 * whole)

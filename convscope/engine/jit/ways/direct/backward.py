@@ -17,6 +17,7 @@ from ..windows.winners import Masks, shares
 
 NEIGHBOURS = {16: 4, 8: 2, 4: 2}  # numbers of dy that are taken at once, by the width of a vector
 FEW = 9  # sums that leave registers for them
+WIDE = 256  # pixels of an image whose channels' weights lie far apart
 CACHE = 1 << 19  # bytes: half of a second-level cache of today, all of an older one
 
 # -- through a fused max pool ----------------------------------------------------------------------------------------
@@ -39,6 +40,9 @@ def unpool(f: Kernel, conv: Conv, dpooled: Array, masks: Masks, dy: Array, first
 
 def input_gradient(f: Kernel, conv: Conv, x: Array, dy: Array, dx: Gradient) -> None:
     """dx from dy. Only taps that exist are visited."""
+    if conv.kernel == (x.height, x.width) and x.height * x.width >= WIDE and x.width >= FEW and not any(conv.padding):
+        _image_gradient(f, conv, x, dy, dx)
+        return
     lanes = f.lanes
     by_o, by_c, by_k, by_l = conv.weight_strides()
     pad, kernel, stride, dilation = conv.padding, conv.kernel, conv.stride, conv.dilation
@@ -68,6 +72,27 @@ def input_gradient(f: Kernel, conv: Conv, x: Array, dy: Array, dx: Gradient) -> 
                 place = n * x.channel + i * lanes.bytes
                 result = partial(f.load, lanes.vector, known, place)
                 dx.put(f, sums[n][i].value, result, out, n * array.channel + i * lanes.bytes)
+
+
+def _image_gradient(f: Kernel, conv: Conv, x: Array, dy: Array, dx: Gradient) -> None:
+    """dx of a kernel as large as a large image: the weights of neighbours lie in one line, those of channels do not."""
+    lanes = f.lanes
+    by_o, by_c, by_k, by_l = conv.weight_strides()
+    for left, right, count in chunks(x.width, lanes.registers // lanes.vectors):
+        with f.loop(conv.groups) as g, f.loop(conv.fan_in) as c, f.loop(x.height) as u, f.loop(right, left, count) as v:
+            sums = registers.zeros(f, count, lanes.vectors, lanes.vector)
+            w = f.address(f["p"], 4 * conv.weight, (g, by_o * conv.fan_out), (c, by_c), (u, by_k), (v, by_l))
+            gradient = f.address(dy.room, dy.origin, (g, conv.fan_out * dy.channel))
+            with f.loop(conv.fan_out) as o:
+                there, tap = f.address(gradient, (o, dy.channel)), f.address(w, (o, by_o))
+                slopes = [f.load(lanes.vector, there, i * lanes.bytes) for i in range(lanes.vectors)]
+                registers.accumulate(f, sums, registers.spread(f, tap, by_l, lanes.width), slopes)
+            known, out = (
+                f.address(array.room, *array.at(c, u, v), (g, conv.fan_in * array.channel)) for array in (x, dx.array)
+            )
+            for n, i in product(range(count), range(lanes.vectors)):
+                result = partial(f.load, lanes.vector, known, n * x.pixel + i * lanes.bytes)
+                dx.put(f, sums[n][i].value, result, out, n * dx.array.pixel + i * lanes.bytes)
 
 
 # -- weight and bias gradient ----------------------------------------------------------------------------------------
