@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from . import chosen, say
@@ -55,6 +55,8 @@ def spoken() -> Iterator[None]:
         yield
     finally:
         for stream in (out, err):
-            if stream._begun:
-                stream.flush()
-        sys.stdout, sys.stderr = before
+            with suppress(BrokenPipeError):  # whoever read has gone, as head does
+                if stream._begun:
+                    stream.flush()
+        if (sys.stdout, sys.stderr) == (out, err):  # else Click has put around them what bears a pipe that is closed
+            sys.stdout, sys.stderr = before

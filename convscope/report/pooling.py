@@ -34,16 +34,18 @@ def draw_pooling(found: Pooling, place: tuple[int, ...]) -> Figure:
     if found.winners is not None:
         for r, q in {tuple(pair) for pair in found.winners[c].reshape(-1, 2).tolist()}:
             _circle(cells, q, r)
-    title_cells(cells, f"input channel {c}" + (", winners circled" if found.winners is not None else ""), padded.shape)
+    circled = found.winners is not None
+    title_cells(cells, f"input channel {c}, winners circled" if circled else f"input channel {c}", padded.shape)
     draw_plain(output, found.output[c], float(np.abs(found.output).max()))
     draw_box(output, column, row, WINDOW)
     title_cells(output, f"output channel {c}", found.output.shape[1:])
     down = found.input_gradient(np.ones_like(found.output))[c]
     draw_plain(gradient, down, float(np.abs(down).max()))
     title_cells(gradient, "gradient of the output's sum for the input", down.shape)
-    kind = "the largest" if found.kind == "max" else "the mean"
     count = f"{len(ledger.terms)} cell{'s' * (len(ledger.terms) != 1)}"
-    headline(figure, f"output[{c},{row},{column}] = {kind} of {count} = {number(ledger.reported)}", found)
+    largest = f"output[{c},{row},{column}] = the largest of {count} = {number(ledger.reported)}"
+    mean = f"output[{c},{row},{column}] = the mean of {count} = {number(ledger.reported)}"
+    headline(figure, largest if found.kind == "max" else mean, found)
     return figure
 
 

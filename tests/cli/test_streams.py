@@ -44,6 +44,24 @@ def test_a_reader_that_goes_away_does_not_stop_training(tmp_path):
     assert whole(tmp_path / RUN)
 
 
+@posix
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_reader_that_goes_away_gets_no_traceback(language, tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*COMMAND, "batches"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT | {"CONVSCOPE_LANG": language},
+        cwd=tmp_path,
+        timeout=100,
+    )
+    os.close(writing)
+    assert done.stderr == ""
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 def test_a_full_disk_behind_stdout_does_not_stop_training_but_is_told(tmp_path):
     with Path("/dev/full").open("w") as full:
