@@ -1,4 +1,7 @@
-"""axe-core in every room, both themes and languages: nothing serious, nothing critical."""
+"""axe-core in every room and panel, both themes × both languages: nothing serious, nothing critical.
+
+Each page is opened once; theme and language are changed where it stands.
+"""
 
 from pathlib import Path
 
@@ -15,26 +18,38 @@ FOUND = """async () => {
   const told = (id, { html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`;
   return grave.flatMap(({ id, nodes }) => nodes.map((node) => told(id, node)));
 }"""
+OPEN = "document.querySelectorAll('details').forEach(one => one.open = true)"
+# What there is most to see of; {run} and {other} are names of runs.
+STATES = {
+    "inside": "run={run}&test=3",
+    "train": 'over=["{run}"]&run={run}&cell=[3,3]',
+    "backprop": "step=7",
+    "descent": 'optimizers=["momentum","adam"]&at=9',
+}
+PANELS = {
+    **{
+        f"inside {panel}": f"inside?run={{run}}&test=3&play={panel}&epsilon=20&other={{other}}"
+        for panel in ("paint", "attack", "channel", "map", "two", "backward")
+    },
+    "convolution film": "convolution?film=true",
+    "lesson": "losses?lesson=1",
+}
+PAGES = {**{room: f"{room}?{STATES.get(room, '')}" for room in ROOMS}, **PANELS}
 
 
-def state(name, digits_run):
-    """What there is most to see of."""
-    return {
-        "inside": f"/inside?run={digits_run}&test=3",
-        "train": f'/train?over=["{digits_run}"]&run={digits_run}&cell=[3,3]',
-        "backprop": "/backprop?step=7",
-    }.get(name, f"/{name}")
-
-
-@pytest.mark.parametrize(("theme", "lang"), [("light", "en"), ("dark", "zh")])
-@pytest.mark.parametrize("name", ROOMS)
-def test_no_finding_is_serious(room, digits_run, name, theme, lang):
+@pytest.mark.parametrize("page", PAGES)
+def test_no_finding_is_serious(room, digits_run, branched_run, page):
     if not AXE.exists():
         pytest.skip("needs axe-core: npm install")
-    room.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-    room.page.evaluate("lang => localStorage.setItem('convscope.lang', lang)", lang)
-    room.open(state(name, digits_run))
-    room.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    room.page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    room.open("/" + PAGES[page].format(run=digits_run, other=branched_run))
     room.page.evaluate(AXE.read_text(encoding="utf-8"))
-    assert room.page.evaluate(FOUND) == []
+    for lang in ("en", "zh"):
+        room.page.evaluate(OPEN)
+        for theme in ("light", "dark"):
+            room.page.emulate_media(color_scheme=theme)
+            assert room.page.evaluate(FOUND) == [], (lang, theme)
+        room.at("lang").click()
+        room.page.locator(f"html[lang={'zh-CN' if lang == 'en' else 'en'}]").wait_for(state="attached")
+        room.ready()
     room.page.emulate_media(color_scheme="light", reduced_motion="no-preference")

@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from convscope.lab.binary import unpack
 
-from .test_axe import AXE, FOUND
 from .test_play_answers import model_and_input, pixels_of
 from .test_room_inside import READ
 
@@ -305,16 +304,3 @@ def test_two_runs_by_keys_and_their_refusal(room, digits_run, branched_run, colo
     room.settle()
     assert "的类别与" in room.at("problem").text_content()
     room.trouble.clear()  # the browser notes the 400 that this asked for
-
-
-@pytest.mark.view(1280, "zh", "light")
-def test_axe_core_finds_nothing_serious_in_any_panel_in_either_theme(room, digits_run, branched_run):
-    if not AXE.exists():
-        pytest.skip("needs axe-core: npm install")
-    for panel in ("paint", "attack", "channel", "map", "two", "backward"):
-        room.open(f"/inside?run={digits_run}&test=3&play={panel}&epsilon=20&other={branched_run}")
-        room.page.evaluate(AXE.read_text(encoding="utf-8"))
-        for theme in ("light", "dark"):
-            room.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            assert room.page.evaluate(FOUND) == [], (panel, theme)
-    room.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
