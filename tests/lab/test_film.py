@@ -78,32 +78,6 @@ def test_it_plays_when_asked_to_and_stands_still_when_asked_again(room):
     assert room.at("output-0").is_visible()
 
 
-@pytest.mark.view(1280, "zh", "dark")
-def test_with_keys_alone_a_window_on_and_back(room):
-    room.open("/convolution")
-    room.tab_to("film-mode")
-    room.press("Enter")
-    room.settle()
-    room.tab_to("film-slider")
-    room.press("ArrowRight", "ArrowRight")
-    assert told(room)["window"] == "2"
-    room.press("ArrowLeft")
-    assert told(room)["window"] == "1"
-
-
-@pytest.mark.view(390, "zh", "light")
-def test_on_a_phone_with_a_finger(room):
-    room.open("/pooling?film=true")
-    box = room.at("film-slider").bounding_box()
-    browser = room.page.context.new_cdp_session(room.page)
-    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    point = {"x": box["x"] + box["width"] * 0.5, "y": box["y"] + box["height"] / 2}
-    browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
-    browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
-    room.page.wait_for_selector('[data-testid="film"][data-window="4"]')
-
-
 @pytest.mark.view(390, "en", "dark")
 @pytest.mark.parametrize("address", ["/convolution?film=true", RGB, "/pooling?film=true"])
 def test_on_a_phone_a_film_fits_the_width_and_has_room_for_all_of_it(room, address):

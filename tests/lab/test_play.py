@@ -95,12 +95,6 @@ def test_backward_by_keys(room, digits_run):
     assert room.at("use-at").text_content().startswith("第 0 行第 1 列：")
 
 
-def test_backward_by_touch(room, digits_run):
-    room.open(f"/inside?run={digits_run}&test=4&play=backward&weight=[%22conv2%22]")
-    tap(room, "tap-3", 0.9, 0.9)
-    assert room.value("use-sum") == pytest.approx(gradient(room, digits_run, 4, "conv2.weight", (0, 3, 4, 4)), abs=1e-6)
-
-
 def bytes_of(room):
     """The pixels that stand in the address."""
     return np.frombuffer(base64.b64decode(unquote(re.search(r"pixels=([^&]+)", room.page.url).group(1))), np.uint8)
@@ -193,17 +187,6 @@ def test_the_attack_by_its_slider(room, digits_run):
     room.settle()
     assert np.array_equal(bytes_of(room).reshape(1, 28, 28), moved)
     assert chances(room, 10) == pytest.approx(sure.tolist(), abs=1e-5)
-
-
-@pytest.mark.view(390, "zh", "light")
-def test_the_attack_by_keys(room, digits_run):
-    room.open(f"/inside?run={digits_run}&test=3&play=attack")
-    room.tab_to("epsilon")
-    room.press(*["ArrowRight"] * 3)
-    room.settle()
-    assert "epsilon=3" in room.page.url
-    assert room.at("epsilon-told").text_content() == "ε = 3"
-    assert "改动前" in room.at("attack-verdict").text_content()
 
 
 def test_what_a_channel_likes_by_mouse(room, digits_run):
