@@ -185,13 +185,10 @@ def a_layer_is_added(hand, *_):
 
 @at("/inside?run={run}&test=3&play=paint")
 def the_image_is_painted_on(hand, run, _):
-    before = chances(hand.room, 10)
     hand.draw("canvas", (0.5, 0.2), (0.5, 0.8))
     now = bytes_of(hand.room).reshape(1, 28, 28)
     assert (now[0, 7:22, 14] == 0).all()
     assert chances(hand.room, 10) == pytest.approx(answers(hand.room, run, now), abs=1e-5)
-    hand.press("paint-restore")
-    assert chances(hand.room, 10) == pytest.approx(before)
     return "painted"
 
 
