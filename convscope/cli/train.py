@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from ..training.loop import Epoch
 
 
+Film = Annotated[bool, typer.Option("--film", help="Keep a film for the lab's room 7: up to 6 MiB, 3 % of the time.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add this file's verbs."""
     app.command()(train)
@@ -53,6 +56,7 @@ def train(
     folds: Annotated[
         int | None, typer.Option(min=2, max=100, help="Test on so many parts of the training images in turn.")
     ] = None,
+    film: Film = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -61,9 +65,9 @@ def train(
         _refuse_choices(chosen)
         data_dir = chosen.values["data_dir"]
         epochs = chosen.values["epochs"] if "epochs" in chosen.written else None
-        resume(resume_run, epochs, None, Path(data_dir) if data_dir else None, offline, quiet, as_json)
+        resume(resume_run, epochs, None, Path(data_dir) if data_dir else None, offline, film, quiet, as_json)
         return
-    repeated.check(seeds, folds, curve)
+    repeated.check(seeds, folds, curve, film)
     voice.refuse({"--curve": curve})
     recipe = chosen.recipe
     with loading():
@@ -87,12 +91,12 @@ def train(
             repeated.with_seeds(settled, team, seeds, out, offline=offline, quiet=quiet, as_json=as_json)
         else:
             events = job.start(settled.recipe, settled.data, out, team=team)
-            _show(events, team, quiet, as_json, curve)
+            _show(_filmed(events, team, film), team, quiet, as_json, curve)
 
 
 def _refuse_choices(chosen: Chosen) -> None:
     """Raise UsageError for choices given beside --resume: the run's own hold, and none is passed over in silence."""
-    allowed = {"resume_run", "epochs", "data_dir", "offline", "quiet", "as_json"}
+    allowed = {"resume_run", "epochs", "data_dir", "offline", "film", "quiet", "as_json"}
     given = [name for name in chosen.written if name not in allowed]
     if given:
         words = ["DATA" if name == "data" else flag(name) for name in given]
@@ -108,6 +112,7 @@ def resume(
     moved: Moved = None,
     data_dir: DataDir = None,
     offline: Offline = False,
+    film: Film = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -126,7 +131,17 @@ def resume(
         team = agreed(team)
         same_choices(team, {"epochs": epochs})
         own = own_data(folder, moved, data_dir=data_dir, offline=offline)
-        _show(job.resume(folder, own, epochs, team=team), team, quiet, as_json)
+        events = job.resume(folder, own, epochs, team=team)
+        _show(_filmed(events, team, film), team, quiet, as_json)
+
+
+def _filmed(events: Iterator[Event], team: Team, film: bool) -> Iterator[Event]:
+    """The events of a run, of which a film is kept where one is wanted, by the one process that writes."""
+    if not film or not team.leads:
+        return events
+    from ..lab.live.filmed import filmed
+
+    return filmed(events)
 
 
 def _show(events: Iterator[Event], team: Team, quiet: bool, as_json: bool, curve: bool = False) -> None:

@@ -15,12 +15,15 @@ from convscope.lab.binary import unpack
 from convscope.lab.live import film as film_module
 from convscope.lab.live.control import Control
 from convscope.lab.live.film import FILE, Filming, read_film
+from convscope.lab.live.filmed import seen, shows_all
 from convscope.lab.live.histograms import BINS, histogram
 from convscope.lab.live.probe import Look
 from convscope.lab.live.telling import follow
 from convscope.lab.live.worker import events
 from convscope.net.model import load_tensors
 from convscope.recipe import Recipe
+
+from ..helpers import run_cli
 
 NET = "conv 4 5 stride=3 | batchnorm | relu | dropout 0.25 | linear"
 RECIPE = Recipe(data="digits", net=NET, batch_size=100, lr=0.1, threads=1, engine="eager", epochs=2)
@@ -87,6 +90,66 @@ def test_a_frame_holds_the_net_as_it_was(whole, folder):
     assert frame.head["labels"][chosen] == film.head["labels"][chosen]
     early = film.frames[0].arrays()
     assert not np.array_equal(early["state.conv1.weight"], arrays["state.conv1.weight"])
+
+
+def test_every_other_image_is_looked_at_again_with_the_weights_of_the_frame(folder):
+    """Maps as PyTorch makes them of the probe image, layer by layer; all else stays as the frame has it."""
+    film, run = read_film(folder), convscope.load(folder)
+    frame = film.frames[len(film.frames) // 2]
+    assert shows_all(film, frame)
+    arrays = frame.arrays()
+    run.net.load_state_dict({name[6:]: torch.from_numpy(arrays[name]) for name in arrays if name.startswith("state.")})
+    for index in range(len(film.thumbnails)):
+        head, found = seen(film, frame, index)
+        pixels = torch.from_numpy(film.thumbnails[index].copy())
+        values = ((pixels.float() / 255 - run.model.mean[0]) / run.model.std[0])[None]
+        assert (head["chosen"], head["step"]) == (index, frame.step)
+        assert np.array_equal(found["image"], pixels.numpy())
+        with torch.no_grad():
+            for name, layer in run.net.eval().named_children():
+                values = layer(values)
+                if f"map.{name}" in found:
+                    np.testing.assert_allclose(found[f"map.{name}"], values[0].numpy(), rtol=1e-4, atol=1e-5)
+        assert np.array_equal(found["confidences"], arrays["confidences"])
+    assert {"map.conv1", "map.batchnorm1", "map.relu1"} <= set(found)
+
+
+def test_where_weights_or_images_are_not_whole_only_the_chosen_image_is_shown(folder):
+    film = read_film(folder)
+    frame = film.frames[0]
+    assert not shows_all(film, replace(frame, head={**frame.head, "whole": False}))
+    assert not shows_all(replace(film, thumbnails=film.thumbnails[:, :, ::2, ::2]), frame)
+    older = {key: value for key, value in film.head.items() if key not in ("net", "mean", "std")}
+    assert not shows_all(replace(film, head=older), frame)
+
+
+ARGUMENTS = ["train", "digits", "--net", NET, "--lr", "0.1", "--epochs", "2", "--threads", "1", "--engine", "eager"]
+
+
+def test_the_command_line_keeps_a_film_of_the_same_run(tmp_path, capsys):
+    """The weights are bit for bit those without one, and a resumed run continues it."""
+    assert run_cli(capsys, *ARGUMENTS, "--out", tmp_path / "plain", "--quiet")[0] == 0
+    assert run_cli(capsys, *ARGUMENTS, "--out", tmp_path / "filmed", "--film", "--quiet")[0] == 0
+    plain, filmed = (next((tmp_path / name).iterdir()) for name in ("plain", "filmed"))
+    assert read_film(plain) is None
+    for name, values in load_tensors(plain / "model.safetensors")[0].items():
+        assert torch.equal(values, load_tensors(filmed / "model.safetensors")[0][name]), name
+    summary = convscope.load(filmed).summary
+    steps = [frame.step for frame in read_film(filmed).frames]
+    assert (steps[0], steps[-1]) == (0, summary["steps"])
+    assert len(steps) >= 4
+    assert run_cli(capsys, "resume", filmed, "--epochs", "3", "--film", "--quiet")[0] == 0
+    longer = [frame.step for frame in read_film(filmed).frames]
+    assert longer[: len(steps)] == steps
+    assert longer[-1] == convscope.load(filmed).summary["steps"] > steps[-1]
+
+
+@pytest.mark.parametrize("other", ["--seeds", "--folds"])
+def test_a_film_is_of_one_run(tmp_path, capsys, other):
+    code, _, error = run_cli(capsys, *ARGUMENTS, "--out", tmp_path, "--film", other, "2")
+    assert code == 2
+    assert f"{other} and --film do not go together" in error
+    assert not any(tmp_path.iterdir())
 
 
 def test_the_histograms_of_a_look_are_those_of_weights_and_outputs(whole, folder):

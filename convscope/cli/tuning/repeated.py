@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from ...distributed.team import Team
 
 
-def check(seeds: int, folds: int | None, curve: bool) -> None:
-    """Raise UsageError for options that do not go together."""
+def check(seeds: int, folds: int | None, curve: bool, film: bool) -> None:
+    """Raise UsageError for options that do not go together; a film is of one run."""
     asked = [
         name for name, given in (("--seeds", seeds > 1), ("--folds", folds is not None), ("--curve", curve)) if given
     ]
+    if film and asked and asked != ["--curve"]:
+        asked.append("--film")
     if len(asked) > 1:
         raise UsageError(f"{' and '.join(asked)} do not go together", "one question at a time")
 

@@ -104,7 +104,7 @@ class Probe:
             norms = self._gradient_norms()
         image: Arrays = {"image": self.pixels[chosen]}
         maps: Arrays = {}
-        layers = _maps(trace(self.net, self.images[chosen]).calls, maps)
+        layers = maps_of(trace(self.net, self.images[chosen]).calls, maps)
         kernels = self._kernels()
         state = self._state()
         head = {
@@ -160,7 +160,7 @@ def _renamed(kernels: dict[str, Values]) -> Arrays:
     return {f"state.{name}.weight": kernel for name, kernel in kernels.items()}
 
 
-def _maps(calls: Any, arrays: Arrays) -> list[dict[str, Any]]:
+def maps_of(calls: Any, arrays: Any) -> list[dict[str, Any]]:
     """Put the maps of every layer into ``arrays``, of large layers the first channels; what they are."""
     budget, layers = MOST_FLOATS, []
     for name, call in calls.items():

@@ -8,7 +8,7 @@ from ... import job
 from ...training import loop
 from ..binary import pack
 from .control import Control, Reporter
-from .film import Filming
+from .filmed import begin
 from .lit import FourLines
 from .probe import Probe
 
@@ -32,7 +32,7 @@ class Telling:
             raise KeyboardInterrupt
         self.probe, self.first, self.lines = Probe(event), event.resumed_at, FourLines(event)
         look = self.probe.take(self.first, self.control.probe)  # the first of all is slow: torch sets itself up
-        self.film = Filming(event.folder.path, _film_head(event, self.probe), self.probe.pixels, self.first)
+        self.film = begin(event, self.probe)
         self.film.keep(look)
         if self.control.paused:
             self.lines.stand(self.first)
@@ -121,18 +121,6 @@ def follow(stream: Iterator[job.Event], control: Control, report: Reporter) -> N
                 telling.finished(event)
             case _:
                 pass
-
-
-def _film_head(event: job.Started, probe: Probe) -> dict[str, Any]:
-    return {
-        "run": event.folder.name,
-        "classes": event.data.classes,
-        "labels": probe.labels,
-        "index": probe.index.tolist(),
-        "image": list(event.data.train.shape),
-        "layers": probe.layers,
-        "epoch_steps": event.epoch_steps,
-    }
 
 
 def _introduction(event: job.Started, probe: Probe) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from ....errors import DataError, UsageError
 from ...binary import KIND, floats
 from ...live.film import Film, read_film
+from ...live.filmed import seen, shows_all
 from ...live.live import Trainer
 from ...reply import NOTHING, Reply
 from ...shelf import Shelf, png
@@ -17,6 +18,7 @@ router = APIRouter(tags=["train"])
 
 Index = Annotated[int, PathParameter(ge=0, lt=1000)]
 Step = Annotated[int, PathParameter(ge=0, lt=2**53)]
+Chosen = Annotated[int | None, Query(ge=0, lt=1000)]
 Name = Annotated[str, PathParameter(max_length=300)]
 Job = Annotated[int | None, Query(ge=0)]  # whose; nothing (204) is sent of one that another has followed
 
@@ -66,16 +68,24 @@ def film(name: Name, request: Request) -> Response:
 
 
 @router.get("/api/runs/{name}/film/{step}")
-def film_frame(name: Name, step: Step, request: Request) -> Response:
-    """The last frame at or before update ``step``, as a look at the probe images is sent."""
-    frame = _film(name, request).at(step)
-    arrays = frame.arrays()
-    head = {key: value for key, value in frame.head.items() if key not in ("kind", "arrays")}
+def film_frame(name: Name, step: Step, request: Request, image: Chosen = None) -> Response:
+    """The last frame at or before update ``step``, as a look at the probe images is sent.
+
+    With the maps of probe image ``image`` where the frame has all weights, else of the one that was chosen then;
+    ``any`` says which of the two it is.
+    """
+    found = _film(name, request)
+    frame = found.at(step)
+    whole = shows_all(found, frame)
+    head, arrays = frame.head, frame.arrays()
+    if whole and image is not None and image < len(found.thumbnails) and image != head["chosen"]:
+        head, arrays = seen(found, frame, image)
+    head = {key: value for key, value in head.items() if key not in ("kind", "arrays")}
     weights = {
         f"weight.{key[6:-7]}": arrays[key] for key in arrays if key.endswith(".weight") and arrays[key].ndim == 4
     }
     shown = {key: values for key, values in arrays.items() if key == "image" or key.startswith("map.")}
-    return floats({**head, "confidences": arrays["confidences"]}, {**shown, **weights})
+    return floats({**head, "any": whole, "confidences": arrays["confidences"]}, {**shown, **weights})
 
 
 @router.get("/api/runs/{name}/film/images/{index}.png")

@@ -24,27 +24,27 @@ export function placeOf(steps, at) {
 
 export function reel() {
   const asking = line();
-  const frames = new Map(); // "run step" → a look
+  const frames = new Map(); // "run step image" → a look
   let listed = null; // {run, steps, classes}, of a run that is not under way
   let shown = null; // the look that was asked for last
 
   // The film for what the user wants to see, as {run, live, steps, at, classes, look}; null where there is none. at: an
   // update, −1 for the newest.
-  async function turn(job, { run: chosen, frame: at }) {
+  async function turn(job, { run: chosen, frame: at, probe }) {
     const which = filmed(job, chosen);
     shown = null;
     if (!which) return;
     if (!which.live && listed?.run !== which.run)
       listed = await ask(`/api/runs/${encodeURIComponent(which.run)}/film`).catch(() => ({ ...which, steps: [] }));
     const steps = stepsOf(which, job);
-    if (!steps.length || (which.live && at < 0)) return;
-    shown = await frame(which.run, steps[placeOf(steps, at)]);
+    if (!steps.length || present(which, job, at)) return;
+    shown = await frame(which.run, steps[placeOf(steps, at)], probe);
   }
 
-  async function frame(run, step) {
-    const key = `${run} ${step}`;
+  async function frame(run, step, probe) {
+    const key = `${run} ${step} ${probe}`;
     if (!frames.has(key)) {
-      const answer = await asking(`/api/runs/${encodeURIComponent(run)}/film/${step}`);
+      const answer = await asking(`/api/runs/${encodeURIComponent(run)}/film/${step}?image=${probe}`);
       if (answer === STALE) return shown;
       frames.set(key, unpack(answer));
       if (frames.size > KEPT) frames.delete(frames.keys().next().value);
@@ -56,12 +56,17 @@ export function reel() {
     return live ? (job.state.film ?? []) : (listed?.steps ?? []);
   }
 
+  // Whether the newest look of a run under way is shown, which comes by itself.
+  function present({ live }, job, at) {
+    return live && at < 0 && running(job.state);
+  }
+
   // What is known now.
   function now(job, { run: chosen, frame: at }) {
     const which = filmed(job, chosen);
     if (!which || (!which.live && listed?.run !== which.run)) return null;
     const steps = stepsOf(which, job);
-    const look = which.live && at < 0 ? job.probe : shown;
+    const look = present(which, job, at) ? job.probe : (shown ?? (which.live && at < 0 ? job.probe : null));
     const classes = which.live ? job.state.classes : listed.classes;
     return { ...which, steps, at: at < 0 ? at : steps[placeOf(steps, at)], classes, look };
   }
