@@ -1,6 +1,7 @@
 """What the user named → the data: the one place that knows all readers."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -238,22 +239,26 @@ def locate(data: str | Path, data_dir: Path | None) -> Path:
     )
 
 
-def _check(parts: Splits, name: str) -> None:
-    """What no net can learn from is refused here, whatever reader it came through."""
-    train = parts.train
-    if len(train.classes) < 2:
+def require_classes(name: str, classes: Sequence[str], count: Sequence[int]) -> None:
+    """Raises DataError where data called ``name`` have fewer than two classes, or one without training images."""
+    if len(classes) < 2:
         raise DataError(
-            f"{name} has {len(train.classes)} class, but there must be two or more",
+            f"{name} has {len(classes)} class, but there must be two or more",
             "a net learns to tell classes apart; in a folder of images, each sub-folder is a class",
         )
-    count = np.bincount(train.labels, minlength=len(train.classes))
-    empty = [train.classes[c] for c in np.flatnonzero(count == 0).tolist()]
+    empty = [one for one, images in zip(classes, count, strict=True) if not images]
     if empty:
         more = f" and {len(empty) - 5} more" if len(empty) > 5 else ""
         raise DataError(
             f"{name}: class {', '.join(map(repr, empty[:5]))}{more} has no images for training",
             "every class needs images that can be read; labels count from 0 without gaps",
         )
+
+
+def _check(parts: Splits, name: str) -> None:
+    """What no net can learn from is refused here, whatever reader it came through."""
+    train = parts.train
+    require_classes(name, train.classes, np.bincount(train.labels, minlength=len(train.classes)).tolist())
     for part, images in (("test", parts.test), ("validation", parts.val)):
         if images is not None and not len(images):
             raise DataError(f"{name}: the {part} set is empty", "put images into it, or remove it to have one drawn")

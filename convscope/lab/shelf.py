@@ -140,7 +140,8 @@ class Shelf:
         data: str | None = None,
         moved: str | None = None,
     ) -> None:
-        self.root, self.extra, self.data, self.moved = root, extra, data, moved
+        self.root, self.extra, self.moved = root, extra, moved
+        self.offered = [] if data is None else [data]  # data that the user named at the start, or chose since
         self._open: OrderedDict[Path, tuple[int, Opened]] = OrderedDict()  # and the time of the weights
         self._lock = Lock()
 

@@ -33,6 +33,20 @@ FRESH = """([lang, rooms]) => {
 }"""
 
 
+# The ways to use a room: mouse, finger and keys, each in both languages; both widths and themes come in turn.
+HANDS = [
+    pytest.param(how, marks=pytest.mark.view(width, lang, theme))
+    for how, width, lang, theme in (
+        ("mouse", 1280, "en", "light"),
+        ("touch", 390, "zh", "dark"),
+        ("keys", 1280, "zh", "light"),
+        ("mouse", 390, "zh", "light"),
+        ("touch", 390, "en", "light"),
+        ("keys", 1280, "en", "dark"),
+    )
+]
+
+
 @dataclass
 class Lab:
     """A running lab and a client that may read, as a browser that was let in may. ``url`` holds the key."""
@@ -184,6 +198,28 @@ class Room:
             send(("touchMove", "mouseMoved"), *place)
         send(("touchEnd", "mouseReleased"), *(() if kind == "touch" else ends[-1]))
         self.settle()
+
+    def tap(self, testid):
+        """Touch an element with a finger."""
+        self.at(testid).scroll_into_view_if_needed()
+        box = self.at(testid).bounding_box()
+        browser = self.page.context.new_cdp_session(self.page)
+        browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + min(box["height"] / 2, 20)}
+        browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [place]})
+        browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+        browser.detach()
+
+    def do(self, how, testid):
+        """Press something by "mouse", "touch" or "keys"."""
+        if how == "mouse":
+            self.at(testid).click()
+        elif how == "touch":
+            self.tap(testid)
+        else:
+            self.tab_to(testid)
+            self.press("Enter")
 
     def sheet(self):
         """On a phone: pull the settings up, or put them away."""

@@ -5,11 +5,13 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 import convscope
 from convscope.lab.binary import unpack
 from convscope.lab.live.film import read_film
 
+from .conftest import HANDS
 from .test_room_train import ROOM, alone, state, status, stop, wait_value  # noqa: F401 - alone is a fixture
 from .test_training import until
 
@@ -82,7 +84,82 @@ def test_the_film_is_played_by_touch_in_chinese(room, filmed):
     frame_shown(room, steps[-1])
     assert f"第 {steps[-1]} 次更新" in room.at("film-text").text_content()
     assert "共" in room.page.locator(".timeline .hint").text_content()
-    assert room.at("probe-0").get_attribute("aria-disabled") == "true"
+
+
+@pytest.mark.parametrize("how", HANDS)
+def test_any_image_is_looked_at_in_the_past_by_every_hand(room, filmed, how):
+    """Its maps are what PyTorch makes of it with the weights of that frame."""
+    film = read_film(room.lab.runs / filmed)
+    room.open(f"/train?run={filmed}")
+    frame_shown(room, film.frames[-1].step)
+    room.do(how, "film-first")
+    frame_shown(room, 0)
+    room.do(how, "film-next")
+    frame_shown(room, film.frames[1].step)
+    room.do(how, "probe-4")
+    room.page.wait_for_selector('[data-testid="probe-4"][aria-pressed="true"]')
+    state_then = film.frames[1].arrays()
+    mean, std = (torch.tensor(film.head[key]).view(-1, 1, 1) for key in ("mean", "std"))
+    image = (torch.from_numpy(film.thumbnails[4].copy()).float() / 255 - mean) / std
+    weight, bias = (torch.from_numpy(state_then[f"state.conv1.{key}"]) for key in ("weight", "bias"))
+    maps = torch.nn.functional.conv2d(image[None], weight, bias, stride=3)
+    assert room.value("map.conv1") == pytest.approx(float(maps.abs().max()), rel=1e-5)
+    assert "probe=4" in room.settle().page.url
+    words = "第 {} 次更新" if room.page.evaluate("document.documentElement.lang") == "zh-CN" else "update {}"
+    assert words.format(film.frames[1].step) in room.at("film-text").text_content()
+
+
+@pytest.mark.parametrize("how", HANDS)
+def test_one_step_and_its_lines_by_every_hand(room, how):
+    room.open(f"{ROOM}&epochs=1000000")
+    room.do(how, "start")
+    status(room, "training")
+    room.do(how, "pause")
+    status(room, "paused")
+    room.do(how, "step")
+    room.at("four-lines").wait_for()
+    room.do(how, "line-2")
+    room.page.wait_for_function("() => document.querySelector('.four .lit .code')?.textContent.startsWith('loss')")
+    assert room.page.locator(".four .lit").count() == 1
+    assert int(room.at("four-lines").get_attribute("data-step")) == state(room)["step"]
+    assert room.at("weights-linear1").count() == 1  # the histograms of that update
+    room.do(how, "stop")
+    status(room, "stopped")
+
+
+@pytest.fixture(scope="module")
+def rates(lab):
+    """What the range test finds: it takes seconds, so it is run once."""
+    stop(lab)
+    return lab.ask("/api/train/rates", CHOICES)
+
+
+@pytest.mark.parametrize("how", HANDS)
+def test_a_learning_rate_is_found_and_taken_by_every_hand(room, rates, how):
+    room.page.route("**/api/train/rates", lambda route: route.fulfill(json=rates))
+    room.open(f"/train?{NET}&batch_size=100")
+    narrow = room.page.viewport_size["width"] < 400
+    if narrow:
+        room.sheet()
+    room.do(how, "find-lr")
+    if narrow:
+        room.sheet()
+    room.at("suggested").wait_for()
+    suggested = room.value("suggested")
+    assert suggested == rates["suggested"]
+    assert room.page.locator("[data-testid=rates-chart] svg.chart path.line").count() == 2
+    room.do(how, "take-lr")
+    assert f"lr={suggested:g}" in room.settle().page.url
+    assert float(room.at("lr").input_value()) == suggested
+    assert room.at("rates").is_hidden()
+    room.page.unroute("**/api/train/rates")
+
+
+def test_the_rate_of_the_page_is_that_of_the_range_test(room, rates):
+    room.open(f"/train?{NET}&batch_size=100")
+    room.at("find-lr").click()
+    room.at("suggested").wait_for()
+    assert room.value("suggested") == rates["suggested"]
 
 
 def test_the_past_of_a_run_under_way_is_scrubbed_while_a_second_tab_follows(room, filmed):
@@ -166,24 +243,6 @@ def test_the_gap_between_training_and_test_loss_is_shaded(room, filmed):
     heights = np.array([float(pair.split()[1]) for pair in re.split("[ML]", line)[1:]])
     losses = np.log([epoch.test_loss for epoch in run.history])
     np.testing.assert_allclose(np.diff(heights) / np.diff(heights)[0], np.diff(losses) / np.diff(losses)[0], atol=0.02)
-
-
-@pytest.mark.view(390, "en", "dark")
-def test_a_learning_rate_is_found_by_one_click_and_taken(room):
-    room.open(f"/train?{NET}&batch_size=100")
-    room.sheet()
-    room.at("find-lr").click()
-    room.sheet()
-    room.at("suggested").wait_for()
-    suggested = room.value("suggested")
-    assert suggested == room.lab.ask("/api/train/rates", CHOICES)["suggested"]
-    assert room.page.locator("[data-testid=rates-chart] svg.chart path.line").count() == 2
-    room.tab_to("take-lr")
-    room.press("Enter")
-    room.settle()
-    assert f"lr={suggested:g}" in room.page.url
-    assert float(room.at("lr").input_value()) == suggested
-    assert room.at("rates").is_hidden()
 
 
 def test_looking_for_a_rate_is_stopped_and_its_errors_are_told_in_both_languages(room):

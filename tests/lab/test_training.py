@@ -289,8 +289,8 @@ def test_wrong_choices_are_refused_at_once(lab, change, status, words):
 
 
 def test_data_named_at_the_start_are_allowed():
-    assert allowed("/some/where", "/some/where") == "/some/where"
-    assert allowed("mnist", None) == "mnist"
+    assert allowed("/some/where", ["/some/where"]) == "/some/where"
+    assert allowed("mnist", []) == "mnist"
 
 
 @pytest.fixture
@@ -320,7 +320,7 @@ OUTSIDE = ["/etc", "..", "../secret/photos", "~", "~/photos", "~root/..", "~nobo
 def test_no_way_of_writing_leads_out_of_the_folder(places, data):
     """Whatever is compared is also what would be opened: home signs, links and dots are followed first."""
     with pytest.raises(convscope.ConvscopeError, match="lies outside the folder where the lab was started"):
-        allowed(data.replace("TMP", str(places)), None)
+        allowed(data.replace("TMP", str(places)), [])
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_no_way_of_writing_leads_out_of_the_folder(places, data):
     ],
 )
 def test_what_lies_inside_is_opened_by_its_own_path(places, data, opened):
-    found = allowed(data.replace("TMP", str(places)), None)
+    found = allowed(data.replace("TMP", str(places)), [])
     assert found == opened.replace("TMP", str(places))
 
 
@@ -347,7 +347,7 @@ def test_a_link_in_the_working_folder_is_not_excused_by_the_data_folder(places):
     """It is looked for here first, so it is what would be opened."""
     (places / "here" / "only").symlink_to(places / "secret" / "photos")
     with pytest.raises(convscope.ConvscopeError, match="lies outside"):
-        allowed("only", None)
+        allowed("only", [])
 
 
 def test_a_page_that_asks_about_the_run_before_gets_nothing_and_no_error(lab):

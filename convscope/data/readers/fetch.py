@@ -87,8 +87,7 @@ def fetch(name: str, data_dir: Path | None = None, offline: bool = False) -> lis
     mirrors. A ``.gz`` whose MD5 is published is verified here; a published SHA-256 is left to the reader,
     which unpacks the file anyway. A plain file of a data set with neither is taken by its structure alone.
     """
-    published = PUBLISHED[name]
-    folders = [folder for base in [*search_dirs(data_dir), cache_dir()] for folder in _folders(base, name)]
+    published, folders = PUBLISHED[name], _places(name, data_dir)
     paths = []
     for number, file in enumerate(FILES):
         path = find_idx(folders, file)
@@ -102,6 +101,12 @@ def fetch(name: str, data_dir: Path | None = None, offline: bool = False) -> lis
     return paths
 
 
+def is_at_hand(name: str) -> bool:
+    """Whether the published data set ``name`` is on this machine, so that :func:`fetch` needs no network."""
+    folders = _places(name, None)
+    return all(find_idx(folders, file) is not None for file in FILES)
+
+
 def find_idx(folders: list[Path], file: str) -> Path | None:
     """The first of ``folders`` that holds ``file``, plain or gzip-compressed, also with a dot as in ``images.idx3``."""
     for folder in folders:
@@ -110,6 +115,10 @@ def find_idx(folders: list[Path], file: str) -> Path | None:
                 if path.is_file():
                     return path
     return None
+
+
+def _places(name: str, data_dir: Path | None) -> list[Path]:
+    return [folder for base in [*search_dirs(data_dir), cache_dir()] for folder in _folders(base, name)]
 
 
 def _folders(base: Path, name: str) -> list[Path]:

@@ -113,12 +113,11 @@ def state(request: Request) -> Response:
     """The run under way, or the last one: its number and where it stands; and what may be chosen."""
     trainer = _trainer(request)
     live = trainer.live
-    offered = _shelf(request).data
     return Reply(
         {
             "job": None if live is None else live.number,
             "state": None if live is None else state_of(live),
-            "data": [*NAMES, *([] if offered is None else [offered])],
+            "data": [*NAMES, *_shelf(request).offered],
             "nets": {name: ZOO[name].spec for name in ZOO},
             "default_epochs": DEFAULT_EPOCHS,
         }
@@ -217,7 +216,7 @@ def as_pytorch(choices: Choices, request: Request) -> Response:
 def _checked(choices: Choices, request: Request) -> Recipe:
     """The recipe, of data that the page may name. Raises UsageError where it cannot be begun."""
     recipe = choices.recipe()
-    recipe = replace(recipe, data=allowed(recipe.data, _shelf(request).data))
+    recipe = replace(recipe, data=allowed(recipe.data, _shelf(request).offered))
     resolve_net(recipe.net)
     resolve_device(recipe.device)
     return recipe

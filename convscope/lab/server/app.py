@@ -12,6 +12,8 @@ from ... import __version__
 from ...errors import ConvscopeError
 from ..classes import room as classes
 from ..classes.sets import Sets
+from ..datasets import room as datasets
+from ..datasets.browse import Browser
 from ..live.live import Trainer
 from ..live.placing import Placings
 from ..reply import refusal, refuse
@@ -47,6 +49,7 @@ ROOMS = (
     training,
     watching,
     sliced,
+    datasets,
     inside,
     play,
     glass,
@@ -56,16 +59,17 @@ ROOMS = (
 
 def create_app(access: Access, shelf: Shelf | None = None) -> Starlette:
     """The lab as an ASGI application, with all of its rooms; ``state.trainer`` has the run under way."""
-    rooms = create_rooms(shelf)
+    rooms = create_rooms(shelf, home=access.loopback)
     app = front(access, rooms)
     app.state.trainer = rooms.state.trainer
     return app
 
 
-def create_rooms(shelf: Shelf | None = None, ending: Event | None = None) -> FastAPI:
+def create_rooms(shelf: Shelf | None = None, ending: Event | None = None, home: bool = False) -> FastAPI:
     """What answers below /api. ``shelf`` has the runs that may be opened: by default those in ./runs.
 
-    Whatever would last as long as a run ends soon after ``ending`` is set.
+    Whatever would last as long as a run ends soon after ``ending`` is set. ``home`` says whether data may be chosen
+    from the user's home folder, too.
     """
     app = FastAPI(
         title="convscope lab", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
@@ -73,6 +77,7 @@ def create_rooms(shelf: Shelf | None = None, ending: Event | None = None) -> Fas
 
     app.state.shelf = shelf or Shelf()
     app.state.sets = Sets(app.state.shelf.root.parent)
+    app.state.browser = Browser(home)
     app.state.trainer = Trainer()
     app.state.placings = Placings()
     app.state.ending = ending or Event()

@@ -121,7 +121,7 @@ def serve(server: socket.socket, access: Access, browser: bool, shelf: "Shelf | 
     ``room`` is where the browser goes: what follows the address. A run under way is saved before this returns.
     """
     ending = threading.Event()
-    rooms = Late(lambda: _rooms(shelf, ending))
+    rooms = Late(lambda: _rooms(shelf, ending, access.loopback))
     running = Server(front(access, rooms), ending)
     if browser:
         opened = address(server, access.ticket) + room
@@ -135,15 +135,15 @@ def serve(server: socket.socket, access: Access, browser: bool, shelf: "Shelf | 
             thread.join(LAST_ANSWERS)
 
 
-def _rooms(shelf: "Shelf | None", ending: threading.Event) -> "FastAPI":
-    """The rooms, with all that the first user would else wait for."""
+def _rooms(shelf: "Shelf | None", ending: threading.Event, home: bool) -> "FastAPI":
+    """The rooms, with all that the first user would else wait for; ``home`` as create_rooms has it."""
     import torch
 
     from ..rooms.feeding import warm
     from .app import create_rooms
 
     torch.set_num_threads(1)  # one small image at a time: a second thread costs more than it brings
-    rooms = create_rooms(shelf, ending)
+    rooms = create_rooms(shelf, ending, home)
     threading.Thread(target=warm, name=WARMING).start()
     return rooms
 

@@ -9,7 +9,7 @@ export const ROOMS = [
   { id: "convolution", number: 4, load: () => import("./rooms/convolution.js") },
   { id: "pooling", number: 5, load: () => import("./rooms/pooling.js") },
   { id: "shapes", number: 6, load: () => import("./rooms/shapes.js") },
-  { id: "train", number: 7, texts: ["film"], load: () => import("./rooms/train.js") },
+  { id: "train", number: 7, texts: ["film", "data"], load: () => import("./rooms/train.js") },
   { id: "inside", number: 8, texts: ["play"], load: () => import("./rooms/inside.js") },
   { id: "classes", number: 9, texts: ["inside", "train"], load: () => import("./rooms/classes.js") },
 ];

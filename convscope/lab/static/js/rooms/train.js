@@ -41,7 +41,7 @@ export function mount(room) {
 
   async function update(now) {
     if (!known) await arrive();
-    parts.form.draw(now, known);
+    parts.choices(now, known);
     await parts.load(now, runs, job.run());
     draw();
     await write(recipe(now), job.run()?.state?.run);
@@ -50,8 +50,7 @@ export function mount(room) {
   }
 
   async function arrive() {
-    ready();
-    [known, runs] = await Promise.all([ask("/api/train"), ask("/api/runs")]);
+    [known, runs] = await parts.arrive();
     if (!running(known.state)) past = known.job;
     show(figure, parts.figure);
     show(ledger, parts.ledger);
@@ -71,8 +70,9 @@ export function mount(room) {
     parts.forget();
     ready();
     draw();
-    if (over || run.state.status !== "finished" || (run.job === past && state().run)) return;
-    await set({ run: run.state.run, cell: [] });
+    if (over) return;
+    const old = run.state.status !== "finished" || (run.job === past && state().run);
+    await set(old ? {} : { run: run.state.run, cell: [] }); // {}: its film can be looked through from now on
   }
 
   function leave() {

@@ -6,6 +6,7 @@ import { connection } from "../../core/connection.js";
 import { flush } from "../../parts/fields.js";
 import { charts } from "./charts.js";
 import { controls as recipeControls, recipe } from "./choices.js";
+import { dataCards } from "./data/cards.js";
 import { remarks } from "./diagnosis.js";
 import { histograms } from "./film/histograms.js";
 import { fourLines } from "./film/lines.js";
@@ -28,7 +29,8 @@ export function ready() {
 export function view(room, { act, resume }) {
   const { t, set, state, fail } = room;
   const form = recipeControls(room);
-  const stand = status(t, { act });
+  const data = dataCards(t, { onpick: (name) => set({ data: name }), fail });
+  const stand = status(t, { act: (name) => (name === "start" && data.away(), act(name)) });
   const chosen = () => (flush(), recipe(state()));
   const finder = rates(t, { recipe: chosen, take: (lr) => set({ lr }), fail, onend: ready });
   room.controls.append(finder.button);
@@ -41,6 +43,20 @@ export function view(room, { act, resume }) {
   const cache = new Map(); // name → curves of a run in the folder
   let warnings = new Map(); // run → what speaks against its result
   let listed = ""; // what the table of runs shows now
+
+  // What may be chosen, and the runs.
+  async function arrive() {
+    ready();
+    const [known, runs, cards] = await Promise.all(["train", "runs", "data"].map((of) => ask(`/api/${of}`)));
+    data.arrive(cards.data, Boolean(known.state));
+    return [known, runs];
+  }
+
+  // The recipe of the next run.
+  function choices(now, known) {
+    form.draw(now, known);
+    data.draw(now.data).catch(fail);
+  }
 
   async function load(now, runs, job) {
     const known = (name) => runs.some((run) => run.name === name);
@@ -71,7 +87,8 @@ export function view(room, { act, resume }) {
     const place = live
       ? `/api/train/probe/{}.png?job=${job.job}`
       : `/api/runs/${encodeURIComponent(run)}/film/images/{}.png`;
-    looks.draw(look, { classes, source: (i) => place.replace("{}", i), fixed: !live || past || !running(job.state) });
+    const fixed = (!live || past || !running(job.state)) && !look.head.any;
+    looks.draw(look, { classes, source: (i) => place.replace("{}", i), fixed });
     spread.draw(look, run);
   }
 
@@ -96,11 +113,23 @@ export function view(room, { act, resume }) {
   const figure = [
     finder.element,
     stand.element,
+    data.element,
     lines.element,
     plots.element,
     hand.element,
     looks.element,
     spread.element,
   ];
-  return { form, wrong, load, draw, stand: drawStand, forget, leave, figure, ledger: [table.element, wrong.element] };
+  return {
+    arrive,
+    choices,
+    wrong,
+    load,
+    draw,
+    stand: drawStand,
+    forget,
+    leave,
+    figure,
+    ledger: [table.element, wrong.element],
+  };
 }
