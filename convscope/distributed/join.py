@@ -86,6 +86,8 @@ class Gloo:
         out = torch.empty(self._ranks * len(own), dtype=torch.uint8)
         if not len(own):
             return out.view(self._ranks, 0)
+        if self.pulse.loss is not None:  # where torchrun alone has died, the others still answer
+            raise self.lost(self.pulse.loss)
         began = time.perf_counter()
         try:
             self._wait(dist.all_gather(list(out.view(self._ranks, -1).unbind()), own, async_op=True))

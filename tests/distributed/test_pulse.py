@@ -5,10 +5,12 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from convscope.distributed import pulse
 from convscope.distributed.join import Gloo, placed
 from convscope.distributed.pulse import STORE, Loss, Member, Pulse, place_of_processes
+from convscope.distributed.team import PeerLost
 from convscope.errors import UsageError
 
 
@@ -90,6 +92,14 @@ def test_a_loss_is_told_in_a_sentence(loss, told):
     line = Gloo(0, 2, Kept())
     line.members = [Member("right", 10, ""), Member("left", 11, "")]
     assert line.lost(loss, RuntimeError("reset")).message == told
+
+
+def test_nothing_is_exchanged_any_more_where_torchrun_alone_has_died(monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    line = Gloo(0, 2, Broken())
+    line.pulse._look()
+    with pytest.raises(PeerLost, match="torchrun, which started this process, has ended or cannot be reached"):
+        line.gather(torch.zeros(1, dtype=torch.uint8))
 
 
 def test_without_a_local_rank_processes_of_one_machine_are_counted(monkeypatch):
