@@ -12,6 +12,8 @@ from PIL import Image
 
 import convscope
 
+from .conftest import HANDS
+
 pytestmark = pytest.mark.browser
 COLOURS = {"red": (230, 30, 30), "blue": (30, 30, 230)}
 # A camera that shows one colour, with grain; window.colour chooses it.
@@ -166,6 +168,56 @@ def test_on_a_phone_with_a_finger_and_what_is_removed_is_gone(room):
     until = time.monotonic() + 30
     while classes(room):
         assert time.monotonic() < until
+
+
+@pytest.mark.parametrize("how", HANDS)
+def test_a_class_is_named_shot_and_removed_by_every_hand(room, how):
+    open_room(room)
+    if how == "keys":
+        room.tab_to("name-0")
+    elif how == "touch":
+        room.tap("name-0")
+    else:
+        room.at("name-0").click()
+    room.press("Control+a")
+    room.page.keyboard.type("red")
+    room.press("Enter")
+    room.page.wait_for_selector('[data-testid="class-0"][aria-label="red"]')
+    for _ in range(2):
+        held(room, how, "shoot-0")
+    count = room.value("count-0")
+    assert classes(room) == {"red": count}
+    for _ in range(2):  # once more, as pictures go with it
+        room.do(how, "gone-0")
+    room.page.wait_for_function("() => document.querySelector('[data-testid=class-0]') === null")
+    assert room.page.locator(".card").count() == 2
+
+
+def held(room, how, testid):
+    """Hold a button until one more picture has been taken."""
+    before = room.value("count-0")
+    area = room.at(testid).bounding_box()
+    point = {"x": area["x"] + 30, "y": area["y"] + 20}
+    browser = room.page.context.new_cdp_session(room.page)
+    if how == "keys":
+        room.tab_to(testid)
+        room.page.keyboard.down("Enter")
+    elif how == "mouse":
+        room.page.mouse.move(point["x"], point["y"])
+        room.page.mouse.down()
+    else:
+        browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+    wait_count(room, 0, before + 1)
+    if how == "keys":
+        room.page.keyboard.up("Enter")
+    elif how == "mouse":
+        room.page.mouse.up()
+    else:
+        browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    room.page.wait_for_selector(f'[data-testid="{testid}"][aria-pressed="false"]')
+    room.page.evaluate("() => new Promise((on) => setTimeout(on, 300))")  # what is on its way comes in
 
 
 def test_pictures_are_walked_through_and_removed_with_keys_alone(room):
