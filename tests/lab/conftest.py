@@ -141,10 +141,16 @@ class Room:
             self.trouble.append(f"{request.url}: {request.failure}")
 
     def open(self, state):
-        """Show a room: state is what follows the # in the address."""
-        self.page.goto("about:blank")
+        """Show a room: state is what follows the # in the address. The page is loaded, not only told another state."""
+        self.away()
         self.page.goto(f"{self.lab.url}/#{state}")
         return self.ready()
+
+    def away(self):
+        """Leave the lab's page for one of the same origin: to a blank one the browser would start another process."""
+        nowhere = f"{self.lab.url}/api"
+        if self.page.url != nowhere:
+            self.page.goto(nowhere)
 
     def ready(self):
         self.page.wait_for_selector('main[data-state="ready"]')
@@ -270,7 +276,7 @@ def room(shared_room, request):
     view.trouble.clear()
     view.page.set_viewport_size({"width": width, "height": 800 if width > 400 else 844})
     view.page.emulate_media(color_scheme=theme)
-    view.page.goto(f"{view.lab.url}/api")
+    view.away()
     view.page.evaluate(FRESH, [lang, ROOMS])
     yield view
     assert not view.trouble, view.trouble

@@ -2,15 +2,19 @@
 
 import re
 import signal
-import time
 
 import pytest
+
+from convscope.lab.server.pages import files_path
 
 from .conftest import Room, running_lab
 from .test_room_train import ROOM, start, state, status
 from .test_serve import key_of, started
+from .test_training import until
 
 pytestmark = pytest.mark.browser
+OTHER_ROOMS = """(files) =>
+  Promise.all(["descent", "inside", "losses"].map((room) => import(`${files}/js/rooms/${room}.js`))).then(() => 0)"""
 TYPED = "conv 4 3 | relu | flatten | linear"
 
 
@@ -92,7 +96,7 @@ def test_f3_a_pressed_button_can_be_read_under_the_mouse(room, name):
     button.click()
     button.hover()
     assert button.get_attribute("aria-pressed") == "true"
-    room.page.wait_for_timeout(200)  # the colours change in a moment
+    button.evaluate("e => Promise.all(e.getAnimations().map((one) => one.finished)).then(() => 0)")  # colours change
     ink, paper = button.evaluate("e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]")
     levels = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ink, paper)]
     assert abs(levels[0] - levels[1]) > 250, (ink, paper)
@@ -166,7 +170,7 @@ def test_f9_a_lab_that_is_gone_is_said_in_every_room_and_found_again(browser, tm
         start(room)
         status(room, "training")
         page.wait_for_function("() => document.querySelector('[data-testid=now-update]').dataset.value > 0")
-        page.wait_for_timeout(500)  # the other rooms' files come when the browser has time
+        page.evaluate(OTHER_ROOMS, files_path())  # they come when the browser has time: here at once
         context.set_offline(True)
         status(room, "lost")
         banner = room.at("connection")
@@ -179,8 +183,8 @@ def test_f9_a_lab_that_is_gone_is_said_in_every_room_and_found_again(browser, tm
             assert room.at(name).is_disabled(), name
         for name in ("descent", "inside", "losses"):
             room.at(f"room-{name}").click()
-            page.wait_for_timeout(300)
-            assert banner.is_visible()
+            page.wait_for_url(f"**#/{name}*")
+            banner.wait_for()
         room.at("room-train").click()
         context.set_offline(False)
         status(room, "training")
@@ -204,7 +208,7 @@ def test_f9_a_lab_that_was_killed_and_started_again_is_found_by_the_page(browser
         page.wait_for_selector('.status[data-status="training"]', timeout=60_000)
         lab.send_signal(signal.SIGKILL)
         page.wait_for_selector('[data-testid="connection"]:has-text("does not answer")')
-    time.sleep(0.5)
+    until((tmp_path / "runs" / "custom-digits-1" / "resume.safetensors").exists)
     with started(tmp_path, port=port) as lab:
         url, _ = key_of(lab)
         page.wait_for_selector('[data-testid="connection"]:has-text("open the address that the terminal printed")')
