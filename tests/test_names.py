@@ -20,15 +20,25 @@ def collection(**settings):
 
 
 @pytest.fixture(scope="module")
-def names(tmp_path_factory):
-    """The names that two processes give, in other seconds, with other hash seeds, homes, zones and widths."""
+def names(request, tmp_path_factory):
+    """The names that two processes give, in other seconds, with other hash seeds, homes, zones and widths.
+
+    Where this process has collected the whole suite, it is one of the two.
+    """
     home = tmp_path_factory.mktemp("home")
-    first = collection(PYTHONHASHSEED="1", TZ="UTC", HOME=str(home / "a"), COLUMNS="80")
-    time.sleep(1.1)  # a name that holds the clock's second differs
-    second = collection(PYTHONHASHSEED="2", TZ="Asia/Shanghai", HOME=str(home / "b"), COLUMNS="200")
-    listed = [process.communicate()[0].splitlines() for process in (first, second)]
-    assert first.returncode == second.returncode == 0
-    return [[line for line in lines if "::" in line] for lines in listed]
+    other = collection(PYTHONHASHSEED="1", TZ="Asia/Shanghai", HOME=str(home), COLUMNS="200")
+    listed = [[item.nodeid for item in request.session.items]]
+    if {item.path for item in request.session.items} != set((ROOT / "tests").rglob("test_*.py")):
+        time.sleep(1.1)  # a name that holds the clock's second differs
+        listed = [lines(collection(PYTHONHASHSEED="2", TZ="UTC", HOME=str(home), COLUMNS="80"))]
+    return [*listed, lines(other)]
+
+
+def lines(process):
+    """The names that a process has written."""
+    written = process.communicate()[0].splitlines()
+    assert process.returncode == 0
+    return [line for line in written if "::" in line]
 
 
 def test_two_collections_name_the_same_tests_in_the_same_order(names):
