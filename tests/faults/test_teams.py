@@ -1,16 +1,23 @@
 """Two processes: random recipes give the bits of one, and a process that is killed at any moment ends the other."""
 
+import os
 import random
+import signal
+import subprocess
+import sys
 import time
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from convscope import job
+from convscope.data.sources import open_source
 from convscope.runs import folder as runs
 
 from ..distributed.launch import begin, ended
 from ..distributed.test_together import alone, check_equal, one
+from ..helpers import write_npz
 from .attempt import dataset
 from .conftest import COUNTS, ENGINES, FULL
 
@@ -98,3 +105,39 @@ def test_a_killed_process_ends_the_other_and_the_run_resumes(tmp_path, monkeypat
     found = list(job.resume(one(out), dataset()))[-1].folder
     check_equal(whole(engine), found)
     COUNTS["kills of one of two processes"] += 1
+
+
+def lives(pid):
+    """Whether there is such a process. One that has ended and that nobody has asked for is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not (FULL and Path("/proc/self/task").exists()), reason="torchrun is killed: make test-faults")
+@pytest.mark.parametrize("victim", ["torchrun", "rank 0", "rank 1"])
+def test_nobody_is_left_where_torchrun_or_one_of_its_processes_is_killed(tmp_path, victim):
+    write_npz(tmp_path / "stripes.npz", train=64)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "convscope", "train"]
+    command += ["stripes.npz", "--net", "conv 4 3 | relu | linear", "--epochs", "1000000"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as torchrun:
+        while not list(runs.every(tmp_path / "runs")) or not one(tmp_path / "runs").epochs():
+            assert torchrun.poll() is None, torchrun.communicate()
+            time.sleep(0.05)
+        tasks = Path(f"/proc/{torchrun.pid}/task").glob("*/children")
+        ranks = [int(child) for task in tasks for child in task.read_text().split()]
+        assert len(ranks) == 2
+        os.kill({"torchrun": torchrun.pid, "rank 0": ranks[0], "rank 1": ranks[1]}[victim], signal.SIGKILL)
+        killed = time.monotonic()
+        while any(map(lives, (torchrun.pid, *ranks))):
+            assert time.monotonic() - killed <= MOST_SECONDS
+            time.sleep(0.05)
+        assert "error: " in torchrun.stderr.read().decode()
+    done = len(one(tmp_path / "runs").epochs())
+    list(job.resume(one(tmp_path / "runs"), open_source(str(tmp_path / "stripes.npz")), done + 2))
+    assert len(one(tmp_path / "runs").epochs()) == done + 2
+    COUNTS["kills of torchrun or its processes"] += 1
