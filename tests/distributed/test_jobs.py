@@ -50,7 +50,11 @@ def started_by(torchrun):
 
 @pytest.mark.parametrize("page", PAGES, ids=["english", "chinese"])
 def test_on_laptops_each_command_can_be_read(page):
-    commands = [shlex.split(line) for line in page.read_text(encoding="utf-8").splitlines() if "    torchrun " in line]
+    commands = [
+        shlex.split(line)
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if "    torchrun " in line and "convscope" in line
+    ]
     assert [command[0] for command in commands] == ["torchrun"] * 2  # on one machine, and on the first of two
     (_, one), (given, two) = (started_by(command[1:]) for command in commands)
     assert one["data"] == two["data"] == ["photos"]
