@@ -100,5 +100,5 @@ def folds(
 
 def _count(count: int, least: int) -> int:
     if not isinstance(count, int) or not least <= count <= 1000:
-        raise UsageError(f"count is {str(count)[:60]!r}", f"it must be a whole number from {least} to 1,000")
+        raise UsageError(f"the count is {count!r}", f"it must be a whole number from {least} to 1,000")
     return count
