@@ -138,6 +138,12 @@ def pytest_collection_modifyitems(items):
     items.sort(key=place)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """One worker more than cores: tests of pages and of processes wait for half of their time."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
+
 def pytest_make_parametrize_id(val):
     """Long values name a test by how long they are: names stay readable, and equal in every process that collects."""
     if isinstance(val, bytes):
