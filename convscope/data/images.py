@@ -173,19 +173,24 @@ def by_name(images: ImageSet, classes: tuple[str, ...]) -> ImageSet:
     return replace(images, labels=number[images.labels], classes=classes)
 
 
-def statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def statistics(
+    images: NDArray[np.uint8], weights: NDArray[np.float64] | None = None
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel of uint8 images (N, C, H, W), for pixels in [0, 1].
 
-    Computed exactly from a histogram of the 256 grey values, taken in pieces that stay in the processor's cache. A
-    constant channel gets a deviation of 1, so that dividing by it is harmless.
+    With ``weights`` (N,) each image counts so many times. Computed exactly from a histogram of the 256 grey values,
+    taken in pieces that stay in the processor's cache. A constant channel gets a deviation of 1, so that dividing by it
+    is harmless.
     """
     means, stds = [], []
     value = np.arange(256) / 255.0
     piece = max(1, 65536 // max(1, images[0, 0].size))
     for channel in range(images.shape[1]):
-        count = np.zeros(256, dtype=np.int64)
+        count = np.zeros(256, dtype=np.int64 if weights is None else np.float64)
         for start in range(0, len(images), piece):
-            count += np.bincount(images[start : start + piece, channel].ravel(), minlength=256)
+            part = images[start : start + piece, channel]
+            times = None if weights is None else np.repeat(weights[start : start + piece], part[0].size)
+            count += np.bincount(part.ravel(), times, minlength=256)
         mean = float((count * value).sum() / count.sum())
         variance = float((count * (value - mean) ** 2).sum() / count.sum())
         means.append(mean)

@@ -168,7 +168,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         labels = np.searchsorted(self.classes_, known)[labels].astype(np.int64)
         names = tuple(f"{i} {name}" for i, name in enumerate(self.classes_))  # 1 and "1" are two classes
         images = ImageSet(self._pixels(X), labels, names)
-        mean, std = statistics(images.images) if first else (self.model_.mean, self.model_.std)
+        if first:
+            mean, std = statistics(images.images, None if weights is None else weights.numpy())
+        else:
+            mean, std = self.model_.mean, self.model_.std
         # The loop tests after each epoch; nobody asks for that here, so it is one image, and its result is unused.
         data = Dataset("arrays", images, images.take(np.arange(1)), mean, std)
         recipe = replace(self.recipe_, epochs=self.n_iter_ + epochs)
