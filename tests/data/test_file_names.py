@@ -84,7 +84,7 @@ def test_what_lies_beside_the_parts_is_said(make_folder, grey):
     files |= {"test1/1.png": grey(9), "extra/cat.9.png": grey(8), "cat.7.png": grey(7)}
     notes = open_source(make_folder(files), class_from="{class}.#.png").notes
     assert notes[:2] == (
-        "extra/ with 1 image is none of train/ and test1/: left out",
+        "extra/ with 1 image is none of train/, test1/: left out",
         notes[1],
     )
     assert notes[1].startswith("test1/ holds 1 image whose names do not fit")

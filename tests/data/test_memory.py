@@ -65,7 +65,7 @@ def test_an_array_beyond_the_limit_is_refused_with_its_size(tmp_path):
         tmp_path / "big.npz", images=np.zeros((30_000, 100, 100), np.uint8), labels=np.zeros(30_000, int)
     )
     text = limited(f"open_source({str(tmp_path / 'big.npz')!r})", megabytes=200)
-    assert "big.npz: array images needs 300.0 MB of memory, but" in text
+    assert "big.npz needs 300.0 MB of memory, but" in text
 
 
 @needs_limits

@@ -23,6 +23,8 @@ from convscope.lab.server.guard.access import TOKEN_HEADER, Access
 from convscope.lab.server.serve import address, listen
 from convscope.lab.shelf import Shelf
 
+from .hands import until_tapped
+
 STATIC = Path(__file__).parents[2] / "convscope" / "lab" / "static"
 ROOMS = re.findall(r'id: "(\w+)"', (STATIC / "js" / "rooms.js").read_text())
 # A browser that has been nowhere, but in which "more settings" has been opened in every room.
@@ -131,10 +133,14 @@ class Room:
 
     def __init__(self, page, lab):
         self.page, self.lab, self.trouble = page, lab, []
-        page.on("console", lambda m: self.trouble.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("console", self._said)
         page.on("pageerror", lambda error: self.trouble.append(str(error)))
         page.on("request", lambda r: r.url.startswith((lab.origin, "data:", "blob:")) or self.trouble.append(r.url))
         page.on("requestfailed", self._failed)
+
+    def _said(self, message):
+        if message.type in ("error", "warning"):
+            self.trouble.append(f"{message.text} {message.location.get('url', '')}")
 
     def _failed(self, request):
         if request.failure != "net::ERR_ABORTED":  # a later question overtook this one: as intended
@@ -205,15 +211,20 @@ class Room:
         send(("touchEnd", "mouseReleased"), *(() if kind == "touch" else ends[-1]))
         self.settle()
 
-    def tap(self, testid):
-        """Touch an element with a finger."""
-        self.at(testid).scroll_into_view_if_needed()
-        box = self.at(testid).bounding_box()
+    def tap(self, what, u=0.5, v=0.5):
+        """Touch an element (its test id or a locator) with a finger, at shares of its width and height."""
+        target = self.at(what) if isinstance(what, str) else what
         browser = self.page.context.new_cdp_session(self.page)
         browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-        place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + min(box["height"] / 2, 20)}
-        browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [place]})
-        browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+        def touch():
+            target.scroll_into_view_if_needed()
+            box = target.bounding_box()
+            place = {"x": box["x"] + u * box["width"], "y": box["y"] + v * box["height"]}
+            browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [place]})
+            browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+        until_tapped(self.page, target, touch)
         browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
         browser.detach()
 

@@ -8,11 +8,26 @@ from itertools import pairwise
 
 # What is chosen stands in the address 120 ms later, and without the wait after typing that Room.settle() counts in.
 WRITTEN = "() => new Promise(resume => setTimeout(resume, 130))"
-# A tap becomes a click when the browser has made up its mind, which takes a while where the machine is busy.
+# A tap becomes a click when the browser has made up its mind, which takes a while where the machine is busy. One that
+# follows a quick drag it drops: who taps again is heard.
 LISTEN = (
-    "() => { window.tapped = new Promise(resume => addEventListener('click', resume, { once: true, capture: true })) }"
+    "event => { window.tapped = new Promise(resume =>"
+    " addEventListener(event, () => resume(true), { once: true, capture: true })) }"
 )
-TAPPED = "() => Promise.race([window.tapped, new Promise(resume => setTimeout(resume, 10000))]).then(() => null)"
+TAPPED = "() => Promise.race([window.tapped, new Promise(resume => setTimeout(() => resume(false), 3000))])"
+HEARD = "e => e.type === 'range' ? 'touchend' : 'click'"  # a slider makes no click of a tap
+
+
+def until_tapped(page, target, touch):
+    """Touch until the page has heard it. What slides in is waited for."""
+    target.element_handle().wait_for_element_state("stable")
+    for _ in range(5):
+        page.evaluate(LISTEN, target.evaluate(HEARD))
+        touch()
+        if page.evaluate(TAPPED):
+            return
+    raise AssertionError("five taps were not heard")
+
 
 # At the edge of the window the page's own bar lies over it.
 CENTRED = "e => e.scrollIntoView({ block: 'center', inline: 'nearest', behavior: 'instant' })"
@@ -36,6 +51,7 @@ class Hand:
 
     def place(self, testid, u, v):
         self.at(testid).evaluate(CENTRED)
+        self.at(testid).element_handle().wait_for_element_state("stable")
         area = self.at(testid).bounding_box()
         return area["x"] + u * area["width"], area["y"] + v * area["height"]
 
@@ -89,10 +105,7 @@ class Touch(Hand):
         self.browser.send("Emulation.setTouchEmulationEnabled", {"enabled": on})
 
     def put(self, testid, u=0.5, v=0.5):
-        place = self.place(testid, u, v)
-        self.room.page.evaluate(LISTEN)
-        self.go([place])
-        self.room.page.evaluate(TAPPED)
+        until_tapped(self.room.page, self.at(testid), lambda: self.go([self.place(testid, u, v)]))
         self.done()
 
     press = put

@@ -83,17 +83,17 @@ def by_mouse(room, step, said):
 
 def by_touch(room, step, said):
     if step["kind"] == "choice":
-        tap(room, room.at(f"lesson-choice-{said}").locator("xpath=.."))
+        room.tap(room.at(f"lesson-choice-{said}").locator("xpath=.."))
     elif step["kind"] == "number":
-        tap(room, room.at("lesson-number"))
+        room.tap("lesson-number")
         room.page.keyboard.type(str(said))
     elif step["kind"] == "place":
         with Touch(room) as finger:
             finger.go(way_to(room, step, said))
     else:
-        tap(room, room.at("lesson-slider"))
+        room.tap("lesson-slider")
         room.at("lesson-slider").fill(str(said))
-    tap(room, room.at("lesson-check"))
+    room.tap("lesson-check")
 
 
 def by_keys(room, step, said):
@@ -161,17 +161,6 @@ def moved_there(room, step, said):
         by = [said[axis] - step["place"]["from"][axis] for axis in (0, 1)]
     room.press(*["ArrowDown" if by[down] > 0 else "ArrowUp"] * abs(by[down]))
     room.press(*["ArrowRight" if by[right] > 0 else "ArrowLeft"] * abs(by[right]))
-
-
-def tap(room, locator):
-    locator.scroll_into_view_if_needed()
-    box = locator.bounding_box()
-    browser = room.page.context.new_cdp_session(room.page)
-    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
-    browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [place]})
-    browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
 
 
 def value_of(room, step):

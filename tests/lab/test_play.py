@@ -17,19 +17,6 @@ from .test_room_inside import READ
 pytestmark = pytest.mark.browser
 
 
-def tap(room, testid, u, v):
-    """Touch a place of an element, in 0..1, with a finger."""
-    room.at(testid).scroll_into_view_if_needed()
-    area = room.at(testid).bounding_box()
-    place = {"x": area["x"] + u * area["width"], "y": area["y"] + v * area["height"]}
-    browser = room.page.context.new_cdp_session(room.page)
-    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [place]})
-    browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
-    room.settle()
-
-
 def open_by_keys(room, run, panel):
     """Test image 3, and a panel below it, by the Tab and Enter keys."""
     room.open(f"/inside?run={run}&test=3")
@@ -163,7 +150,8 @@ def test_painting_in_colour_by_touch(room, colour_run):
     room.open(f"/inside?run={colour_run}&test=4&play=paint")
     room.at("tool-paint").click()
     room.at("colour").fill("#10c020")
-    tap(room, "canvas", 0.54, 0.54)  # in the middle of pixel 6, 6
+    room.tap("canvas", 0.54, 0.54)  # in the middle of pixel 6, 6
+    room.settle()
     now = bytes_of(room).reshape(3, 12, 12)
     assert now[:, 6, 6].tolist() == [0x10, 0xC0, 0x20]
     assert chances(room, 3) == pytest.approx(answers(room, colour_run, now), abs=1e-5)
@@ -260,7 +248,8 @@ def test_the_map_by_keys_and_touch(room, digits_run):
     room.settle()
     assert not room.page.url.endswith("test=3")
     before = room.page.url
-    tap(room, "scatter", 0.5, 0.5)
+    room.tap("scatter", 0.5, 0.5)
+    room.settle()
     assert room.page.url != before
 
 
@@ -277,13 +266,11 @@ def test_two_runs_side_by_side(room, digits_run, branched_run):
 
 
 @pytest.mark.view(390, "zh", "dark")
-def test_two_runs_by_keys_and_their_refusal(room, digits_run, branched_run, colour_run):
-    room.open(f"/inside?run={digits_run}&test=3&play=two")
-    room.tab_to("other")
-    room.page.keyboard.press("ArrowDown")
-    room.settle()
-    assert "other=" in room.page.url
-    room.at("other").select_option(colour_run)
-    room.settle()
-    assert "的类别与" in room.at("problem").text_content()
-    room.trouble.clear()  # the browser notes the 400 that this asked for
+def test_only_runs_on_the_same_data_are_offered(room, digits_run, branched_run, colour_run):
+    room.open(f"/inside?run={digits_run}&test=3&play=two&other={colour_run}")
+    offered = room.at("other").locator("option").evaluate_all("all => all.map(one => one.value)")
+    assert branched_run in offered
+    assert not {digits_run, colour_run} & set(offered)
+    assert room.at("other").input_value() == offered[-1]
+    room.open(f"/inside?run={colour_run}&test=3&play=two")
+    assert "同样的数据没有别的训练记录" in room.page.locator(".versus").text_content()

@@ -234,7 +234,7 @@ def an_image_is_picked_on_the_map(hand, *_):
 @at("/inside?run={run}&test=3&play=two")
 def another_run_is_set_beside(hand, run, other):
     hand.choose("other", other)
-    beside = re.search(r"other=([^&]+)", hand.room.page.url).group(1)
+    beside = hand.at("other").input_value()
     body = {"run": run, "other": beside, "test": 3}
     sides = [side["scores"] for side in hand.room.lab.ask("/api/inside/beside", body)["runs"]]
     for which, scores in enumerate(sides):

@@ -44,8 +44,11 @@ def sentences(package: Path = PACKAGE) -> dict[str, str]:
 
 def _texts(node: ast.AST) -> Iterator[str]:
     """Every string below ``node``, whole: parts that are added are one text. Docstrings and annotations are none."""
+    quoted = (getattr(node, "annotation", None), getattr(node, "returns", None))
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
+            continue
+        if isinstance(child, ast.Constant) and child in quoted:
             continue
         if _is_text(child):
             yield "".join(_parts(child))

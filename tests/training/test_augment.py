@@ -190,7 +190,7 @@ def test_cutout_covers_a_square_with_the_mean_colour():
         ("shift 0", "the number of pixels must be a whole number from 1", "such as shift 4"),
         (
             "shift 4 padding=no",
-            "padding must be reflect or zeros, not 'no'\n  shift 4 padding=no\n          ^",
+            "padding must be one of reflect, zeros, not 'no'\n  shift 4 padding=no\n          ^^^^^^^^^^",
             "shift",
         ),
         ("flip | | flip", "a step is missing here\n  flip | | flip\n         ^", "write steps with | between them"),

@@ -16,11 +16,12 @@ export function panel({ t, set }) {
   const element = h("div", { class: "versus" }, h("div", { class: "line" }, other.element), none, words, table);
 
   async function update(now, { image, runs }) {
-    const others = runs.filter(({ name }) => name !== now.run);
+    const data = runs.find(({ name }) => name === now.run)?.data;
+    const others = runs.filter((one) => one.name !== now.run && one.data === data); // others know other classes
     none.hidden = others.length > 0;
     other.element.hidden = !others.length;
     other.input.replaceChildren(...others.map(({ name }) => h("option", { value: name }, name)));
-    const chosen = others.find(({ name }) => name === now.other) ?? alike(now.run, runs, others);
+    const chosen = others.find(({ name }) => name === now.other) ?? others.at(-1); // the latest
     show(words);
     if (!chosen) return show(table);
     other.set(chosen.name);
@@ -30,12 +31,6 @@ export function panel({ t, set }) {
     table.hidden = false;
     show(table, rows(answer));
     tell(answer);
-  }
-
-  // The latest run on the same data, else the latest.
-  function alike(run, runs, others) {
-    const data = runs.find(({ name }) => name === run)?.data;
-    return others.findLast((one) => one.data === data) ?? others.at(-1);
   }
 
   const bestOf = ({ scores }) => scores.indexOf(Math.max(...scores));
