@@ -234,7 +234,7 @@ def _unbroadcast(wide: Array, shape: tuple[int, ...]) -> Array:
 def _sum_text(terms: list[float]) -> str:
     shown = [f"{t:.6g}" for t in terms]
     if len(shown) > 8:
-        shown = [*shown[:4], f"… {len(shown) - 6:,} more …", *shown[-2:]]
+        shown = [*shown[:4], "…", *shown[-2:]]
     return " + ".join(shown)
 
 
