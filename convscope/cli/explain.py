@@ -77,9 +77,9 @@ def explain(
 
     Gradients are those of the cross entropy for --target. Pixels and layers are what the net sees: normalised.
     """
-    import torch
-
     with loading():
+        import torch
+
         from ..explain.trained.explanation import explain as explained
         from ..runs import folder as runs
         from ..training.scores import confidence_of
