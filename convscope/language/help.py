@@ -11,6 +11,8 @@ from .width import width, wrap
 EXTRA = {"default: ": "默认：", "required": "必填", "env var: ": "环境变量：", "(dynamic)": "（自动）", "; ": "；"}
 VALUE = re.compile(r"\[default: \S+?(?:; [0-9x<=> ]+)?\]")  # to be typed, so it stays as it is
 USAGE = {"[OPTIONS]": "[选项]", "COMMAND [ARGS]...": "命令 [参数]..."}
+KINDS = {"str": "文字", "int": "整数", "float": "数", "path": "路径"}
+KIND = re.compile(rf"<(?:list\[)?({'|'.join(KINDS)})(?: range)?\]?>", re.I)
 
 
 def speak(command: Any) -> Any:
@@ -46,6 +48,11 @@ def explained(text: str) -> str:
     raise AssertionError  # the last turn returns
 
 
+def named(option: str) -> str:
+    """An option or argument with the kind of its value: --lr <float> → --lr <数>."""
+    return KIND.sub(lambda kind: f"<{KINDS[kind[1].lower()]}>", option) if chosen() == "zh" else option
+
+
 def _added(bracket: str) -> str:
     for english, words in EXTRA.items():
         bracket = bracket.replace(english, words)
@@ -76,6 +83,7 @@ class _Chinese:
         self.write("\n\n".join("\n".join(part) for part in lines) + "\n")
 
     def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        rows = [(named(name), text) for name, text in rows]
         first = min(max(width(row[0]) for row in rows), col_max) + col_spacing
         space = " " * self.current_indent
         for name, text in rows:

@@ -12,7 +12,7 @@ import convscope
 from convscope import cli
 from convscope.language import say
 from convscope.language.book import pairs
-from convscope.language.help import explained, speak
+from convscope.language.help import explained, named, speak
 from convscope.recipes.text import parsed
 
 from ..helpers import run_cli
@@ -42,6 +42,9 @@ def test_the_help_of_every_verb_is_chinese(verb, monkeypatch):
     texts = [option.help for option in command.params if getattr(option, "help", None)]
     missing += [text for text in texts if not CHINESE.search(explained(text))]
     assert not missing
+    context = typer.Context(command, info_name=verb)
+    names = [named((option.get_help_record(context) or ("",))[0]) for option in command.params]
+    assert [name for name in names if re.search(r"<(str|int|float|path|list|file|text)", name)] == []
 
 
 def test_the_manual_page_is_chinese_but_for_its_requests(capsys, monkeypatch):

@@ -12,7 +12,7 @@ import typer
 
 from ... import __version__
 from ...language import say
-from ...language.help import explained
+from ...language.help import explained, named
 from ...language.width import NOT_FIRST, WIDE
 
 ENVIRONMENT = {
@@ -63,7 +63,7 @@ def _heading(title: str) -> str:
 def _options(command: Any, context: typer.Context) -> Iterator[str]:
     """What --help lists: arguments, then options."""
     found = [parameter.get_help_record(context) for parameter in command.get_params(context)]
-    yield from _definitions((name, explained(text)) for name, text in filter(None, found))
+    yield from _definitions((named(name), explained(text)) for name, text in filter(None, found))
 
 
 def _definitions(told: Any) -> Iterator[str]:
