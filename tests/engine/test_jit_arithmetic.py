@@ -168,6 +168,17 @@ def gradients_by_a_step(problem: Problem, threads: int, isa: str, index: Tensor)
     return float(loss[0]), [state[f"momentum.{name}"] for name, _ in net.named_parameters()]
 
 
+def a_step_is_autograds(problem: Problem, threads: int, isa: str) -> None:
+    """Loss and gradients of one step on all images are those of autograd in float64."""
+    index = torch.arange(len(problem.images))
+    (loss, *_), _, gradients = reference(problem, index, len(index), [0.0])
+    got, found = gradients_by_a_step(problem, threads, isa, index)
+    assert abs(got - loss) <= 1e-5 * loss
+    whole = sum(float(g.norm()) ** 2 for g in gradients) ** 0.5
+    for mine, theirs in zip(found, gradients, strict=True):
+        assert distance(mine, theirs) <= 5e-5 * max(float(theirs.norm()), 1e-3 * whole)
+
+
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: repr(a()))
 def test_activations_are_pytorchs(activation, isa):
@@ -272,10 +283,4 @@ def test_steps_are_pytorchs(net_image, choices, batch, threads, isa):
 def test_large_images_and_lone_channels_are_pytorchs(layers, isa, threads):
     """A layer that sees a whole large image takes its weights along rows; a channel alone takes four inputs at once."""
     problem = problem_of(nn.Sequential(nn.Conv2d(1, 6, 3, padding=1), nn.ReLU(), *layers), (1, 18, 19), 21, seed=0)
-    index = torch.arange(21)
-    (loss, *_), _, gradients = reference(problem, index, 21, [0.0])
-    got, found = gradients_by_a_step(problem, threads, isa, index)
-    assert abs(got - loss) <= 1e-5 * loss
-    whole = sum(float(g.norm()) ** 2 for g in gradients) ** 0.5
-    for mine, theirs in zip(found, gradients, strict=True):
-        assert distance(mine, theirs) <= 5e-5 * max(float(theirs.norm()), 1e-3 * whole)
+    a_step_is_autograds(problem, threads, isa)

@@ -12,7 +12,7 @@ from convscope.engine.jit.ways.winograd.tiled import Tiled
 from convscope.net.build import build
 from convscope.net.zoo import resolve
 
-from .test_jit_arithmetic import CLASSES, distance, gradients_by_a_step, problem_of, reference
+from .test_jit_arithmetic import CLASSES, a_step_is_autograds, problem_of
 
 
 def winners(problem, isa) -> np.ndarray:
@@ -89,13 +89,7 @@ def test_where_many_decide_all_layers_go_that_way():
 def test_gradients_are_pytorchs_where_nothing_is_looked_at_twice(spec, isa, threads, monkeypatch):
     monkeypatch.setattr(block, "COMPARED", 0)
     problem = problem_of(build(resolve(spec), (3, 12, 16), CLASSES), (3, 12, 16), 21, seed=0)
-    index = torch.arange(21)
-    (loss, *_), _, gradients = reference(problem, index, 21, [0.0])
-    got, found = gradients_by_a_step(problem, threads, isa, index)
-    assert abs(got - loss) <= 1e-5 * loss
-    whole = sum(float(g.norm()) ** 2 for g in gradients) ** 0.5
-    for mine, theirs in zip(found, gradients, strict=True):
-        assert distance(mine, theirs) <= 5e-5 * max(float(theirs.norm()), 1e-3 * whole)
+    a_step_is_autograds(problem, threads, isa)
 
 
 def test_the_slope_of_mae_is_a_decision_too():

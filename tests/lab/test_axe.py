@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import ROOMS
-from .test_room_train import ROOM, status, stop
+from .test_room_train import one_step, stop
 from .test_slice import filmed  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.browser
@@ -92,13 +92,7 @@ def test_contrasts_are_aa_and_no_finding_is_serious(room, digits_run, branched_r
 
 def test_the_lines_of_one_update_are_as_good(room):
     room.page.emulate_media(color_scheme="light", reduced_motion="reduce")
-    room.open(f"{ROOM}&epochs=1000000")
-    room.at("start").click()
-    status(room, "training")
-    room.at("pause").click()
-    status(room, "paused")
-    room.at("step").click()
-    room.at("four-lines").wait_for()
+    one_step(room)
     audited(room)
     stop(room.lab)
 

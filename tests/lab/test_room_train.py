@@ -45,6 +45,17 @@ def status(room, name):
     return room
 
 
+def one_step(room):
+    """A run that is held, and then takes one update alone, which room 7 shows line by line."""
+    room.open(f"{ROOM}&epochs=1000000")
+    room.at("start").click()
+    status(room, "training")
+    room.at("pause").click()
+    status(room, "paused")
+    room.at("step").click()
+    room.at("four-lines").wait_for()
+
+
 def state(room):
     return room.lab.client.get("/api/train").json()["state"]
 

@@ -12,7 +12,7 @@ from convscope.lab.binary import unpack
 from convscope.lab.live.film import read_film
 
 from .conftest import HANDS
-from .test_room_train import ROOM, alone, state, status, stop, wait_value  # noqa: F401 - alone is a fixture
+from .test_room_train import ROOM, alone, one_step, state, status, stop, wait_value  # noqa: F401 - alone is a fixture
 from .test_training import until
 
 pytestmark = pytest.mark.browser
@@ -221,13 +221,7 @@ def test_one_step_is_four_lit_lines_with_their_numbers(room, lang):
 
 def test_who_wants_less_motion_sees_all_four_lines_lit_at_once(room):
     room.page.emulate_media(reduced_motion="reduce")
-    room.open(f"{ROOM}&epochs=1000000")
-    room.at("start").click()
-    status(room, "training")
-    room.at("pause").click()
-    status(room, "paused")
-    room.at("step").click()
-    room.at("four-lines").wait_for()
+    one_step(room)
     assert room.page.locator(".four ol > .lit").count() == 4
     room.page.emulate_media(reduced_motion="no-preference")
 

@@ -23,14 +23,11 @@ export const best = ({ classes, confidences }) => classes[confidences.indexOf(Ma
 export const most = ({ confidences }) => 100 * Math.max(...confidences);
 export const rounded = (value) => Number(value.toFixed(2));
 
-// A prediction of how sure the net is of a seven after the change, in percent.
+// A prediction of how sure the net is, in percent.
+export const SURE = { kind: "slider", focus: ".figure", min: 0, max: 100, step: 1, start: 50, close: 3 };
+
+// How sure it is of a seven after the change.
 export const SURE_OF_SEVEN = {
-  kind: "slider",
-  focus: ".figure",
-  min: 0,
-  max: 100,
-  step: 1,
-  start: 50,
-  close: 3,
+  ...SURE,
   find: ({ before, after }) => ({ right: 100 * after.confidences[7], words: { was: rounded(most(before)) } }),
 };

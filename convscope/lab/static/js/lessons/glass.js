@@ -1,6 +1,6 @@
 // The front page's lesson: what one stroke changes, what is evened out before the net sees it, and what it cannot say.
 
-import { EXAMPLE, SURE_OF_SEVEN, best, look, most, rounded } from "./drawn.js";
+import { EXAMPLE, SURE, SURE_OF_SEVEN, best, look, most, rounded } from "./drawn.js";
 
 export { look };
 
@@ -37,13 +37,7 @@ export const steps = [
   },
   {
     key: "empty",
-    kind: "slider",
-    focus: ".figure",
-    min: 0,
-    max: 100,
-    step: 1,
-    start: 50,
-    close: 3,
+    ...SURE,
     then: { ink: "" },
     find: ({ after }) => ({ right: most(after), slips: { nothing: 0, even: 10 }, words: { best: best(after) } }),
   },
