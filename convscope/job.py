@@ -14,7 +14,7 @@ from torch import nn
 from .data.images import Dataset, sets_of
 from .data.sources import data_name
 from .distributed.agree import same_data
-from .distributed.team import ALONE, PeerLost, Team
+from .distributed.team import ALONE, SAVED, PeerLost, Team
 from .engine.base import Engine
 from .errors import ConvscopeError, DataError, Interrupted, NotFinite, TrainingError, UsageError
 from .events import Event as Event
@@ -207,7 +207,7 @@ class _Saver:
             if not self.cut_short:
                 self.save()
             where = f"the work is saved; resume it, by as many processes or others: convscope resume {run}"
-            resume_it = where if self.began.team.leads else "what rank 0 saved last is whole: convscope resume RUN"
+            resume_it = where if self.began.team.leads else SAVED
             raise PeerLost(error.message, error.rank, resume_it) from None
         except NotFinite:
             self.save()

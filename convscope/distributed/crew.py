@@ -75,7 +75,7 @@ class Crew:
         """What all slices of all processes gave, in order; ``brought`` is what those of this process did."""
         if self._team.ranks == 1:
             return list(brought)
-        own = torch.zeros(max(self._counts), *brought[0].shape, dtype=brought[0].dtype)
+        own = brought[0].new_zeros(max(self._counts), *brought[0].shape)
         for place, tensor in zip(own, brought, strict=False):
             place.copy_(tensor)
         found = self._team.gather(own)

@@ -1,4 +1,4 @@
-"""The team that torchrun has started: read from the environment, joined over gloo.
+"""The team that torchrun has started: read from the environment, joined over gloo, and over NCCL where it has GPUs.
 
 ``torch.distributed`` does the communication; here it is only asked to. Variables as torchrun sets them: RANK,
 WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, MASTER_PORT.
@@ -23,12 +23,13 @@ from torch import Tensor
 from torch import distributed as dist
 
 from ..errors import ConvscopeError, Interrupted, TrainingError, UsageError
+from .exchange import LONG, Exchange, Gloo, Nccl, Pending
+from .hung import LastResort
 from .pulse import STORE, Loss, Member, Pulse, place_of_processes
-from .team import ALONE, PeerLost, Team
+from .team import ALONE, SAVED, PeerLost, Team
 
 MEETING = timedelta(minutes=5)  # for all to come
-LOOK = timedelta(seconds=0.5)  # how often who waits for numbers looks whether the others live
-LONG = timedelta(days=7)  # whether a process lives is the pulse's concern, not that of a time limit
+LOOK = 0.5  # seconds after which who waits for numbers looks whether the others live
 NEEDED = ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _meetings = count()  # a script may train several times: every meeting has keys of its own in the store
 _store: list[Any] = []  # the one that torch made for the first meeting, whose process keeps it until it ends
@@ -57,16 +58,18 @@ def placed() -> tuple[int, int, int | None] | None:
     return rank, ranks, local
 
 
-class Gloo:
-    """Numbers between processes through torch.distributed's gloo."""
+class Link:
+    """Numbers between processes through torch.distributed: over gloo, and over NCCL once GPUs have been joined."""
 
     def __init__(self, rank: int, ranks: int, store: Any) -> None:
         self.waited = 0.0
         self._rank, self._ranks = rank, ranks
+        self.exchanges: dict[str, Exchange] = {"cpu": Gloo()}  # by the kind of device
         self.members: list[Member] = []
         # Where each process was started by hand, or by Slurm, rank 0 keeps the store, else torchrun itself.
         keeper = STORE if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True" else 0
         self.pulse = Pulse(store, rank, ranks, keeper)
+        self.last_resort = LastResort(self.pulse, lambda loss: PeerLost(self.lost(loss).message, loss.rank, SAVED))
 
     def meet(self) -> None:
         """All say where they are; from then on they watch each other."""
@@ -81,33 +84,52 @@ class Gloo:
         own = self.members[self._rank]
         return sum((one.host, one.place) == (own.host, own.place) for one in self.members[: self._rank])
 
+    def carries(self, device: torch.device) -> bool:
+        """See :class:`~convscope.distributed.team.Line`."""
+        return device.type in self.exchanges
+
+    def join_gpus(self, device: torch.device) -> None:
+        """See :class:`~convscope.distributed.team.Line`."""
+        if self.carries(device):  # a second training of the same processes
+            return
+        self.last_resort.begin()
+        own = torch.tensor([self._rank], dtype=torch.uint8, device=device)
+        rows = torch.empty(self._ranks, 1, dtype=torch.uint8, device=device)
+        try:
+            with self.last_resort.watched():
+                exchange = Nccl.connect()
+                self._wait(exchange, exchange.begin(rows, own))
+        except RuntimeError as error:
+            raise TrainingError(
+                f"NCCL could not join the GPU of rank {self._rank} to the others: {_first_line(error)}",
+                "NCCL_DEBUG=INFO shows why; --device cpu trains without GPUs",
+            ) from None
+        self.exchanges[device.type] = exchange
+
     def gather(self, own: Tensor) -> Tensor:
         """See :class:`~convscope.distributed.team.Line`."""
-        out = torch.empty(self._ranks * len(own), dtype=torch.uint8)
+        rows = torch.empty(self._ranks, len(own), dtype=torch.uint8, device=own.device)
         if not len(own):
-            return out.view(self._ranks, 0)
+            return rows
         if self.pulse.loss is not None:  # where torchrun alone has died, the others still answer
             raise self.lost(self.pulse.loss)
+        exchange = self.exchanges[own.device.type]
+        exchange.ready(own)
         began = time.perf_counter()
         try:
-            self._wait(dist.all_gather(list(out.view(self._ranks, -1).unbind()), own, async_op=True))
+            with self.last_resort.watched():
+                self._wait(exchange, exchange.begin(rows, own))
         except RuntimeError as error:  # what torch raises where a connection breaks
             raise self.lost(self.pulse.who(), error) from None
         finally:
             self.waited += time.perf_counter() - began
-        return out.view(self._ranks, len(own))
+        return rows
 
-    def _wait(self, work: Any) -> None:
-        """Wait for ``work``, and look at the others' pulse meanwhile."""
-        while True:
-            try:
-                work.wait(LOOK)
-            except RuntimeError:
-                if work.is_completed():
-                    raise
-            else:
-                return
+    def _wait(self, exchange: Exchange, pending: Pending) -> None:
+        """Wait for what is under way, and look at the others' pulse meanwhile."""
+        while not pending.come(LOOK):
             if self.pulse.loss is not None:
+                exchange.abort()
                 raise self.lost(self.pulse.loss)
 
     def asked(self, number: int, _frame: FrameType | None) -> NoReturn:
@@ -120,7 +142,7 @@ class Gloo:
     def lost(self, loss: Loss | None, error: Exception | None = None) -> PeerLost:
         """The sentence for ``loss``; without one, what ``error`` said."""
         if loss is None:
-            why = str(error).splitlines()[0][:200] if error else "no answer"
+            why = _first_line(error) if error else "no answer"
             return PeerLost(f"the connection to another process broke: {why}", STORE)
         if loss.rank == STORE:
             return PeerLost("torchrun, which started this process, has ended or cannot be reached", STORE)
@@ -155,12 +177,13 @@ def joined() -> Iterator[Team]:
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
+        line.last_resort.stop()
         line.pulse.end(failure)
         with suppress(RuntimeError):
             dist.destroy_process_group()
 
 
-def _connected(rank: int, ranks: int) -> Gloo:
+def _connected(rank: int, ranks: int) -> Link:
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     interface = _interface(host, port)
     if interface:
@@ -172,15 +195,19 @@ def _connected(rank: int, ranks: int) -> Gloo:
         if not _store:
             _store.append(dist.distributed_c10d._get_default_store())
         store = dist.TCPStore(host, port, is_master=False, timeout=timedelta(seconds=5))  # type: ignore[attr-defined]
-        gloo = Gloo(rank, ranks, dist.PrefixStore(meeting, store))  # type: ignore[attr-defined]
+        link = Link(rank, ranks, dist.PrefixStore(meeting, store))  # type: ignore[attr-defined]
         dist.barrier()  # every pulse has begun
         dist.distributed_c10d._set_pg_timeout(LONG, dist.distributed_c10d._get_default_group())
     except (RuntimeError, ValueError) as error:
         raise TrainingError(
-            f"rank {rank} of {ranks} could not join the others at {host}:{port}: {str(error).splitlines()[0][:200]}",
+            f"rank {rank} of {ranks} could not join the others at {host}:{port}: {_first_line(error)}",
             "start torchrun with the same --rdzv-endpoint or --master-addr on every machine; is a firewall in between?",
         ) from None
-    return gloo
+    return link
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _interface(host: str, port: int) -> str | None:

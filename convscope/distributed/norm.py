@@ -48,6 +48,7 @@ class Together(TorchFunctionMode):
         if not training:
             result: Tensor = plain(x, running_mean, running_var, weight, bias, training, momentum, eps)
             return result
+        kind, x = x.dtype, x.float() if x.itemsize < 4 else x  # a mean of 8 bits would shift every number
         count, mean, squares = merged(self.seat.gather(_statistics(x.detach())))
         if running_mean is not None and running_var is not None and self.seat.local == 0:
             running_mean.mul_(1 - momentum).add_(mean.to(running_mean.dtype), alpha=momentum)
@@ -55,9 +56,9 @@ class Together(TorchFunctionMode):
             running_var.mul_(1 - momentum).add_(unbiased.to(running_var.dtype), alpha=momentum)
         scale = (squares / count + eps).rsqrt()
         normalised = _Normalised.apply(  # type: ignore[no-untyped-call]
-            x, mean.to(x.dtype), scale.to(x.dtype), float(count[0]), self.seat
+            x, mean.to(x.dtype), scale.to(x.dtype), count[0], self.seat
         )
-        return _affine(normalised, weight, bias)
+        return _affine(normalised, weight, bias).to(kind)
 
 
 def _statistics(x: Tensor) -> Tensor:
@@ -85,7 +86,7 @@ class _Normalised(torch.autograd.Function):
     """(x − mean) · scale, where both follow from x of all slices."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, mean: Tensor, scale: Tensor, count: float, seat: Seat) -> Tensor:
+    def forward(ctx: Any, x: Tensor, mean: Tensor, scale: Tensor, count: Tensor, seat: Seat) -> Tensor:
         shape = (1, -1, *[1] * (x.ndim - 2))
         normalised = (x - mean.view(shape)) * scale.view(shape)
         ctx.save_for_backward(normalised, scale)
@@ -98,7 +99,7 @@ class _Normalised(torch.autograd.Function):
         normalised, scale = ctx.saved_tensors
         axes, shape = [0, *range(2, dy.ndim)], (1, -1, *[1] * (dy.ndim - 2))
         own = torch.stack([dy.sum(axes), (dy * normalised).sum(axes)])
-        both = in_order(ctx.seat.gather(own)) / ctx.count
+        both = (in_order(ctx.seat.gather(own)).double() / ctx.count).to(own.dtype)
         inner = dy - both[0].view(shape) - normalised * both[1].view(shape)
         return inner * scale.view(shape), None, None, None, None
 

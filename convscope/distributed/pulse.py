@@ -57,6 +57,14 @@ class Member:
             return True
         except OSError:
             pass
+        return _has_ended(self.process)
+
+
+def _has_ended(process: int) -> bool:
+    """Whether a process that is in the list is there only until its parent asks how it ended (a "zombie")."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] in "ZX"
+    except (OSError, IndexError):
         return False
 
 

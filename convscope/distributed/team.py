@@ -15,6 +15,8 @@ from torch import Tensor
 
 from ..errors import TrainingError
 
+SAVED = "what rank 0 saved last is whole: convscope resume RUN"
+
 
 class PeerLost(TrainingError):
     """Another process of the team has ended before its time (exit code 1); ``rank`` is its number."""
@@ -30,7 +32,18 @@ class Line(Protocol):
     waited: float  # seconds in which this process waited for others
 
     def gather(self, own: Tensor) -> Tensor:
-        """What every rank gave, in their order: uint8 (M,), of equal M, becomes (ranks, M). Raises PeerLost."""
+        """What every rank gave, in their order: uint8 (M,), of equal M, becomes (ranks, M) on the same device.
+
+        Raises PeerLost.
+        """
+        ...
+
+    def carries(self, device: torch.device) -> bool:
+        """Whether tensors there can be gathered; others by way of main memory."""
+        ...
+
+    def join_gpus(self, device: torch.device) -> None:
+        """From now on carry tensors on ``device``, each rank's own GPU. All call it at once. Raises TrainingError."""
         ...
 
 
@@ -74,10 +87,14 @@ class Team:
         return range(self.slices * self.rank // self.ranks, self.slices * (self.rank + 1) // self.ranks)
 
     def gather(self, own: Tensor) -> Tensor:
-        """``own``, the same shape (...) and type on every rank, as (ranks, ...)."""
+        """``own``, the same shape (...) and type on every rank, as (ranks, ...).
+
+        It lies where ``own`` does, or in main memory where GPUs are not joined.
+        """
         if self.line is None:
             return own[None]
-        flat = own.detach().cpu().contiguous().view(-1).view(torch.uint8)
+        here = own.detach() if self.line.carries(own.device) else own.detach().cpu()
+        flat = here.contiguous().view(-1).view(torch.uint8)
         return self.line.gather(flat).view(own.dtype).view(self.ranks, *own.shape)
 
     def gather_numbers(self, *own: float) -> list[tuple[float, ...]]:

@@ -11,6 +11,7 @@ from ..data.batches import Batches, Normalize
 from ..data.images import Dataset
 from ..data.look import Look
 from ..data.mapped.memory import window_for
+from ..distributed import cards
 from ..distributed.agree import manned, one_engine
 from ..distributed.team import ALONE, Team
 from ..engine.base import Engine, Problem
@@ -109,6 +110,7 @@ def prepare(
     device = resolve(recipe.device, team)
     threads = recipe.threads or cores()
     team = manned(team, threads)
+    travel = cards.meet(team, device)
     problem = _problem(recipe, data, net, model, sample_weights)
     if recipe.net.strip() in PRETRAINED:
         engine: Engine = pretrained.start(recipe, problem, data, device, threads, team)
@@ -124,7 +126,7 @@ def prepare(
         notes += (JOINED.format(alone),)
     one_engine(team, engine.name)
     engine.net.load_state_dict(team.share(engine.net.state_dict()))
-    return Prepared(rows, model, engine, threads, batches, notes, team)
+    return Prepared(rows, model, engine, threads, batches, notes + travel, team)
 
 
 def _check(recipe: Recipe, data: Dataset) -> None:

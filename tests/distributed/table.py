@@ -28,6 +28,9 @@ class Table:
                 table.barrier.wait()
                 return found
 
+            def carries(self, device):
+                return device.type == "cpu"
+
         return Team(rank, len(self.parts), line=End(), **choices)
 
 

@@ -80,6 +80,24 @@ def test_batch_norm_over_slices_is_that_of_the_whole_batch(cuts):
     torch.testing.assert_close(mine.running_var, whole.running_var)
 
 
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_batch_norm_of_half_precision_has_the_mean_and_deviation_of_float32(kind):
+    x = (torch.randn(8, 3, 4, 5, generator=torch.Generator().manual_seed(0)) + 9).to(kind)
+    wanted = F.batch_norm(x.double(), None, None, training=True)
+
+    def work(seat):
+        own = x[4 * seat.slice : 4 * seat.slice + 4].clone().requires_grad_()
+        with Together(seat):
+            y = F.batch_norm(own, torch.zeros(3), torch.ones(3), torch.ones(3), torch.zeros(3), training=True)
+        y.sum().backward()
+        return y.detach(), own.grad
+
+    found = Crew(Team(slices=2)).run(work)
+    y = torch.cat([part[0] for part in found])
+    assert y.dtype == found[0][1].dtype == kind
+    assert ((y.double() - wanted).abs() <= torch.finfo(kind).eps * wanted.abs() + 1e-5).all()  # its rounding alone
+
+
 @pytest.mark.parametrize("images", [1, 4, 7, 12, 13])
 def test_the_test_counts_each_image_once(images):
     counted = []

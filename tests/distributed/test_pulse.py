@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from convscope.distributed import pulse
-from convscope.distributed.join import Gloo, placed
+from convscope.distributed.join import Link, placed
 from convscope.distributed.pulse import STORE, Loss, Member, Pulse, place_of_processes
 from convscope.distributed.team import PeerLost
 from convscope.errors import UsageError
@@ -79,6 +80,15 @@ def test_a_process_of_this_machine_that_has_died_is_known_at_once():
     assert not Member("here", child.pid, "another machine").is_dead(place)
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not tell how its processes are")
+def test_a_process_that_has_died_is_known_before_its_parent_asks_for_it():
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and is in the list
+    place = place_of_processes()
+    assert Member("here", child.pid, place).is_dead(place)
+    child.wait()
+
+
 @pytest.mark.parametrize(
     ("loss", "told"),
     [
@@ -89,14 +99,14 @@ def test_a_process_of_this_machine_that_has_died_is_known_at_once():
     ],
 )
 def test_a_loss_is_told_in_a_sentence(loss, told):
-    line = Gloo(0, 2, Kept())
+    line = Link(0, 2, Kept())
     line.members = [Member("right", 10, ""), Member("left", 11, "")]
     assert line.lost(loss, RuntimeError("reset")).message == told
 
 
 def test_nothing_is_exchanged_any_more_where_torchrun_alone_has_died(monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
-    line = Gloo(0, 2, Broken())
+    line = Link(0, 2, Broken())
     line.pulse._look()
     with pytest.raises(PeerLost, match="torchrun, which started this process, has ended or cannot be reached"):
         line.gather(torch.zeros(1, dtype=torch.uint8))
@@ -106,7 +116,7 @@ def test_without_a_local_rank_processes_of_one_machine_are_counted(monkeypatch):
     members = [Member("a", 7, "boot a"), Member("b", 7, "boot b"), Member("a", 8, "boot a"), Member("a", 1, "a pod")]
     found = []
     for rank in range(4):
-        line = Gloo(rank, 4, Kept())
+        line = Link(rank, 4, Kept())
         line.members = members
         found.append(line.place())
     assert found == [0, 0, 1, 0]  # each pod of Kubernetes has its own GPUs, from cuda:0 on

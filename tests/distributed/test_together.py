@@ -19,7 +19,7 @@ CASES = {
 }
 ENGINES = survey().engines
 DEFAULTS = {"epochs": 2}
-
+GPUS = {**DEFAULTS, "engine": "eager", **CASES["norm"]}
 
 REFUSED = {
     "engines": {"1": {"choices": {**DEFAULTS, "engine": "jit"}}},
@@ -48,6 +48,7 @@ def launched(tmp_path_factory):
         for engine in ENGINES
         for name, choices in CASES.items()
     ]
+    tasks.append({"out": str(base / "gpus"), "choices": GPUS, "gpus": True})
     local = {**DEFAULTS, "engine": "eager", "net": NORM, "local_batchnorm": True}
     tasks.append({"out": str(base / "local"), "choices": local})
     for name, ranks in REFUSED.items() if "jit" in ENGINES else ():
@@ -87,6 +88,11 @@ def check_equal(mine, theirs):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_two_processes_give_the_bits_of_one(launched, tmp_path, engine, name):
     check_equal(alone(tmp_path, engine, DEFAULTS | CASES[name]), one(launched / f"{engine}-{name}"))
+
+
+def test_the_exchange_of_gpus_gives_the_bits_of_one_process(launched, tmp_path):
+    """Gloo stands in for NCCL: the same collective, asked for and waited for in the same way."""
+    check_equal(alone(tmp_path, "eager", GPUS), one(launched / "gpus"))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

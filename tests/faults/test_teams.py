@@ -87,7 +87,9 @@ def test_a_killed_process_ends_the_other_and_the_run_resumes(tmp_path, monkeypat
     draw = random.Random(number)
     engine, victim, epochs = ENGINES[number % len(ENGINES)], number // len(ENGINES) % 2, draw.randint(0, 15)
     out = tmp_path / "out"
-    processes = begin([{"out": str(out), "choices": {**LONG, "engine": engine}, "last": True}], tmp_path)
+    gpus = number % 3 == 1  # the exchange of GPUs, which hangs where a process has died
+    task = {"out": str(out), "choices": {**LONG, "engine": engine}, "last": True, "gpus": gpus}
+    processes = begin([task], tmp_path)
     while not list(runs.every(out)) or len(one(out).epochs()) < epochs:
         assert all(process.poll() is None for process in processes), ended(processes)
         time.sleep(0.01)
