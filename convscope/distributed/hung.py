@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..errors import ConvscopeError
+from ..language import say
 from . import voice
 from .pulse import Loss, Pulse
 
@@ -65,6 +66,6 @@ class LastResort:
         elif now - self._lost_at >= GRACE:
             error = self._told(loss)
             voice.speak_for(error)
-            print(f"error: {error}", file=sys.stderr, flush=True)
+            print(say("error:"), error, file=sys.stderr, flush=True)
             self._over.set()
             self._end(error.exit_code)
