@@ -18,6 +18,7 @@ from .folders.named import BETWEEN, read_files, read_several, several
 from .folders.tree import Tree
 from .images import Dataset, ImageSet, Splits, statistics
 from .pictures.archives import ENDINGS as ARCHIVES
+from .pictures.maps import kept
 from .preparation import Preparation
 from .preparing import decide, prepare_parts
 from .readers.arrays import from_arrays
@@ -86,6 +87,8 @@ def open_source(
         train, val = _part(train, val_fraction, seed, name)
     elif val is not None and val_fraction > 0:
         notes.append(f"the data bring their own validation set ({len(val):,} images): val_fraction is not used")
+    for part in filter(None, (train, test, val)):
+        kept(part.images)
     published = isinstance(data, str | Path) and str(data) == "mnist" and train.shape == (1, 28, 28)
     mean, std = (MNIST_MEAN, MNIST_STD) if published else statistics(train.images)
     built_in = not isinstance(data, str | Path) or str(data) in NAMES

@@ -9,7 +9,7 @@ from ..errors import DataError
 from ..storage.memory import require_memory
 from .images import ImageSet
 from .mapped.memory import fits, room_for
-from .pictures.maps import let_go
+from .pictures.maps import emptied
 
 PIECE = 8_000_000  # bytes copied at a time
 Index = NDArray[np.int64]
@@ -44,9 +44,10 @@ def stratified_split(labels: Index, fraction: float, seed: int, classes: Sequenc
 def divided(images: ImageSet, rest: Index, held: Index, name: str) -> tuple[ImageSet, ImageSet]:
     """The images at ``rest`` and at ``held``, both ascending, as sets of their own; nobody looks at ``images`` after.
 
-    An engine wants the images of a set side by side, so they are copied, piece by piece. What was mapped from a file is
-    let go as it is copied: both together never take more memory than the images once; of a map that does not fit
-    into memory, they become maps. Raises DataError, naming ``name``, where there is no memory for images that lie in
+    An engine wants the images of a set side by side, so they are copied, piece by piece. What was mapped from a file,
+    or lies in memory that a reader took for it, is given back as it is copied: both together never take more memory
+    than the images once; of a map that does not fit into memory, they become maps. The caller's own arrays stay as
+    they are. Raises DataError, naming ``name``, where there is no memory for images that lie in
     it, TrainingError where the disk is full.
     """
     pixels = images.images
@@ -58,7 +59,7 @@ def divided(images: ImageSet, rest: Index, held: Index, name: str) -> tuple[Imag
         for part, index in zip(parts, (rest, held), strict=True):
             low, high = np.searchsorted(index, (start, start + step))
             part[low:high] = pixels[index[low:high]]
-        let_go(pixels[start : start + step])
+        emptied(pixels[start : start + step])
     one, other = ([images.name(int(i)) for i in index] for index in (rest, held))
     return (
         ImageSet(parts[0], images.labels[rest], images.classes, one),

@@ -1,3 +1,5 @@
+import mmap
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +7,8 @@ from hypothesis import strategies as st
 
 from convscope.data import split
 from convscope.data.images import ImageSet
-from convscope.data.pictures.maps import let_go, mapped
+from convscope.data.pictures.maps import kept, let_go, mapped, room
+from convscope.data.sources import open_source
 from convscope.data.split import divided, stratified_split
 from convscope.errors import DataError
 
@@ -47,7 +50,7 @@ def test_a_set_is_divided_piece_by_piece(monkeypatch, piece):
     rng = np.random.default_rng(0)
     images = ImageSet(rng.integers(0, 256, (31, 1, 6, 6), dtype=np.uint8), np.arange(31) % 3, ("a", "b", "c"))
     gone = []
-    monkeypatch.setattr(split, "let_go", lambda pixels: gone.append(len(pixels)))
+    monkeypatch.setattr(split, "emptied", lambda pixels: gone.append(len(pixels)))
     rest, held = stratified_split(images.labels, 0.3, 0)
     for part, index in zip(divided(images, rest, held, "them"), (rest, held), strict=True):
         assert part.fingerprint == images.take(index).fingerprint
@@ -66,3 +69,40 @@ def test_pixels_that_were_let_go_are_read_again_and_those_of_others_are_kept(tmp
         let_go(array)
     assert np.array_equal(ours.ravel(), pixels)
     assert (theirs == 7).all(), "changes of somebody's own would be lost"
+
+
+def halves(pixels):
+    """Whether a split of ``pixels`` was right, and what is left of them."""
+    images, before = ImageSet(pixels, np.arange(len(pixels)) % 2, ("a", "b")), pixels.copy()
+    index = np.arange(0, len(pixels), 2), np.arange(1, len(pixels), 2)
+    parts = divided(images, *index, "them")
+    assert all(np.array_equal(part.images, before[one]) for part, one in zip(parts, index, strict=True))
+    return pixels
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED"), reason="memory cannot be given back in pieces here")
+def test_memory_that_was_taken_for_pixels_is_given_back_as_they_are_divided(monkeypatch):
+    monkeypatch.setattr(split, "PIECE", 2**20)
+    shape = (64, 1, 256, 256)  # 16 pages an image
+    taken, seen, theirs = room(shape), room(shape), np.empty(shape, np.uint8)
+    for pixels in (taken, seen, theirs):
+        pixels[:] = 1 + np.arange(64, dtype=np.uint8)[:, None, None, None]
+    kept(seen)
+    assert not halves(taken).any(), "pages that were given back are zeros"
+    assert halves(seen).all(), "a set was made of them: it is somebody's"
+    assert halves(theirs).all()
+
+
+def test_sets_that_were_opened_can_be_opened_again_and_their_caller_keeps_his_arrays():
+    rng = np.random.default_rng(0)
+    floats, labels = rng.random((80, 256, 256, 1), dtype=np.float32), np.arange(80) % 2
+    before = floats.copy()
+    first = open_source((floats, labels))
+    assert np.array_equal(floats, before)
+    pixels = first.train.images.copy()
+    assert np.array_equal(
+        np.rint(floats[:, None, :, :, 0] * np.float32(255))[[int(n) for n in first.train.names]], pixels
+    )
+    open_source(first.train)
+    open_source((first.train.images, first.train.labels))
+    assert np.array_equal(first.train.images, pixels)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...storage.files import disk_error
 from ...storage.memory import available_memory
 from ...storage.places import cache_dir
-from ..pictures.maps import let_go, owner_of
+from ..pictures.maps import let_go, owner_of, room
 
 LEAST = 64_000_000  # bytes that are taken into memory without a question
 SHARE = 4  # of the free memory a window takes a fourth: two are held at a time, and nets need some, too
@@ -36,7 +36,7 @@ def room_for(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
     file has no name. Raises TrainingError where the disk has no room for it.
     """
     shape = (count, *images.shape[1:])
-    return np.empty(shape, np.uint8) if fits(images) or not count else _unnamed(shape)
+    return room(shape) if fits(images) or not count else _unnamed(shape)
 
 
 def taken(images: NDArray[np.uint8], index: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ...storage.memory import require_memory
 from ..images import ImageSet, Splits
+from ..pictures.maps import room
 from .labels import read_labels
 
 AXES = "expected (N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1 or 3"
-PIECE = 4096  # images converted at a time
+PIECE = 8_000_000  # numbers converted at a time
 
 
 def from_arrays(
@@ -75,7 +76,7 @@ def to_uint8(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
     if kind not in "biuf":
         raise DataError(f"{what}: images are {images.dtype}, which are not numbers", "make them uint8")
     if images.dtype == np.uint8:
-        return np.ascontiguousarray(images)
+        return images if images.flags.c_contiguous else _converted(images, 255, what)
     low, high = images.min(), images.max()
     most = 1 if kind in "bf" else 255
     if kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
@@ -85,11 +86,17 @@ def to_uint8(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
             f"{what}: {images.dtype} images run from {low:.6g} to {high:.6g}, expected 0 to {most}",
             "give uint8 (0..255) or floats in [0, 1]; convscope normalises by itself: drop Normalize from a transform",
         )
+    return _converted(images, most, what)
+
+
+def _converted(images: NDArray[Any], most: int, what: str) -> NDArray[np.uint8]:
+    """Images of numbers in 0..``most`` as uint8, side by side."""
     require_memory(images.size, what)
-    result = np.empty(images.shape, dtype=np.uint8)
-    for start in range(0, len(images), PIECE):
-        piece = images[start : start + PIECE]
-        result[start : start + PIECE] = np.rint(piece * np.float32(255)) if most == 1 else piece
+    result = room(images.shape)
+    step = max(1, PIECE // images[0].size)
+    for start in range(0, len(images), step):
+        piece = images[start : start + step]
+        result[start : start + step] = np.rint(piece * np.float32(255)) if most == 1 else piece
     return result
 
 

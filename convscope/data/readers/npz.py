@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..images import ImageSet, Splits
+from ..pictures.maps import room
 from .arrays import from_arrays
 from .unpacking import require_unpackable
 
@@ -36,6 +37,7 @@ NAMES = {
     ),
     "test": (("x_test", "y_test"), ("test_images", "test_labels"), ("test_x", "test_y")),
 }
+PIECE = 16_000_000  # bytes read at a time
 HELP = (
     "an .npz needs images and labels (and may have classes), or x_train, y_train, x_test and y_test, or train_images, "
     "train_labels and so on: numpy.savez('data.npz', images=x, labels=y)"
@@ -123,8 +125,11 @@ def _read(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDAr
                 f"{name} claims {size:,} bytes, more than the file can hold", "it is damaged: write it again"
             )
         require_unpackable(min(member.compress_size, path.stat().st_size), size, name)
-        content = np.empty(size, dtype=np.uint8)
-        got = file.readinto(content.data)  # type: ignore[attr-defined]  # the file within an archive has it
+        content = room((size,))
+        got = 0
+        while piece := file.read(min(PIECE, size - got)):  # readinto would read all of it first
+            content[got : got + len(piece)] = np.frombuffer(piece, np.uint8)
+            got += len(piece)
         if got != size or file.read(1):
             raise DataError(
                 f"{name} is not as long as its header says ({size:,} bytes)", "it is damaged: write it again"

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..images import ImageSet, Splits, by_name
 from ..names import part_named
 from .arrays import from_arrays, from_pairs
-from .batched import from_batches, is_loader, joined
+from .batched import Gathered, from_batches, is_loader
 from .items import own_classes, pair, pixels_of, plain_label
 
 USABLE = "give (images, labels), ((x_train, y_train), (x_test, y_test)), or one or two map-style datasets or loaders"
@@ -58,7 +57,7 @@ def from_dataset(
     into ``image_size`` where that is given; grey ones among colour ones become colour. Raises DataError, naming the
     item, for what is no such pair or has another shape.
     """
-    pieces: list[NDArray[np.uint8]] = []
+    pieces = Gathered()
     labels: list[Any] = []
     names = own_classes(dataset)
     for index in range(len(dataset)):
@@ -70,9 +69,9 @@ def from_dataset(
                 "dataset[i] must give an image and its label for every i below len(dataset)",
             ) from error
         image, label = pair(item, index, what)
-        pieces.append(pixels_of(image, image_size, f"{what}: item {index}")[None])
+        pieces.add(pixels_of(image, image_size, f"{what}: item {index}")[None])
         labels.append(plain_label(label, f"{what}: item {index}"))
-    return from_arrays(joined(pieces, what), labels, names or classes, what)
+    return from_arrays(pieces.joined(what), labels, names or classes, what)
 
 
 def _one(data: Any, image_size: int | None, what: str, classes: Sequence[str] | None = None) -> ImageSet:
