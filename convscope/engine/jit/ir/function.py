@@ -160,6 +160,12 @@ class Function:
         place = self.address(base, *terms)
         self.lines.append(f"  store {value.type} {value.name}, ptr {place.name}{_align(value.type, align)}")
 
+    def prefetch(self, base: Value | Room, *terms: Term, write: bool = False) -> None:
+        """Have the cache line at an address brought near, before it is read or written; any address will do."""
+        self.module.declared.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        place = self.address(base, *terms)
+        self.line(f"call void @llvm.prefetch.p0(ptr {place.name}, i32 {int(write)}, i32 3, i32 1)")
+
     def shared(self, base: Value, *terms: Term) -> Value:
         """The int64 at an address that other threads write: what they wrote before it can be seen, too."""
         return self.emit(f"load atomic i64, ptr {self.address(base, *terms).name} acquire, align 8", I64)

@@ -233,7 +233,10 @@ class Normalised(Way):
         return found
 
     def _former(self, f: Kernel, place: Place, size: Pair) -> Slopes:
-        """dx of a channel's tile of ``size``, formed where it is asked for."""
+        """dx of a channel's tile of ``size``, formed where it is asked for.
+
+        A tile is some lines here and some there, which no CPU foresees: those of the next channel are asked for ahead.
+        """
         x, dy, masks, window, lanes = self.site.x[0], self.dy, self.masks, self.norm.window, f.lanes
         in_x, in_dy = place(x.row, x.pixel, (1, 1)), place(dy.row, dy.pixel, window)
         in_masks = place(masks.row, masks.pixel, window) if masks else None
@@ -245,6 +248,9 @@ class Normalised(Way):
             words = None
             if masks and in_masks:
                 words = f.address(masks.room, (c, masks.channel), in_masks(tile), (v, masks.each))
+            for corner, array, (rows, columns) in ((here, x, size), (there, dy, windows)):
+                for i, j in product(range(rows), range(columns)):
+                    f.prefetch(corner, array.channel + i * array.row + j * array.pixel)
             found = self._formed(f, self._terms(f, c, v), here, there, words, windows)
             return lambda i, j: found[i, j]  # type: ignore[index]
 

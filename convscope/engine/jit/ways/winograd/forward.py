@@ -16,6 +16,7 @@ A *group* of tiles goes through all steps while it is in the cache. V, M, N and 
 """
 
 from collections.abc import Callable, Iterator
+from itertools import product
 
 from ...ir import registers
 from ...ir.arrays import Array, Index, Pair, Room, chunks
@@ -135,6 +136,9 @@ def store_outputs(
         row = both(f, transposed(t.down.evaluate), transposed(t.along.evaluate), products(o, n, v))
         bias = None if bias_at is None else f.splat(f.load(F32, f["p"], 4 * bias_at, (o, 4)), f.lanes.width)
         out = f.address(y.room, y.origin, (o, y.channel), place(first + n), (v, f.lanes.bytes))
+        if t.streams:  # a tile is no run of lines: those of the next channel are asked for ahead
+            for i, j in product(range(t.pooled[0]), range(t.pooled[1])):
+                f.prefetch(out, y.channel + i * y.row + j * y.pixel, write=True)
         won = None
         if masks and words:
             won = f.address(masks.room, (o, masks.channel), words(first + n), (v, masks.each))

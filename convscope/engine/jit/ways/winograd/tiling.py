@@ -37,6 +37,7 @@ class Tiling:
     size: Pair  # of the output before the pool
     group: int  # tiles
     packed: bool  # the weights of a point lie together, for those of a row of points do not fit into the cache
+    streams: bool  # the output waits for a later phase, beyond the caches
 
     @property
     def thin(self) -> bool:
@@ -141,6 +142,7 @@ def with_rooms(t: Tiling, module: Module, lanes: Lanes, gradients: int, apart: i
         t.size,
         t.group,
         t.packed,
+        t.streams,
         weights=module.room(t.weight_room),
         inputs=module.room(t.room(t.conv.inputs, lanes)),
         outputs=module.room(t.room(t.conv.outputs, lanes)),
@@ -163,7 +165,7 @@ def tiling(conv: Conv, size: Pair, lanes: Lanes, first: bool, whole: bool = True
         fitting = [m for m in (4, 3, 2) if m <= length and m % pool == 0 and m + kernel - 1 <= MOST]
         options.append([Transform(m, kernel) for m in fitting])
     packed = lanes.count > 1 and conv.inputs * conv.outputs >= PACKED and conv.inputs > THIN
-    found = [Tiling(conv, down, along, size, 1, packed) for down in options[0] for along in options[1]]
+    found = [Tiling(conv, down, along, size, 1, packed, not whole) for down in options[0] for along in options[1]]
     best = min(found, key=lambda t: t.count * prod(t.points), default=None)
     if not best:
         return None
