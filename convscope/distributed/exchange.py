@@ -81,7 +81,7 @@ class Nccl:
     """
 
     def __init__(self, group: Any) -> None:
-        self._group = group
+        self._group, self._aborted = group, False
 
     @classmethod
     def connect(cls) -> "Nccl":
@@ -99,7 +99,9 @@ class Nccl:
 
     def abort(self) -> None:
         """See :class:`Exchange`: the kernel that waits for the others ends, and what it would have fetched is void."""
-        dist.distributed_c10d._abort_process_group(self._group)
+        if not self._aborted:
+            self._aborted = True
+            dist.distributed_c10d._abort_process_group(self._group)
 
 
 class NcclPending:

@@ -125,6 +125,11 @@ class Link:
             self.waited += time.perf_counter() - began
         return rows
 
+    def abort(self) -> None:
+        """Give up what is under way: what waits on a GPU would keep the process groups from being taken apart."""
+        for exchange in self.exchanges.values():
+            exchange.abort()
+
     def _wait(self, exchange: Exchange, pending: Pending) -> None:
         """Wait for what is under way, and look at the others' pulse meanwhile."""
         while not pending.come(LOOK):
@@ -177,10 +182,12 @@ def joined() -> Iterator[Team]:
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
-        line.last_resort.stop()
         line.pulse.end(failure)
-        with suppress(RuntimeError):
+        with line.last_resort.watched(), suppress(RuntimeError):
+            if failure is not None:
+                line.abort()
             dist.destroy_process_group()
+        line.last_resort.stop()
 
 
 def _connected(rank: int, ranks: int) -> Link:

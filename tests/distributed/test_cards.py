@@ -234,5 +234,8 @@ def test_nccl_is_asked_for_as_pytorch_wants_it(monkeypatch):
     (into, given, group), how = asked.pop()
     assert (into.data_ptr(), into.shape, given is own, group) == (rows.data_ptr(), (6,), True, "the group")
     assert how == {"async_op": True}
+    line = link()
+    line.exchanges["cuda"] = nccl
     nccl.abort()
-    assert aborted == ["the group"]
+    line.abort()  # as at the end of a process that has failed
+    assert aborted == ["the group"]  # PyTorch refuses to do it twice
