@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code. Errors of the project end as text on stderr."""
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")  # torch, of its own speed
     streams.prepare()
-    voice.hush()
+    voice.calm()
     with nullcontext() if COMPLETE in os.environ else spoken():  # a shell gets words to type: they are what they are
         _main(arguments)
 

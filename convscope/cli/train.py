@@ -80,6 +80,7 @@ def train(
     resolve(recipe.device)  # a wrong device or net is told before any data are read
     if recipe.net.strip() != "auto":
         resolve_net(recipe.net)
+    voice.hush()
     with unheard(), joined() as team:
         team = agreed(team)
         settled = settle_together(team, recipe, chosen.given, offline)
@@ -126,6 +127,7 @@ def resume(
         from ..runs import folder as runs
         from ..runs.own_data import own_data
 
+    voice.hush()
     with unheard(), joined() as team, copied(team, lambda: runs.find(run).path, runs.FILES) as path:
         folder = runs.RunFolder(path)
         team = agreed(team)

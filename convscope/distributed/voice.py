@@ -18,10 +18,18 @@ def several() -> bool:
     return "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
 
 
-def hush() -> None:
-    """Let all but the first process of a machine be silent, and torch's own lines about lost connections."""
+def calm() -> None:
+    """Let torch be silent about lost connections; before torch is imported."""
     if several():
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+
+
+def hush() -> None:
+    """Let all but the first process of a machine be silent from now on.
+
+    What is wrong before the processes join is said by each that finds it: none of them knows of the others, and as soon
+    as one has ended, torchrun ends the rest.
+    """
     if several() and os.environ.get("LOCAL_RANK", "0") != "0" and not _before:
         _before.extend((sys.stdout, sys.stderr))
         nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as we run

@@ -59,6 +59,21 @@ def as_rank_0(monkeypatch):
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["train", "digits", "--device", "cuda:9"], "error: --device 'cuda:9' is not on this machine\n"),
+        (["train", "digits", "--lr", "fast"], "Error: Invalid value for '--lr'"),
+        (["train", "digits", "--batch-size", "0"], "error: --batch-size is 0\n"),
+    ],
+)
+def test_what_one_process_finds_before_it_joins_the_others_it_says_itself(capsys, monkeypatch, as_rank_0, words, told):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    code, _, errors = run_cli(capsys, *words)
+    assert (code, told in errors) == (2, True), errors
+
+
 def test_other_verbs_are_refused(capsys, as_rank_0):
     assert run_cli(capsys, "evaluate", "x") == (
         2,
