@@ -6,6 +6,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -31,6 +32,7 @@ from .runs.images import RunImages
 from .runs.own_data import OwnData, compare
 from .runs.resume import go_on
 from .runs.summary import Summary, summary_of
+from .runs.views import seen
 from .runs.writer import Onlooker, RunWriter
 from .storage.interruption import interruption
 from .storage.lock import locked
@@ -268,8 +270,17 @@ def _finish(began: Started, engine: Engine, writer: RunWriter, state: State) -> 
     writer.save_weights(calibrated(began.model, engine, data.val), engine.net.state_dict())
     notes = _draw(folder)
     summary = summary_of(began.recipe, data, folder.path, engine, began.device, began.threads, state)
+    summary = replace(summary, tta_accuracy=_seen_accuracy(began.recipe, data, engine))
     writer.finish(summary)
     return summary, notes
+
+
+def _seen_accuracy(recipe: Recipe, data: Dataset, engine: Engine) -> float | None:
+    """The test accuracy by the mean over the views that ``recipe`` asks for."""
+    if recipe.tta == "none":
+        return None
+    logits = seen(engine.logits, torch.from_numpy(data.test.images), recipe.tta)
+    return score(logits, torch.from_numpy(data.test.labels), recipe.loss).accuracy
 
 
 def _draw(folder: RunFolder) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ InitName = Literal["default", "dirac", "whitened"]
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
 EngineName = Literal["auto", "eager", "jit"]
 PrecisionName = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
+ViewsName = Literal["none", "flip", "shift", "flip+shift"]
 ExportName = Literal["onnx", "html", "c", "native", "pt2"]
 
 # The note trains ten epochs on 60,000 images. The bundled digits are 1,437, so they need more passes for 97 %.
@@ -156,6 +157,9 @@ class Recipe:
         str | None, Choice("Read a folder's classes from its file names, as by '{class}.*' from cat.0.png.")
     ] = None
     no_pretrained: Annotated[bool, Choice("Let auto take no net that has learned from other images.")] = False
+    tta: Annotated[
+        ViewsName, Choice("Test the trained net by the mean over views of each image, too; that accuracy says so.")
+    ] = "none"
     unfreeze: Annotated[int, Choice("Train a pretrained net's last so many blocks, too.", ge=0, le=1000)] = 0
     remark: Annotated[str | None, Choice("Words to keep with the run; auto adds why it chose its net.")] = None
 

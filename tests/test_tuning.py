@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from convscope import job
+from convscope import job, load
 from convscope.auto.planning import planned
 from convscope.errors import DataError, UsageError
 from convscope.recipe import Recipe
 from convscope.recipes import names, shipped
-from convscope.runs.views import seen, views_of
+from convscope.runs.views import TEXTS, seen, views_of
 from convscope.training.augment.sampling import shifted
 from convscope.training.prepared import prepare
 from convscope.training.range_test import range_test
@@ -178,7 +179,61 @@ def test_views_are_stated_where_a_run_is_tested(capsys, tmp_path):
     code, out, err = run_cli(capsys, "evaluate", folder.path, tmp_path / "d.npz", "--tta", "flip+shift")
     assert code == 0, err
     assert out.startswith("tta         flip+shift: mean of each image and two shifted by a pixel, and of their mirror")
-    assert run_json(capsys, "evaluate", folder.path, tmp_path / "d.npz")["tta"] == "none"
+    plain = run_json(capsys, "evaluate", folder.path, tmp_path / "d.npz")
+    assert plain["tta"] == "none"
+    assert folder.summary().tta_accuracy is None
+
+
+@pytest.fixture(scope="module")
+def digits_npz(tmp_path_factory):
+    """Stripes in a file, with a test set."""
+    path = tmp_path_factory.mktemp("views") / "stripes.npz"
+    data = small_data(60, 60)
+    arrays = {"x": data.train.images, "y": data.train.labels, "x_test": data.test.images, "y_test": data.test.labels}
+    np.savez(path, classes=np.array(data.classes), **arrays)
+    return path
+
+
+def test_a_run_with_views_says_both_accuracies_and_evaluate_agrees(capsys, tmp_path, digits_npz):
+    words = ("train", digits_npz, "--net", NET, "--epochs", "2", "--out", tmp_path)
+    told = run_json(capsys, *words, "--tta", "flip+shift")
+    assert told["tta_accuracy"] == run_json(capsys, "evaluate", told["run"], "--tta", "flip+shift")["accuracy"]
+    assert told["test_accuracy"] == run_json(capsys, "evaluate", told["run"])["accuracy"]
+    code, out, err = run_cli(capsys, *words, "--tta", "shift")
+    assert code == 0, err
+    assert f"with --tta shift: {TEXTS['shift']}" in out
+    code, out, err = run_cli(capsys, *words, "--tta", "flip", "--seeds", "2")
+    assert code == 0, err
+    assert out.count("% with --tta") == 2
+    assert "\nwith --tta flip: " in out
+
+
+def test_views_are_refused_where_images_are_tested_as_they_are(capsys, digits_npz):
+    for option in (("--folds", "2"), ("--curve",)):
+        code, _, err = run_cli(capsys, "train", digits_npz, "--tta", "flip", *option)
+        assert code == 2
+        assert f"{option[0]} and --tta do not go together" in err
+    code, _, err = run_cli(capsys, "train", digits_npz, "--tta", "mirror")
+    assert code == 2
+    assert "'mirror' is not one of 'none', 'flip', 'shift', 'flip+shift'" in err
+
+
+def test_predictions_are_the_mean_over_views_and_say_so(capsys, tmp_path):
+    run = load(finish(job.start(recipe(net=NET, data="digits", epochs=1), small_data(), tmp_path)).path)
+    images = small_data().test.images[:3]
+    mirrored = np.ascontiguousarray(images[..., ::-1])
+    logits = [np.log(run.predict(pixels)) for pixels in (images, mirrored)]
+    mean = np.exp((logits[0] + logits[1]) / 2)
+    np.testing.assert_allclose(run.predict(images, tta="flip"), mean / mean.sum(1, keepdims=True), rtol=1e-4)
+    picture = tmp_path / "a.png"
+    Image.fromarray(images[0, 0]).save(picture)
+    code, out, err = run_cli(capsys, "predict", run.path, picture, "--tta", "flip")
+    assert code == 0, err
+    assert f"--tta flip: {TEXTS['flip']}" in err
+    assert float(out.splitlines()[1].split(",")[2]) == pytest.approx(
+        run.predict(images[:1], tta="flip").max(), abs=1e-5
+    )
+    assert run_json(capsys, "predict", run.path, picture)["tta"] == "none"
 
 
 @pytest.mark.parametrize("name", names())

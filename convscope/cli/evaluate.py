@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..language import Name
 from ..storage.loading import loading
 from . import terminal
-from .options import AsJson, DataDir, Moved, Offline, RunArgument, SkipBad, data_argument, path_option, together
+from .options import AsJson, DataDir, Moved, Offline, RunArgument, SkipBad, Tta, data_argument, path_option, together
 
 if TYPE_CHECKING:
     from ..training.scores import Evaluation
@@ -31,9 +31,7 @@ def evaluate(
     new: Annotated[bool, typer.Option("--new", help="Test on the images that came to the run's data since.")] = False,
     moved: Moved = None,
     worst: Annotated[int, typer.Option(min=0, max=400, help="Pictures on the sheet of worst mistakes.")] = 40,
-    tta: Annotated[
-        str, typer.Option("--tta", help="Mean over views of each image: none, flip, shift or flip+shift.")
-    ] = "none",
+    tta: Tta = "none",
     out: Annotated[Path | None, path_option("Folder for pictures and tables.  [default: in the run]")] = None,
     skip_bad: SkipBad = False,
     data_dir: DataDir = None,

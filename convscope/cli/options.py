@@ -71,6 +71,7 @@ SkipBad = Annotated[bool, option("skip_bad", "--skip-bad")]
 ImageSize = Annotated[int | None, option("image_size")]
 ClassFrom = Annotated[str | None, option("class_from")]
 RunArgument = Annotated[str, run_argument()]
+Tta = Annotated[str, typer.Option("--tta", help="Mean over views of each image: none, flip, shift or flip+shift.")]
 Moved = Annotated[
     str | None,
     typer.Option(

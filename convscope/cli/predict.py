@@ -15,7 +15,7 @@ from ..errors import UsageError
 from ..language import Name, verbatim
 from ..storage.loading import loading
 from . import terminal
-from .options import AsJson, SkipBad, run_argument
+from .options import AsJson, SkipBad, Tta, run_argument
 
 if TYPE_CHECKING:
     from ..data.preparation import Preparation
@@ -42,6 +42,7 @@ def predict(
         float | None, typer.Option(min=0, max=1, metavar="P", help=f"A class less sure than this is {NONE!r}.")
     ] = None,
     no_invert: Annotated[bool, typer.Option("--no-invert", help=NO_INVERT)] = False,
+    tta: Tta = "none",
     skip_bad: SkipBad = False,
     form: Annotated[Literal["auto", "table", "csv", "jsonl"],
                     typer.Option("--format", help="auto: a table on a terminal, else CSV.")] = "auto",
@@ -52,22 +53,26 @@ def predict(
         from ..data.folders.files import image_files
         from ..runs import folder as runs
         from ..runs import predict as core
+        from ..runs.views import TEXTS, views_of
         from ..storage.strict_json import dumps
         from ..training.scores import confidence_of
 
+    views = views_of(tta)
     model = runs.find(run).answering()
     count = _top(top, len(model.classes))
     files, notes = image_files(images)
     for line in notes:
         terminal.note(line)
     preparation = as_it_is(model.preparation) if no_invert else model.preparation
-    predictions = list(core.predict_files(model, files, preparation, skip_bad, count or 2))
+    predictions = list(core.predict_files(model, files, preparation, skip_bad, count or 2, views))
+    if views != "none":
+        terminal.note(f"--tta {views}: {TEXTS[views]}")
     if len(predictions) < len(files):
         terminal.note(f"{terminal.count(len(files) - len(predictions), 'unreadable image')} left out")
     _warn(predictions)
     answers = Answers(confidence_of(model.loss), count, min_probability or 0.0)
     if as_json:
-        terminal.emit_json({"run": run, "predictions": [answers.whole(p) for p in predictions]})
+        terminal.emit_json({"run": run, "tta": views, "predictions": [answers.whole(p) for p in predictions]})
     elif form == "table" or (form == "auto" and sys.stdout.isatty()):
         columns, left = answers.table_head()
         rows = [row for p in predictions for row in answers.table_rows(p)]

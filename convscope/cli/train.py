@@ -67,7 +67,7 @@ def train(
         epochs = chosen.values["epochs"] if "epochs" in chosen.written else None
         resume(resume_run, epochs, None, Path(data_dir) if data_dir else None, offline, film, quiet, as_json)
         return
-    repeated.check(seeds, folds, curve, film)
+    repeated.check(seeds, folds, curve, film, chosen.recipe.tta)
     voice.refuse({"--curve": curve})
     recipe = chosen.recipe
     with loading():
@@ -264,6 +264,7 @@ def _print_epoch(event: Epoch) -> None:
 
 
 def _print_end(event: Finished, started: Started) -> None:
+    from ..runs.views import accuracy_text
     from ..training.stop import SENTENCES
 
     summary = event.summary
@@ -276,6 +277,7 @@ def _print_end(event: Finished, started: Started) -> None:
         f"{SENTENCES[summary.stopped_by]}",
         *(waiting if started.team.ranks > 1 else []),
         *growth.warnings(event, started),
+        *([] if summary.tta_accuracy is None else [accuracy_text(summary.tta_accuracy, started.recipe.tta)]),
         "",
         *([] if event.notes else [f"plot    {path / 'curves.png'}"]),
         f"run     {path}",

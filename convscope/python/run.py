@@ -15,14 +15,14 @@ from ..engine.plain import plain_torch
 from ..errors import ConvscopeError, UsageError
 from ..net.model import Model
 from ..net.own.net import own_net
-from ..recipe import ExportName, Recipe
+from ..recipe import ExportName, Recipe, ViewsName
 from ..report.curves import draw_curves
 from ..report.style import picture
 from ..runs import folder as runs
 from ..runs import predict as core
 from ..runs.evaluation import images_to_test, test_model
 from ..runs.listing import COLUMNS, entry
-from ..runs.views import Views, views_of
+from ..runs.views import views_of
 from ..shown import Part, Picture, Records, Shown, Table, Tabular
 from ..training.loop import Epoch, Progress
 from ..training.scores import Evaluation
@@ -116,15 +116,16 @@ class Run(Shown):
         return self._answering.classes
 
     @plain_torch()
-    def predict(self, images: Any) -> NDArray[np.float64]:
+    def predict(self, images: Any, tta: ViewsName = "none") -> NDArray[np.float64]:
         """Probabilities float64 (N, K) for N images; columns are ``classes``. A net that was trained with mse or mae
         gives no probabilities, but scores: its raw outputs, near 1 for the class.
 
         ``images``: an array or tensor (N, H, W), (N, C, H, W) or (N, H, W, C) of uint8 or floats in 0..1, one such
         image, a Pillow image, the path of a file or folder, a map-style dataset, or a list of these, of any sizes.
-        Each is prepared as the training images were (``run.model.preparation``). Raises UsageError, DataError.
+        Each is prepared as the training images were (``run.model.preparation``). ``tta`` takes the mean over views of
+        each image: none, flip, shift or flip+shift. Raises UsageError, DataError.
         """
-        return core.predict(self._answering, images)
+        return core.predict(self._answering, images, views_of(tta))
 
     def prepare(self, images: Any) -> NDArray[np.uint8]:
         """The images, handed over as for :meth:`predict`, as the net takes them: uint8 (N, C, H, W)."""
@@ -148,7 +149,7 @@ class Run(Shown):
         *,
         data: Any = None,
         new: bool = False,
-        tta: Views = "none",
+        tta: ViewsName = "none",
         data_dir: str | None = None,
         offline: bool = False,
     ) -> Evaluation:
@@ -260,9 +261,9 @@ def load(path: str | Path | Run, net: nn.Module | None = None) -> Run:
     return Run(runs.find(str(path)), net)
 
 
-def predict(run: str | Path | Run, images: Any) -> NDArray[np.float64]:
+def predict(run: str | Path | Run, images: Any, tta: ViewsName = "none") -> NDArray[np.float64]:
     """Probabilities of a run for images; as :meth:`Run.predict`. On the command line: ``convscope predict``."""
-    return load(run).predict(images)
+    return load(run).predict(images, tta)
 
 
 def evaluate(
@@ -271,7 +272,7 @@ def evaluate(
     *,
     data: Any = None,
     new: bool = False,
-    tta: Views = "none",
+    tta: ViewsName = "none",
     data_dir: str | None = None,
     offline: bool = False,
 ) -> Evaluation:

@@ -16,13 +16,13 @@ from ..data.sources import NAMES, data_name, read_parts
 from ..errors import DataError
 from ..net.loss import losses_of
 from ..net.model import Model
-from ..recipe import LossName
+from ..recipe import LossName, ViewsName
 from ..storage.places import as_argument
 from ..training.finding import Facts, Finding, finding
 from ..training.scores import Evaluation, confidence_of, confidences, evaluate, most_wrong
 from .folder import RunFolder
 from .own_data import OwnData, own_data, place_of
-from .views import Views, seen
+from .views import seen
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Tested:
             yield [self.images.name(i), classes[label], classes[int(top[i])], *numbers]
 
 
-def test_model(model: Model, images: ImageSet, views: Views = "none") -> Tested:  # noqa: PT028 - no test
+def test_model(model: Model, images: ImageSet, views: ViewsName = "none") -> Tested:  # noqa: PT028 - no test
     """What ``model`` makes of ``images``, whose labels index its classes; of several ``views`` of each, the mean."""
     logits = seen(model.logits, torch.from_numpy(images.images), views)
     result = evaluate(logits, torch.from_numpy(images.labels), model.classes, model.loss)

@@ -14,8 +14,10 @@ from ..data.pictures.decode import judge_image
 from ..data.pictures.source import Source
 from ..data.preparation import Preparation
 from ..errors import DataError
+from ..recipe import ViewsName
 from ..training.scores import confidences
 from .exported import Answering
+from .views import seen
 
 BATCH = 256
 
@@ -49,10 +51,12 @@ def predict_files(
     preparation: Preparation | None = None,
     skip_bad: bool = False,
     top: int = 2,
+    views: ViewsName = "none",
 ) -> Iterator[Prediction]:
     """Predict file by file, in batches of 256, prepared as the model says unless another ``preparation`` is given.
 
-    Each prediction ranks the ``top`` classes. Unreadable files raise DataError, or are left out with ``skip_bad``.
+    Each prediction ranks the ``top`` classes; of several ``views`` of an image it is their mean. Unreadable files raise
+    DataError, or are left out with ``skip_bad``.
     """
     preparation = preparation or model.preparation
     for start in range(0, len(files), BATCH):
@@ -68,17 +72,17 @@ def predict_files(
             images.append(pixels)
             expected.append(kind)
         if images:
-            yield from _predictions(model, np.stack(images), names, np.array(expected), top)
+            yield from _predictions(model, np.stack(images), names, np.array(expected), top, views)
 
 
-def predict(model: Answering, images: Any) -> NDArray[np.float64]:
+def predict(model: Answering, images: Any, views: ViewsName = "none") -> NDArray[np.float64]:
     """Probabilities or scores (N, K) for pictures as :func:`~convscope.data.handed.prepared` takes them."""
-    return scores_of(model, prepared(images, model.preparation))
+    return scores_of(model, prepared(images, model.preparation), views)
 
 
-def scores_of(model: Answering, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+def scores_of(model: Answering, pixels: NDArray[np.uint8], views: ViewsName = "none") -> NDArray[np.float64]:
     """Probabilities or scores (N, K), as the model's loss says, for images that are prepared: uint8 (N, C, H, W)."""
-    return confidences(_logits(model, pixels), model.loss).numpy()
+    return confidences(_logits(model, pixels, views), model.loss).numpy()
 
 
 def strange(model: Answering, pixels: NDArray[np.uint8], logits: Tensor) -> NDArray[np.bool_]:
@@ -88,16 +92,21 @@ def strange(model: Answering, pixels: NDArray[np.uint8], logits: Tensor) -> NDAr
     return model.look.strange(pixels) | model.look.weak(logits.numpy())
 
 
-def _logits(model: Answering, pixels: NDArray[np.uint8]) -> Tensor:
+def _logits(model: Answering, pixels: NDArray[np.uint8], views: ViewsName) -> Tensor:
     if not pixels.flags.writeable:  # PyTorch warns of what it could write to
         pixels = pixels.copy()
-    return model.logits(torch.from_numpy(np.ascontiguousarray(pixels)))
+    return seen(model.logits, torch.from_numpy(np.ascontiguousarray(pixels)), views)
 
 
 def _predictions(
-    model: Answering, pixels: NDArray[np.uint8], names: list[str], expected: NDArray[np.bool_], top: int
+    model: Answering,
+    pixels: NDArray[np.uint8],
+    names: list[str],
+    expected: NDArray[np.bool_],
+    top: int,
+    views: ViewsName,
 ) -> Iterator[Prediction]:
-    logits = _logits(model, pixels)
+    logits = _logits(model, pixels, views)
     odd = strange(model, pixels, logits) | ~expected
     for row, name, is_odd in zip(confidences(logits, model.loss).numpy(), names, odd, strict=True):
         order = np.argsort(-row, kind="stable")[: max(1, top)]

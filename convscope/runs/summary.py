@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:  # who reads summaries needs no PyTorch
 class Summary:
     """The fields are the keys of summary.json and of ``convscope train --json``, in their order.
 
-    A loss or accuracy is None where it was not finite. Seconds are wall-clock; ``images_per_second`` counts training
-    steps alone. ``warning`` says why the result is no success, None where nothing speaks against it.
+    A loss or accuracy is None where it was not finite; ``tta_accuracy`` also where the recipe has no ``tta``. Seconds
+    are wall-clock; ``images_per_second`` counts training steps alone. ``warning`` says why the result is no success,
+    None where nothing speaks against it.
     """
 
     run: str
@@ -44,6 +45,7 @@ class Summary:
     images_per_second: float
     stopped_by: Stop
     warning: str | None = None
+    tta_accuracy: float | None = None
 
     def to_json(self) -> str:
         """All fields, one a line."""
@@ -53,11 +55,11 @@ class Summary:
     def of(cls, values: Mapping[str, Any]) -> Summary:
         """The fields read back, strictly. Raises ValueError, naming the key, where one is missing or of another type.
 
-        A run of an older version lacks a warning; keys that are unknown here come from a newer one.
+        A run of an older version lacks those with a default; keys that are unknown here come from a newer one.
         """
         kinds = get_type_hints(cls)
         for field in fields(cls):
-            if field.name not in values and field.name != "warning":
+            if field.name not in values and field.default is MISSING:
                 raise ValueError(f"it lacks {field.name}")
             if field.name in values and not fits(values[field.name], kinds[field.name]):
                 raise ValueError(f"its {field.name} is {str(values[field.name])[:60]!r}")

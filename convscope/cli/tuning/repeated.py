@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import UsageError
 from ...language import say
 from ...language.width import ljust
+from ...recipe import ViewsName
 from .. import terminal
 
 if TYPE_CHECKING:
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
     from ...distributed.team import Team
 
 
-def check(seeds: int, folds: int | None, curve: bool, film: bool) -> None:
+def check(seeds: int, folds: int | None, curve: bool, film: bool, tta: ViewsName) -> None:
     """Raise UsageError for options that do not go together; a film is of one run."""
     asked = [
         name for name, given in (("--seeds", seeds > 1), ("--folds", folds is not None), ("--curve", curve)) if given
     ]
     if film and asked and asked != ["--curve"]:
         asked.append("--film")
+    if tta != "none" and seeds == 1 and asked:  # both test images as they are
+        asked.append("--tta")
     if len(asked) > 1:
         raise UsageError(f"{' and '.join(asked)} do not go together", "one question at a time")
 
@@ -34,6 +37,7 @@ def with_seeds(
     """A run for each seed, a line for each run, and the mean; rank 0 alone hears of them."""
     from ... import job
     from ...tuning import repeated
+    from ...tuning.repeated import Spread
 
     rows: list[dict[str, Any]] = []
     for chosen, divided in repeated.with_seeds(settled.recipe, settled.data, count, offline):
@@ -43,10 +47,15 @@ def with_seeds(
                 rows.append({"seed": chosen.seed, **asdict(summary)})
                 if quiet and not as_json:
                     print(summary.run)
-                seconds = f"{summary.train_seconds:.2f} s of training"
-                _line(as_json or quiet, f"seed {chosen.seed}", summary.test_accuracy, seconds, summary.run)
+                more = [f"{summary.train_seconds:.2f} s of training", summary.run]
+                if summary.tta_accuracy is not None:
+                    more.insert(0, f"{100 * summary.tta_accuracy:.2f} % with --tta")
+                _line(as_json or quiet, f"seed {chosen.seed}", summary.test_accuracy, *more)
     if team.leads and (as_json or not quiet):
         _end(as_json, {"runs": rows}, [row["test_accuracy"] for row in rows], "test accuracy")
+        if not as_json and settled.recipe.tta != "none":
+            views = Spread.of([row["tta_accuracy"] or 0.0 for row in rows])
+            terminal.out().print(f"with --tta {settled.recipe.tta}: {views}", markup=False)
 
 
 def fold(settled: Settled, team: Team, count: int, *, quiet: bool, as_json: bool) -> None:
