@@ -17,7 +17,7 @@ from convscope.net.build import build
 from convscope.net.zoo import resolve
 
 from ..helpers import examples
-from .test_jit_arithmetic import CLASSES, distance, loss_of, near, problem_of
+from .test_jit_arithmetic import CLASSES, Loss, distance, loss_of, near, problem_of
 
 SPEC = (
     "conv 6 3 | relu | dropout2d 0.3 | conv 5 3 | dropout 0.5 | pool 2 | flatten"
@@ -58,7 +58,7 @@ def reference(problem, index):
         scores = net((problem.images[index].double() / 255 - 0.4) / 0.3)
     loss = loss_of(problem.loss, scores, problem.labels[index], problem.label_smoothing)
     loss.backward()
-    return loss.item(), [p.grad for p in net.parameters()]
+    return Loss.of(loss, scores), [p.grad for p in net.parameters()]
 
 
 @st.composite
