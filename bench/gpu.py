@@ -35,6 +35,7 @@ TESTED = (
     "tests/engine/test_precision.py",
     "tests/training/test_augment.py",
     "tests/test_gpu.py",
+    "tests/distributed/test_cards.py",
 )
 # A step that cannot be recorded is a failure here; what other versions of libraries warn of is none.
 WARNINGS = ("-W", "default", "-W", "error:the steps cannot be recorded:UserWarning")

@@ -95,7 +95,7 @@ class Nccl:
 
     def begin(self, rows: Tensor, own: Tensor) -> "NcclPending":
         """See :class:`Exchange`."""
-        return NcclPending(dist.all_gather_into_tensor(rows.view(-1), own, self._group, async_op=True))
+        return NcclPending(dist.all_gather(list(rows.unbind()), own, self._group, async_op=True))
 
     def abort(self) -> None:
         """See :class:`Exchange`: the kernel that waits for the others ends, and what it would have fetched is void."""

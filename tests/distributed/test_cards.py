@@ -5,6 +5,7 @@ No GPU is needed: what a torch device of another kind holds cannot be copied to 
 
 import pytest
 import torch
+from torch import distributed as dist
 
 from convscope.distributed import cards, exchange
 from convscope.distributed.cards import Card, obstacle
@@ -223,19 +224,44 @@ def test_nccl_is_asked_for_as_pytorch_wants_it(monkeypatch):
     asked, aborted = [], []
     monkeypatch.setattr(exchange.dist, "new_group", lambda **given: asked.append(given) or "the group")
     monkeypatch.setattr(exchange.dist.distributed_c10d, "_abort_process_group", aborted.append)
-    monkeypatch.setattr(
-        exchange.dist, "all_gather_into_tensor", lambda *given, **how: asked.append((given, how)) or Work(0)
-    )
+    monkeypatch.setattr(exchange.dist, "all_gather", lambda *given, **how: asked.append((given, how)) or Work(0))
     nccl = Nccl.connect()
     assert asked.pop() == {"backend": "nccl", "timeout": exchange.LONG}
     assert exchange.os.environ["TORCH_NCCL_ASYNC_ERROR_HANDLING"] == "0"
     own, rows = torch.zeros(3, dtype=torch.uint8), torch.zeros(2, 3, dtype=torch.uint8)
     assert nccl.begin(rows, own).come(60)
     (into, given, group), how = asked.pop()
-    assert (into.data_ptr(), into.shape, given is own, group) == (rows.data_ptr(), (6,), True, "the group")
+    assert [row.data_ptr() for row in into] == [rows[0].data_ptr(), rows[1].data_ptr()]
+    assert (given is own, group) == (True, "the group")
     assert how == {"async_op": True}
     line = link()
     line.exchanges["cuda"] = nccl
     nccl.abort()
     line.abort()  # as at the end of a process that has failed
     assert aborted == ["the group"]  # PyTorch refuses to do it twice
+
+
+NEEDS = pytest.mark.skipif(
+    not (torch.cuda.is_available() and dist.is_nccl_available()), reason="needs a CUDA device and NCCL"
+)
+
+
+@pytest.mark.parametrize(
+    ("backend", "device"), [("gloo", "cpu"), pytest.param("nccl", "cuda", marks=[pytest.mark.gpu, NEEDS])]
+)
+def test_an_exchange_is_begun_comes_and_is_given_up(backend, device, monkeypatch):
+    """By one rank, for there is one card at most: each call of PyTorch is made as two ranks would make it."""
+    monkeypatch.delenv("TORCH_NCCL_ASYNC_ERROR_HANDLING", raising=False)
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        nccl = Nccl.connect() if backend == "nccl" else Nccl(dist.new_group(backend=backend))
+        own = torch.arange(5, dtype=torch.uint8, device=device)
+        rows = torch.zeros(1, 5, dtype=torch.uint8, device=device)
+        if device == "cuda":
+            nccl.ready(own)
+            assert Card.of(own.device).uuid
+        assert nccl.begin(rows, own).come(60)
+        assert rows.tolist() == [own.tolist()]
+        nccl.abort()
+    finally:
+        dist.destroy_process_group()
