@@ -1,5 +1,7 @@
 import io
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -356,3 +358,34 @@ def test_two_classes_of_one_name_are_refused():
     x, y = many()
     with pytest.raises(DataError, match="two classes are called 'a'"):
         from_arrays(x, y, ["a", "b", "a", "c"])
+
+
+class Frame:
+    """What a data frame of pandas has."""
+
+    columns = ("path", "label")
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, name):
+        raise KeyError(name)
+
+    def to_csv(self, path):
+        """Write it."""
+
+
+@pytest.mark.parametrize(
+    ("data", "told", "help_text"),
+    [
+        (["photos-2023", "photos-2024"], "item 0 is the text 'photos-2023'", "named in one text with ':' between"),
+        ([Path("a.png"), Path("b.png")], "item 0 is the text 'a.png'", "named in one text with ':' between"),
+        ([("a.png", 0), ("b.png", 1)], "item 0: the image is text", r"give a table \(.csv\) of path,label"),
+        ([{"image": Path("a.png"), "label": 0}], "item 0: the image is text", r"give a table \(.csv\) of path,label"),
+        (Frame(), "a Frame is no data set, but a table", r"write it as path,label with to_csv"),
+    ],
+)
+def test_names_of_files_where_images_are_wanted_are_answered_with_what_to_give(data, told, help_text):
+    with pytest.raises(DataError, match=told) as caught:
+        open_source(data)
+    assert re.search(help_text, caught.value.help)

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,11 @@ def pair(item: Any, index: int, what: str) -> tuple[Any, Any]:
                 f"expected one of {', '.join(IMAGE_KEYS)} and one of {', '.join(LABEL_KEYS)}; rename the column",
             )
         return item[image], item[label]
+    if isinstance(item, str | Path):
+        raise DataError(
+            f"{what}: item {index} is the text {str(item)[:60]!r}",
+            "several places are named in one text with ':' between, such as 'photos-2023:photos-2024'",
+        )
     if not isinstance(item, tuple | list) or len(item) < 2:
         raise DataError(
             f"{what}: item {index} is a {type(item).__name__}", "each item must be a pair: an image and its label"
@@ -71,10 +77,11 @@ def own_classes(dataset: Any) -> Sequence[str] | None:
 
 def pixels_of(image: Any, image_size: int | None, what: str) -> NDArray[np.uint8]:
     """One image of a dataset as uint8 (C, H, W)."""
-    if image is None or isinstance(image, str | bytes):
+    if image is None or isinstance(image, str | bytes | Path):
         raise DataError(
             f"{what}: the image is {'None' if image is None else 'text'}",
-            "an image is a Pillow image, an array or a tensor",
+            "an image is a Pillow image, an array or a tensor; "
+            "where files are named, give a table (.csv) of path,label",
         )
     if isinstance(image, Mapping) and isinstance(content := image.get("bytes"), bytes):
         return _decoded(content, image_size, what)

@@ -82,6 +82,11 @@ def _one(data: Any, image_size: int | None, what: str, classes: Sequence[str] | 
         data = inner  # a loader's: all of it, whatever the order and the batches, which convscope makes itself
     if isinstance(data, ImageSet):
         return data
+    if hasattr(data, "columns") and hasattr(data, "to_csv"):
+        raise DataError(
+            f"a {name} is no data set, but a table",
+            "write it as path,label with to_csv(…, index=False), and give the file's name",
+        )
     if isinstance(data, tuple) and len(data) == 2:
         return from_arrays(*data, classes, what, image_size)
     if isinstance(data, np.ndarray) or hasattr(data, "numpy"):
