@@ -4,12 +4,12 @@ import os
 
 import pytest
 
-from .helpers import run_json
+from .helpers import FULL, run_json
 
 pytestmark = [pytest.mark.mnist, pytest.mark.slow]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", range(3 if FULL else 1))
 def test_the_notes_run_is_reproduced(mnist_dir, tmp_path, monkeypatch, capsys, seed):
     monkeypatch.setenv("CONVSCOPE_DATA", os.fspath(mnist_dir.parent.resolve()))
     monkeypatch.chdir(tmp_path)

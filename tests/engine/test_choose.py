@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -14,6 +14,7 @@ from convscope.errors import UsageError
 from convscope.net.graph import GraphNet
 from convscope.net.joins import Add, Concat
 
+from ..helpers import examples
 from .test_jit_arithmetic import CLASSES, problem_of
 
 CPU = torch.device("cpu")
@@ -61,7 +62,7 @@ def branched(draw):
     return GraphNet(modules, inputs)
 
 
-@settings(max_examples=150)
+@examples(50, 150)
 @given(branched(), st.integers(0, 3))
 def test_auto_trains_every_net_that_eager_trains(net, seed):
     torch.manual_seed(seed)

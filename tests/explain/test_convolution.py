@@ -51,7 +51,7 @@ def explained(layer, image):
     return convolve(image.numpy(), layer.weight.detach().numpy(), bias, chosen)
 
 
-@examples(120, 400)
+@examples(60, 400)
 @given(cases(), st.randoms(use_true_random=False))
 def test_forward(case, random):
     layer, image = case
@@ -74,7 +74,7 @@ def test_forward(case, random):
             assert term.x.value == (0.0 if origin is None else float(image[origin]))
 
 
-@examples(120, 400)
+@examples(60, 400)
 @given(cases(), st.randoms(use_true_random=False))
 def test_gradients(case, random):
     layer, image = case

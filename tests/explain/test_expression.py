@@ -116,7 +116,7 @@ def agrees(text, values):
     return plan, walk
 
 
-@examples(100, 300)
+@examples(50, 300)
 @given(problems(("w", "x")))
 @example(("w*w + w", {"w": np.array(3.0)}))
 @example(("abs(w)+relu(w)+max(w,x)", {"w": np.array(0.0), "x": np.array(0.0)}))
@@ -126,7 +126,7 @@ def test_scalars_equal_autograd(problem):
     agrees(*problem)
 
 
-@examples(100, 300)
+@examples(50, 300)
 @given(problems(("u", "v", "A", "B", "R", "C", "w")))
 @example(("sum(A*R + C)", {"A": np.ones((2, 3)), "R": np.ones((1, 3)), "C": np.ones((2, 1))}))
 @example(("u@u", {"u": np.array([1.0, 2.0, 3.0])}))
@@ -136,7 +136,7 @@ def test_matrices_equal_autograd(problem):
     agrees(*problem)
 
 
-@examples(100, 300)
+@examples(50, 300)
 @given(problems(("w", "x", "u", "A")))
 def test_smooth_expressions_equal_finite_differences(problem):
     text, values = problem
@@ -151,7 +151,7 @@ def test_smooth_expressions_equal_finite_differences(problem):
 EXTREME = [0, 1, -1, 2, -3, 0.5, 1e-8, 1e8, -1e-160, 1e150, 20, -40, 700, 1e-300]
 
 
-@examples(100, 300)
+@examples(50, 300)
 @given(expressions(("w", "x")), st.sampled_from(EXTREME), st.sampled_from(EXTREME))
 def test_extreme_values_are_explained_as_autograd_does_or_refused(expression, w, x):
     try:
@@ -314,7 +314,7 @@ def test_bad_input_gets_one_clear_error(text, values, message):
     assert len(str(caught.value)) < 600
 
 
-@examples(100, 300)
+@examples(50, 300)
 @given(st.text(alphabet="wx0123456789.eE+-*/@()[], jlmaxsu_\"'λ²\n", max_size=60))
 def test_any_text_is_explained_or_refused(text):
     try:

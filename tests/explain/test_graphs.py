@@ -48,7 +48,7 @@ def problems(draw):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
-@examples(60, 150)
+@examples(30, 150)
 @given(problems())
 def test_gradients_through_branches_equal_autograd(problem):
     try:

@@ -28,7 +28,7 @@ def overlap(a, b):
     return a.x < b.x + b.width and b.x < a.x + a.width and a.y < b.y + b.height and b.y < a.y + a.height
 
 
-@examples(100, 300)
+@examples(50, 300)
 @given(graphs())
 def test_boxes_and_labels_do_not_overlap_and_links_run_forward(graph):
     boxes, links = graph

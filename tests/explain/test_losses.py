@@ -23,7 +23,7 @@ def array(*values):
     return np.array(values, np.float64)
 
 
-@examples(100, 300)
+@examples(50, 300)
 @given(st.sampled_from(sorted(REGRESSION)), st.integers(0, 2**32), st.lists(st.integers(1, 4), min_size=1, max_size=3))
 def test_regression(name, seed, shape):
     rng = np.random.default_rng(seed)
@@ -37,7 +37,7 @@ def test_regression(name, seed, shape):
     assert [e.index for e in found.elements] == list(np.ndindex(*shape))
 
 
-@examples(100, 300)
+@examples(50, 300)
 @given(st.integers(0, 2**32), st.integers(1, 5), st.integers(1, 6), st.sampled_from([0.1, 1, 30, 800]))
 def test_cross_entropy(seed, rows, classes, scale):
     rng = np.random.default_rng(seed)

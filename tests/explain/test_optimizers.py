@@ -34,7 +34,7 @@ def height(terms, theta):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-@examples(40, 100)
+@examples(20, 100)
 @given(st.floats(0.001, 0.05), st.floats(0.1, 0.99), PLACES, st.sampled_from(sorted(SURFACES)))
 def test_every_rule_takes_the_updates_of_torch(name, lr, momentum, start, where):
     on = surface(where, start)
@@ -102,7 +102,7 @@ def test_the_deepest_place_is_flat_and_nothing_in_view_lies_lower(name):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS[:3])
-@examples(40, 100)
+@examples(20, 100)
 @given(st.floats(0.0, 0.97), st.floats(1.0, 50.0))
 def test_beyond_its_limit_a_rule_leads_away_and_below_it_arrives(name, momentum, steep):
     """On ½λw² the roots of the recursion decide; λ is the curvature of a quadratic whose two axes are alike."""

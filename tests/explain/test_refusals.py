@@ -70,7 +70,7 @@ def layers(draw):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
-@examples(150, 500)
+@examples(80, 500)
 @given(layers())
 def test_the_message_is_pytorchs(case):
     layer, shape = case

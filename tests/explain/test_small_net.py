@@ -52,7 +52,7 @@ def problems(draw):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
-@examples(100, 300)
+@examples(50, 300)
 @given(problems())
 @example(("pool 2 | linear 2", "[[1,1,1],[1,1,1],[1,1,1]]", "0,0", "mse"))
 @example(("conv 2 2x3 padding=same dilation=3x2 | globalavg | flatten", "[[1,2,3],[4,5,6]]", "1", "cross-entropy"))

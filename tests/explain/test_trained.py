@@ -43,7 +43,7 @@ def net_of(spec, seed, image=(2, 12, 11)):
         return net, torch.randn(image)
 
 
-@examples(100, 300)
+@examples(50, 300)
 @given(st.sampled_from(SPECS), st.integers(0, 2**31), st.randoms(use_true_random=False))
 def test_every_layer_has_ledgers(spec, seed, chance):
     net, image = net_of(spec, seed)
@@ -57,7 +57,7 @@ def test_every_layer_has_ledgers(spec, seed, chance):
     assert end.tensor == "image" or end.padding
 
 
-@examples(100, 300)
+@examples(50, 300)
 @given(st.sampled_from(SPECS), st.integers(0, 2**31), st.integers(0, 4), st.randoms(use_true_random=False))
 def test_gradients_are_autograds(spec, seed, target, chance):
     net, image = net_of(spec, seed)
