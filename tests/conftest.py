@@ -60,6 +60,7 @@ QUIET = [
     "--disable-sync",
     "--no-first-run",
     "--disable-dev-shm-usage",
+    "--js-flags=--no-opt,--single-threaded",  # pages are short: code that was made fast is hardly used again
     "--use-fake-device-for-media-stream",  # a camera for those who ask for one
     "--use-fake-ui-for-media-stream",
 ]
@@ -136,6 +137,24 @@ def pytest_collection_modifyitems(items):
         return next((i for i, start in enumerate(LONG) if path.startswith(start)), len(LONG))
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is collected is kept: to look for garbage among it takes a second or two of each process."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure():
+    """pytest looks five times for what was left open: through what is new, once it has been looked through here."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
