@@ -5,12 +5,14 @@ back, and dU where dy is transformed, with the images of a vector kept apart unt
 """
 
 from collections.abc import Callable
+from itertools import product
 
 from ...ir.arrays import Array, Index, Lanes, chunks
 from ...ir.elementary import lane_sums
 from ...ir.kernel import Kernel
 from ...ir.values import F32, Value
 from ..layer import Activation
+from ..way import Slopes
 from ..windows.winners import Masks
 from .backward import Source, output_gradients
 from .forward import store_outputs, transform_inputs
@@ -64,21 +66,46 @@ def forward(f: Kernel, t: Tiles, act: Activation, x: Array, y: Array, masks: Mas
 
 
 def backward(f: Kernel, t: Tiles, x: Array, dy: Source, masks: Masks | None) -> None:
-    """Add to dU the block's part, the images of a vector apart."""
-    lanes = f.lanes
-    by_o, by_c, by_i, by_j = _strides(t, lanes)
-    for start, stop, size in chunks(t.count, t.group):
+    """Add to dU the block's part, the images of a vector apart.
+
+    A gradient that is formed here is formed for all tiles of the group before it is used: what it is formed of comes
+    from far, and both streams at once, that and dU, would wait for each other. It takes the place of a tile of V.
+    """
+    formed = not isinstance(dy, Array)
+    for start, stop, size in chunks(t.count, max(1, t.group - 1) if formed else t.group):
         with f.loop(stop, start, size) as first:
             transform_inputs(f, t, x, first, size)
             gradients = output_gradients(f, t, dy, masks)
-            with f.loop(t.conv.outputs) as o, f.loop(size) as n, f.loop(lanes.vectors) as v:
-                sums, inputs = f.address(t.apart, (o, by_o)), _inputs(f, t, n, v)
-                row = both(f, t.down.evaluate, t.along.evaluate, gradients(o, first + n, v), unrolled=True)
-                with f.loop(t.points[0]) as i:
-                    for j, gradient in enumerate(row(i)):
-                        for c in range(t.conv.inputs):
-                            total = f.address(sums, (i, by_i), c * by_c + j * by_j)
-                            f.store(f.fma(gradient, inputs(c)(i, j), f.load(lanes.vector, total)), total)
+            with f.loop(t.conv.outputs) as o:
+                kept = _kept(f, t, gradients, o, first, size) if formed else None
+                with f.loop(size) as n, f.loop(f.lanes.vectors) as v:
+                    sums, inputs = f.address(t.apart, (o, _strides(t, f.lanes)[0])), _inputs(f, t, n, v)
+                    slopes = kept(n, v) if kept else gradients(o, first + n, v)
+                    _add_products(f, t, sums, slopes, inputs)
+
+
+def _kept(f: Kernel, t: Tiles, slopes: Slopes, o: Index, first: Index, size: int) -> Callable[[Index, Index], At]:
+    """A channel's ``slopes`` of ``size`` tiles from ``first`` on, computed and stored; by tile of the group, vector."""
+    (height, width), lanes = (t.down.outputs, t.along.outputs), f.lanes
+    by_row, by_vector = width * lanes.bytes, height * width * lanes.bytes
+    by_tile = lanes.vectors * by_vector
+    room = f.reserve(lanes.vector, size * by_tile // lanes.bytes)
+    with f.loop(size) as n, f.loop(lanes.vectors) as v:
+        found = slopes(o, first + n, v)
+        for i, j in product(range(height), range(width)):
+            f.store(found(i, j), room, (n, by_tile), (v, by_vector), i * by_row + j * lanes.bytes)
+    return lambda n, v: values(f, f.address(room, (n, by_tile), (v, by_vector)), by_row, lanes.bytes)
+
+
+def _add_products(f: Kernel, t: Tiles, sums: Value, slopes: At, inputs: Callable[[int], At]) -> None:
+    """dU[o, c] += N[o] ⊙ V[c] of a channel and a tile, whose dU begins at ``sums``."""
+    _, by_c, by_i, by_j = _strides(t, f.lanes)
+    row = both(f, t.down.evaluate, t.along.evaluate, slopes, unrolled=True)
+    with f.loop(t.points[0]) as i:
+        for j, gradient in enumerate(row(i)):
+            for c in range(t.conv.inputs):
+                total = f.address(sums, (i, by_i), c * by_c + j * by_j)
+                f.store(f.fma(gradient, inputs(c)(i, j), f.load(f.lanes.vector, total)), total)
 
 
 def add_images(f: Kernel, t: Tiles) -> None:
