@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 def draw_curves(folders: Sequence[RunFolder]) -> "Figure":
     """Loss (left) and accuracy in per cent (right) against epoch.
 
-    Of a single run, the accuracy of the weights that are kept is written beside its point.
+    Of a single run, the accuracy of the weights that are kept is written beside its point. Each of several has a
+    colour, and one legend stands beside the axes.
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = new_figure(10, 4)
+    several = len(folders) > 1
+    figure = new_figure(12, max(4, 1.2 + 0.17 * len(folders))) if several else new_figure(10, 4)
     left, right = figure.subplots(1, 2)
     for number, folder in enumerate(folders):
         epochs = folder.epochs()
         if epochs:
-            name = f"{plain(folder.name)} " if len(folders) > 1 else ""
-            _draw_run(left, right, epochs, COLOURS[number % len(COLOURS)], name)
+            _draw_run(left, right, epochs, COLOURS[number % len(COLOURS)])
             if len(folders) == 1:
                 _mark_kept(right, epochs)
     left.update_datalim([(0, 0)], updatex=False)  # the margin is that of 0..highest, so no marker is cut
@@ -39,14 +40,29 @@ def draw_curves(folders: Sequence[RunFolder]) -> "Figure":
         axes.set_xlabel("epoch")
         axes.set_ylabel(unit)
         axes.set_title(title, loc="left", color=INK)
-        if axes.get_legend_handles_labels()[0]:
+        if not several and axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=8)
-    if len(folders) == 1:
+    if several:
+        _name_lines(figure, left, folders)
+    else:
         figure.suptitle(plain(folders[0].name, 120), x=0.01, ha="left", fontsize=10, color=QUIET)
     return figure
 
 
-def _draw_run(left: "Axes", right: "Axes", epochs: Sequence[Epoch], colour: str, name: str) -> None:
+def _name_lines(figure: "Figure", axes: "Axes", folders: Sequence[RunFolder]) -> None:
+    """A legend beside the axes: the colour of each run, and what the kinds of lines in ``axes`` are."""
+    from matplotlib.lines import Line2D
+
+    kinds = {str(line.get_label()): line.get_linestyle() for line in axes.get_lines()}
+    names = [
+        Line2D([], [], color=COLOURS[number % len(COLOURS)], linewidth=1.8, label=plain(folder.name, 40))
+        for number, folder in enumerate(folders)
+    ]
+    styles = [Line2D([], [], color=INK, linestyle=style, linewidth=1.8, label=kind) for kind, style in kinds.items()]
+    figure.legend(handles=names + styles, loc="outside right upper", frameon=False, fontsize=8, handlelength=3)
+
+
+def _draw_run(left: "Axes", right: "Axes", epochs: Sequence[Epoch], colour: str) -> None:
     """Training dotted, validation dashed, test solid."""
     x = [epoch.epoch for epoch in epochs]
 
@@ -54,7 +70,7 @@ def _draw_run(left: "Axes", right: "Axes", epochs: Sequence[Epoch], colour: str,
         axes.plot(
             x,
             values,
-            label=name + what,
+            label=what,
             linestyle=style,
             color=colour,
             linewidth=1.8,

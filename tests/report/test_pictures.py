@@ -21,7 +21,7 @@ def run(tmp_path, val_losses=None):
         columns += ["val_loss", "val_accuracy"]
         lines = [[*line, loss, 0.7] for line, loss in zip(lines, val_losses, strict=True)]
     folder = tmp_path / "cost$s_$1"
-    folder.mkdir()
+    folder.mkdir(parents=True)
     (folder / "epochs.csv").write_text("".join(",".join(map(str, line)) + "\n" for line in [columns, *lines]))
     return RunFolder(folder)
 
@@ -39,6 +39,20 @@ def test_curves_show_every_loss_and_the_last_accuracy(tmp_path):
     assert lines(left) == {"training": [1, 1 / 2, 1 / 3], "test": [2, 1, 2 / 3]}
     assert lines(right) == {"test": [50, 90, 80]}
     assert texts(right) == ["80.00 %"]
+
+
+def test_of_several_runs_each_has_a_colour_and_each_kind_of_line_one_name(tmp_path):
+    runs = [run(tmp_path / name, [0.5, 0.2, 0.4]) for name in ("one", "two")]
+    figure = draw_curves(runs)
+    (legend,) = figure.legends
+    names = [plain(folder.name) for folder in runs]
+    assert [text.get_text() for text in legend.get_texts()] == [*names, "training", "validation", "test"]
+    left, right = figure.axes
+    assert left.get_legend() is right.get_legend() is None, "it would lie on the lines"
+    assert [line.get_color() for line in legend.get_lines()[:2]] == [
+        left.lines[0].get_color(),
+        left.lines[3].get_color(),
+    ]
 
 
 @pytest.mark.parametrize(
