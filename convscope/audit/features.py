@@ -5,6 +5,8 @@ responses to random patches of the images themselves (after Coates, Ng and Lee 2
 Networks in Unsupervised Feature Learning"), which need no weights and seconds for tens of thousands.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -44,8 +46,9 @@ def patch_responses(images: Pixels, seed: int = 0) -> Tensor:
     rows = []
     for start in range(0, len(images), TOGETHER):
         found = F.conv2d(_small(torch.from_numpy(images[start : start + TOGETHER])), filters, stride=STRIDE)
-        both = torch.cat([found.clamp(min=0), (-found).clamp(min=0)], 1)
-        rows.append(F.adaptive_avg_pool2d(both, POOLED).flatten(1).sqrt())
+        mean = F.adaptive_avg_pool2d(found, POOLED).flatten(1)
+        like = F.adaptive_avg_pool2d(found.relu_(), POOLED).flatten(1)
+        rows.append(torch.cat([like, (like - mean).clamp(min=0)], 1).sqrt())  # x = relu(x) − relu(−x)
     return torch.cat(rows)
 
 
@@ -55,8 +58,10 @@ def _small(images: Tensor) -> Tensor:
     values = images.float()
     if images.shape[2:] != (height, width):
         values = F.interpolate(values, (height, width), mode="area")
-    values = values - values.mean((1, 2, 3), keepdim=True)
-    return values / values.std((1, 2, 3), keepdim=True).clamp(min=1)
+    values -= values.mean((1, 2, 3), keepdim=True)
+    deviation = torch.linalg.vector_norm(values, dim=(1, 2, 3), keepdim=True) / math.sqrt(values[0].numel() - 1)
+    small: Tensor = values / deviation.clamp(min=1)
+    return small
 
 
 def _patches(images: Tensor, rng: np.random.Generator) -> Tensor:
