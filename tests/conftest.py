@@ -44,6 +44,10 @@ register_random(TORCH_RANDOM)
 
 os.environ["CONVSCOPE_LANG"] = "en"  # whatever the locale of the machine; set before helpers keep the environment
 
+# The cores are shared by files of tests. A second thread in each would mostly wait for its turn, and burn processor
+# time meanwhile; tests that are about threads ask for them. PyTorch reads this when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Tests start the command hundreds of times: without bytecode each start compiles 300 modules, which takes 0.3 s.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
