@@ -72,9 +72,11 @@ def _text() -> str:
             for v in range(2):
                 part = f.load(kind, here, f.integer(i) * b_row, v * size, align=4)
                 f.store(part, panel, (i, 4 * COLUMNS), v * size, align=4)
-        with f.when(f.compare("ne", b_column, 4)), f.loop(k) as i, f.loop(COLUMNS) as u:
-            one = f.load(F32, here, f.integer(i) * b_row, f.integer(u) * b_column)
-            f.store(one, panel, (i, 4 * COLUMNS), (u, 4))
+        with f.when(f.compare("ne", b_column, 4)):
+            places = [f.address(here, b_column * u) for u in range(COLUMNS)]
+            with f.loop(k) as i:
+                for u, place in enumerate(places):
+                    f.store(f.load(F32, place, f.integer(i) * b_row), panel, (i, 4 * COLUMNS), 4 * u)
         with f.loop(n, f.integer(j) * symmetric, ROWS) as r:  # from the diagonal down, or all
             rows = [f.address(a, (f.integer(r) + q) * a_row) for q in range(ROWS)]
             sums = registers.zeros(f, ROWS, 2, kind)
@@ -84,6 +86,21 @@ def _text() -> str:
             for q, totals in enumerate(sums):
                 for v, total in enumerate(totals):
                     f.store(total.value, c, (f.integer(r) + q) * m * 4, (j, 4), v * size, align=4)
-    with f.when(f.compare("ne", symmetric, 0)), f.loop(n) as i, f.loop(n, f.integer(i) + 1) as j:
-        f.store(f.load(F32, c, f.integer(j) * m * 4, (i, 4)), c, f.integer(i) * m * 4, (j, 4))
+    with f.when(f.compare("ne", symmetric, 0)):
+        _mirror(f, c, n)
     return module.text()
+
+
+def _mirror(f: Function, c: Value, n: Value) -> None:
+    """What is above the diagonal of (n, n) from what is below, few rows at a time: their lines lie 4·n bytes apart,
+    and a whole column of them would not stay in the first-level cache."""
+    row = n * 4
+    with f.loop(n, 0, ROWS) as first:
+        rows = [f.address(c, (f.integer(first) + q) * row) for q in range(ROWS)]
+        with f.loop(f.integer(first)) as i:
+            above = f.address(c, f.integer(i) * row, (first, 4))
+            for q in range(ROWS):
+                f.store(f.load(F32, rows[q], (i, 4)), above, 4 * q)
+        for q in range(ROWS):
+            for i in range(q):
+                f.store(f.load(F32, rows[q], (first, 4), 4 * i), rows[i], (first, 4), 4 * q)
