@@ -5,28 +5,44 @@ import { h, show } from "../../core/dom.js";
 import { chart } from "../../parts/chart.js";
 import { forget, inSight } from "../../parts/sight.js";
 import { curves, numbers, thin } from "./curves.js";
+import { playhead } from "./film/playhead.js";
+import { running } from "./live.js";
 
-export function charts(t) {
-  const plot = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("train.curves") });
+// onat(update): the frame of the film that the user wants to see; −1 is the newest.
+export function charts(t, { onat }) {
+  const plot = h("div");
+  const hand = playhead(t, { onat });
+  const region = { class: "scroll under-hand", tabindex: "0", role: "region", "aria-label": t("train.curves") };
   const rows = h("div");
   const summary = h("summary", { "data-testid": "as-table" }, t("common.as_table"));
   const table = h("details", { class: "twin", ontoggle: () => drawTable() }, summary, rows);
   const norms = h("div", { class: "plot" });
-  const element = h("div", { class: "two" }, h("div", { class: "plot" }, plot, table), norms);
+  const element = h(
+    "div",
+    { class: "two" },
+    h("div", { class: "plot" }, h("div", region, plot, hand.element), table),
+    norms,
+  );
   let runs = [];
   let tabled = "";
   let normed = null; // the norms that are drawn
 
-  // shown: all runs, the one under way first; job: the run under way as live.js has it, or null; mark: the update whose
-  // frame of the film is shown, or null.
-  function draw(shown, job, mark) {
+  // shown: all runs, the one under way first; job: the run under way as live.js has it, or null; film: see reel.js.
+  function draw(shown, job, film) {
     runs = shown;
     table.hidden = !runs.length;
     drawTable();
     inSight(element, () => {
-      show(plot, runs.length ? curves(t, runs, job?.state?.total ?? 0, mark) : []);
+      drawCurves(job, film);
       drawNorms(job);
     });
+  }
+
+  function drawCurves(job, film) {
+    const { parts, ground } = runs.length ? curves(t, runs, job?.state?.total ?? 0) : { parts: [], ground: null };
+    show(plot, parts);
+    const ours = film !== null && runs.some(({ name }) => name === film.run);
+    hand.draw(ground, ours ? film : null, running(job?.state));
   }
 
   // Norms come with the probes, more seldom than losses.

@@ -15,8 +15,9 @@ const WINDOWS = 150; // along the axis
 
 // runs: [{name, kind, losses: [[step, loss]], epochs: [[step, {epoch, train_loss, test_loss, test_accuracy, …}]]}]; last:
 // the last update of the run under way. A loss is drawn faintly as it came, and clearly as the mean of equal windows.
-// Between training and test loss lies the gap, which is shaded. mark: the update whose frame of the film is shown, or null.
-export function curves(t, runs, last, mark = null) {
+// Between training and test loss lies the gap, which is shaded. Gives {parts, ground}: the elements, and where the axis of
+// updates lies in the drawing, {box: [width, height], across: its scale, span: [top, bottom]}.
+export function curves(t, runs, last) {
   const wide = paper();
   const reached = Math.max(1, ...runs.map((run) => run.losses.at(-1)?.[0] ?? 0));
   const across = scale([0, horizon(reached, last)], [EDGE.left, wide - EDGE.right]);
@@ -39,8 +40,6 @@ export function curves(t, runs, last, mark = null) {
     foot,
     s("text", label, t("train.updates")),
     runs.map((run) => [gap(run, across, low), lines(run, across, low, high)]),
-    mark !== null &&
-      s("line", { class: "mark film-mark", x1: across.at(mark), x2: across.at(mark), y1: EDGE.top, y2: bottom }),
   );
   const percent = (value) => `${value.toFixed(2)}\u202f%`;
   const rows = runs.flatMap(({ name, losses: own, epochs }) => {
@@ -52,9 +51,11 @@ export function curves(t, runs, last, mark = null) {
       { name: `${called}${t("train.test_accuracy")}`, points: accuracies, text: percent },
     ];
   });
-  const read = readout(svg, { across, span: [EDGE.top, bottom], rows, name: t("train.update"), testid: "curves" });
+  const span = [EDGE.top, bottom];
+  const read = readout(svg, { across, span, rows, name: t("train.update"), testid: "curves" });
   const several = runs.length > 1 ? legend(runs) : epochsOf(runs) > 0 && explained(t, runs[0].kind);
-  return [legible(svg), read, several].filter(Boolean);
+  const ground = { box: [wide, bottom + EDGE.bottom], across, span };
+  return { parts: [legible(svg), read, several].filter(Boolean), ground };
 }
 
 const epochsOf = ([run]) => run?.epochs.length ?? 0;

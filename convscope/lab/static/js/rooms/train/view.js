@@ -35,14 +35,18 @@ export function view(room, { act, resume }) {
   const finder = rates(t, { recipe: chosen, take: (lr) => set({ lr }), fail, onend: ready });
   room.controls.append(finder.button);
   const looks = probes(t, { onpick: (i) => set({ probe: i }) });
-  const [plots, spread, lines, movie] = [charts(t), histograms(t), fourLines(t), reel()];
-  const hand = timeline(t, { onat: (frame) => set({ frame }) });
+  const [plots, spread, lines, movie] = [charts(t, { onat: turn }), histograms(t), fourLines(t), reel()];
+  const hand = timeline(t, { onat: turn });
   const judge = (name) => set({ run: name, cell: [] });
   const table = runList(t, { over: (names) => set({ over: names }), judge, resume });
   const wrong = verdict(t, { oncell: (cell) => set({ cell }) });
   const cache = new Map(); // name → curves of a run in the folder
   let warnings = new Map(); // run → what speaks against its result
   let listed = ""; // what the table of runs shows now
+
+  function turn(frame) {
+    set({ frame });
+  }
 
   // What may be chosen, and the runs.
   async function arrive() {
@@ -78,7 +82,7 @@ export function view(room, { act, resume }) {
   function drawFilm(job) {
     const film = movie.now(job, state());
     const past = film !== null && film.at >= 0;
-    plots.draw(shown(job), job, past && film.live ? film.at : null);
+    plots.draw(shown(job), job, film);
     hand.draw(film, running(job?.state));
     const look = film?.look;
     looks.element.hidden = spread.element.hidden = !look;
