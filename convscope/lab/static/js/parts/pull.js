@@ -14,5 +14,8 @@ export function pull(element, { begin, move, end }) {
     const since = event.getCoalescedEvents?.() ?? [];
     for (const one of since.length ? since : [event]) move(one);
   });
+  // A quick stroke is a fling to Chromium, whatever touch-action says, and the tap that follows then only ends the fling:
+  // the first button pressed after drawing was not heard.
+  element.addEventListener("touchmove", (event) => event.preventDefault(), { passive: false });
   for (const name of ["pointerup", "pointercancel"]) element.addEventListener(name, () => end?.());
 }

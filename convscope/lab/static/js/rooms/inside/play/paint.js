@@ -75,7 +75,13 @@ export function panel({ t, set }, { give, draft }) {
   function onstroke(bytes, before) {
     past = [...past, before].slice(-MOST_UNDO);
     at = { ...at, bytes };
+    able();
     give(bytes);
+  }
+
+  // At once, not when the answer comes: who has drawn may take it back.
+  function able() {
+    undo.disabled = whole.disabled = !past.length;
   }
 
   function back() {
@@ -102,7 +108,7 @@ export function panel({ t, set }, { give, draft }) {
     blank = head.blank;
     shade.hidden = at.shape[0] === 3;
     colour.hidden = !shade.hidden;
-    undo.disabled = whole.disabled = !past.length;
+    able();
     surface.draw(at.shape, at.bytes);
     tell(head);
     if (past.length) say(words.textContent);
