@@ -7,7 +7,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -23,8 +22,6 @@ from convscope.lab.server.guard.access import TOKEN_HEADER, Access
 from convscope.lab.server.serve import address, listen
 from convscope.lab.shelf import Shelf
 
-from .hands import until_tapped
-
 STATIC = Path(__file__).parents[2] / "convscope" / "lab" / "static"
 ROOMS = re.findall(r'id: "(\w+)"', (STATIC / "js" / "rooms.js").read_text())
 # A browser that has been nowhere, but in which "more settings" has been opened in every room.
@@ -33,20 +30,6 @@ FRESH = """([lang, rooms]) => {
   localStorage.setItem('convscope.lang', lang);
   for (const room of rooms) localStorage.setItem(`convscope.more.${room}`, '1');
 }"""
-
-
-# The ways to use a room: mouse, finger and keys, each in both languages; both widths and themes come in turn.
-HANDS = [
-    pytest.param(how, marks=pytest.mark.view(width, lang, theme))
-    for how, width, lang, theme in (
-        ("mouse", 1280, "en", "light"),
-        ("touch", 390, "zh", "dark"),
-        ("keys", 1280, "zh", "light"),
-        ("mouse", 390, "zh", "light"),
-        ("touch", 390, "en", "light"),
-        ("keys", 1280, "en", "dark"),
-    )
-]
 
 
 @dataclass
@@ -184,60 +167,6 @@ class Room:
         found = self.at(testid).evaluate(f"g => {rows}")
         return torch.tensor([[float(v) for v in row] for row in found], dtype=torch.float64)
 
-    def stroke(self, points, kind="mouse"):
-        """Draw through points (u, v) of the sheet, in 0..1, with mouse, pen or finger ("touch")."""
-        area = self.at("pad").bounding_box()
-        ends = [(area["x"] + u * area["width"], area["y"] + v * area["height"]) for u, v in points]
-        between = [
-            [a + (b - a) * n / 6 for a, b in zip(one, other, strict=True)]
-            for one, other in pairwise(ends)
-            for n in range(1, 7)
-        ]
-        browser = self.page.context.new_cdp_session(self.page)
-        if kind == "touch":
-            browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-
-        def send(names, x=None, y=None):
-            if kind == "touch":
-                points = [] if x is None else [{"x": x, "y": y}]
-                browser.send("Input.dispatchTouchEvent", {"type": names[0], "touchPoints": points})
-            else:
-                more = {"button": "left", "buttons": 1, "clickCount": 1, "pointerType": kind}
-                browser.send("Input.dispatchMouseEvent", {"type": names[1], "x": x, "y": y, **more})
-
-        send(("touchStart", "mousePressed"), *ends[0])
-        for place in between:
-            send(("touchMove", "mouseMoved"), *place)
-        send(("touchEnd", "mouseReleased"), *(() if kind == "touch" else ends[-1]))
-        self.settle()
-
-    def tap(self, what, u=0.5, v=0.5):
-        """Touch an element (its test id or a locator) with a finger, at shares of its width and height."""
-        target = self.at(what) if isinstance(what, str) else what
-        browser = self.page.context.new_cdp_session(self.page)
-        browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-
-        def touch():
-            target.scroll_into_view_if_needed()
-            box = target.bounding_box()
-            place = {"x": box["x"] + u * box["width"], "y": box["y"] + v * box["height"]}
-            browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [place]})
-            browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-
-        until_tapped(self.page, target, touch)
-        browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
-        browser.detach()
-
-    def do(self, how, testid):
-        """Press something by "mouse", "touch" or "keys"."""
-        if how == "mouse":
-            self.at(testid).click()
-        elif how == "touch":
-            self.tap(testid)
-        else:
-            self.tab_to(testid)
-            self.press("Enter")
-
     def sheet(self):
         """On a phone: pull the settings up, or put them away."""
         self.at("sheet").click()
@@ -292,3 +221,10 @@ def room(shared_room, request):
     yield view
     assert not view.trouble, view.trouble
     assert mark is None or view.fits()
+
+
+@pytest.fixture
+def hand(room, request):
+    """A mouse, a finger or keys in the room: see hands.py."""
+    with request.param(room) as it:
+        yield it

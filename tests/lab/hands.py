@@ -4,33 +4,24 @@ Places are shares of an element, (0, 0) its upper left corner. Keys go their own
 room puts their cursor; a test therefore reads from the page what was chosen, and compares that with PyTorch.
 """
 
+import time
+from contextlib import contextmanager
 from itertools import pairwise
+
+import pytest
 
 # What is chosen stands in the address 120 ms later, and without the wait after typing that Room.settle() counts in.
 WRITTEN = "() => new Promise(resume => setTimeout(resume, 130))"
-# A tap becomes a click when the browser has made up its mind, which takes a while where the machine is busy. One that
-# follows a quick drag it drops: who taps again is heard.
-LISTEN = (
-    "event => { window.tapped = new Promise(resume =>"
-    " addEventListener(event, () => resume(true), { once: true, capture: true })) }"
-)
-TAPPED = "() => Promise.race([window.tapped, new Promise(resume => setTimeout(() => resume(false), 3000))])"
-HEARD = "e => e.type === 'range' ? 'touchend' : 'click'"  # a slider makes no click of a tap
-
-
-def until_tapped(page, target, touch):
-    """Touch until the page has heard it. What slides in is waited for."""
-    target.element_handle().wait_for_element_state("stable")
-    for _ in range(5):
-        page.evaluate(LISTEN, target.evaluate(HEARD))
-        touch()
-        if page.evaluate(TAPPED):
-            return
-    raise AssertionError("five taps were not heard")
-
-
 # At the edge of the window the page's own bar lies over it.
 CENTRED = "e => e.scrollIntoView({ block: 'center', inline: 'nearest', behavior: 'instant' })"
+# A tap becomes a click a while later, where the machine is busy. A slider makes no click of it.
+LISTEN = """e => {
+  const name = e.type === 'range' ? 'touchend' : 'click';
+  window.tapped = new Promise(resume => addEventListener(name, () => resume(true), { once: true, capture: true }));
+}"""
+TAPPED = "() => Promise.race([window.tapped, new Promise(resume => setTimeout(() => resume(false), 20000))])"
+PACE = 0.008  # seconds between two places of a stroke: a quick one
+LIFTED = 0.4  # seconds between two touches, so that two taps are not a double one
 
 
 class Hand:
@@ -49,7 +40,7 @@ class Hand:
         self.room.page.evaluate(WRITTEN)
         self.room.ready()
 
-    def place(self, testid, u, v):
+    def place(self, testid, u=0.5, v=0.5):
         self.at(testid).evaluate(CENTRED)
         self.at(testid).element_handle().wait_for_element_state("stable")
         area = self.at(testid).bounding_box()
@@ -60,13 +51,20 @@ class Hand:
         self.at(testid).select_option(value)
         self.done()
 
+    def write(self, testid, text):
+        """Put a text in the place of what stands there."""
+        self.focus(testid)
+        self.room.press("Control+a")
+        self.room.page.keyboard.type(text)
+        self.room.press("Enter")
+
     def slide(self, testid, share):
         self.put(testid, share, 0.5)
         self.room.settle()
 
     def pull(self, testid, by):
         """Drag a thing by its middle, by so many pixels."""
-        x, y = self.place(testid, 0.5, 0.5)
+        x, y = self.place(testid)
         self.go([(x, y), (x + by[0], y + by[1])])
 
     def draw(self, testid, *ends):
@@ -78,7 +76,7 @@ class Mouse(Hand):
         self.room.page.mouse.click(*self.place(testid, u, v))
         self.done()
 
-    press = put
+    press = focus = put
 
     def go(self, places):
         self.room.page.mouse.move(*places[0])
@@ -88,13 +86,45 @@ class Mouse(Hand):
         self.room.page.mouse.up()
         self.done()
 
+    @contextmanager
+    def hold(self, testid):
+        """While the block runs, a button is held down."""
+        self.room.page.mouse.move(*self.place(testid))
+        self.room.page.mouse.down()
+        yield
+        self.room.page.mouse.up()
+
+
+def strewn(places):
+    """The places between the ends of a stroke, too."""
+    between = [
+        [a + (b - a) * n / 6 for a, b in zip(*pair, strict=True)] for pair in pairwise(places) for n in range(1, 7)
+    ]
+    return [places[0], *between]
+
+
+class Pen(Mouse):
+    def go(self, places):
+        browser = self.room.page.context.new_cdp_session(self.room.page)
+        more = {"button": "left", "buttons": 1, "clickCount": 1, "pointerType": "pen"}
+        places = strewn(places)
+        kinds = ["mousePressed", *["mouseMoved"] * (len(places) - 1), "mouseReleased"]
+        for kind, (x, y) in zip(kinds, [*places, places[-1]], strict=True):
+            browser.send("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **more})
+        browser.detach()
+        self.done()
+
 
 class Touch(Hand):
-    """While it is there, the page is that of a device with a coarse pointer: what is touched is larger then."""
+    """While it is there, the page is that of a device with a coarse pointer: what is touched is larger then.
+
+    Touches bear times of their own, so that a stroke is as quick on a busy machine as on any.
+    """
 
     def __enter__(self):
         self.browser = self.room.page.context.new_cdp_session(self.room.page)
         self._emulate(True)
+        self.time = time.time()
         return self
 
     def __exit__(self, *_):
@@ -104,21 +134,39 @@ class Touch(Hand):
     def _emulate(self, on):
         self.browser.send("Emulation.setTouchEmulationEnabled", {"enabled": on})
 
+    def _send(self, kind, *places):
+        self.time += PACE
+        points = [{"x": x, "y": y} for x, y in places]
+        self.browser.send("Input.dispatchTouchEvent", {"type": kind, "timestamp": self.time, "touchPoints": points})
+
     def put(self, testid, u=0.5, v=0.5):
-        until_tapped(self.room.page, self.at(testid), lambda: self.go([self.place(testid, u, v)]))
+        """Once: whoever taps is heard, whatever was done before."""
+        place = self.place(testid, u, v)
+        self.at(testid).evaluate(LISTEN)
+        with self._down(place):
+            pass
+        assert self.room.page.evaluate(TAPPED), f"a tap on {testid} was not heard"
         self.done()
 
-    press = put
+    press = focus = put
 
     def go(self, places):
-        between = [
-            [a + (b - a) * n / 6 for a, b in zip(*pair, strict=True)] for pair in pairwise(places) for n in range(1, 7)
-        ]
-        places = [places[0], *between]
-        for kind, (x, y) in zip(["touchStart", *["touchMove"] * (len(places) - 1)], places, strict=True):
-            self.browser.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
-        self.browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        first, *others = strewn(places)
+        with self._down(first):
+            for place in others:
+                self._send("touchMove", place)
         self.done()
+
+    @contextmanager
+    def _down(self, place):
+        self.time = max(time.time(), self.time + LIFTED)
+        self._send("touchStart", place)
+        yield
+        self._send("touchEnd")
+
+    def hold(self, testid):
+        """While the block runs, a button is held down."""
+        return self._down(self.place(testid))
 
 
 class Keys(Hand):
@@ -156,9 +204,33 @@ class Keys(Hand):
         self.focus(testid)
         self._keys("ArrowDown")
 
+    @contextmanager
+    def hold(self, testid):
+        """While the block runs, Enter is held down at a button."""
+        self.focus(testid)
+        self.room.page.keyboard.down("Enter")
+        yield
+        self.room.page.keyboard.up("Enter")
+
     def _keys(self, *keys):
         self.room.press(*keys)
         self.done()
 
 
 HANDS = (Mouse, Touch, Keys)
+# Each hand in both languages; both widths and themes come in turn. The fixture ``hand`` is made of one.
+BY_EVERY_HAND = pytest.mark.parametrize(
+    "hand",
+    [
+        pytest.param(hand, marks=pytest.mark.view(width, lang, theme), id=f"{hand.__name__.lower()}-{width}-{lang}")
+        for hand, width, lang, theme in (
+            (Mouse, 1280, "en", "light"),
+            (Touch, 390, "zh", "dark"),
+            (Keys, 1280, "zh", "light"),
+            (Mouse, 390, "zh", "light"),
+            (Touch, 390, "en", "light"),
+            (Keys, 1280, "en", "dark"),
+        )
+    ],
+    indirect=True,
+)

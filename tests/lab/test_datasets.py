@@ -13,7 +13,7 @@ from convscope.lab.datasets.browse import Browser
 from convscope.lab.datasets.cards import at_hand, card
 from convscope.lab.server.guard.access import TOKEN_HEADER
 
-from .conftest import HANDS
+from .hands import BY_EVERY_HAND, Keys
 
 
 def fill(folder, count, side=10, seed=0):
@@ -152,8 +152,8 @@ def test_a_folder_is_trained_on_once_it_was_chosen_and_choosing_needs_the_key(la
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("how", HANDS)
-def test_a_folder_of_ones_own_becomes_the_data_of_the_run(room, home, how):
+@BY_EVERY_HAND
+def test_a_folder_of_ones_own_becomes_the_data_of_the_run(hand, room, home):
     pets = str(home / "pets")
     room.lab.post("/api/train/control", {"do": "stop"})
     room.open("/train")
@@ -162,26 +162,26 @@ def test_a_folder_of_ones_own_becomes_the_data_of_the_run(room, home, how):
     assert room.at("data-digits").get_attribute("aria-pressed") == "true"
     if not room.at("choose-folder").is_visible():  # a run of another test is there, and its curves come first
         room.page.locator(".data summary").click()
-    room.do(how, "choose-folder")
+    hand.press("choose-folder")
     room.at("folder-home").wait_for()
     assert room.at("use-folder").is_disabled()
-    room.do(how, "folder-home")
+    hand.press("folder-home")
     room.at("folder-empty").wait_for()
-    room.do(how, "folder-empty")
+    hand.press("folder-empty")
     room.page.wait_for_function(
         "name => document.querySelector('.chooser .path').textContent === name", arg=f"{home}/empty"
     )
-    room.do(how, "use-folder")
+    hand.press("use-folder")
     room.page.wait_for_selector('[data-testid="folder-note"].warning')
     assert str(home / "empty") in room.at("folder-note").text_content()
-    room.do(how, "folder-up")
+    hand.press("folder-up")
     room.at("folder-pets").wait_for()
-    if how == "keys":
+    if isinstance(hand, Keys):
         room.press("ArrowDown", "Enter")  # the focus stands on the folder that was left
     else:
-        room.do(how, "folder-pets")
+        hand.press("folder-pets")
     room.at("folder-cat").wait_for()
-    room.do(how, "use-folder")
+    hand.press("use-folder")
     room.page.wait_for_selector(f'[data-testid="data-told"][data-value="{pets}"]')
     assert not room.at("chooser").is_visible()
     assert room.value("images-train-cat") == 12
@@ -190,7 +190,7 @@ def test_a_folder_of_ones_own_becomes_the_data_of_the_run(room, home, how):
     assert room.at("data").input_value() == pets
     assert room.at(f"data-{pets}").get_attribute("aria-pressed") == "true"
     assert f"data={pets}" in room.settle().page.url
-    room.do(how, "data-digits")
+    hand.press("data-digits")
     room.page.wait_for_selector('[data-testid="data-told"][data-value="digits"]')
     counts = np.bincount(open_source("digits", offline=True).train.labels)
     assert [room.value(f"images-train-{c}") for c in range(10)] == counts.tolist()

@@ -47,7 +47,14 @@ TEXTS = {
     for lang in ("en", "zh")
     for path in (STATIC / "text" / lang / "lessons").glob("*.json")
 }
-WAYS = (("mouse", (1280, "zh", "dark")), ("keys", (1280, "en", "light")), ("touch", (390, "zh", "light")))
+WAYS = (
+    ("mouse", (1280, "zh", "dark")),
+    ("keys", (1280, "en", "light")),
+    ("touch", (390, "zh", "light")),
+    ("mouse", (1280, "en", "light")),
+    ("keys", (1280, "zh", "dark")),
+    ("touch", (390, "en", "dark")),
+)
 UNSEEN = ("heaviest", "held", "sure", "always")  # questions whose answers no room shows by itself
 OTHERS = (("mouse", (1280, "en", "dark")), ("keys", (1280, "zh", "light")))  # ways of room 9 beside its turn
 LESSONS = [room for room in ROOMS if room in RIGHT]
@@ -82,18 +89,18 @@ def by_mouse(room, step, said):
 
 
 def by_touch(room, step, said):
-    if step["kind"] == "choice":
-        room.tap(room.at(f"lesson-choice-{said}").locator("xpath=.."))
-    elif step["kind"] == "number":
-        room.tap("lesson-number")
-        room.page.keyboard.type(str(said))
-    elif step["kind"] == "place":
-        with Touch(room) as finger:
+    with Touch(room) as finger:
+        if step["kind"] == "choice":
+            finger.press(f"lesson-choice-{said}")
+        elif step["kind"] == "number":
+            finger.press("lesson-number")
+            room.page.keyboard.type(str(said))
+        elif step["kind"] == "place":
             finger.go(way_to(room, step, said))
-    else:
-        room.tap("lesson-slider")
-        room.at("lesson-slider").fill(str(said))
-    room.tap("lesson-check")
+        else:
+            finger.press("lesson-slider")
+            room.at("lesson-slider").fill(str(said))
+        finger.press("lesson-check")
 
 
 def by_keys(room, step, said):

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from convscope.lab.binary import unpack
 
+from .hands import Mouse, Touch
 from .test_play_answers import model_and_input, pixels_of
 from .test_room_inside import READ
 
@@ -97,29 +98,18 @@ def chances(room, count):
     return [room.value(f"p-{c}") for c in range(count)]
 
 
-def drag(room, testid, *points):
-    area = room.at(testid).bounding_box()
-    places = [(area["x"] + u * area["width"], area["y"] + v * area["height"]) for u, v in points]
-    room.page.mouse.move(*places[0])
-    room.page.mouse.down()
-    for place in places[1:]:
-        room.page.mouse.move(*place, steps=4)
-    room.page.mouse.up()
-    room.settle()
-
-
 def test_erasing_by_mouse_and_back(room, digits_run):
     room.open(f"/inside?run={digits_run}&test=3&play=paint")
     before, pixels = chances(room, 10), pixels_of(room.lab, digits_run, test=3)
-    room.at("canvas").scroll_into_view_if_needed()
-    drag(room, "canvas", (0.5, 0.1), (0.5, 0.9))
+    mouse = Mouse(room)
+    mouse.draw("canvas", (0.5, 0.1), (0.5, 0.9))
     now = bytes_of(room).reshape(1, 28, 28)
     assert (now[0, 5:24, 14] == 0).all()
     assert np.array_equal(now[0, :, :10], pixels[0, :, :10])
     assert chances(room, 10) == pytest.approx(answers(room, digits_run, now), abs=1e-5)
     assert chances(room, 10) != before
     room.at("tool-paint").click()
-    drag(room, "canvas", (0.1, 0.1), (0.1, 0.1))
+    mouse.draw("canvas", (0.1, 0.1), (0.1, 0.1))
     assert bytes_of(room).reshape(28, 28)[2, 2] == 255
     room.at("paint-undo").click()
     room.settle()
@@ -150,8 +140,8 @@ def test_painting_in_colour_by_touch(room, colour_run):
     room.open(f"/inside?run={colour_run}&test=4&play=paint")
     room.at("tool-paint").click()
     room.at("colour").fill("#10c020")
-    room.tap("canvas", 0.54, 0.54)  # in the middle of pixel 6, 6
-    room.settle()
+    with Touch(room) as finger:
+        finger.put("canvas", 0.54, 0.54)  # in the middle of pixel 6, 6
     now = bytes_of(room).reshape(3, 12, 12)
     assert now[:, 6, 6].tolist() == [0x10, 0xC0, 0x20]
     assert chances(room, 3) == pytest.approx(answers(room, colour_run, now), abs=1e-5)
@@ -248,8 +238,8 @@ def test_the_map_by_keys_and_touch(room, digits_run):
     room.settle()
     assert not room.page.url.endswith("test=3")
     before = room.page.url
-    room.tap("scatter", 0.5, 0.5)
-    room.settle()
+    with Touch(room) as finger:
+        finger.put("scatter", 0.5, 0.5)
     assert room.page.url != before
 
 

@@ -17,6 +17,7 @@ from convscope.lab.rooms.backprop import BackpropRequest, answer, assignments
 from convscope.storage.strict_json import dumps
 
 from .conftest import STATIC
+from .hands import Touch
 
 BASE = {
     "expression": "(w*x + b - y)**2",
@@ -237,14 +238,7 @@ def test_the_weights_of_a_net_are_moved_by_keys_and_by_finger(room):
     state = room.page.url.split("#")[1]
     room.open(state)
     assert float(room.at("leaf-linear1.weight[0, 1]").input_value()) == value
-    room.at("leaf-input[0]-range").scroll_into_view_if_needed()
-    area = room.at("leaf-input[0]-range").bounding_box()
-    browser = room.page.context.new_cdp_session(room.page)
-    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    place = {"x": area["x"] + area["width"] * 0.9, "y": area["y"] + area["height"] / 2}
-    browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [place]})
-    browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
-    room.settle()
+    with Touch(room) as finger:
+        finger.slide("leaf-input[0]-range", 0.9)
     assert float(room.at("leaf-input[0]").input_value()) > 2
     assert "预测" in room.page.locator("table.leaves").text_content()

@@ -15,7 +15,7 @@ from PIL import Image
 
 import convscope
 
-from .conftest import HANDS
+from .hands import BY_EVERY_HAND, Mouse, Touch
 from .test_training import until
 
 pytestmark = pytest.mark.browser
@@ -100,8 +100,8 @@ def give_files(room, index, name, count=6):
     wait_count(room, index, count)
 
 
-def learnt(room):
-    room.at("learn").click()
+def learnt(room, hand=None):
+    (hand or Mouse(room)).press("learn")
     room.page.wait_for_selector('.learning[data-status="finished"]', timeout=120_000)
     room.at("result").wait_for()
     return room.at("result").get_attribute("data-run")
@@ -111,7 +111,7 @@ def test_the_path_of_a_stranger(room):
     """A drawn digit down to its ink; then hold the mouse, hold a key, train, and the camera is answered at once."""
     room.open("/")
     room.at("clear").click()
-    room.stroke([(0.5, 0.15), (0.5, 0.85)])
+    Mouse(room).draw("pad", (0.5, 0.15), (0.5, 0.85))
     assert room.at("best").text_content() == "1"
     room.at("glass-conv2-3").click(position={"x": 20, "y": 20})
     for step in range(1, 5):
@@ -157,16 +157,8 @@ def test_the_path_of_a_stranger(room):
 @pytest.mark.view(390, "zh", "dark")
 def test_on_a_phone_with_a_finger_and_what_is_removed_is_gone(room):
     open_room(room)
-    button = room.at("shoot-0")
-    button.scroll_into_view_if_needed()
-    box = button.bounding_box()
-    browser = room.page.context.new_cdp_session(room.page)
-    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    point = {"x": box["x"] + 30, "y": box["y"] + 20}
-    browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
-    wait_count(room, 0, 4)
-    browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    with Touch(room) as finger, finger.hold("shoot-0"):
+        wait_count(room, 0, 4)
     room.page.wait_for_selector('[data-testid="shoot-0"][aria-pressed="false"]')
     room.page.evaluate("() => new Promise((on) => setTimeout(on, 300))")  # what is on its way comes in
     count = int(room.value("count-0"))
@@ -184,54 +176,28 @@ def test_on_a_phone_with_a_finger_and_what_is_removed_is_gone(room):
         assert time.monotonic() < end
 
 
-@pytest.mark.parametrize("how", HANDS)
-def test_a_class_is_named_shot_and_removed_by_every_hand(room, how):
+@BY_EVERY_HAND
+def test_a_class_is_named_shot_and_removed_by_every_hand(hand, room):
     open_room(room)
-    if how == "keys":
-        room.tab_to("name-0")
-    elif how == "touch":
-        room.tap("name-0")
-    else:
-        room.at("name-0").click()
-    room.press("Control+a")
-    room.page.keyboard.type("red")
-    room.press("Enter")
+    hand.write("name-0", "red")
     room.page.wait_for_selector('[data-testid="class-0"][aria-label="red"]')
     for _ in range(2):
-        held(room, how, "shoot-0")
+        shot(hand, 0)
     count = room.value("count-0")
     assert classes(room) == {"red": count}
     for _ in range(2):  # once more, as pictures go with it
-        room.do(how, "gone-0")
+        hand.press("gone-0")
     room.page.wait_for_function("() => document.querySelector('[data-testid=class-0]') === null")
     assert room.page.locator(".card").count() == 2
 
 
-def held(room, how, testid):
-    """Hold a button until one more picture has been taken."""
-    before = room.value("count-0")
-    area = room.at(testid).bounding_box()
-    point = {"x": area["x"] + 30, "y": area["y"] + 20}
-    browser = room.page.context.new_cdp_session(room.page)
-    if how == "keys":
-        room.tab_to(testid)
-        room.page.keyboard.down("Enter")
-    elif how == "mouse":
-        room.page.mouse.move(point["x"], point["y"])
-        room.page.mouse.down()
-    else:
-        browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-        browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
-    wait_count(room, 0, before + 1)
-    if how == "keys":
-        room.page.keyboard.up("Enter")
-    elif how == "mouse":
-        room.page.mouse.up()
-    else:
-        browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
-    room.page.wait_for_selector(f'[data-testid="{testid}"][aria-pressed="false"]')
-    room.page.evaluate("() => new Promise((on) => setTimeout(on, 300))")  # what is on its way comes in
+def shot(hand, index):
+    """Hold the button of a class until one more picture has been taken."""
+    before = hand.room.value(f"count-{index}")
+    with hand.hold(f"shoot-{index}"):
+        wait_count(hand.room, index, before + 1)
+    hand.room.page.wait_for_selector(f'[data-testid="shoot-{index}"][aria-pressed="false"]')
+    hand.room.page.evaluate("() => new Promise((on) => setTimeout(on, 300))")  # what is on its way comes in
 
 
 def test_pictures_are_walked_through_and_removed_with_keys_alone(room):
@@ -250,19 +216,20 @@ def test_pictures_are_walked_through_and_removed_with_keys_alone(room):
     assert room.page.evaluate("document.activeElement.classList.contains('shot')")
 
 
-def test_files_train_a_small_net_that_answers_a_picture_and_leaves_as_one_file(room):
+@BY_EVERY_HAND
+def test_files_train_a_small_net_that_answers_a_picture_and_leaves_as_one_file(hand, room):
     open_room(room)
-    room.at("pretrained").uncheck()
+    room.at("pretrained").evaluate("e => e.click()")  # on a phone it lies in the sheet
     give_files(room, 0, "up")
     give_files(room, 1, "across")
-    run = learnt(room)
-    assert run == "note-my-classes-1"  # grey pictures have the note's net
+    run = learnt(room, hand)
+    assert run.startswith("note-my-classes-")  # grey pictures have the note's net
     room.page.set_input_files("[data-testid=own-file]", file("across", 99))
     room.page.wait_for_selector('[data-testid="best"]:text-is("across")')
     room.page.wait_for_function("() => document.querySelector('[data-testid=script]').textContent.includes('import')")
     room.script()
     with room.page.expect_download() as download:
-        room.at("leave-html").click()
+        hand.press("leave-html")
     assert download.value.suggested_filename == f"{run}.html"
     assert b"<!doctype html>" in download.value.path().read_bytes()[:100].lower()
     room.open(f"/inside?run={run}&test=0")  # it opens where every run does

@@ -13,6 +13,8 @@ from torch import nn
 from convscope.errors import UsageError
 from convscope.lab.rooms.convolution import ConvolutionRequest, answer, ledger
 
+from .hands import Mouse
+
 NOTE = [[[3, 4, 6, 5, 7], [2, 4, 6, 8, 2], [1, 6, 7, 8, 4], [9, 7, 4, 6, 2], [3, 7, 5, 4, 1]]]
 KERNEL = [[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]]
 NOTE_QUESTION = {"input": NOTE, "in_channels": 1, "weight": KERNEL, "padding": [1, 1], "at": [0, 1, 1]}
@@ -225,7 +227,7 @@ def test_a_drawing_is_an_input():
 def test_drawing_an_input_by_mouse_and_by_keys(room):
     room.open("/convolution?picture=drawing&ink=&weight=[[[[0,0,0],[0,1,0],[0,0,0]]]]&at=[0,14,14]")
     assert room.value("total") == 0
-    room.stroke([(0.5, 0.2), (0.5, 0.8)])
+    Mouse(room).draw("pad", (0.5, 0.2), (0.5, 0.8))
     assert room.value("total") == room.value("reported") == 1  # the kernel "identity" reads the ink itself
     address = room.page.url
     room.at("clear").click()

@@ -16,6 +16,7 @@ from convscope.explain.concepts.optimizers import rule
 from convscope.lab.rooms.descent import DescentRequest, answer
 
 from .conftest import STATIC
+from .hands import Mouse, Touch
 
 
 @given(
@@ -203,37 +204,12 @@ def start(room):
     return [float(part) for part in room.at("start").get_attribute("data-value").split(",")]
 
 
-def drag(room, testid, by, kind="mouse"):
-    """Drag an element by so many pixels, with the mouse or a finger."""
-    room.at(testid).scroll_into_view_if_needed()
-    area = room.at(testid).locator("rect").bounding_box()
-    x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
-    if kind == "mouse":
-        room.page.mouse.move(x, y)
-        room.page.mouse.down()
-        for n in (1, 2, 3):
-            room.page.mouse.move(x + by[0] * n / 3, y + by[1] * n / 3)
-        room.page.mouse.up()
-    else:
-        browser = room.page.context.new_cdp_session(room.page)
-        browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-        touch = lambda name, *places: browser.send(  # noqa: E731
-            "Input.dispatchTouchEvent", {"type": name, "touchPoints": [{"x": u, "y": v} for u, v in places]}
-        )
-        touch("touchStart", (x, y))
-        for n in (1, 2, 3):
-            touch("touchMove", (x + by[0] * n / 3, y + by[1] * n / 3))
-        touch("touchEnd")
-        browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
-    room.settle()
-
-
 @pytest.mark.browser
 @pytest.mark.view(1280, "zh", "light")
 def test_the_start_is_dragged_by_mouse_and_the_map_holds_still(room):
     room.open("/descent")
     ticks = room.at("map").locator(".tick").all_text_contents()
-    drag(room, "start", (150, 90))
+    Mouse(room).pull("start", (150, 90))
     w, b = start(room)
     assert w > 0 > b - 2
     assert room.at("map").locator(".tick").all_text_contents() == ticks
@@ -255,7 +231,8 @@ def test_the_start_is_dragged_by_mouse_and_the_map_holds_still(room):
 @pytest.mark.view(390, "en", "dark")
 def test_the_start_is_dragged_by_finger_and_moved_by_keys(room):
     room.open("/descent")
-    drag(room, "start", (60, 40), "touch")
+    with Touch(room) as finger:
+        finger.pull("start", (60, 40))
     w, b = start(room)
     assert w > -1
     assert b < 2

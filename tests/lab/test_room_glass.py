@@ -17,6 +17,7 @@ from convscope.lab.server.pages import files_path
 from convscope.lab.shelf import BUNDLED, Shelf
 
 from .conftest import STATIC
+from .hands import Touch
 
 pytestmark = pytest.mark.browser
 
@@ -108,7 +109,8 @@ def test_every_layer_answers_while_the_stroke_still_grows(room):
 @pytest.mark.view(390, "zh", "dark")
 def test_drawing_with_a_finger_and_the_link_to_it(room):
     room.open("/glass")
-    room.stroke([(0.5, 0.15), (0.5, 0.85)], "touch")
+    with Touch(room) as finger:
+        finger.draw("pad", (0.5, 0.15), (0.5, 0.85))
     assert room.at("best").text_content() == "1"
     kept = room.value("p-1")
     room.open(room.page.url.partition("#")[2])

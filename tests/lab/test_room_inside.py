@@ -8,6 +8,8 @@ import torch
 
 from convscope.lab.binary import unpack
 
+from .hands import Mouse, Pen, Touch
+
 pytestmark = pytest.mark.browser
 
 
@@ -39,7 +41,7 @@ def test_a_test_image_and_its_numbers(room, digits_run):
 def test_drawing_with_the_mouse(room, digits_run):
     room.open(f"/inside?run={digits_run}")
     before = probabilities(room)
-    room.stroke([(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)])
+    Mouse(room).draw("pad", (0.25, 0.2), (0.75, 0.2), (0.45, 0.85))
     assert "ink=" in room.page.url
     drawn = probabilities(room)
     assert drawn != before
@@ -58,10 +60,11 @@ def test_drawing_with_the_mouse(room, digits_run):
     assert "ink=" not in room.page.url
 
 
-@pytest.mark.parametrize("kind", ["touch", "pen"])
+@pytest.mark.parametrize("kind", [Touch, Pen])
 def test_drawing_with_finger_and_pen(room, digits_run, kind):
     room.open(f"/inside?run={digits_run}")
-    room.stroke([(0.5, 0.15), (0.5, 0.85)], kind)
+    with kind(room) as hand:
+        hand.draw("pad", (0.5, 0.15), (0.5, 0.85))
     strokes = read_ink(room)
     assert len(strokes) == 1
     assert {x for x, _ in strokes[0]} <= {55, 56}

@@ -11,7 +11,7 @@ import convscope
 from convscope.lab.binary import unpack
 from convscope.lab.live.film import read_film
 
-from .conftest import HANDS
+from .hands import BY_EVERY_HAND, Keys, Touch
 from .test_room_train import ROOM, alone, one_step, state, status, stop, wait_value  # noqa: F401 - alone is a fixture
 from .test_training import until
 
@@ -75,28 +75,24 @@ def test_the_film_is_played_by_touch_in_chinese(room, filmed):
     room.open(f"/train?run={filmed}&frame=0")
     frame_shown(room, 0)
     steps = [frame.step for frame in read_film(room.lab.runs / filmed).frames]
-    room.at("film-play").scroll_into_view_if_needed()
-    area = room.at("film-play").bounding_box()
-    browser = room.page.context.new_cdp_session(room.page)
-    point = {"x": area["x"] + area["width"] / 2, "y": area["y"] + area["height"] / 2}
-    browser.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
-    browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    with Touch(room) as finger:
+        finger.press("film-play")
     frame_shown(room, steps[-1])
     assert f"第 {steps[-1]} 次更新" in room.at("film-text").text_content()
     assert "共" in room.page.locator(".timeline .hint").text_content()
 
 
-@pytest.mark.parametrize("how", HANDS)
-def test_any_image_is_looked_at_in_the_past_by_every_hand(room, filmed, how):
+@BY_EVERY_HAND
+def test_any_image_is_looked_at_in_the_past_by_every_hand(hand, room, filmed):
     """Its maps are what PyTorch makes of it with the weights of that frame."""
     film = read_film(room.lab.runs / filmed)
     room.open(f"/train?run={filmed}")
     frame_shown(room, film.frames[-1].step)
-    room.do(how, "film-first")
+    hand.press("film-first")
     frame_shown(room, 0)
-    room.do(how, "film-next")
+    hand.press("film-next")
     frame_shown(room, film.frames[1].step)
-    room.do(how, "probe-4")
+    hand.press("probe-4")
     room.page.wait_for_selector('[data-testid="probe-4"][aria-pressed="true"]')
     state_then = film.frames[1].arrays()
     mean, std = (torch.tensor(film.head[key]).view(-1, 1, 1) for key in ("mean", "std"))
@@ -109,21 +105,49 @@ def test_any_image_is_looked_at_in_the_past_by_every_hand(room, filmed, how):
     assert words.format(film.frames[1].step) in room.at("film-text").text_content()
 
 
-@pytest.mark.parametrize("how", HANDS)
-def test_one_step_and_its_lines_by_every_hand(room, how):
+@BY_EVERY_HAND
+def test_the_line_in_the_chart_is_dragged_by_every_hand(hand, room, filmed):
+    """From the newest frame to one of the past, and back to where the pointer is let go."""
+    steps = [frame.step for frame in read_film(room.lab.runs / filmed).frames]
+    room.open(f"/train?run={filmed}&over=[%22{filmed}%22]")
+    frame_shown(room, steps[-1])
+    place = room.at("playhead").bounding_box()
+    hand.pull("playhead", (-place["x"], 0))  # keys go one back and one on
+    if isinstance(hand, Keys):
+        room.press("Home")
+    frame_shown(room, steps[0])
+    same_as_the_film(room, filmed, 0)
+    assert room.at("playhead").get_attribute("aria-valuenow") == "0"
+    assert room.at("playhead").bounding_box()["x"] < place["x"]
+    words = "第 0 次更新" if room.page.evaluate("document.documentElement.lang") == "zh-CN" else "update 0"
+    assert room.at("playhead").get_attribute("aria-valuetext") == words
+    assert room.at("film-text").text_content() == words  # the slider below goes along
+    drawn = room.page.locator("svg.curves").bounding_box()
+    hand.pull("playhead", (0.5 * drawn["width"], 0))
+    if isinstance(hand, Keys):
+        room.press("ArrowRight")
+    room.settle()
+    shown = int(room.at("playhead").get_attribute("aria-valuenow"))
+    assert shown in steps[1:-1]
+    frame_shown(room, shown)
+    assert f"frame={shown}" in room.page.url
+
+
+@BY_EVERY_HAND
+def test_one_step_and_its_lines_by_every_hand(hand, room):
     room.open(f"{ROOM}&epochs=1000000")
-    room.do(how, "start")
+    hand.press("start")
     status(room, "training")
-    room.do(how, "pause")
+    hand.press("pause")
     status(room, "paused")
-    room.do(how, "step")
+    hand.press("step")
     room.at("four-lines").wait_for()
-    room.do(how, "line-2")
+    hand.press("line-2")
     room.page.wait_for_function("() => document.querySelector('.four .lit .code')?.textContent.startsWith('loss')")
     assert room.page.locator(".four .lit").count() == 1
     assert int(room.at("four-lines").get_attribute("data-step")) == state(room)["step"]
     assert room.at("weights-linear1").count() == 1  # the histograms of that update
-    room.do(how, "stop")
+    hand.press("stop")
     status(room, "stopped")
 
 
@@ -134,21 +158,21 @@ def rates(lab):
     return lab.ask("/api/train/rates", CHOICES)
 
 
-@pytest.mark.parametrize("how", HANDS)
-def test_a_learning_rate_is_found_and_taken_by_every_hand(room, rates, how):
+@BY_EVERY_HAND
+def test_a_learning_rate_is_found_and_taken_by_every_hand(hand, room, rates):
     room.page.route("**/api/train/rates", lambda route: route.fulfill(json=rates))
     room.open(f"/train?{NET}&batch_size=100")
     narrow = room.page.viewport_size["width"] < 400
     if narrow:
         room.sheet()
-    room.do(how, "find-lr")
+    hand.press("find-lr")
     if narrow:
         room.sheet()
     room.at("suggested").wait_for()
     suggested = room.value("suggested")
     assert suggested == rates["suggested"]
     assert room.page.locator("[data-testid=rates-chart] svg.chart path.line").count() == 2
-    room.do(how, "take-lr")
+    hand.press("take-lr")
     assert f"lr={suggested:g}" in room.settle().page.url
     assert float(room.at("lr").input_value()) == suggested
     assert room.at("rates").is_hidden()

@@ -1,6 +1,6 @@
 """Every interaction of rooms 0 to 6 and 8, by mouse, finger and keys, in English and Chinese.
 
-Each is done six times in one page. What it changes is read from the page and compared with PyTorch, or with what the
+What an interaction changes is read from the page and compared with PyTorch, or with what the
 server computes, which other tests compare with PyTorch; and what the room then says is in the reader's language.
 """
 
@@ -18,31 +18,14 @@ from convscope.lab.rooms.descent import DescentRequest, answer
 from convscope.net.build import build
 from convscope.net.spec import parse
 
-from .hands import HANDS, Keys
+from .hands import Keys
 from .test_play import answers, bytes_of, chances, gradient
+from .test_play_answers import pixels_of
 from .test_room_pooling import IMAGE
+from .ways import Ways
 
 pytestmark = pytest.mark.browser
-GO = """address => new Promise((resume) => {
-  const to = new URL(address, location);
-  if (location.hash === to.hash) return resume();
-  addEventListener("hashchange", resume, { once: true });
-  location.hash = to.hash;
-})"""
-INTERACTIONS = {}
-
-
-def at(address):
-    """The place where an interaction is done, with {run} and {other} for the names of runs.
-
-    It is called with the hand that does it and both runs, and gives the element that then tells something in words.
-    """
-
-    def keep(do):
-        INTERACTIONS[do.__name__] = (address, do)
-        return do
-
-    return keep
+WAYS = Ways()
 
 
 def ranged(hand, testid):
@@ -54,15 +37,17 @@ def number(hand, testid):
     return float(hand.at(testid).input_value())
 
 
-@at("/glass?ink=")
+@WAYS.at("/glass?ink=")
 def a_drawing_is_read(hand, *_):
     hand.draw("pad", (0.5, 0.15), (0.5, 0.85))
     assert hand.at("best").text_content() == "1"
     assert sum(chances(hand.room, 10)) == pytest.approx(1)
+    hand.press("clear")
+    assert not re.search("ink=[^&]", hand.room.page.url)
     return "depth"
 
 
-@at("/glass")
+@WAYS.at("/glass")
 def a_map_tells_what_it_is_made_of(hand, *_):
     hand.put("glass-conv2-0", 0.3, 0.55)
     hand.at("slide").wait_for()
@@ -71,7 +56,7 @@ def a_map_tells_what_it_is_made_of(hand, *_):
     return "slide"
 
 
-@at("/glass")
+@WAYS.at("/glass")
 def a_class_tells_what_it_is_made_of(hand, *_):
     hand.press("p-3")
     hand.at("slide").wait_for()
@@ -82,7 +67,7 @@ def a_class_tells_what_it_is_made_of(hand, *_):
     return "depth"
 
 
-@at("/glass")
+@WAYS.at("/glass")
 def the_net_is_turned_into_depth(hand, *_):
     hand.press("depth")
     assert hand.at("depth").get_attribute("aria-pressed") == "true"
@@ -91,7 +76,7 @@ def the_net_is_turned_into_depth(hand, *_):
     return "depth"
 
 
-@at("/losses")
+@WAYS.at("/losses")
 def a_prediction_is_moved(hand, *_):
     hand.slide(ranged(hand, "prediction-3"), 0.9)
     said, right = (tensor([number(hand, f"{key}-{i}") for i in range(4)]) for key in ("prediction", "target"))
@@ -100,7 +85,7 @@ def a_prediction_is_moved(hand, *_):
     return "curves"
 
 
-@at("/backprop?step=99")
+@WAYS.at("/backprop?step=99")
 def a_leaf_is_moved_and_nudged(hand, *_):
     hand.slide(ranged(hand, "leaf-w"), 0.9)
     w, x, b, y = (number(hand, f"leaf-{name}") for name in "wxby")
@@ -110,14 +95,14 @@ def a_leaf_is_moved_and_nudged(hand, *_):
     return "nudged"
 
 
-@at("/backprop?step=2")
+@WAYS.at("/backprop?step=2")
 def the_walk_is_taken_to_its_end(hand, *_):
     hand.press("stepper-last")
     assert hand.room.value("gradient-w") == 8
     return "told"
 
 
-@at("/descent")
+@WAYS.at("/descent")
 def the_start_is_moved(hand, *_):
     hand.pull("start", (90, 60))
     place = [float(part) for part in hand.at("start").get_attribute("data-value").split(",")]
@@ -126,7 +111,7 @@ def the_start_is_moved(hand, *_):
     return "regime-1"
 
 
-@at("/descent?at=100")
+@WAYS.at("/descent?at=100")
 def the_time_is_moved_and_a_rule_added(hand, *_):
     hand.slide("stepper-slider", 0.3)
     place, last = map(int, hand.at("stepper-text").text_content().replace(",", "").split(" / "))
@@ -138,7 +123,7 @@ def the_time_is_moved_and_a_rule_added(hand, *_):
     return "strip-text"
 
 
-@at("/convolution?padding=[0,0]")
+@WAYS.at("/convolution?padding=[0,0]")
 def an_output_tells_its_products(hand, *_):
     state = hand.room.values("output-0")
     hand.put("output-0", 0.9, 0.9)
@@ -147,7 +132,7 @@ def an_output_tells_its_products(hand, *_):
     return "ledger"
 
 
-@at("/convolution?film=true")
+@WAYS.at("/convolution?film=true")
 def the_film_of_a_convolution_is_scrubbed(hand, *_):
     hand.slide("film-slider", 0.5)
     window = int(hand.at("film").get_attribute("data-window"))
@@ -157,7 +142,7 @@ def the_film_of_a_convolution_is_scrubbed(hand, *_):
     return "film-mode"
 
 
-@at("/pooling?film=true")
+@WAYS.at("/pooling?film=true")
 def the_film_of_a_pooling_is_scrubbed(hand, *_):
     hand.slide("film-slider", 0.5)
     assert 0 < int(hand.at("film").get_attribute("data-window")) < 8
@@ -165,7 +150,7 @@ def the_film_of_a_pooling_is_scrubbed(hand, *_):
     return "film-mode"
 
 
-@at("/pooling")
+@WAYS.at("/pooling")
 def the_gradient_of_a_pooling_is_shown(hand, *_):
     hand.press("backward")
     x = tensor(IMAGE, dtype=torch.float32, requires_grad=True)
@@ -174,7 +159,7 @@ def the_gradient_of_a_pooling_is_shown(hand, *_):
     return "show-script"
 
 
-@at("/shapes")
+@WAYS.at("/shapes")
 def a_layer_is_added(hand, *_):
     hand.press("add-batchnorm")
     net = build(parse(hand.at("net").input_value()), (1, 28, 28), 10)
@@ -183,16 +168,21 @@ def a_layer_is_added(hand, *_):
     return "next-room"
 
 
-@at("/inside?run={run}&test=3&play=paint")
+@WAYS.at("/inside?run={run}&test=3&play=paint")
 def the_image_is_painted_on(hand, run, _):
     hand.draw("canvas", (0.5, 0.2), (0.5, 0.8))
     now = bytes_of(hand.room).reshape(1, 28, 28)
     assert (now[0, 7:22, 14] == 0).all()
     assert chances(hand.room, 10) == pytest.approx(answers(hand.room, run, now), abs=1e-5)
+    hand.press("paint-restore")
+    assert "pixels=" not in hand.room.page.url
+    assert chances(hand.room, 10) == pytest.approx(
+        answers(hand.room, run, pixels_of(hand.room.lab, run, test=3)), abs=1e-5
+    )
     return "painted"
 
 
-@at("/inside?run={run}&test=3&play=attack")
+@WAYS.at("/inside?run={run}&test=3&play=attack")
 def the_image_is_attacked(hand, run, _):
     hand.slide("epsilon", 0.4)
     epsilon = int(hand.at("epsilon").input_value())
@@ -208,7 +198,7 @@ def the_image_is_attacked(hand, run, _):
     return "attack-verdict"
 
 
-@at('/inside?run={run}&test=3&play=channel&likes=["conv1",3]')
+@WAYS.at('/inside?run={run}&test=3&play=channel&likes=["conv1",3]')
 def what_a_channel_likes_is_opened(hand, run, _):
     likes = {"run": run, "layer": "conv1", "channel": 3}
     head, arrays = unpack(hand.room.lab.post("/api/inside/channel", likes).content)
@@ -221,7 +211,7 @@ def what_a_channel_likes_is_opened(hand, run, _):
     return "made-told"
 
 
-@at("/inside?run={run}&test=3&play=map")
+@WAYS.at("/inside?run={run}&test=3&play=map")
 def an_image_is_picked_on_the_map(hand, *_):
     hand.at("scatter").wait_for()
     if isinstance(hand, Keys):
@@ -231,7 +221,7 @@ def an_image_is_picked_on_the_map(hand, *_):
     return "mine"
 
 
-@at("/inside?run={run}&test=3&play=two")
+@WAYS.at("/inside?run={run}&test=3&play=two")
 def another_run_is_set_beside(hand, run, other):
     hand.choose("other", other)
     beside = hand.at("other").input_value()
@@ -243,7 +233,7 @@ def another_run_is_set_beside(hand, run, other):
     return "two-told"
 
 
-@at("/inside?run={run}&test=3&play=backward")
+@WAYS.at("/inside?run={run}&test=3&play=backward")
 def a_weight_tells_its_gradient(hand, run, _):
     hand.put("tap-0", 0.5, 0.1)
     index = tuple(
@@ -254,25 +244,13 @@ def a_weight_tells_its_gradient(hand, run, _):
     return "use-sum"
 
 
-@at("/inside?run={run}&test=3")
+@WAYS.at("/inside?run={run}&test=3")
 def what_counts_in_the_image_is_laid_over_it(hand, *_):
     hand.choose("over", "gradient_input")
     assert hand.at("overlay").is_visible()
     return "play-paint"
 
 
-@pytest.mark.parametrize("name", INTERACTIONS)
+@pytest.mark.parametrize("name", WAYS.table)
 def test_by_mouse_finger_and_keys_in_both_languages(room, digits_run, branched_run, name):
-    address, do = INTERACTIONS[name]
-    address = address.format(run=digits_run, other=branched_run)
-    room.open(address)
-    for lang in ("en", "zh"):
-        if lang == "zh":
-            room.at("lang").click()
-            room.page.locator("html[lang=zh-CN]").wait_for(state="attached")
-        for hand in HANDS:
-            room.page.evaluate(GO, f"#{address}")
-            room.ready()
-            with hand(room) as it:
-                words = room.at(do(it, digits_run, branched_run)).text_content()
-            assert bool(re.search("[\u4e00-\u9fff]", words)) == (lang == "zh"), words
+    WAYS.go(name, room, digits_run, branched_run)
