@@ -57,6 +57,8 @@ export function pad(t, { ondraft, ondone }) {
     },
     undo: () => ondone(strokes.slice(0, -1)),
   });
+  const invitation = h("span", { class: "invitation", "aria-hidden": "true" }, t("common.draw_here"));
+  element.append(invitation);
 
   function grow(place) {
     growing = extend(
@@ -68,6 +70,7 @@ export function pad(t, { ondraft, ondone }) {
 
   function draw() {
     paint(ink, growing ? [...strokes, growing] : strokes, pen);
+    invitation.hidden = Boolean(growing || strokes.length);
   }
 
   function set(next, width, given = false) {

@@ -53,7 +53,7 @@ function row(t, run, { chosen, judged, busy }, { over, judge, resume }) {
       run.model && button("judge", t("train.mistakes"), { onclick: () => judge(run.name) }),
       run.model && h("a", { href: inside, "data-testid": `inside-${run.name}` }, t("common.inside")),
     ),
-    h("td", { class: "data", title: run.data }, run.data.split("/").at(-1)),
+    h("td", { class: "source", title: run.data }, run.data.split("/").at(-1)),
     h("td", { class: "n" }, String(run.epochs)),
     h("td", {}, overlay),
   );

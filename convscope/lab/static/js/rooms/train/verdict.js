@@ -1,4 +1,4 @@
-// Where a net is wrong: the confusion matrix, whose cells open their images, and the surest mistakes.
+// Where a net is wrong: the confusion matrix, whose cells open their images, and the most confident mistakes.
 
 import { STALE, line } from "../../core/api.js";
 import { css, diverging, inkOn } from "../../core/colour.js";
