@@ -245,3 +245,19 @@ def test_a_residual_net_is_drawn_and_its_brackets_are_edited(room):
     room.settle()
     assert room.at("net").input_value() == "conv 4 3 padding=1 | relu | flatten | linear"
     assert room.page.locator(".lanes").count() == 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("lang", "words"), [("en", "20 kernels of 5×5"), ("zh", "20 个 5×5 的卷积核")])
+def test_a_block_says_what_it_means_and_is_lit_with_its_picture(room, lang, words):
+    room.page.evaluate("lang => localStorage.setItem('convscope.lang', lang)", lang)
+    room.open("/shapes")
+    assert words in room.at("row-3").text_content()
+    body = room.page.locator('.volumes [data-layers="conv2"]')
+    room.at("row-3").hover()
+    assert "lit" in body.get_attribute("class")
+    room.page.locator('.volumes [data-layers="pool1 relu1"]').hover()
+    assert "lit" not in body.get_attribute("class")
+    assert [room.at(f"row-{i}").get_attribute("class") for i in (1, 2)] == ["lit", "lit"]
+    room.tab_to("block-3")
+    assert "lit" in body.get_attribute("class")

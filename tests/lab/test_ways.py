@@ -164,7 +164,34 @@ def a_layer_is_added(hand, *_):
     hand.press("add-batchnorm")
     net = build(parse(hand.at("net").input_value()), (1, 28, 28), 10)
     assert any(isinstance(layer, nn.BatchNorm2d) for layer in net.modules())
-    assert hand.room.value("parameters") == sum(p.numel() for p in net.parameters())
+    assert same_parameters(hand)
+    return "next-room"
+
+
+def same_parameters(hand):
+    net = build(parse(hand.at("net").input_value()), (1, 28, 28), 10)
+    return hand.room.value("parameters") == sum(p.numel() for p in net.parameters())
+
+
+@WAYS.at("/shapes")
+def a_layer_is_moved_and_another_put_below_it(hand, *_):
+    assert "conv 10 5 | pool 2 | relu" in hand.at("net").input_value()
+    if isinstance(hand, Keys):
+        hand.focus("block-1")
+        hand.room.press("Alt+ArrowDown")
+    else:
+        (_, y), to = hand.place("grip-1"), hand.at("grip-2").bounding_box()
+        hand.pull("grip-1", (0, to["y"] + to["height"] / 2 - y))
+    hand.room.settle()
+    assert hand.at("net").input_value().startswith("conv 10 5 | relu | pool 2 | conv")
+    assert same_parameters(hand)
+    if isinstance(hand, Keys):
+        hand.room.press("Alt+Insert")
+    else:
+        hand.press("below-2")
+    hand.room.settle()
+    assert hand.at("net").input_value().startswith("conv 10 5 | relu | pool 2 | relu | conv")
+    assert same_parameters(hand)
     return "next-room"
 
 

@@ -7,6 +7,7 @@ import { list, whole } from "../core/state.js";
 import { examples, group, number, select, text } from "../parts/fields.js";
 import { adders } from "./shapes/blocks.js";
 import { spec as written } from "./shapes/chain.js";
+import { linked } from "./shapes/link.js";
 import { misfit, verdict } from "./shapes/refusal.js";
 import { table } from "./shapes/table.js";
 import { volumes } from "./shapes/volumes.js";
@@ -28,6 +29,7 @@ export function mount(room) {
   let zoo = null;
   const drawSettings = settings(room, () => zoo);
   const change = (blocks) => set({ net: written(blocks) });
+  linked(figure, ledger);
 
   async function update(now) {
     zoo ??= await ask("/api/shapes/zoo");

@@ -32,6 +32,11 @@ export function move(blocks, at, by) {
   return blocks.with(at, blocks[to]).with(to, blocks[at]);
 }
 
+// From one place to another; what lies between makes room.
+export function shift(blocks, from, to) {
+  return blocks.toSpliced(from, 1).toSpliced(to, 0, blocks[from]);
+}
+
 export function isBracket(block) {
   return "[/]".includes(block[0]);
 }

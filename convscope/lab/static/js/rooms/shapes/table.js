@@ -4,6 +4,7 @@ import { h, sentence } from "../../core/dom.js";
 import { count, formula, shape } from "../../core/format.js";
 import { below, lanes } from "../../parts/lanes.js";
 import { editor } from "./blocks.js";
+import { meaning } from "./meaning.js";
 import { narrow } from "./refusal.js";
 
 const NUMBERS = ["output", "fed", "parameters", "multiply_adds"];
@@ -54,16 +55,22 @@ export function table(t, answer, change) {
 
 function row(line, i, edit, fed, t) {
   const branch = line.inputs.length > 1;
+  const words = meaning(t, line.text);
   const note = line.note && sentence("span", { class: "hint" }, t.said(line.note));
   return h(
     "tr",
-    { "data-testid": `row-${i}`, class: fed?.failed === line.name ? "bad" : null },
+    {
+      "data-testid": `row-${i}`,
+      "data-layers": line.name,
+      class: fed?.failed === line.name ? "bad" : null,
+    },
     h("th", { scope: "row", class: "laned" }, lanes(line.marks), line.name),
     h(
       "td",
       {},
       edit ?? (branch ? null : h("code", {}, line.text)),
       branch && h("code", { class: "hint" }, line.text),
+      words && h("span", { class: "hint means" }, words),
       note,
     ),
     h("td", { class: "n", "data-value": line.output.join() }, shape(line.output)),

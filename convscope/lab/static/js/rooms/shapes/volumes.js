@@ -29,7 +29,11 @@ export function volumes(image, answer, t) {
     svg.append(
       s(
         "g",
-        { transform: `translate(${left} 0)`, class: size.length === 3 ? "body image" : "body vector" },
+        {
+          transform: `translate(${left} 0)`,
+          class: size.length === 3 ? "body image" : "body vector",
+          "data-layers": names.join(" "),
+        },
         body.parts,
       ),
       label(x + width / 2, BASE + 24, shape(size), "size"),
