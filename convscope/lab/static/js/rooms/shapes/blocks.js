@@ -4,6 +4,7 @@ import { h } from "../../core/dom.js";
 import { pull } from "../../parts/pull.js";
 import { insert, move, remove, replace, shift } from "./chain.js";
 
+const FOLLOWED = { ArrowUp: -1, ArrowDown: 1, Insert: 1 };
 const NEW = ["conv 8 3", "pool 2", "relu", "batchnorm", "dropout 0.5", "globalavg", "linear 32"];
 
 // One block: its text, and Alt with the arrows to move it, Alt+Delete to take it out, Alt+Insert for one below it; buttons
@@ -19,7 +20,10 @@ export function editor(t, layers, i, name, change) {
     const act = event.altKey && acts[event.key];
     if (!act) return;
     event.preventDefault();
-    change(act());
+    const now = act();
+    if (now === layers) return;
+    input.dataset.key = `block-${i + (FOLLOWED[event.key] ?? 0)}`; // where the focus is to be then
+    change(now);
   };
   const input = h("input", {
     value: layers[i],
