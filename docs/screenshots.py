@@ -25,7 +25,7 @@ from convscope.lab.shelf import Shelf
 
 IMAGES = Path(__file__).parent / "images"
 ROOMS = re.findall(r'id: "(\w+)"', (STATIC / "js" / "rooms.js").read_text())
-LESSON = "lesson"  # a picture that is of no room
+LESSON, DATA = "lesson", "data"  # pictures that are of no room
 # What each room shows; {run} is the run trained here, {own} that on classes of one's own. A room that is not listed
 # shows what it starts with.
 STATES = {
@@ -71,6 +71,16 @@ def learn(page: Page, url: str) -> None:
         keep(page, f"lab-lesson-{theme}.png")
 
 
+def offer(page: Page, url: str) -> None:
+    """What room 7 offers to train on before any run is there, in both themes."""
+    page.goto(f"{url}#/train")
+    page.wait_for_selector('[data-testid="data-told"][data-value="digits"]')
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        page.wait_for_timeout(500)
+        keep(page, f"lab-data-{theme}.png")
+
+
 def keep(page: Page, name: str) -> None:
     """What is on the screen, as a picture of the docs."""
     file = IMAGES / name
@@ -103,8 +113,8 @@ def hold(page: Page, url: str) -> None:
 
 
 def main() -> None:
-    """Start a lab with two runs, take the pictures, end it. Arguments name rooms, or the lesson; without one, all."""
-    rooms = sys.argv[1:] or [*ROOMS, LESSON]
+    """Start a lab with two runs, take the pictures, end it. Arguments name rooms, the lesson or the data; without one, all."""
+    rooms = sys.argv[1:] or [*ROOMS, LESSON, DATA]
     IMAGES.mkdir(exist_ok=True)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as folder:
@@ -121,9 +131,11 @@ def main() -> None:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
                 page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-US")
+                if DATA in rooms:
+                    offer(page, address(server, access.token))
                 if "train" in rooms:
                     hold(page, address(server, access.token))
-                shown = [room for room in rooms if room != LESSON]
+                shown = [room for room in rooms if room not in (LESSON, DATA)]
                 shoot(page, address(server, access.token), shown, run=run.path.name, own=own.path.name)
                 if LESSON in rooms:
                     learn(page, address(server, access.token))
