@@ -75,7 +75,6 @@ def test_by_mouse(room):
     right.backward()
     assert room.value("cross-entropy") == pytest.approx(right.item())
     assert [room.value(f"gradient-{k}") for k in range(3)] == pytest.approx(logits.grad.tolist())
-    room.sheet()
     room.at("twice").check()
     room.settle()
     wrong = functional.cross_entropy(logits.softmax(0), torch.tensor(2))
@@ -97,6 +96,9 @@ def test_by_keyboard(room):
     prediction, target = torch.tensor([[1], [2], [3], [7.0]]), torch.tensor([1.5, 2, 5, 4])
     with pytest.warns(UserWarning, match="Using a target size"):
         assert room.value("mse") == pytest.approx(functional.mse_loss(prediction, target).item())
+    terms = [[room.value(f"term-{i}-{j}") for j in range(4)] for i in range(4)]
+    assert torch.equal(torch.tensor(terms), (prediction - target) ** 2)  # all that the trap makes of four
+    assert room.page.locator(".matrix .meant").count() == 4
     room.tab_to("target-1")
     room.press("Control+A", *"-4.5")
     room.settle()
@@ -112,3 +114,17 @@ def test_by_keyboard(room):
     room.press("Control+A", "6")
     room.settle()
     assert room.at("prediction-5").count() == 1
+
+
+@pytest.mark.browser
+def test_a_squared_error_is_a_square_and_the_curves_are_met_at_the_prediction(room):
+    """Its area is the term; a dot stands on each curve where the prediction is, at that loss."""
+    room.open("/losses")
+    sides = [float(room.at(f"square-{i}").locator("rect").get_attribute("width")) for i in range(4)]
+    terms = torch.tensor([room.value(f"square-{i}") for i in range(4)])
+    assert torch.allclose(torch.tensor(sides) ** 2 / sides[3] ** 2, terms / terms[3])
+    dots = room.at("curves").locator("circle")
+    heights = [float(dot.get_attribute("cy")) for dot in dots.all()]
+    losses = torch.tensor([room.value(name) for name in ("mse", "l2", "mae")])
+    down = (heights[2] - torch.tensor(heights)) / (heights[2] - heights[1])
+    assert torch.allclose(down, (losses - losses[2]) / (losses[1] - losses[2]), atol=0.02)

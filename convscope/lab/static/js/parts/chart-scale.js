@@ -44,6 +44,17 @@ function even(low, high) {
   return found;
 }
 
+// The height of a line at x, between its nearest points; null outside of it or where it is broken.
+export function heightAt(points, x) {
+  const after = points.findIndex(([v]) => v >= x);
+  if (after < 0) return null;
+  const [b, high] = points[after];
+  if (b === x) return high;
+  if (after === 0 || high === null || points[after - 1][1] === null) return null;
+  const [a, low] = points[after - 1];
+  return low + ((high - low) * (x - a)) / (b - a);
+}
+
 // An SVG path through the points; null breaks it.
 export function path(points, across, up, log = false) {
   let text = "";

@@ -2,7 +2,7 @@
 
 import { h, s } from "../core/dom.js";
 import { num, power } from "../core/format.js";
-import { path, scale, ticks } from "./chart-scale.js";
+import { heightAt, path, scale, ticks } from "./chart-scale.js";
 import { legible } from "./legible.js";
 import { readout } from "./readout.js";
 
@@ -62,6 +62,7 @@ export function chart(
       s("line", { class: "mark", x1: across.at(mark), x2: across.at(mark), y1: EDGE.top, y2: HEIGHT - EDGE.bottom }),
     series.map(({ points: line, kind, dots }) => [
       s("path", { class: `line k${kind}`, d: path(line, across, up, log) }),
+      mark !== null && met(line, kind, mark, { across, up, log }),
       dots &&
         line
           .filter(([, v]) => v !== null)
@@ -78,6 +79,13 @@ export function chart(
     series.length > 1 && legend(series),
     table(t, x, series, open),
   );
+}
+
+// Where a line meets the mark.
+function met(line, kind, x, { across, up, log }) {
+  const y = heightAt(line, x);
+  if (y === null || (log && y <= 0)) return null;
+  return s("circle", { class: `dot k${kind}`, cx: across.at(x), cy: up.at(y), r: 5 });
 }
 
 // What each line is, drawn as it is drawn: colours alone do not tell lines apart for everybody.

@@ -30,8 +30,8 @@ export const rules = {
 
 export function mount(room) {
   const ask = line();
-  const drawSettings = settings(room);
-  const [drawPairs, drawEntropy] = [pairs(room), entropy(room)];
+  const [drawSettings, ofClasses] = settings(room);
+  const [drawPairs, drawEntropy] = [pairs(room), entropy(room, ofClasses)];
 
   async function update(now) {
     settle(now);
@@ -58,6 +58,7 @@ function settle(now) {
   now.klass = Math.min(now.klass, now.logits.length - 1);
 }
 
+// Gives draw(now) and the fields that belong to the classes below.
 function settings({ controls, t, set, state }) {
   const resized = (key, count, fill) => Array.from({ length: count }, (_, i) => state()[key][i] ?? fill(i));
   const onsamples = (n) =>
@@ -71,12 +72,14 @@ function settings({ controls, t, set, state }) {
   const classes = number(t("losses.classes"), { testid: "classes", min: 2, max: 10, onchange: onclasses });
   const column = toggle(t("losses.column"), { testid: "column", onchange: (on) => set({ column: on }) });
   const twice = toggle(t("losses.twice"), { testid: "twice", onchange: (on) => set({ twice: on }) });
-  controls.append(samples.element, column.element, classes.element, twice.element);
+  controls.append(samples.element, column.element);
 
-  return function draw(now) {
+  function draw(now) {
     samples.set(now.prediction.length);
     classes.set(now.logits.length);
     column.set(now.column);
     twice.set(now.twice);
-  };
+  }
+
+  return [draw, [classes.element, twice.element]];
 }

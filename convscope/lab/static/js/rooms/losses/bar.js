@@ -3,6 +3,7 @@
 import { s } from "../../core/dom.js";
 
 const WIDE = 72;
+const SIDE = 24;
 
 export function bar(value, limit, kind = "arrow") {
   const middle = kind === "share" ? 1 : WIDE / 2;
@@ -20,5 +21,16 @@ export function bar(value, limit, kind = "arrow") {
     { class: "slope", width: WIDE, height: 14, viewBox: `0 0 ${WIDE} 14`, "aria-hidden": "true" },
     kind === "share" ? null : s("line", { x1: middle, x2: middle, y1: 1, y2: 13 }),
     shape,
+  );
+}
+
+// A square error as what it is called: a square whose area is the term.
+export function square(value, limit) {
+  const side = SIDE * Math.sqrt(limit ? value / limit : 0);
+  const at = (SIDE - side) / 2;
+  return s(
+    "svg",
+    { class: "slope", width: SIDE, height: SIDE, viewBox: `0 0 ${SIDE} ${SIDE}`, "aria-hidden": "true" },
+    s("rect", { x: at, y: at, width: side, height: side, class: "share" }),
   );
 }

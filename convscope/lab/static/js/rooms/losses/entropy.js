@@ -8,13 +8,15 @@ import { slider } from "../../parts/slider.js";
 
 const CELLS = ["shifted", "exponential", "probability", "gradient"];
 
-export function entropy({ ledger: panel, t, set, state }) {
+// fields: what is set for the classes alone.
+export function entropy({ ledger: panel, t, set, state }, fields) {
   let rows = [];
   const softmax = h("div", { class: "scroll" });
   const warned = h("div", { class: "warned", role: "status" });
   const value = h("div", { class: "loss-values" });
   const hint = h("p", { class: "hint" }, rich(t("losses.logits_hint")));
-  panel.append(h("h2", {}, t("losses.entropy")), hint, softmax, warned, value);
+  const head = h("div", { class: "line" }, h("h2", {}, t("losses.entropy")), fields);
+  panel.append(head, hint, softmax, warned, value);
 
   function build(count) {
     rows = Array.from({ length: count }, (_, k) => {

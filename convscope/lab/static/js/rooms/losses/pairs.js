@@ -3,8 +3,9 @@
 import { h, sentence, show } from "../../core/dom.js";
 import { formula, num } from "../../core/format.js";
 import { chart } from "../../parts/chart.js";
-import { bar } from "./bar.js";
+import { bar, square } from "./bar.js";
 import { cellsOf, check, put, table } from "./cells.js";
+import { matrix } from "./matrix.js";
 import { slider } from "../../parts/slider.js";
 
 export const NAMES = { mse: "MSE", l2: "L2", mae: "MAE" };
@@ -43,10 +44,13 @@ export function pairs({ figure, t, set, state }) {
   function draw(now, { regression, along, curves: lines }) {
     if (rows.length !== now.prediction.length) build(now.prediction.length);
     const steep = Math.max(1e-12, ...Object.values(regression).flatMap((one) => one.derivative.flat().map(Math.abs)));
-    rows.forEach((row, i) => drawRow(row, i, now, regression, steep));
+    const most = Math.max(...regression.mse.elements.map(({ term }) => term));
+    rows.forEach((row, i) => drawRow(row, i, now, regression, { steep, most }));
+    const { warnings, elements } = regression.mse;
     show(
       warned,
-      regression.mse.warnings.map((text) => sentence("p", {}, t.said(text))),
+      warnings.map((text) => sentence("p", {}, t.said(text))),
+      now.column && elements.length === now.target.length ** 2 && matrix(t, elements, now.target.length),
     );
     show(
       values,
@@ -64,14 +68,14 @@ export function pairs({ figure, t, set, state }) {
   return draw;
 }
 
-function drawRow({ prediction, target, cells }, i, now, regression, steep) {
+function drawRow({ prediction, target, cells }, i, now, regression, { steep, most }) {
   prediction.set(now.prediction[i]);
   target.set(now.target[i]);
   prediction.element.closest("tr").classList.toggle("chosen", i === now.at);
   const place = now.column ? i * now.target.length + i : i; // with the trap, the diagonal of N × N
   const element = regression.mse.elements[place];
   put(cells.difference, element.difference);
-  put(cells.square, element.term);
+  put(cells.square, element.term, square(element.term, most));
   put(cells.absolute, regression.mae.elements[place].term);
   for (const name of Object.keys(NAMES)) {
     const slope = [regression[name].derivative[i]].flat()[0];
