@@ -195,3 +195,13 @@ def test_colours_follow_the_values(room, digits_run):
     )
     shown = torch.tensor(pixels).view(-1, 4)[at, :3].tolist()
     assert shown == ([202, 90, 10] if flat[c, at] > 0 else [33, 102, 172])
+
+
+def test_the_scores_have_the_names_of_their_classes(room, colour_run):
+    room.open(f"/inside?run={colour_run}&test=1")
+    names = room.at("layer-linear1").locator(".class-names span")
+    assert names.all_text_contents() == ["red", "leaf", "sky"]
+    cells = room.at("map-linear1-0").bounding_box()
+    for k, name in enumerate(names.all()):
+        middle = name.bounding_box()["x"] + name.bounding_box()["width"] / 2
+        assert middle == pytest.approx(cells["x"] + (k + 0.5) * cells["width"] / 3, abs=2)

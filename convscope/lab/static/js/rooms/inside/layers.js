@@ -10,6 +10,7 @@ import { hop } from "../../parts/neighbours.js";
 import { forget, inSight } from "../../parts/sight.js";
 
 const ROW = 40; // features of a vector in one row
+const NAMED = [12, 44]; // so many classes at most have their names below, in so many pixels each
 const NEIGHBOURS = { ArrowLeft: -1, ArrowRight: 1 };
 
 // onpick(layer, index) when an element is chosen by click or Enter.
@@ -18,23 +19,29 @@ export function layers(t, { onpick }) {
   let signature = "";
   let rows = new Map(); // name → {maps, places, wide}
 
-  function build(heads) {
+  function build(heads, classes) {
     leave();
-    rows = new Map(heads.map((head) => [head.name, layer(head)]));
+    const named =
+      classes.length <= NAMED[0]
+        ? heads.findLast(({ shape: size }) => size.length === 1 && size[0] === classes.length)
+        : null;
+    rows = new Map(heads.map((head) => [head.name, layer(head, head === named ? classes : [])]));
     show(
       element,
       [...rows.values()].map((row) => row.element),
     );
   }
 
-  function layer({ name, kind, inputs, marks, shape: size, shown, ledger }) {
+  // classes: the names of the numbers of a vector that are the scores.
+  function layer({ name, kind, inputs, marks, shape: size, shown, ledger }, classes) {
     const image = size.length === 3;
     const output = h("output", { class: "readout", "data-testid": `readout-${name}` });
     const at = (c, r, k) => (image ? [c, r, k] : [r * ROW + k]);
     const inside = (index) => image || index[0] < size[0];
     const count = image ? shown : 1;
     const columns = image ? size[2] : Math.min(ROW, size[0]);
-    const width = image ? Math.min(132, Math.max(54, columns * 4)) : Math.min(560, columns * (columns > 20 ? 14 : 28));
+    const cell = classes.length ? NAMED[1] : columns > 20 ? 14 : 28;
+    const width = image ? Math.min(132, Math.max(54, columns * 4)) : Math.min(560, columns * cell);
     const maps = Array.from({ length: count }, (_, c) => {
       const one = map({
         label: image ? t("inside.map", { name, c }) : name,
@@ -56,6 +63,7 @@ export function layers(t, { onpick }) {
       "div",
       { class: `maps${image ? "" : " vector"}`, role: "group", "aria-label": t("inside.maps", { name, n: count }) },
       maps.map((one) => one.element),
+      classes.length > 0 && below(classes, width),
     );
     list.addEventListener("keydown", (event) => hop(event, maps, NEIGHBOURS), true);
     const note = image && shown < size[0] ? t("inside.first", { n: shown, all: size[0] }) : "";
@@ -77,9 +85,10 @@ export function layers(t, { onpick }) {
     return row;
   }
 
-  function draw(heads, arrays) {
-    const next = JSON.stringify(heads.map(({ name, marks, shape: size, shown }) => [name, marks, size, shown]));
-    if (next !== signature) build(heads);
+  function draw(heads, arrays, classes) {
+    const told = heads.map(({ name, marks, shape: size, shown }) => [name, marks, size, shown]);
+    const next = JSON.stringify([told, classes]);
+    if (next !== signature) build(heads, classes);
     signature = next;
     for (const head of heads) {
       const row = rows.get(head.name);
@@ -120,4 +129,11 @@ export function layers(t, { onpick }) {
   }
 
   return { element, draw, outline, spot, leave };
+}
+
+// The name of a class below its score.
+function below(classes, width) {
+  const style = { "--n": classes.length, "--width": `${width}px` };
+  const names = classes.map((name) => h("span", { title: name }, name));
+  return h("div", { class: "class-names", "aria-hidden": "true", style }, names);
 }

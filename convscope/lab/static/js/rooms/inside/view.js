@@ -54,7 +54,7 @@ export function view({ controls, t, set, state }, { ondraft, onpicture }) {
     steps.draw(now, head, arrays);
     chances.draw(head);
     show(guess, verdict(t, head));
-    maps.draw(head.layers, arrays);
+    maps.draw(head.layers, arrays, head.classes);
     way.image(arrays.image);
   }
 
