@@ -262,3 +262,23 @@ def drawn(room):
     """The strokes in the address, as lists of points; a point is four characters, a dot parts strokes (ink.js)."""
     [ink] = parse_qs(urlsplit(room.page.url).fragment.partition("?")[2])["ink"]
     return [[part[i : i + 4] for i in range(0, len(part), 4)] for part in ink.split(".")]
+
+
+@pytest.mark.browser
+def test_a_number_goes_up_and_down_with_the_wheel_and_a_classic_kernel_has_its_name(room):
+    room.open("/convolution")
+    cell = room.at("input-0").locator("[data-r='1'][data-c='1']")  # of the padded input
+    before = [room.value("total"), float(cell.get_attribute("data-value"))]
+    cell.click()
+    room.page.mouse.wheel(0, -100)
+    room.settle()
+    assert float(cell.get_attribute("data-value")) == before[1] + 1
+    assert room.value("total") == before[0] + 1 * KERNEL[0][0][0][0]
+    room.page.mouse.wheel(0, 100)
+    room.settle()
+    assert room.value("total") == before[0]
+    assert room.page.evaluate("scrollY") == 0
+    assert room.at("classic").input_value() == "1…9"
+    room.at("classic").select_option("Sobel x")
+    room.settle()
+    assert room.at("classic").input_value() == "Sobel x"

@@ -17,6 +17,7 @@ export function grid({ label, testid, editable = false, spoken, onat = () => {},
     ondblclick: (event) => edit(place(event.target)),
     onpointerover: (event) => go(event, "hover"),
     onpointerleave: () => onat(-1, -1, "leave"),
+    onwheel,
     onfocusin: (event) => {
       const at = place(event.target);
       if (at) {
@@ -98,6 +99,16 @@ export function grid({ label, testid, editable = false, spoken, onat = () => {},
       event.preventDefault();
       edit(from, event.key.length === 1 ? event.key : null);
     }
+  }
+
+  // The number that has the focus goes up and down with the wheel; elsewhere the wheel moves the page.
+  function onwheel(event) {
+    const where = place(event.target);
+    if (!editable || !where || cells[where[0]][where[1]] !== document.activeElement) return;
+    const { value, fixed } = data[where[0]][where[1]];
+    if (fixed || !event.deltaY) return;
+    event.preventDefault();
+    onedit(...where, value - Math.sign(event.deltaY));
   }
 
   // An input in the cell. Enter takes the number, Escape leaves it, leaving the cell takes it too.

@@ -40,7 +40,7 @@ export function settings({ controls, more, examples: tries, t, set, state }, cha
 
   function draw(now) {
     source.set(now.picture);
-    classic.set("");
+    classic.set(classicIn(now));
     box.hidden = now.picture !== "";
     sizes(now.input).forEach((n, axis) => Object.values(size)[axis].set(n));
     for (const [name, field] of [...Object.entries(channels), ...pairs]) field.set(now[name]);
@@ -80,6 +80,13 @@ function sourceOf({ t, state, change }) {
     options: [["", t("convolution.own")], ...PICTURES.map((name, i) => [name, t("convolution.pictures")[i]])],
     onchange: (name) => change({ picture: name, in_channels: inputs(name), at: [0, 0, 0] }),
   });
+}
+
+// The name of the classic kernel that lies in the output channel which is chosen, or "".
+function classicIn({ weight, at }) {
+  const kernels = (weight[at[0]] ?? weight[0]).map((kernel) => JSON.stringify(kernel));
+  const found = Object.keys(CLASSICS).find((name) => kernels.every((one) => one === JSON.stringify(CLASSICS[name])));
+  return found ?? "";
 }
 
 // A classic kernel for the output channel that is chosen.
