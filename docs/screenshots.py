@@ -95,7 +95,7 @@ def reduced(picture: Image.Image) -> Image.Image:
     One with photographs in it has too many, and is not reduced.
     """
     colours, counts = np.unique(np.asarray(picture).reshape(-1, 3), axis=0, return_counts=True)
-    if np.sort(counts)[:-256].sum() > 0.05 * counts.sum():
+    if np.sort(counts)[:-256].sum() > 0.01 * counts.sum():
         return picture
     palette = Image.new("P", (1, 1))
     palette.putpalette(colours[np.argsort(-counts, kind="stable")[:256]].tobytes())
