@@ -40,7 +40,12 @@ class Hand:
         self.room.page.evaluate(WRITTEN)
         self.room.ready()
 
+    def able(self, testid):
+        """Wait until it can be used: whoever uses it looks at it, too."""
+        self.at(testid).element_handle().wait_for_element_state("enabled")
+
     def place(self, testid, u=0.5, v=0.5):
+        self.able(testid)
         self.at(testid).evaluate(CENTRED)
         self.at(testid).element_handle().wait_for_element_state("stable")
         area = self.at(testid).bounding_box()
@@ -172,6 +177,7 @@ class Touch(Hand):
 class Keys(Hand):
     def focus(self, testid):
         """There, or at the cell of a grid at which the Tab key stops."""
+        self.able(testid)
         stops = self.at(testid).evaluate(
             "e => (e.tabIndex ? e.querySelector('[tabindex=\"0\"]') : e)?.focus() ?? e.contains(document.activeElement)"
         )
@@ -201,8 +207,12 @@ class Keys(Hand):
         self._keys(*["ArrowUp"] * 9, " ", *["ArrowDown"] * 18, " ")
 
     def choose(self, testid, _):
+        """The next one of the list, or the one before the last."""
         self.focus(testid)
+        before = self.at(testid).input_value()
         self._keys("ArrowDown")
+        if self.at(testid).input_value() == before:
+            self._keys("ArrowUp")
 
     @contextmanager
     def hold(self, testid):
