@@ -242,13 +242,18 @@ def test_f11_what_is_stale_is_grey_and_errors_are_chinese(room, digits_run):
     room.at("net").fill("conv 10 5 | pul 2")
     room.page.wait_for_selector("main.stale")
     assert float(room.page.locator("main > .figure").evaluate("e => getComputedStyle(e).opacity")) < 0.6
-    assert re.search("[\u4e00-\u9fff]", room.at("problem").text_content())
+    told = room.at("problem").text_content()
+    assert re.search("[\u4e00-\u9fff]", told)
+    assert "你是指 'pool' 吗" in told
+    assert "you" not in told
     room.at("net").fill("conv 10 5 | pool 2 | linear")
     room.page.wait_for_selector("main:not(.stale)")
     room.open("/backprop?expression=q(2)")
     assert re.search("[\u4e00-\u9fff]", room.at("problem").text_content())
     room.open("/inside?run=gone")
-    assert re.search("[\u4e00-\u9fff]", room.at("problem").text_content())
+    for told in (room.at("problem"), room.page.locator(".picker .hint")):
+        assert re.search("[\u4e00-\u9fff]", told.text_content())
+        assert "there is no run" not in told.text_content()
     room.trouble.clear()  # the browser notes each 400
 
 

@@ -183,9 +183,12 @@ test("sentences of the server are said in another language, places and all", asy
     ["{} is complete", "{0!} 完整"],
     ["{} (cancels)", "{0}（相消）"],
     ["{} of {}", "{1} 中的 {0}"],
+    ["{}all kinds of layers are known", "{0!}所有种类的层都有"],
+    ["did you mean {}?", "是不是 {0}？"],
   ]);
   assert.equal(say("it is made for 3 (not 5)"), "为 3，非 5");
   assert.equal(say("1e-12 (cancels) is complete"), "1e-12（相消） 完整");
+  assert.equal(say("did you mean 'pool'? all kinds of layers are known"), "是不是 'pool'？ 所有种类的层都有");
   assert.equal(say("it is made for 3"), null);
   assert.equal(say(""), null);
   assert.equal(say("out of memory"), "内存耗尽");

@@ -9,15 +9,22 @@ const SHORT = 10; // letters
 export function phrasebook(sentences) {
   const whole = new Map(sentences);
   const forms = sentences.filter(([form]) => form.includes("{}")).map(shaped);
-  return function say(sentence) {
+  // A sentence within another one, whose spaces around it stay.
+  const held = (value) => {
+    const core = value.trim();
+    return value.replace(core, () => say(core) ?? core);
+  };
+  return say;
+
+  function say(sentence) {
     if (whole.has(sentence)) return whole.get(sentence);
     for (const form of forms) {
       const values = taken(form, sentence);
       if (!values) continue;
-      return form.words.replace(PLACE, (_, i, holds) => (holds && say(values[i])) || values[i]);
+      return form.words.replace(PLACE, (_, i, holds) => (holds ? held(values[i]) : values[i]));
     }
     return null;
-  };
+  }
 }
 
 function shaped([form, words]) {

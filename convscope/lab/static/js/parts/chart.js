@@ -7,7 +7,7 @@ import { legible } from "./legible.js";
 import { readout } from "./readout.js";
 
 const HEIGHT = 300;
-const EDGE = { left: 62, right: 16, top: 14, bottom: 42 };
+const EDGE = { left: 70, right: 16, top: 14, bottom: 42 };
 const TABLE = 200; // rows of the table at most; longer lines are thinned out evenly
 
 // The width of a drawing in its own units: on a phone fewer, so that its letters stay as large.

@@ -1,7 +1,7 @@
 // Test images of the run: by number, or one of each class.
 
 import { ask } from "../../core/api.js";
-import { h, show } from "../../core/dom.js";
+import { h, sentence, show } from "../../core/dom.js";
 import { number } from "../../parts/fields.js";
 
 export function source(run, index) {
@@ -26,7 +26,7 @@ export function picker(t, { onpick }) {
       sign,
     );
   const thumbs = h("div", { class: "thumbs", role: "group", "aria-label": t("inside.one_each") });
-  const note = h("p", { class: "hint", lang: "en" });
+  const note = h("p", { class: "hint" });
   const element = h(
     "div",
     { class: "picker" },
@@ -80,7 +80,7 @@ export function picker(t, { onpick }) {
       count = 0;
       element.classList.add("without");
       show(thumbs);
-      show(note, error.message);
+      show(note, sentence("span", {}, t.said(error.message)));
     }
   }
 

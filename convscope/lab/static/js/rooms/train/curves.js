@@ -9,7 +9,7 @@ import { readout } from "../../parts/readout.js";
 import { horizon, windows } from "./windows.js";
 
 const [LOSS, ACCURACY] = [190, 150];
-const EDGE = { left: 58, right: 14, top: 10, bottom: 40, between: 24 };
+const EDGE = { left: 70, right: 14, top: 10, bottom: 40, between: 24 };
 const MOST = 500; // points of a line on the screen
 const WINDOWS = 150; // along the axis
 
