@@ -78,14 +78,15 @@ def offer(page: Page, url: str) -> None:
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.wait_for_timeout(500)
-        keep(page, f"lab-data-{theme}.png")
+        keep(page, f"lab-data-{theme}.png", photographs=True)
 
 
-def keep(page: Page, name: str) -> None:
-    """What is on the screen, as a picture of the docs."""
+def keep(page: Page, name: str, *, photographs: bool = False) -> None:
+    """What is on the screen, as a picture of the docs; small photographs in it keep their colours where it is said."""
     file = IMAGES / name
     page.screenshot(path=file)
-    reduced(Image.open(file).convert("RGB")).save(file, optimize=True)
+    picture = Image.open(file).convert("RGB")
+    (picture if photographs else reduced(picture)).save(file, optimize=True)
     print(file)
 
 
@@ -95,7 +96,7 @@ def reduced(picture: Image.Image) -> Image.Image:
     One with photographs in it has too many, and is not reduced.
     """
     colours, counts = np.unique(np.asarray(picture).reshape(-1, 3), axis=0, return_counts=True)
-    if np.sort(counts)[:-256].sum() > 0.01 * counts.sum():
+    if np.sort(counts)[:-256].sum() > 0.05 * counts.sum():
         return picture
     palette = Image.new("P", (1, 1))
     palette.putpalette(colours[np.argsort(-counts, kind="stable")[:256]].tobytes())
@@ -113,7 +114,7 @@ def hold(page: Page, url: str) -> None:
 
 
 def main() -> None:
-    """Start a lab with two runs, take the pictures, end it. Arguments name rooms, the lesson or the data; without one, all."""
+    """Start a lab with two runs, take the pictures, end it. Arguments name rooms, the lesson, the data; none: all."""
     rooms = sys.argv[1:] or [*ROOMS, LESSON, DATA]
     IMAGES.mkdir(exist_ok=True)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
