@@ -42,6 +42,17 @@ def test_retired_words_stand_nowhere(word):
     assert not found, f"say {RETIRED[word]!r} instead:\n" + "\n".join(found)
 
 
+def test_no_file_holds_both_sides_of_a_conflict():
+    endings = {".md", ".py", ".js", ".css", ".html", ".json", ".toml", ".yml", ".ipynb", ".txt"}
+    texts = [
+        path for place in ("convscope", "docs", "tests", "bench", "examples") for path in (ROOT / place).rglob("*")
+    ]
+    texts = [path for path in [*texts, *ROOT.iterdir()] if path.suffix in endings]
+    assert len(texts) > 1000
+    found = [path for path in texts if re.search(rb"^(<{7}|>{7}) ", path.read_bytes(), re.M)]
+    assert not found, f"a conflict is left in {found}: keep one side, or both"
+
+
 def test_the_formatter_is_overruled_for_tables_alone():
     """Under 60 places in all (`# fmt: skip`); everything else takes the formatter's shape."""
     marked = [
