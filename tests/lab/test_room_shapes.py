@@ -261,3 +261,21 @@ def test_a_block_says_what_it_means_and_is_lit_with_its_picture(room, lang, word
     assert [room.at(f"row-{i}").get_attribute("class") for i in (1, 2)] == ["lit", "lit"]
     room.tab_to("block-3")
     assert "lit" in body.get_attribute("class")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [("en", "59.1\u202f% of all parameters"), ("zh", "占全部参数的 59.1\u202f%")],
+)
+def test_what_a_layer_costs_is_a_bar_as_long_as_its_share(room, lang, words):
+    room.page.evaluate("lang => localStorage.setItem('convscope.lang', lang)", lang)
+    room.open("/shapes")
+    net = build(resolve("note"), (1, 28, 28), 10)
+    share = sum(p.numel() for p in net.conv2.parameters()) / sum(p.numel() for p in net.parameters())
+    bars = room.at("row-3").locator(".cost")
+    assert bars.count() == 2
+    assert float(bars.first.evaluate("e => getComputedStyle(e).getPropertyValue('--share')")) == pytest.approx(share)
+    assert bars.first.get_attribute("aria-label") == words
+    assert bars.first.bounding_box()["height"] >= 4
+    assert room.at("row-1").locator(".cost").count() == 0  # a pooling costs neither

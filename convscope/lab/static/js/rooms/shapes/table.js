@@ -7,7 +7,8 @@ import { editor } from "./blocks.js";
 import { meaning } from "./meaning.js";
 import { narrow } from "./refusal.js";
 
-const NUMBERS = ["output", "fed", "parameters", "multiply_adds"];
+const COSTS = ["parameters", "multiply_adds"];
+const NUMBERS = ["output", "fed", ...COSTS];
 
 // change(blocks): the user has changed the net.
 export function table(t, answer, change) {
@@ -22,7 +23,7 @@ export function table(t, answer, change) {
   answer.lines.forEach((line, i) => {
     const first = line.block !== null && line.block >= next;
     if (first) brackets(line.block, answer.lines[i - 1]?.marks);
-    rows.push(row(line, i, first ? edit(line.block, line.name) : null, fed, t));
+    rows.push(row(line, i, first ? edit(line.block, line.name) : null, answer, t));
     if (first) next = line.block + 1;
   });
   if (failure) {
@@ -53,7 +54,8 @@ export function table(t, answer, change) {
   );
 }
 
-function row(line, i, edit, fed, t) {
+function row(line, i, edit, answer, t) {
+  const { fed } = answer;
   const branch = line.inputs.length > 1;
   const words = meaning(t, line.text);
   const note = line.note && sentence("span", { class: "hint" }, t.said(line.note));
@@ -81,9 +83,17 @@ function row(line, i, edit, fed, t) {
         fed.outputs[line.name] ? `(${fed.outputs[line.name].join(", ")})` : fed.failed === line.name ? "✗" : "—",
       ),
     h("td", { class: "formula" }, formula(t.said(line.formula).text)),
-    h("td", { class: "n", "data-value": line.parameters }, count(line.parameters)),
-    h("td", { class: "n", "data-value": line.multiply_adds }, count(line.multiply_adds)),
+    COSTS.map((key) => cost(t, key, line[key], answer.lines)),
   );
+}
+
+// What a layer costs, and its share in the whole net as a bar below the number.
+function cost(t, key, value, lines) {
+  const all = lines.reduce((sum, line) => sum + line[key], 0);
+  const share = value / all;
+  const words = t("shapes.share", { p: (100 * share).toFixed(1), what: t(`shapes.${key}`) });
+  const bar = { class: "cost", role: "img", "aria-label": words, title: words, style: { "--share": share } };
+  return h("td", { class: "n", "data-value": value }, count(value), value > 0 && h("span", bar));
 }
 
 function bracket(edit, marks, columns) {
