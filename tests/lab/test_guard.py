@@ -204,7 +204,8 @@ def test_the_key_is_asked_for_in_address_header_or_cookie():
     token = access.token.encode()
     cookie = f"convscope-80={access.token}; Path=/; HttpOnly; SameSite=Lax".encode()
     assert asked(access, Scope()) == (403,)
-    assert asked(access, Scope(path=f"/{access.token[:-1]}x/")) == (403,)
+    other = "y" if access.token.endswith("x") else "x"
+    assert asked(access, Scope(path=f"/{access.token[:-1]}{other}/")) == (403,)
     assert asked(access, Scope(path=f"/{access.token}/api")) == (200, "/api", cookie)
     assert asked(access, Scope(path=f"/{access.token}")) == (200, "/", cookie)
     assert asked(access, Scope(headers=[(b"cookie", b"a=b; convscope-80=" + token)])) == (200, "/")
