@@ -282,3 +282,27 @@ def test_a_number_goes_up_and_down_with_the_wheel_and_a_classic_kernel_has_its_n
     room.at("classic").select_option("Sobel x")
     room.settle()
     assert room.at("classic").input_value() == "Sobel x"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_cells_are_squares_whatever_they_hold_and_the_sign_stays_with_its_output(room, width):
+    """The handwritten 5 has a 0.0625, which once made its column wider, and "=" stood alone at the edge."""
+    room.page.set_viewport_size({"width": width, "height": 800})
+    room.open("/convolution")
+    room.at("example-dilation").click()
+    room.settle()
+    for name in ("input-0", "output-0"):
+        sizes = (
+            room.at(name)
+            .locator("[role=gridcell]")
+            .evaluate_all("all => all.map((e) => [e.offsetWidth, e.offsetHeight])")
+        )
+        assert len({*map(tuple, sizes)}) == 1, sizes
+        assert abs(sizes[0][0] - sizes[0][1]) <= 1
+        texts = room.at(name).locator("[role=gridcell]")
+        assert texts.evaluate_all("all => all.filter((e) => e.scrollWidth > e.clientWidth).length") == 0
+    if width > 1000:
+        sign, output = room.page.locator(".between").last.bounding_box(), room.at("output-0").bounding_box()
+        assert sign["x"] < output["x"]
+        assert output["y"] < sign["y"] < output["y"] + output["height"]

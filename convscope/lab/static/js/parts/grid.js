@@ -4,6 +4,8 @@ import { h } from "../core/dom.js";
 import { num } from "../core/format.js";
 import { stepTo } from "../core/roving.js";
 
+const LETTERS = 5; // that a square cell holds
+
 // options: label, testid, editable, spoken(r, c, cell) → text, onat(r, c, how: "focus" | "hover" | "leave"), onedit(r, c, value).
 // draw(cells) takes rows of {value, text?, kind?, colour?, ink?}; a cell with `fixed` cannot be edited.
 export function grid({ label, testid, editable = false, spoken, onat = () => {}, onedit = () => {} }) {
@@ -51,7 +53,7 @@ export function grid({ label, testid, editable = false, spoken, onat = () => {},
 
   function paint(cell, { value, text, kind = "", colour, ink, fixed }, r, c) {
     if (cell.firstChild?.nodeName === "INPUT") return; // just being edited
-    cell.textContent = text ?? num(value, 3);
+    cell.textContent = text ?? short(value);
     cell.className = kind;
     cell.dataset.value = value === null || value === undefined ? "" : value;
     cell.style.setProperty("--fill", colour ?? "transparent");
@@ -148,4 +150,10 @@ export function grid({ label, testid, editable = false, spoken, onat = () => {},
   }
 
   return { element, draw, mark, focus: (r, c) => cells[r]?.[c]?.focus(), at: () => at };
+}
+
+// With as many digits, three at most, as a cell holds: its full number is spoken, and stands in the ledger.
+function short(value) {
+  const texts = [3, 2, 1].map((digits) => num(value, digits));
+  return texts.find((text) => text.length <= LETTERS) ?? texts.at(-1);
 }

@@ -13,15 +13,7 @@ const MOST = 16; // cells along one side of a grid
 // stands over the inputs.
 export function pictures(t, { edit, pick, above }) {
   const columns = ["input", "kernels", "outputs"].map((key) => h("div", { class: `column ${key}` }));
-  const element = h(
-    "div",
-    { class: "columns" },
-    columns[0],
-    h("div", { class: "between", "aria-hidden": "true" }, "∗"),
-    columns[1],
-    h("div", { class: "between", "aria-hidden": "true" }, "="),
-    columns[2],
-  );
+  const element = h("div", { class: "columns" }, columns[0], after("∗", columns[1]), after("=", columns[2]));
   let built = "";
   let parts = null; // {inputs, kernels, bias, matrix, outputs}
   let last = null; // what draw() was called with
@@ -158,4 +150,9 @@ export function pictures(t, { edit, pick, above }) {
   }
 
   return { element, draw, link, leave };
+}
+
+// A column behind its sign, in one piece: where the line is too short, both stand in the next.
+function after(sign, column) {
+  return h("div", { class: "after" }, h("div", { class: "between", "aria-hidden": "true" }, sign), column);
 }
