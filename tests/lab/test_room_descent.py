@@ -120,6 +120,20 @@ def test_seconds_are_the_median_of_several_runs(monkeypatch):
     assert [point.seconds for point in found.points] == [0.0, 3.0]
 
 
+def test_what_interrupts_single_updates_is_not_counted(monkeypatch):
+    """Updates of a second each; every run is held up once, no update in most of them."""
+    held = iter([0, 1, 2, 3, 4, 4])
+
+    def clock(*_):
+        steps = np.ones(4)
+        steps[next(held) % 4] += 100
+        return [0.0, *np.cumsum(steps)]
+
+    monkeypatch.setattr("convscope.explain.concepts.descent._clock", clock)
+    found = timed(regression(8, 0), Way("mini-batch", 2, rule("sgd", 0.1)), 1, 0)
+    assert [point.seconds for point in found.points] == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
 def test_the_notes_question(lab):
     assert lab.ask("/api/descent", {})["batches"]["updates"] == 1250
     found = lab.ask("/api/descent", {"count_samples": 250, "count_batch_size": 30, "drop_last": True})["batches"]

@@ -35,8 +35,8 @@ class Way:
 class Point:
     """A place on a path. ``loss`` is over all samples; ``angle`` (degrees) lies between the gradient of the next batch
     and that of all samples, ``noise`` is the length of their difference; both None at the end. ``seconds`` counts the
-    updates alone: the median of the runs where a path is timed more than once. ``parameters`` are kept where there are
-    two.
+    updates alone: the sum of each one's median where a path is timed more than once. ``parameters`` are kept where
+    there are two.
     """
 
     updates: int
@@ -150,13 +150,15 @@ def _ways(samples: int, batch_size: int, plain: UpdateRule, further: Sequence[Up
 
 
 def timed(objective: Objective, way: Way, epochs: int, seed: int) -> Regime:
-    """:func:`descend`, with the median seconds of every point over ``objective.repeats`` runs after one to warm up."""
+    """:func:`descend`, with the seconds until every point: each update's median over ``objective.repeats`` runs after
+    one to warm up, added up. What interrupts a run hits a few of its updates, and their medians do not see it.
+    """
     found = descend(objective, way, epochs, seed)
     if objective.repeats == 1:
         return found
     batches = [batch for batch, _ in _batches(objective.samples, way.batch_size, epochs, seed)][: found.updates]
     runs = [_clock(objective, batches, way.rule) for _ in range(objective.repeats + 1)][1:]
-    seconds = np.median(runs, axis=0).tolist()
+    seconds = np.cumsum(np.median(np.diff(runs, axis=1, prepend=0.0), axis=0)).tolist()
     points = tuple(replace(point, seconds=seconds[point.updates]) for point in found.points)
     return replace(found, points=points, seconds=seconds[-1])
 
