@@ -1,5 +1,6 @@
 """Room 2: back-propagation."""
 
+import itertools
 import json
 import re
 import shutil
@@ -242,3 +243,18 @@ def test_the_weights_of_a_net_are_moved_by_keys_and_by_finger(room):
         finger.slide("leaf-input[0]-range", 0.9)
     assert float(room.at("leaf-input[0]").input_value()) > 2
     assert "预测" in room.page.locator("table.leaves").text_content()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("step", [4, 9])
+def test_the_first_graph_fits_the_screen_and_its_words_their_boxes(room, step):
+    room.open(f"/backprop?step={step}")
+    drawing = room.page.locator(".graph-room").locator("xpath=..")
+    assert drawing.evaluate("e => e.scrollWidth <= e.clientWidth")
+    for node in drawing.locator(".node").all():
+        words = node.locator("text").evaluate_all(
+            "all => all.map((e) => e.getBBox()).map((b) => [b.y, b.x, b.x + b.width])"
+        )
+        for one, other in itertools.combinations(words, 2):
+            (y, begin, end), (line, left, right) = one, other
+            assert abs(y - line) > 8 or begin >= right + 3 or left >= end + 3, words

@@ -198,7 +198,8 @@ def _drawn(walk: Walk, judged: str, script: str, found: tuple[Nudge, ...], passe
         kept = _cached(walk, taken)
         steps.append(WalkStep(step.phase, step.node, step.backward_pass, step.text, upstream, handed, kept))
     labels = [_label(given.get(n)) for n in range(len(edges))]
-    layout = layered(sizes, [Link(s, t, label) for (s, t, _), label in zip(edges, labels, strict=True)])
+    links = [Link(s, t, label) for (s, t, _), label in zip(edges, labels, strict=True)]
+    layout = layered(sizes, links, rank_gap=15)
     boxes = [
         Box(
             node.id,
@@ -243,7 +244,7 @@ def shown(value: Value) -> ShownValue:
 def _size(label: str, formula: str, value: Value, gradient: Value | None) -> Size:
     """The room that a box needs in its final state: title and formula, then value and gradient side by side."""
     left, right = grid(value), [] if gradient is None else grid(gradient)
-    columns = max(max(map(len, left)), 8) + (max([8, *map(len, right)]) + 3 if gradient is not None else 0)
+    columns = max(max(map(len, left)), 6) + (max([7, *map(len, right)]) + 2 if gradient is not None else 0)
     title = len(label) + min(len(formula), 34) + 3
     return Size(CHARACTER * max(columns, title) + 20, LINE * (2 + max(len(left), len(right))) + 18)
 
@@ -252,7 +253,7 @@ def _label(given: PassedOn | None) -> Size | None:
     if given is None:
         return None
     lines = label_lines(given)
-    return Size(max(map(len, lines)) * CHARACTER + 16, 16 * len(lines) + 6)
+    return Size(max(map(len, lines)) * CHARACTER + 12, 16 * len(lines) + 6)
 
 
 def label_lines(given: PassedOn) -> list[str]:

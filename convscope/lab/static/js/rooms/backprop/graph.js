@@ -72,7 +72,7 @@ function node(
       { x: right, y: top, class: "hint", "text-anchor": "end" },
       short(kind === "operation" ? formula : t(`backprop.${kind}`), longest),
     ),
-    s("text", { x: left, y: top + LINE, class: "hint" }, cached ? t("backprop.cached") : t("backprop.value")),
+    s("text", { x: left, y: top + LINE, class: "hint" }, cached ? t("backprop.kept") : t("backprop.value")),
     lines(known ? value.lines : ["—"], left, top + 2 * LINE, known ? value : null, "value"),
     requires_grad &&
       s("text", { x: right, y: top + LINE, class: "hint", "text-anchor": "end" }, t("backprop.gradient")),
