@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from convscope.lab.binary import unpack
+from convscope.net.model import load_tensors
 
 from .hands import Mouse, Pen, Touch
 
@@ -205,3 +206,31 @@ def test_the_scores_have_the_names_of_their_classes(room, colour_run):
     for k, name in enumerate(names.all()):
         middle = name.bounding_box()["x"] + name.bounding_box()["width"] / 2
         assert middle == pytest.approx(cells["x"] + (k + 0.5) * cells["width"] / 3, abs=2)
+
+
+def test_each_kernel_stands_below_its_map(room, digits_run):
+    """Its weights are those of the run; on the screen one plane is 5×5, ten are a 4×3 of them with paper between."""
+    room.page.emulate_media(color_scheme="light")
+    _, arrays = unpack(room.lab.post("/api/inside/kernels", {"run": digits_run}).content)
+    stored, _ = load_tensors(room.lab.runs / digits_run / "model.safetensors")
+    for name in ("conv1", "conv2"):
+        assert np.array_equal(arrays[f"kernel.{name}"], stored[f"{name}.weight"].numpy())
+    room.open(f"/inside?run={digits_run}&test=1")
+    room.at("kernel-conv2-19").scroll_into_view_if_needed()
+    sizes = [
+        room.at(f"kernel-{name}").locator("canvas").evaluate("c => [c.width, c.height]")
+        for name in ("conv1-0", "conv2-0")
+    ]
+    assert sizes == [[5, 5], [23, 17]]
+    above, below = room.at("map-conv1-3").bounding_box(), room.at("kernel-conv1-3").bounding_box()
+    assert below["y"] >= above["y"] + above["height"]
+    assert below["x"] + below["width"] / 2 == pytest.approx(above["x"] + above["width"] / 2, abs=2)
+    weight = stored["conv1.weight"]
+    c, place = divmod(int(weight.abs().argmax()), 25)
+    pixels = (
+        room.at(f"kernel-conv1-{c}")
+        .locator("canvas")
+        .evaluate("canvas => [...canvas.getContext('2d').getImageData(0, 0, 5, 5).data]")
+    )
+    full = [202, 90, 10] if weight.flatten()[25 * c + place] > 0 else [33, 102, 172]
+    assert torch.tensor(pixels).view(-1, 4)[place, :3].tolist() == full

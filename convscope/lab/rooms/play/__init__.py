@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from . import atlas, attack, backward, beside, channels
+from . import atlas, attack, backward, beside, channels, kernels
 
 router = APIRouter(prefix="/api/inside", tags=["inside"])
-for part in (attack, channels, atlas, beside, backward):
+for part in (attack, channels, atlas, beside, backward, kernels):
     router.include_router(part.router)

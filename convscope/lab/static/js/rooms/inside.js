@@ -60,6 +60,7 @@ export function mount(room) {
       server.explain(now, image, head),
       server.overlay(now, image, head),
       same || server.program(image),
+      server.kernels(now.run),
       toys.update(now, { image, runs, ...screen.shown() }),
     ]);
     const best = bestOf(head);
@@ -92,7 +93,8 @@ function pictures({ set, state }) {
 
 // What is asked once a picture stands: the program, the ledger of the chosen number, what speaks for a class.
 function questions({ script }, screen) {
-  const [telling, asking, writing] = [line(), line(), line()];
+  const [telling, asking, writing, weighing] = [line(), line(), line(), line()];
+  let weighed = ""; // the run whose kernels are shown
 
   async function program(image) {
     const answer = await writing("/api/inside/script", image);
@@ -113,7 +115,15 @@ function questions({ script }, screen) {
     if (found !== STALE) screen.overlay(unpack(found), now.over, head.classes);
   }
 
-  return { program, explain, overlay };
+  async function kernels(run) {
+    if (run === weighed) return;
+    const found = await weighing("/api/inside/kernels", { run });
+    if (found === STALE) return;
+    screen.kernels(unpack(found));
+    weighed = run;
+  }
+
+  return { program, explain, overlay, kernels };
 }
 
 // The runs that have weights to look into, and the net that comes with the page.

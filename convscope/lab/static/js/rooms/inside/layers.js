@@ -8,6 +8,7 @@ import { lanes } from "../../parts/lanes.js";
 import { map } from "../../parts/map.js";
 import { hop } from "../../parts/neighbours.js";
 import { forget, inSight } from "../../parts/sight.js";
+import { filters } from "./filters.js";
 
 const ROW = 40; // features of a vector in one row
 const NAMED = [12, 44]; // so many classes at most have their names below, in so many pixels each
@@ -17,7 +18,8 @@ const NEIGHBOURS = { ArrowLeft: -1, ArrowRight: 1 };
 export function layers(t, { onpick }) {
   const element = h("div", { class: "layers" });
   let signature = "";
-  let rows = new Map(); // name → {maps, places, wide}
+  let rows = new Map(); // name → {maps, under, …}
+  let kernels = null; // the answer of /api/inside/kernels
 
   function build(heads, classes) {
     leave();
@@ -59,10 +61,12 @@ export function layers(t, { onpick }) {
       one.element.tabIndex = c ? -1 : 0;
       return one;
     });
+    const label = (c) => t("inside.kernel", { name, c });
+    const under = image && kind === "Conv2d" ? filters({ name, count, widest: width, label }) : null;
     const list = h(
       "div",
       { class: `maps${image ? "" : " vector"}`, role: "group", "aria-label": t("inside.maps", { name, n: count }) },
-      maps.map((one) => one.element),
+      maps.map(({ element: one }, c) => (under ? h("div", { class: "filtered" }, one, under.elements[c]) : one)),
       classes.length > 0 && below(classes, width),
     );
     list.addEventListener("keydown", (event) => hop(event, maps, NEIGHBOURS), true);
@@ -81,15 +85,18 @@ export function layers(t, { onpick }) {
       ),
       list,
     );
-    const row = { element: section, maps, columns, image, output, range: "", value: () => null };
+    const row = { element: section, maps, under, columns, image, output, range: "", value: () => null };
     return row;
   }
 
   function draw(heads, arrays, classes) {
     const told = heads.map(({ name, marks, shape: size, shown }) => [name, marks, size, shown]);
     const next = JSON.stringify([told, classes]);
-    if (next !== signature) build(heads, classes);
-    signature = next;
+    if (next !== signature) {
+      build(heads, classes);
+      signature = next;
+      filter(kernels);
+    }
     for (const head of heads) {
       const row = rows.get(head.name);
       const array = arrays[`map.${head.name}`];
@@ -109,6 +116,13 @@ export function layers(t, { onpick }) {
     row.maps[0].draw({ rows: lines, columns: row.columns, values, limit: limit || limitOf(values) });
   }
 
+  // The kernels of the convolutions; null: they are not known yet.
+  function filter(found) {
+    kernels = found;
+    for (const [name, { under }] of rows)
+      if (under && found?.arrays[`kernel.${name}`]) under.draw(found.arrays[`kernel.${name}`]);
+  }
+
   // Outline what belongs together: places is [{tensor, channel, row, column, rows, columns}, …].
   function outline(places) {
     for (const row of rows.values()) row.maps.forEach((one) => one.outline(null));
@@ -125,10 +139,11 @@ export function layers(t, { onpick }) {
     for (const row of rows.values()) {
       forget(row.element);
       row.maps.forEach((one) => one.leave());
+      row.under?.leave();
     }
   }
 
-  return { element, draw, outline, spot, leave };
+  return { element, draw, filter, outline, spot, leave };
 }
 
 // The name of a class below its score.

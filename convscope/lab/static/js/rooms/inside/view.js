@@ -78,6 +78,7 @@ export function view({ controls, t, set, state }, { ondraft, onpicture }) {
     explain,
     warn: (text) => show(against, warning(t, text)),
     overlay: way.lay,
+    kernels: maps.filter,
     runs: run.fill,
     classes: lay.fill,
     shown: last,
