@@ -264,3 +264,14 @@ def test_only_runs_on_the_same_data_are_offered(room, digits_run, branched_run, 
     assert room.at("other").input_value() == offered[-1]
     room.open(f"/inside?run={colour_run}&test=3&play=two")
     assert "同样的数据没有别的训练记录" in room.page.locator(".versus").text_content()
+
+
+@pytest.mark.view(390, "zh", "dark")
+@pytest.mark.parametrize("name", ["attack", "backward"])
+def test_what_a_panel_says_is_one_text_and_fits_a_phone(room, colour_run, name):
+    """Its code once stood in lines of its own, and a long layer's name made the whole page scroll sideways."""
+    room.open(f"/inside?run={colour_run}&test=0&play={name}")
+    text = room.page.locator(".play > .about")
+    assert text.locator("code").first.evaluate("e => getComputedStyle(e.parentElement).display") == "block"
+    room.page.locator(".layer header .hint").first.evaluate("e => e.append(' and so on'.repeat(12))")
+    assert room.page.evaluate("document.documentElement.scrollWidth") == 390

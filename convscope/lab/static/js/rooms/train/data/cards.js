@@ -13,7 +13,7 @@ export function dataCards(t, { onpick, fail }) {
   const list = h("div", { class: "data-cards", role: "group", "aria-label": t("data.cards") });
   const open = h("button", { class: "data-card other", "data-testid": "choose-folder", onclick: () => choose.open() });
   open.append(h("strong", {}, t("data.choose")), h("span", { class: "hint" }, t("data.choose_hint")));
-  const about = h("div", { class: "about" });
+  const about = h("div", { class: "card-about" });
   const choose = chooser(t, { onchosen: chosen, fail });
   const fold = h("details", {}, h("summary", {}, h("strong", {}, t("train.data")), " ", told), list, about);
   const element = h("section", { class: "data", "data-testid": "data-cards" }, fold, choose.element);
