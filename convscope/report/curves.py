@@ -44,7 +44,7 @@ def draw_curves(folders: Sequence[RunFolder]) -> "Figure":
             axes.legend(frameon=False, fontsize=8)
     if several:
         _name_lines(figure, left, folders)
-    else:
+    elif folders:
         figure.suptitle(plain(folders[0].name, 120), x=0.01, ha="left", fontsize=10, color=QUIET)
     return figure
 
