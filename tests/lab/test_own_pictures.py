@@ -43,9 +43,11 @@ def give(room, kind, file):
         room.page.evaluate(GIVE, [kind, base64.b64encode(file).decode()])
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.parametrize("kind", ["choose", "drop", "paste"])
-def test_a_convolution_of_ones_own_picture(room, kind):
+def test_a_convolution_of_ones_own_picture(room, kind, lang):
     """The numbers are PyTorch's of the very pixels; the colours stand beside red, green and blue."""
+    room.page.evaluate("lang => localStorage.setItem('convscope.lang', lang)", lang)
     room.open("/convolution")
     pixels, file = png()
     with room.page.expect_response("**/api/convolution") as answer:
@@ -81,10 +83,12 @@ def test_a_pooling_of_ones_own_picture_on_a_phone(room):
     assert torch.allclose(torch.tensor(answer.value.json()["output"]), want)
 
 
-def test_room_8_answers_a_picture_as_the_command_line_does(room, colour_run):
+@pytest.mark.parametrize(("kind", "lang"), [("drop", "en"), ("paste", "zh")])
+def test_room_8_answers_a_picture_as_the_command_line_does(room, colour_run, kind, lang):
+    room.page.evaluate("lang => localStorage.setItem('convscope.lang', lang)", lang)
     room.open(f"/inside?run={colour_run}&test=1")
     _, file = png()
-    give(room, "drop", file)
+    give(room, kind, file)
     room.page.wait_for_function("() => location.hash.includes('pixels=')")
     room.ready()
     question = {"run": colour_run, "picture": base64.b64encode(file).decode()}
@@ -96,11 +100,15 @@ def test_room_8_answers_a_picture_as_the_command_line_does(room, colour_run):
     assert "pixels=" not in room.page.url
 
 
-def test_what_is_no_picture_is_said_and_changes_nothing(room):
+@pytest.mark.parametrize(
+    ("kind", "lang", "words"),
+    [("drop", "en", "This file cannot be read as a picture."), ("paste", "zh", "无法把这个文件读作图片。")],
+)
+def test_what_is_no_picture_is_said_and_changes_nothing(room, kind, lang, words):
+    room.page.evaluate("lang => localStorage.setItem('convscope.lang', lang)", lang)
     room.open("/pooling")
-    give(room, "drop", b"no picture at all")
-    told = room.page.get_by_text("This file cannot be read as a picture.")
-    told.first.wait_for()
+    give(room, kind, b"no picture at all")
+    room.page.get_by_text(words).first.wait_for()
     assert "picture=" not in room.page.url
 
 
