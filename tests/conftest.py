@@ -4,6 +4,7 @@ import base64
 import gc
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -47,6 +48,11 @@ os.environ["CONVSCOPE_LANG"] = "en"  # whatever the locale of the machine; set b
 # The cores are shared by files of tests. A second thread in each would mostly wait for its turn, and burn processor
 # time meanwhile; tests that are about threads ask for them. PyTorch reads this when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A suite that a script starts in the background (nohup, &) inherits signals that are ignored; so would its children.
+for name in ("SIGINT", "SIGHUP", "SIGTERM"):
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
+        signal.signal(getattr(signal, name), signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 # Tests start the command hundreds of times: without bytecode each start compiles 300 modules, which takes 0.3 s.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -15,7 +15,8 @@ COLLECT = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-o", "addopt
 def collection(**settings):
     """A process that collects the suite under these settings of its environment."""
     environment = os.environ.copy() | settings
-    environment.pop("PYTEST_XDIST_WORKER", None)
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_ADDOPTS"):
+        environment.pop(name, None)
     return subprocess.Popen(COLLECT, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
 
 
