@@ -234,3 +234,23 @@ def test_each_kernel_stands_below_its_map(room, digits_run):
     )
     full = [202, 90, 10] if weight.flatten()[25 * c + place] > 0 else [33, 102, 172]
     assert torch.tensor(pixels).view(-1, 4)[place, :3].tolist() == full
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_first_sight_of_a_score_are_the_terms_that_decide_it(room, digits_run, lang):
+    """Largest products first, by PyTorch's own weights and features; the button puts them into their order again."""
+    room.page.evaluate("lang => localStorage.setItem('convscope.lang', lang)", lang)
+    head, arrays = asked(room, digits_run, test=3)
+    stored, _ = load_tensors(room.lab.runs / digits_run / "model.safetensors")
+    best = int(np.argmax(head["scores"]))
+    products = stored["linear1.weight"][best].numpy() * arrays["map.flatten1"].reshape(-1)
+    order = np.argsort(-np.abs(products))[:5]
+    room.open(f"/inside?run={digits_run}&test=3")
+    told = room.at("decisive").text_content()
+    places = [told.index(f"flatten1[{i}] ") for i in order]
+    assert places == sorted(places)
+    rows = room.at("ledger").locator("tr.term")
+    ids = rows.evaluate_all("all => all.slice(0, 5).map((e) => e.dataset.testid)")
+    assert ids == [f"term-{i}" for i in order]
+    room.at("sort-terms").click()
+    assert rows.first.get_attribute("data-testid") == "term-0"

@@ -19,3 +19,7 @@ export function layout({ terms, subtotals, operation }, { sorted = false, most =
   }
   return lines;
 }
+
+export function name(tensor, index) {
+  return index.length ? `${tensor}[${index.join(",")}]` : tensor;
+}

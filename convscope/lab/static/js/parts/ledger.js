@@ -3,18 +3,22 @@
 import { h, show } from "../core/dom.js";
 import { num, signed } from "../core/format.js";
 import { stepTo } from "../core/roving.js";
-import { layout } from "./ledger-rows.js";
+import { decisive, isRow } from "./ledger-decisive.js";
+import { layout, name } from "./ledger-rows.js";
+
+export { name };
 
 const FIRST = 60; // terms shown before "show all"
 
 // options: testid, onterm(term | null): the term under the pointer or the focus. Returns {element, draw(data)}.
 export function ledger(t, { testid = "ledger", onterm = () => {} } = {}) {
   const element = h("div", { class: "ledger", "data-testid": testid });
-  let sorted = false;
+  let chosen = null; // whether the largest come first, once the reader has said so; a row of numbers begins with them
   let all = false;
 
   function draw(data) {
     if (!data) return show(element);
+    const sorted = chosen ?? (isRow(data) && data.terms.length > FIRST);
     const head = h(
       "div",
       { class: "ledger-head" },
@@ -29,7 +33,7 @@ export function ledger(t, { testid = "ledger", onterm = () => {} } = {}) {
             "data-testid": "sort-terms",
             "aria-pressed": String(sorted),
             onclick: () => {
-              sorted = !sorted;
+              chosen = !sorted;
               draw(data);
             },
           },
@@ -39,7 +43,8 @@ export function ledger(t, { testid = "ledger", onterm = () => {} } = {}) {
     show(
       element,
       head,
-      h("div", { class: "scroll" }, body(data)),
+      isRow(data) && data.terms.length > FIRST && decisive(t, data),
+      h("div", { class: "scroll" }, body(data, sorted)),
       !all &&
         data.terms.length > FIRST &&
         h(
@@ -58,7 +63,7 @@ export function ledger(t, { testid = "ledger", onterm = () => {} } = {}) {
     );
   }
 
-  function body(data) {
+  function body(data, sorted) {
     const rows = layout(data, { sorted, most: all ? Infinity : FIRST }).map(({ subtotal, term, i }) =>
       subtotal ? heading(data, subtotal) : row(data, term, i),
     );
@@ -178,10 +183,6 @@ export function ledger(t, { testid = "ledger", onterm = () => {} } = {}) {
   }
 
   return { element, draw };
-}
-
-export function name(tensor, index) {
-  return index.length ? `${tensor}[${index.join(",")}]` : tensor;
 }
 
 function sign(number) {
