@@ -306,3 +306,17 @@ def test_cells_are_squares_whatever_they_hold_and_the_sign_stays_with_its_output
         sign, output = room.page.locator(".between").last.bounding_box(), room.at("output-0").bounding_box()
         assert sign["x"] < output["x"]
         assert output["y"] < sign["y"] < output["y"] + output["height"]
+
+
+@pytest.mark.browser
+def test_a_photo_is_shown_in_colour_and_its_edge_is_explained(room):
+    room.open("/convolution")
+    assert room.at("edge").count() == 0
+    room.at("example-photo").click()
+    room.settle()
+    assert room.at("whole").is_visible()
+    assert "padding" in room.at("edge").text_content()
+    room.at("padding-0").fill("0")
+    room.at("padding-1").fill("0")
+    room.settle()
+    assert room.at("edge").count() == 0

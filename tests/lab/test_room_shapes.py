@@ -279,3 +279,12 @@ def test_what_a_layer_costs_is_a_bar_as_long_as_its_share(room, lang, words):
     assert bars.first.get_attribute("aria-label") == words
     assert bars.first.bounding_box()["height"] >= 4
     assert room.at("row-1").locator(".cost").count() == 0  # a pooling costs neither
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("net", ["note", "lenet5", "tiny-vgg"])
+def test_the_bodies_of_a_small_net_fit_the_screen(room, net):
+    room.open("/shapes")
+    room.at("preset").select_option(net)
+    room.settle()
+    assert room.page.locator(".scroll.wide").evaluate("e => e.scrollWidth <= e.clientWidth")

@@ -127,7 +127,9 @@ function output({ t, set, state }, answer) {
     const shape = h("code", {}, `weight (${sizes(now.weight).join(", ")})`);
     const [parameters, each, products] = ["parameters", "products_each", "products"].map((key) => count(shown[key]));
     const told = t("convolution.facts", { parameters, each, products });
-    facts.replaceChildren(...sizeFormulas(shown), h("p", {}, shape, " ", told));
+    const edge = now.picture && now.padding_mode === "zeros" && now.padding.some((p) => p > 0);
+    const why = edge ? [h("p", { class: "hint", "data-testid": "edge" }, t("convolution.edge"))] : [];
+    facts.replaceChildren(...sizeFormulas(shown), h("p", {}, shape, " ", told), ...why);
     return at;
   }
 

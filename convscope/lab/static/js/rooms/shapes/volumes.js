@@ -4,7 +4,7 @@ import { h, s } from "../../core/dom.js";
 import { shape } from "../../core/format.js";
 
 const TALL = 96; // pixels of the largest side
-const GAP = 50;
+const GAP = 44;
 const BASE = 150; // where the bodies stand
 const LEVEL = 16; // from one way over the bodies to the next
 

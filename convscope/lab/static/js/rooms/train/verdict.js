@@ -9,6 +9,7 @@ import { grid } from "../../parts/grid.js";
 import { source } from "../inside/picker.js";
 import { leaving } from "./leaving.js";
 
+const SHORT = 2; // letters that stand over a column
 const MOST_CLASSES = 30;
 
 // oncell([true, predicted]): the user chooses a cell.
@@ -76,7 +77,7 @@ export function verdict(t, { oncell }) {
                 },
                 h(
                   "div",
-                  { class: "columns", "aria-hidden": "true" },
+                  { class: `columns${longest > SHORT ? " upright" : ""}`, "aria-hidden": "true" },
                   names.map((text) => h("span", {}, text)),
                 ),
                 h(
