@@ -233,3 +233,16 @@ def test_trouble_is_told_in_words(room):
     room.at("net").fill("conv 4 5 | pool 2 | linear")
     room.page.wait_for_selector('[data-testid="problem"]:empty', state="attached")
     room.script()
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "batch size 64 · epochs 1"), ("zh", "批大小 64 · 1 轮")])
+def test_the_recipe_that_runs_is_told_where_the_form_shows_the_next_one(room, lang, words):
+    room.page.evaluate("lang => localStorage.setItem('convscope.lang', lang)", lang)
+    room.open(ROOM.replace("batch_size=100&lr=0.1", "batch_size=64&lr=0.025&epochs=1"))
+    start(room)
+    status(room, "finished")
+    room.open(f"{ROOM}&epochs=9")
+    told = room.at("recipe").text_content()
+    assert words in told
+    assert "0.025" in told
+    assert state(room)["net"] in told

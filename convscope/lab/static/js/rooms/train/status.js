@@ -15,21 +15,23 @@ export function status(t, { act }) {
   for (const name of ["pause", "go", "step", "stop"]) buttons[name] = button(name);
   const line = h("p", { class: "where", "data-testid": "where" });
   const bar = h("progress", { max: 1, "aria-label": t("train.progress"), "data-testid": "progress" });
+  const recipe = h("p", { class: "hint recipe", "data-testid": "recipe" }); // the form above is that of the next run
   const facts = factList(t);
   const notes = h("div", { class: "notes" });
   const row = h("div", { class: "line" }, Object.values(buttons));
-  const element = h("div", { class: "status" }, row, line, bar, facts.element, notes);
+  const element = h("div", { class: "status" }, row, line, recipe, bar, facts.element, notes);
   let noted = "";
 
   // against: what speaks against the finished run. lost: whether what is shown may be long past, as the lab does not answer; remarks: see diagnosis.js.
   function draw(state, { lost = false, remarks = [], against = null } = {}) {
     enable(buttons, state, lost);
     element.dataset.status = lost ? "lost" : (state?.status ?? "none");
-    bar.hidden = !state?.total;
+    bar.hidden = recipe.hidden = !state?.total;
     if (!state) return show(line, t("train.nothing"));
     if (state.total) bar.value = state.step / state.total;
     const where = ` ${whereabouts(t, state, lost)}`;
     if (line.textContent !== (state.run ?? "") + where) show(line, h("strong", {}, state.run ?? ""), where);
+    if (state.net) recipe.textContent = recipe.title = t("train.recipe", { ...state, lr: num(state.lr) });
     facts.draw(state);
     const now = JSON.stringify([state.status, state.notes, state.message, remarks, against]);
     if (now !== noted) show(notes, told(t, state), warning(t, against), remarks.length > 0 && diagnosed(t, remarks));
