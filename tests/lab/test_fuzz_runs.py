@@ -40,6 +40,7 @@ SEEDS = {
     "/api/inside/channel": {"run": "RUN", "layer": "conv1", "channel": 3},
     "/api/inside/atlas": LOOK,
     "/api/inside/beside": {**LOOK, "other": "RUN"},
+    "/api/inside/kernels": {"run": "RUN"},
 }
 READ = [
     "/api/runs/{0}/curves",

@@ -246,3 +246,5 @@ def test_the_recipe_that_runs_is_told_where_the_form_shows_the_next_one(room, la
     assert words in told
     assert "0.025" in told
     assert state(room)["net"] in told
+    room.page.set_viewport_size({"width": 390, "height": 844})
+    assert room.page.evaluate("document.documentElement.scrollWidth") == 390

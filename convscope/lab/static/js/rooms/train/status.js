@@ -19,7 +19,15 @@ export function status(t, { act }) {
   const facts = factList(t);
   const notes = h("div", { class: "notes" });
   const row = h("div", { class: "line" }, Object.values(buttons));
-  const element = h("div", { class: "status" }, row, line, recipe, bar, facts.element, notes);
+  const element = h(
+    "div",
+    { class: "status" },
+    row,
+    h("div", { class: "line stood" }, line, recipe),
+    bar,
+    facts.element,
+    notes,
+  );
   let noted = "";
 
   // against: what speaks against the finished run. lost: whether what is shown may be long past, as the lab does not answer; remarks: see diagnosis.js.
