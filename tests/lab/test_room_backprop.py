@@ -258,3 +258,6 @@ def test_the_first_graph_fits_the_screen_and_its_words_their_boxes(room, step):
         for one, other in itertools.combinations(words, 2):
             (y, begin, end), (line, left, right) = one, other
             assert abs(y - line) > 8 or begin >= right + 3 or left >= end + 3, words
+    for flow in drawing.locator(".flow").all():  # and what flows back its gap in the line
+        over = "e => e.querySelector('text').getBBox().width + 2 - e.querySelector('rect').getBBox().width"
+        assert flow.evaluate(over) <= 0

@@ -92,7 +92,10 @@ function flow({ x, y, width, height }, given, active) {
     "g",
     { class: `flow${active ? " now" : ""}` },
     s("rect", { x, y, width, height, rx: 4 }),
-    lines.map((line, i) => s("text", { x: x + 6, y: y + 15 + 16 * i }, i ? line : `← ${line}`)),
+    lines.map((line, i) => {
+      const place = { x: x + 2, y: y + 15 + 16 * i };
+      return i ? s("text", place, line) : s("text", place, "←", s("tspan", { dx: 3 }, line)); // no room for a space
+    }),
   );
 }
 
