@@ -115,7 +115,7 @@ class EagerEngine:
     def _step(self, batch: Tensor, images: Tensor) -> Tensor:
         if self.update is None:
             return self._update(batch, images, None)
-        loss = self._update(batch, images, update_key(self.problem.seed, self.update))
+        loss = self._update(batch, images, update_key(self.problem.seed, self.update) if self.random else 0)
         self.update += 1
         return loss
 
