@@ -19,10 +19,11 @@ from .test_jit_arithmetic import ACTIVATIONS, CLASSES, distance, gradients_by_a_
 
 
 class Branches:
-    """A net while it grows: modules by name, and what each of them made of one image."""
+    """A net while it grows: modules by name, and what each of them made of two images, fewer than which have no
+    variance where an image is one pixel."""
 
     def __init__(self, image):
-        self.modules, self.inputs, self.made = {}, {}, {"image": torch.zeros(1, *image)}
+        self.modules, self.inputs, self.made = {}, {}, {"image": torch.zeros(2, *image)}
 
     def add(self, module, *sources):
         name = f"n{len(self.modules)}"
