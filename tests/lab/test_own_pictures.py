@@ -12,6 +12,15 @@ from torch import nn
 from convscope.lab.binary import unpack
 
 pytestmark = pytest.mark.browser
+CAMERA = """() => {
+  navigator.mediaDevices.getUserMedia = async () => {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [64, 48];
+    const ink = canvas.getContext('2d');
+    setInterval(() => { ink.fillStyle = '#00f'; ink.fillRect(0, 0, 64, 48); }, 20);
+    return canvas.captureStream(25);
+  };
+}"""
 
 
 def png(width=40, height=30):
@@ -115,15 +124,7 @@ def test_what_is_no_picture_is_said_and_changes_nothing(room, kind, lang, words)
 def test_a_shot_of_the_camera_with_keys_alone(browser, lab):
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
     page = context.new_page()
-    page.add_init_script(
-        """navigator.mediaDevices.getUserMedia = async () => {
-          const canvas = document.createElement('canvas');
-          [canvas.width, canvas.height] = [64, 48];
-          const ink = canvas.getContext('2d');
-          setInterval(() => { ink.fillStyle = '#00f'; ink.fillRect(0, 0, 64, 48); }, 20);
-          return canvas.captureStream(25);
-        }"""
-    )
+    page.add_init_script(f"({CAMERA})()")
     page.goto(f"{lab.url}/#/convolution")
     page.wait_for_selector('main[data-state="ready"]')
     page.get_by_test_id("own-camera").focus()

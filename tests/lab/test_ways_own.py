@@ -16,22 +16,13 @@ import convscope
 from convscope.lab.binary import unpack
 
 from .hands import Keys
-from .test_own_pictures import png
+from .test_own_pictures import CAMERA, png
 from .test_play import chances
 from .test_take import SVG
 from .ways import Ways
 
 pytestmark = pytest.mark.browser
 WAYS = Ways()
-CAMERA = """() => {
-  navigator.mediaDevices.getUserMedia = async () => {
-    const canvas = document.createElement('canvas');
-    [canvas.width, canvas.height] = [64, 48];
-    const ink = canvas.getContext('2d');
-    setInterval(() => { ink.fillStyle = '#00f'; ink.fillRect(0, 0, 64, 48); }, 20);
-    return canvas.captureStream(25);
-  };
-}"""
 SEES = """() => {
   const video = document.querySelector('[data-testid=own-video]');
   return video.videoWidth > 0 && video.currentTime > 0;
@@ -131,12 +122,18 @@ def a_film_is_taken_along(hand, *_):
     return "film-mode"
 
 
-@WAYS.at("/inside?run={run}&test=3")
-def another_run_is_looked_into(hand, run, other):
+def another_run(hand, run, other):
+    """Choose the run ``other``; which one it is then."""
     hand.choose("run", other)
     now = hand.at("run").input_value()
     assert now != run
     assert isinstance(hand, Keys) or now == other  # keys come to the next one of the list
+    return now
+
+
+@WAYS.at("/inside?run={run}&test=3")
+def another_run_is_looked_into(hand, run, other):
+    now = another_run(hand, run, other)
     assert f"run={now}" in hand.room.page.url
     head = answer_of(hand.room, now, test=3)
     assert chances(hand.room, len(head["confidences"])) == pytest.approx(head["confidences"], abs=1e-9)
@@ -145,10 +142,7 @@ def another_run_is_looked_into(hand, run, other):
 
 @WAYS.at("/glass?run={run}&test=3")
 def another_run_is_made_of_glass(hand, run, other):
-    hand.choose("run", other)
-    now = hand.at("run").input_value()
-    assert now != run
-    assert isinstance(hand, Keys) or now == other
+    another_run(hand, run, other)
     assert sum(chances(hand.room, hand.room.page.locator(".bars .name").count())) == pytest.approx(1)
     return "show-script"
 
