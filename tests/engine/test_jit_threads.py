@@ -1,5 +1,6 @@
 """Several threads, forked children: an engine and a predictor work there as they do alone, or say why not."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from convscope.engine.jit import JitPredictor
-from convscope.engine.jit.machine import runtime
+from convscope.engine.jit.machine import cores, runtime
 from convscope.errors import UsageError
 from convscope.net.build import build
 from convscope.net.zoo import resolve
@@ -182,3 +183,31 @@ def test_threads_that_cannot_be_started_are_told_and_those_begun_end(tmp_path, m
 def test_how_many_threads_is_a_number_with_bounds(tmp_path, threads):
     with pytest.raises(UsageError, match="threads must be a whole number from 1 to 1,024, not "):
         predictor(tmp_path, threads)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are moved between cores on Linux alone")
+def test_threads_of_one_call_begin_on_cores_of_their_own(monkeypatch):
+    """Who finds the own core taken moves to each free one in turn, and is bound to none; with no more, it stays."""
+    allowed = os.sched_getaffinity(0)
+    call, asked = cores.Cores(), []
+    monkeypatch.setattr(cores, "_current_core", lambda: min(allowed))  # all threads are woken there
+    given = os.sched_setaffinity
+    monkeypatch.setattr(os, "sched_setaffinity", lambda thread, to: (asked.append(set(to)), given(thread, to)))
+    for _ in range(len(allowed) + 1):
+        call.take()
+    moves, freed = asked[::2], asked[1::2]
+    assert moves[: len(allowed) - 1] == [{core} for core in sorted(allowed)[1:]]
+    assert all(cores == allowed for cores in freed)
+    assert os.sched_getaffinity(0) == allowed
+
+
+def test_where_threads_may_not_be_moved_they_begin_where_they_are(monkeypatch):
+    def forbidden(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(cores, "_current_core", lambda: 0)
+    monkeypatch.setattr(os, "sched_setaffinity", forbidden, raising=False)
+    call = cores.Cores()
+    for _ in range(3):
+        call.take()
+    assert call._taken == {0}

@@ -19,6 +19,7 @@ from ....errors import UsageError
 from ....storage.memory import require_room
 from ..ir.arrays import LINE
 from . import slots
+from .cores import Cores
 
 Native = Callable[[int, int], None]
 LARGE = 64 * 2**20  # bytes
@@ -75,7 +76,7 @@ class Job:
         self.slots[slot] = values.ctypes.data
 
 
-Work = tuple[Native, Job, int]
+Work = tuple[Native, Job, int, Cores]
 Answers: TypeAlias = "SimpleQueue[None]"
 
 
@@ -114,13 +115,14 @@ class Helpers:
             self._start()
         if not self.settle():  # an interrupt left the call before this one while its helpers were at work
             raise UsageError("threads of the engine are still at work on a call that was interrupted", "try again")
-        self._idle, self._job = False, job
+        self._idle, self._job, cores = False, job, Cores()
         job.slots[slots.ABANDONED] = job.slots[slots.ARRIVED] = job.slots[slots.DONE] = 0
         try:
             first = 0 if barriers else 1
             for number in range(self._count - 1, first - 1, -1):  # thread 0 last: nobody passes a barrier without it
-                self._queues[number].put((function, job, number))
+                self._queues[number].put((function, job, number, cores))
             if not barriers:
+                cores.take()
                 function(job.address, 0)
             self._idle = _all_done(self._queues[first:], None)
         except BaseException:
@@ -179,7 +181,8 @@ def _serve(queue: "SimpleQueue[Work | Answers | None]") -> None:
         if isinstance(given, SimpleQueue):
             given.put(None)
         else:
-            function, job, number = given
+            function, job, number, cores = given
+            cores.take()
             function(job.address, number)
 
 
