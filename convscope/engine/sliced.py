@@ -4,6 +4,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..distributed.crew import Crew, Seat
@@ -109,12 +110,11 @@ class SlicedEngine(EagerEngine):
         return logits
 
     def _loss(self, logits: Tensor, labels: Tensor, all_labels: Tensor) -> Tensor:
-        """This slice's part of the mean over the batch."""
+        """This slice's part of the mean over the batch. Nothing of it waits for a GPU."""
         p = self.problem
-        if self.class_weights is None:
-            share = len(labels) / len(all_labels)
-        else:
-            share = float(self.class_weights[labels].sum() / self.class_weights[all_labels].sum())
-        if share == 0:
+        if not len(labels):
             return logits.sum() * 0.0
-        return loss_of(p.loss, logits, labels, p.label_smoothing, self.class_weights) * share
+        if self.class_weights is None:
+            return loss_of(p.loss, logits, labels, p.label_smoothing) * (len(labels) / len(all_labels))
+        total = F.cross_entropy(logits, labels, self.class_weights, reduction="sum", label_smoothing=p.label_smoothing)
+        return total / self.class_weights[all_labels].sum()

@@ -12,9 +12,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from convscope import job
 from convscope.data.batches import Normalize, epoch_order
+from convscope.distributed.team import Team
 from convscope.engine.base import Problem
 from convscope.engine.choose import choose
 from convscope.engine.eager import EagerEngine
+from convscope.engine.sliced import SlicedEngine
 from convscope.errors import DataError, Interrupted, UsageError
 from convscope.net.build import build
 from convscope.net.spec import parse
@@ -196,6 +198,25 @@ def test_class_weights_are_those_of_torchs_cross_entropy(smoothing):
     torch.testing.assert_close(EagerEngine(p, CPU).steps(torch.arange(20), 20, [1.0]), expected.detach()[None])
     for ours, theirs in zip(p.net.parameters(), net.parameters(), strict=True):
         torch.testing.assert_close(ours.contiguous(), theirs - theirs.grad, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("count", [20, 2])  # with two images, one of three slices has none
+def test_class_weights_of_slices_are_those_of_the_batch_and_wait_for_nothing(smoothing, count, monkeypatch):
+    given = problem(class_weights=(1.0, 0.25, 3.0), label_smoothing=smoothing)
+    whole, divided = EagerEngine(copy.deepcopy(given), CPU), SlicedEngine(given, CPU, Team(slices=3))
+    expected = whole.steps(torch.arange(count), count, [1.0])
+
+    def wait(*_):
+        raise AssertionError("it would wait for a GPU")
+
+    for way in ("item", "__float__", "__bool__", "tolist"):
+        monkeypatch.setattr(torch.Tensor, way, wait)
+    found = divided.steps(torch.arange(count), count, [1.0])
+    monkeypatch.undo()
+    torch.testing.assert_close(found, expected)
+    for ours, theirs in zip(divided.net.parameters(), whole.net.parameters(), strict=True):
+        torch.testing.assert_close(ours.contiguous(), theirs.contiguous(), rtol=1e-4, atol=1e-6)
 
 
 def test_the_jit_engine_leaves_class_weights_to_pytorch_and_says_so():
