@@ -166,7 +166,7 @@ def by_name(images: ImageSet, classes: tuple[str, ...]) -> ImageSet:
     strange = [images.classes[c] for c in np.unique(images.labels).tolist() if images.classes[c] not in classes]
     if strange:
         raise DataError(
-            f"class {', '.join(map(repr, strange[:5]))} occurs in the test set, but not in the training set",
+            f"classes of the test set that the training set lacks: {', '.join(map(repr, strange[:5]))}",
             f"the classes of the training set are {', '.join(classes[:20])}",
         )
     number = np.array([classes.index(name) if name in classes else -1 for name in images.classes], dtype=np.int64)

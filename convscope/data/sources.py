@@ -253,7 +253,7 @@ def require_classes(name: str, classes: Sequence[str], count: Sequence[int]) -> 
     if empty:
         more = f" and {len(empty) - 5} more" if len(empty) > 5 else ""
         raise DataError(
-            f"{name}: class {', '.join(map(repr, empty[:5]))}{more} has no images for training",
+            f"{name}: classes without images for training: {', '.join(map(repr, empty[:5]))}{more}",
             "every class needs images that can be read; labels count from 0 without gaps",
         )
 

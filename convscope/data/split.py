@@ -26,7 +26,7 @@ def stratified_split(labels: Index, fraction: float, seed: int, classes: Sequenc
     lonely = [classes[c] if classes else str(c) for c in np.flatnonzero(count == 1).tolist()]
     if lonely:
         raise DataError(
-            f"class {', '.join(map(repr, lonely[:5]))} has a single image, which cannot be in both parts of a split",
+            f"a class with one image cannot be in both parts of a split: {', '.join(map(repr, lonely[:5]))}",
             "add images of that class, or bring the split along as the folders train/ and test/",
         )
     share = fraction * count

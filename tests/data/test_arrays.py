@@ -160,7 +160,7 @@ def test_two_datasets_are_matched_by_class_name():
     data = open_source((Named(["cat", "dog"]), Named(["dog", "cat"])))
     assert (data.test.labels == 1 - y).all()
     assert data.classes == ("cat", "dog")
-    with pytest.raises(DataError, match="class 'cow' occurs in the test set, but not in the training set"):
+    with pytest.raises(DataError, match="classes of the test set that the training set lacks: 'cow'"):
         open_source((Named(["cat", "dog"]), Named(["cow", "dog"])))
 
 

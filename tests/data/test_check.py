@@ -113,7 +113,7 @@ def test_arrays_are_checked_too(tmp_path, capsys):
     code, out, err = run_cli(capsys, "check", tmp_path / "two.npz")
     assert code == 3
     assert "missing     train has no images of c" in out
-    assert "two: class 'c' has no images for training" in err
+    assert "two: classes without images for training: 'c'" in err
 
 
 def test_without_a_test_set_the_one_that_training_draws_is_looked_at(tmp_path, capsys):

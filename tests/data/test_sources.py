@@ -42,7 +42,7 @@ def test_a_folder_of_idx_files(tmp_path, zipped, dotted):
         ({"t10k_labels": np.full(10, 3, np.uint8)}, "own: labels run from 3 to 3"),
         (
             {"train_labels": np.full(30, 1, np.uint8), "t10k_labels": np.ones(10, np.uint8)},
-            "class '0' has no images for training",
+            "classes without images for training: '0'",
         ),
         ({"train_labels": np.zeros(30, np.uint8), "t10k_labels": np.zeros(10, np.uint8)}, "own has 1 class"),
         ({"train_labels": np.zeros(29, np.uint8)}, "holds 30 images, but"),
@@ -159,7 +159,7 @@ def test_a_test_set_is_drawn_where_there_is_none(make_folder, grey):
 
 def test_a_class_of_one_image_cannot_be_parted(make_folder, grey):
     root = make_folder({"a/1.png": grey(1), "a/2.png": grey(2), "b/1.png": grey(3)})
-    with pytest.raises(DataError, match="class 'b' has a single image"):
+    with pytest.raises(DataError, match="a class with one image cannot be in both parts of a split: 'b'"):
         open_source(root)
 
 

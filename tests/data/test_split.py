@@ -40,7 +40,7 @@ def test_the_seed_draws_and_the_total_is_rounded_up():
 
 
 def test_a_single_image_cannot_be_in_both_parts():
-    with pytest.raises(DataError, match="class 'owl' has a single image, which cannot be in both parts of a split"):
+    with pytest.raises(DataError, match="a class with one image cannot be in both parts of a split: 'owl'"):
         stratified_split(np.array([0, 0, 1]), 0.2, 0, ("cat", "owl"))
 
 
