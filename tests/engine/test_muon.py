@@ -58,6 +58,9 @@ def test_products_are_those_of_float64(shape):
         wanted = a.double() @ b.double()
         bound = a.double().abs() @ b.double().abs()
         assert float(((found.double() - wanted).abs() / bound).max()) < 5e-6
+    room = torch.empty_like(x)
+    assert product(square, x, out=room) is room
+    assert torch.equal(room, product(square, x))
 
 
 def problem(choices):
@@ -154,6 +157,22 @@ def test_large_weights_are_moved_by_two_threads_to_the_bits_of_one():
     assert all(map(torch.equal, *ends))
 
 
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_steps_of_large_weights_use_the_memory_of_the_first(nesterov):
+    """What is given back is asked for again page by page, which once took a quarter of Muon's time."""
+    generator = torch.Generator().manual_seed(3)
+    w, m = (torch.randn(256, 576, generator=generator) for _ in range(2))
+    between = BetweenCalls([(w, m, 1.0)], 1, 0.9, nesterov, 0.0, product)
+    found = []
+    for _ in range(2):
+        found.append([tensor.data_ptr() for tensor in between._steps + between._before])
+        between.begin()
+        m.mul_(0.9).add_(1.0)
+        between.step(0.1)
+        assert torch.equal(between._steps[0].view_as(w), orthogonal(between._before[0] if nesterov else m, product))
+    assert found[0] == found[1]
+
+
 def test_other_pixels_are_those_of_their_own_steps(tmp_path):
     p, index = problem(RULES["muon"]), torch.arange(24)
     shown = p.images.flip(3)[index.flip(0)]
@@ -173,6 +192,14 @@ def test_what_is_orthogonal_has_singular_values_near_one(shape):
     assert 0.3 < values.min() <= values.max() < 1.3
     torch.testing.assert_close(orthogonal(1000 * d), orthogonal(d), rtol=1e-3, atol=1e-4)  # no matter how large it is
     assert torch.equal(orthogonal(torch.zeros(shape)), torch.zeros(shape))
+
+
+@pytest.mark.parametrize("shape", [(16, 90), (90, 16)])
+def test_what_is_orthogonal_hardly_depends_on_the_size_of_the_momentum(shape):
+    d = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    for size in (1e-3, 1e6, 1e12):  # beyond 1e-7, which is added to the norm
+        torch.testing.assert_close(orthogonal(size * d), orthogonal(d), rtol=1e-3, atol=1e-3)
+    assert float(orthogonal(1e-25 * d).abs().max()) < 1e-12
 
 
 def test_the_number_of_torchs_threads_changes_no_bit(tmp_path):

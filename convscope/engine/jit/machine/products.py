@@ -23,16 +23,16 @@ COLUMNS = 2 * WIDTH
 WORTH = 1_000_000  # multiply-adds
 
 
-def product(a: Tensor, b: Tensor, symmetric: bool = False) -> Tensor:
+def product(a: Tensor, b: Tensor, symmetric: bool = False, out: Tensor | None = None) -> Tensor:
     """a @ b for float32 (N, K) and (K, M), by the caller's thread alone where it is machine code.
 
-    ``symmetric``: the result is known to be, so half of it is computed.
+    ``symmetric``: the result is known to be, so half of it is computed. ``out``: where to write it, contiguous.
     """
     (n, k), m = a.shape, b.shape[1]
     fits = n % ROWS == 0 and m % COLUMNS == 0 and n * k * m >= WORTH and a.stride(1) == 1
     if not fits or a.dtype != torch.float32 or a.device.type != "cpu" or not there_is():
-        return a @ b
-    result, panel = a.new_empty(n, m), a.new_empty(k * COLUMNS)
+        return torch.mm(a, b, out=out)
+    result, panel = a.new_empty(n, m) if out is None else out, a.new_empty(k * COLUMNS)
     places = [tensor.data_ptr() for tensor in (a, b, result, panel)]
     job = np.array([*places, n, k, m, *(4 * step for step in (a.stride(0), *b.stride())), symmetric], np.int64)
     _compiled()(job.ctypes.data, 0)
