@@ -32,7 +32,7 @@ from .runs.images import RunImages
 from .runs.own_data import OwnData, compare
 from .runs.resume import go_on
 from .runs.summary import Summary, summary_of
-from .runs.views import seen
+from .runs.views import figure, seen_accuracy
 from .runs.writer import Onlooker, RunWriter
 from .storage.interruption import interruption
 from .storage.lock import locked
@@ -268,25 +268,18 @@ def _finish(began: Started, engine: Engine, writer: RunWriter, state: State) -> 
         result = score(logits, torch.from_numpy(data.test.labels), began.recipe.loss)
         state.last.test_loss, state.last.test_accuracy = result.loss, result.accuracy
     writer.save_weights(calibrated(began.model, engine, data.val), engine.net.state_dict())
-    notes = _draw(folder)
+    test, val = (seen_accuracy(engine.logits, x, began.recipe.loss, began.recipe.tta) for x in (data.test, data.val))
+    notes = _draw(folder, "" if test is None else figure(test, began.recipe.tta))
     summary = summary_of(began.recipe, data, folder.path, engine, began.device, began.threads, state)
-    summary = replace(summary, tta_accuracy=_seen_accuracy(began.recipe, data, engine))
+    summary = replace(summary, tta_accuracy=test, tta_val_accuracy=val)
     writer.finish(summary)
     return summary, notes
 
 
-def _seen_accuracy(recipe: Recipe, data: Dataset, engine: Engine) -> float | None:
-    """The test accuracy by the mean over the views that ``recipe`` asks for."""
-    if recipe.tta == "none":
-        return None
-    logits = seen(engine.logits, torch.from_numpy(data.test.images), recipe.tta)
-    return score(logits, torch.from_numpy(data.test.labels), recipe.loss).accuracy
-
-
-def _draw(folder: RunFolder) -> tuple[str, ...]:
+def _draw(folder: RunFolder, views: str) -> tuple[str, ...]:
     """Draw curves.png. A net that is trained is not lost by its picture: what keeps that from being drawn is a note."""
     try:
-        save_figure(draw_curves([folder]), folder.path / "curves.png")
+        save_figure(draw_curves([folder], [views]), folder.path / "curves.png")
     except ConvscopeError:
         raise
     except Exception as error:  # of Matplotlib, its plugins and fonts: anything

@@ -24,7 +24,7 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}  # of 
 SUMMARY = [
     "run", "data", "net", "engine", "device", "threads", "seed", "epochs", "steps", "train_loss", "test_loss",
     "test_accuracy", "train_seconds", "test_seconds", "compile_seconds", "images_per_second", "stopped_by",
-    "warning", "tta_accuracy",
+    "warning", "tta_accuracy", "tta_val_accuracy",
 ]  # fmt: skip
 CLASSES = ("low", "mid", "top")
 

@@ -3,26 +3,22 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
-from PIL import Image
 
-from convscope import job, load
 from convscope.auto.planning import planned
 from convscope.errors import DataError, UsageError
 from convscope.recipe import Recipe
 from convscope.recipes import names, shipped
-from convscope.runs.views import TEXTS, seen, views_of
-from convscope.training.augment.sampling import shifted
 from convscope.training.prepared import prepare
 from convscope.training.range_test import range_test
 from convscope.tuning import sweep
 from convscope.tuning.repeated import Spread, folds
 
 from .helpers import run_cli, run_json, small_data, write_npz
-from .test_job import finish, recipe
+from .test_job import recipe
 
 NET = "conv 4 3 | relu | pool 2 | linear"
 
@@ -123,7 +119,8 @@ def test_every_image_is_tested_on_in_exactly_one_fold(monkeypatch):
 
 
 class Stub:
-    engine = batches = team = None
+    engine = SimpleNamespace(net=None, logits=None)
+    batches = team = None
 
 
 def test_folds_are_told(capsys, tmp_path):
@@ -152,88 +149,6 @@ def test_minutes_are_planned_by_what_an_epoch_takes(capsys, tmp_path):
     assert (told["epochs"], told["stopped_by"]) == (3, "epochs")
     written = json.loads((Path(told["run"]) / "recipe.json").read_text())
     assert (written["minutes"], written["max_seconds"]) == (5, 300)
-
-
-def test_views_are_averaged():
-    images = torch.randint(0, 256, (6, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-
-    def logits(pixels):
-        return pixels.float().flatten(1) @ torch.linspace(-1, 1, 64 * 3).view(64, 3)
-
-    one = torch.ones(6, dtype=torch.int64)
-    moved = [shifted(images, by * one, by * one, "reflect") for by in (-1, 1)]
-    still, mirrored = logits(images), logits(images.flip(3))
-    torch.testing.assert_close(seen(logits, images, "none"), still)
-    torch.testing.assert_close(seen(logits, images, "flip"), (still + mirrored) / 2)
-    torch.testing.assert_close(seen(logits, images, "shift"), still / 2 + (logits(moved[0]) + logits(moved[1])) / 4)
-    both = seen(logits, images, "flip+shift")
-    whole = seen(logits, images.flip(3), "shift")  # a mirrored image shifted is not a shifted one mirrored
-    assert both.shape == whole.shape
-    with pytest.raises(UsageError, match="--tta is 'flop'"):
-        views_of("flop")
-
-
-def test_views_are_stated_where_a_run_is_tested(capsys, tmp_path):
-    folder = finish(job.start(recipe(net=NET, data="digits", epochs=1), small_data(), tmp_path))
-    np.savez(tmp_path / "d.npz", x=small_data().test.images, y=small_data().test.labels, classes=("low", "mid", "top"))
-    code, out, err = run_cli(capsys, "evaluate", folder.path, tmp_path / "d.npz", "--tta", "flip+shift")
-    assert code == 0, err
-    assert out.startswith("tta         flip+shift: mean of each image and two shifted by a pixel, and of their mirror")
-    plain = run_json(capsys, "evaluate", folder.path, tmp_path / "d.npz")
-    assert plain["tta"] == "none"
-    assert folder.summary().tta_accuracy is None
-
-
-@pytest.fixture(scope="module")
-def digits_npz(tmp_path_factory):
-    """Stripes in a file, with a test set."""
-    path = tmp_path_factory.mktemp("views") / "stripes.npz"
-    data = small_data(60, 60)
-    arrays = {"x": data.train.images, "y": data.train.labels, "x_test": data.test.images, "y_test": data.test.labels}
-    np.savez(path, classes=np.array(data.classes), **arrays)
-    return path
-
-
-def test_a_run_with_views_says_both_accuracies_and_evaluate_agrees(capsys, tmp_path, digits_npz):
-    words = ("train", digits_npz, "--net", NET, "--epochs", "2", "--out", tmp_path)
-    told = run_json(capsys, *words, "--tta", "flip+shift")
-    assert told["tta_accuracy"] == run_json(capsys, "evaluate", told["run"], "--tta", "flip+shift")["accuracy"]
-    assert told["test_accuracy"] == run_json(capsys, "evaluate", told["run"])["accuracy"]
-    code, out, err = run_cli(capsys, *words, "--tta", "shift")
-    assert code == 0, err
-    assert f"with --tta shift: {TEXTS['shift']}" in out
-    code, out, err = run_cli(capsys, *words, "--tta", "flip", "--seeds", "2")
-    assert code == 0, err
-    assert out.count("% with --tta") == 2
-    assert "\nwith --tta flip: " in out
-
-
-def test_views_are_refused_where_images_are_tested_as_they_are(capsys, digits_npz):
-    for option in (("--folds", "2"), ("--curve",)):
-        code, _, err = run_cli(capsys, "train", digits_npz, "--tta", "flip", *option)
-        assert code == 2
-        assert f"{option[0]} and --tta do not go together" in err
-    code, _, err = run_cli(capsys, "train", digits_npz, "--tta", "mirror")
-    assert code == 2
-    assert "'mirror' is not one of 'none', 'flip', 'shift', 'flip+shift'" in err
-
-
-def test_predictions_are_the_mean_over_views_and_say_so(capsys, tmp_path):
-    run = load(finish(job.start(recipe(net=NET, data="digits", epochs=1), small_data(), tmp_path)).path)
-    images = small_data().test.images[:3]
-    mirrored = np.ascontiguousarray(images[..., ::-1])
-    logits = [np.log(run.predict(pixels)) for pixels in (images, mirrored)]
-    mean = np.exp((logits[0] + logits[1]) / 2)
-    np.testing.assert_allclose(run.predict(images, tta="flip"), mean / mean.sum(1, keepdims=True), rtol=1e-4)
-    picture = tmp_path / "a.png"
-    Image.fromarray(images[0, 0]).save(picture)
-    code, out, err = run_cli(capsys, "predict", run.path, picture, "--tta", "flip")
-    assert code == 0, err
-    assert f"--tta flip: {TEXTS['flip']}" in err
-    assert float(out.splitlines()[1].split(",")[2]) == pytest.approx(
-        run.predict(images[:1], tta="flip").max(), abs=1e-5
-    )
-    assert run_json(capsys, "predict", run.path, picture)["tta"] == "none"
 
 
 @pytest.mark.parametrize("name", names())

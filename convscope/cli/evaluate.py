@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,7 +44,7 @@ def evaluate(
         from ..report.evaluation import save_pictures
         from ..runs import folder as runs
         from ..runs.evaluation import images_to_test, test_model, warning
-        from ..runs.views import TEXTS, views_of
+        from ..runs.views import TEXTS, explained, others_of, views_of
         from ..storage.files import make_folder, write_csv
 
     other = together(data) if data else None
@@ -61,6 +62,10 @@ def evaluate(
     for note in test.notes:
         terminal.note(note)
     tested = test_model(model, test.images, views)
+    others = {
+        other: test_model(model, test.images, other).evaluation.accuracy
+        for other in others_of(views, folder.recipe().tta)
+    }
     target = out or folder.path / test.name
     make_folder(target)
     write_csv(target / "predictions.csv", tested.table())
@@ -70,16 +75,19 @@ def evaluate(
         terminal.note(str(found))
     if as_json:
         more = {"trained_on": test.trained_on, "warning": str(found) if found else None, "tta": views}
-        terminal.emit_json({"run": str(folder.path), "folder": target, **asdict(tested.evaluation), **more})
+        by_views = {"accuracies": {views: tested.evaluation.accuracy, **others}}
+        terminal.emit_json({"run": str(folder.path), "folder": target, **asdict(tested.evaluation), **more, **by_views})
         return
     if views != "none":
         terminal.out().print(f"tta         {views}: {TEXTS[views]}", markup=False)
-    _print_evaluation(tested.evaluation)
+    _print_evaluation(tested.evaluation, [explained(accuracy, other) for other, accuracy in others.items()])
     for name in ("confusion.png", "worst.png", "predictions.csv"):
         terminal.out().print(f"{name.split('.')[0]:<12}{target / name}", markup=False)
 
 
-def _print_evaluation(result: Evaluation) -> None:
+def _print_evaluation(result: Evaluation, others: Sequence[str]) -> None:
+    """``others`` are accuracies by other views of the same images."""
+
     def percent(value: float | None) -> str:
         return "—" if value is None else f"{100 * value:.2f} %"
 
@@ -88,6 +96,7 @@ def _print_evaluation(result: Evaluation) -> None:
     out.print(
         f"accuracy    {percent(result.accuracy)} of {result.images:,} images "
         f"(95 % interval {percent(low)} to {percent(high)})",
+        *(f"{'':<12}{text}" for text in others),
         f"loss        {terminal.loss(result.loss)}",
         f"calibration {percent(result.calibration_error)} mean distance of confidence from accuracy"
         if result.calibration_error is not None

@@ -98,30 +98,46 @@ def _short(text: str) -> str:
     return text if len(text) <= 30 else text[:29] + "…"
 
 
-def _print(entries: list[dict[str, Any]]) -> None:
-    def number(entry: dict[str, Any], key: str, show: Callable[[float], str]) -> str:
-        value = entry.get(key)
-        return show(value) if isinstance(value, int | float) else "—"
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f}"
 
-    rows = [
-        [
-            Path(entry["run"]).name,
-            _short(Path(entry.get("data", "—")).name),
-            _short(entry.get("net", "—")),
-            say(entry["state"]),
-            number(entry, "epochs", str),
-            number(entry, "test_accuracy", lambda value: f"{100 * value:.2f}"),
-            number(entry, "test_loss", terminal.loss),
-            number(entry, "train_seconds", "{:.1f}".format),
-            number(entry, "images_per_second", "{:,.0f}".format),
-            entry.get("engine", "—"),
-        ]
-        for entry in entries
-    ]
-    rows = [[terminal.printable(cell) for cell in row] for row in rows]
-    right = range(4, 9)
-    columns = ["run", "data", "net", "state", "epochs", "test acc %", "test loss", "train s", "images/s", "engine"]
-    lines = [[say(name) for name in columns], *rows]
+
+HEADS = {
+    "test_accuracy": "test acc %",
+    "tta_accuracy": "tta acc %",
+    "test_loss": "test loss",
+    "train_seconds": "train s",
+    "images_per_second": "images/s",
+}
+NUMBERS: dict[str, Callable[[float], str]] = {
+    "epochs": str,
+    "test_accuracy": _percent,
+    "tta_accuracy": _percent,
+    "test_loss": terminal.loss,
+    "train_seconds": "{:.1f}".format,
+    "images_per_second": "{:,.0f}".format,
+}
+
+
+def _cell(entry: dict[str, Any], column: str) -> str:
+    value = entry.get(column)
+    if column in NUMBERS:
+        return NUMBERS[column](value) if isinstance(value, int | float) else "—"
+    if column == "run":
+        return Path(entry["run"]).name
+    text = "—" if value is None else str(value)
+    return _short(Path(text).name) if column == "data" else _short(text) if column == "net" else text
+
+
+def _print(entries: list[dict[str, Any]]) -> None:
+    from ..runs.listing import columns
+
+    names = columns(entries)
+    rows = [[terminal.printable(_cell(entry, name)) for name in names] for entry in entries]
+    at = names.index("state")
+    rows = [[*row[:at], say(row[at]), *row[at + 1 :]] for row in rows]
+    right = [i for i, name in enumerate(names) if name in NUMBERS]
+    lines = [[say(HEADS.get(name, name)) for name in names], *rows]
     widths = [max(map(width, cells)) for cells in zip(*lines, strict=True)]
     for line in lines:  # by hand: rich takes a second for a thousand rows
         cells = [(rjust if i in right else ljust)(cell, widths[i]) for i, cell in enumerate(line)]

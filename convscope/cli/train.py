@@ -264,7 +264,7 @@ def _print_epoch(event: Epoch) -> None:
 
 
 def _print_end(event: Finished, started: Started) -> None:
-    from ..runs.views import accuracy_text
+    from ..runs.views import explained
     from ..training.stop import SENTENCES
 
     summary = event.summary
@@ -277,7 +277,7 @@ def _print_end(event: Finished, started: Started) -> None:
         f"{SENTENCES[summary.stopped_by]}",
         *(waiting if started.team.ranks > 1 else []),
         *growth.warnings(event, started),
-        *([] if summary.tta_accuracy is None else [accuracy_text(summary.tta_accuracy, started.recipe.tta)]),
+        *([] if summary.tta_accuracy is None else [f"{'':<8}{explained(summary.tta_accuracy, started.recipe.tta)}"]),
         "",
         *([] if event.notes else [f"plot    {path / 'curves.png'}"]),
         f"run     {path}",

@@ -12,7 +12,10 @@ from ..auto import agreed
 from ..distributed.join import joined
 from ..engine.plain import plain_torch
 from ..errors import UsageError
+from ..recipe import ViewsName
 from ..runs.folder import RunFolder
+from ..runs.listing import columns, entry
+from ..runs.views import beside
 from ..shown import Part, Table, Tabular
 from ..tuning import repeated
 from ..tuning.repeated import Spread
@@ -34,9 +37,13 @@ class Seeds(Tabular):
 
     def told(self) -> Iterator[Part]:
         """A row a seed, then the mean."""
-        rows = [(r.recipe.seed, r.accuracy, r.summary["train_seconds"], str(r.path)) for r in self.runs]
-        yield Table(("seed", "test_accuracy", "train_seconds", "run"), rows)
+        rows = [{**entry(run.folder), "seed": run.recipe.seed} for run in self.runs]
+        names = columns(rows, ("seed", "test_accuracy", "train_seconds", "run"))
+        yield Table(names, [[row[name] for name in names] for row in rows])
         yield f"test accuracy {self.spread}"
+        views = [row["tta_accuracy"] for row in rows if row["tta_accuracy"] is not None]
+        if views:
+            yield beside(Spread.of(views), rows[0]["tta"])
 
 
 @with_choices
@@ -67,9 +74,14 @@ def seeds(
 
 @dataclass(frozen=True, repr=False)
 class Folds(Tabular):
-    """K-fold cross-validation: the accuracy on each part of the training images, of a net trained on the others."""
+    """K-fold cross-validation: the accuracy on each part of the training images, of a net trained on the others.
+
+    ``tta_accuracies`` are those by the mean over the views ``tta``; empty where there are none.
+    """
 
     accuracies: tuple[float, ...]
+    tta_accuracies: tuple[float, ...] = ()
+    tta: ViewsName = "none"
 
     @property
     def spread(self) -> Spread:
@@ -78,8 +90,16 @@ class Folds(Tabular):
 
     def told(self) -> Iterator[Part]:
         """A row a fold, then the mean."""
-        yield Table(("fold", "accuracy"), list(enumerate(self.accuracies, 1)))
+        views = self.tta_accuracies or (None,) * len(self.accuracies)
+        rows = [
+            {"fold": number, "accuracy": accuracy, "tta_accuracy": seen, "tta": self.tta}
+            for number, (accuracy, seen) in enumerate(zip(self.accuracies, views, strict=True), 1)
+        ]
+        names = columns(rows, ("fold", "accuracy"))
+        yield Table(names, [[row[name] for name in names] for row in rows])
         yield f"accuracy on the part left out {self.spread}"
+        if self.tta_accuracies:
+            yield beside(Spread.of(self.tta_accuracies), self.tta)
 
 
 @with_choices
@@ -95,7 +115,9 @@ def folds(
     with joined() as team:
         ready = settled_for(data, choices, offline, agreed(team))
         found = repeated.folds(ready.recipe, ready.data, _count(count, 2), team)
-        return Folds(tuple(counted(found, "training folds", progress and team.leads, count)))
+        every = list(counted(found, "training folds", progress and team.leads, count))
+        views = tuple(one.tta_accuracy for one in every if one.tta_accuracy is not None)
+        return Folds(tuple(one.accuracy for one in every), views, ready.recipe.tta)
 
 
 def _count(count: int, least: int) -> int:

@@ -21,8 +21,8 @@ from ..report.style import picture
 from ..runs import folder as runs
 from ..runs import predict as core
 from ..runs.evaluation import images_to_test, test_model
-from ..runs.listing import COLUMNS, entry
-from ..runs.views import views_of
+from ..runs.listing import columns, entry
+from ..runs.views import explained, views_of
 from ..shown import Part, Picture, Records, Shown, Table, Tabular
 from ..training.loop import Epoch, Progress
 from ..training.scores import Evaluation
@@ -54,6 +54,8 @@ class Run(Shown):
         if summary:
             steps, accuracy = summary["steps"], f"result  test accuracy {100 * self.accuracy:.2f} %"
             yield f"{accuracy} after 1 update" if steps == 1 else f"{accuracy} after {steps:,} updates"
+            if summary["tta_accuracy"] is not None:
+                yield f"        {explained(summary['tta_accuracy'], recipe.tta)}"
             yield f"speed   {summary['images_per_second']:,.0f} images/s, {summary['engine']} on {summary['device']}"
         else:
             yield "state   unfinished: convscope.resume continues it"
@@ -240,7 +242,8 @@ class Comparison(Tabular):
 
     def told(self) -> Iterator[Part]:
         """A row a run, and, in a notebook, the curves."""
-        yield Table(COLUMNS, [[one.get(name) for name in COLUMNS] for one in self.entries])
+        names = columns(self.entries)
+        yield Table(names, [[one.get(name) for name in names] for one in self.entries])
         yield Picture("loss and accuracy against epoch", lambda: picture(self.plot()))
 
     def plot(self) -> Figure:

@@ -154,16 +154,9 @@ class Sweep(Tabular):
 
     def told(self) -> Iterator[Part]:
         """A row a run, and, in a notebook, the curves."""
-        rows = [
-            (
-                *(getattr(run.recipe, name) for name in self.names),
-                sweeping.best_validation(run.folder),
-                run.summary.get("train_seconds"),
-                str(run.path),
-            )
-            for run in self.runs
-        ]
-        yield Table((*self.names, "val_accuracy", "train_seconds", "run"), rows)
+        rows = [sweeping.row(run.folder, self.names) for run in self.runs]
+        columns = sweeping.columns(rows, self.names)
+        yield Table(columns, [[row[name] for name in columns] for row in rows])
         yield "ranked by training images that were held out; the test images ranked nothing"
         yield Picture("loss and accuracy against epoch", lambda: picture(self.plot()))
 

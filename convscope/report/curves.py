@@ -4,7 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..language import say
 from ..runs.folder import RunFolder
+from ..runs.views import noted
 from ..training.records import Epoch
 from .style import COLOURS, INK, QUIET, new_figure, own_style, plain, quiet_axes
 
@@ -14,14 +16,16 @@ if TYPE_CHECKING:
 
 
 @own_style()
-def draw_curves(folders: Sequence[RunFolder]) -> "Figure":
+def draw_curves(folders: Sequence[RunFolder], views: Sequence[str] | None = None) -> "Figure":
     """Loss (left) and accuracy in per cent (right) against epoch.
 
     Of a single run, the accuracy of the weights that are kept is written beside its point. Each of several has a
-    colour, and one legend stands beside the axes.
+    colour, and one legend stands beside the axes. Curves are without test-time views; below the name of a run stands
+    its accuracy with them (``views``, where the runs have not noted it yet).
     """
     from matplotlib.ticker import MaxNLocator
 
+    names = _names(folders, [noted(folder) for folder in folders] if views is None else views)
     several = len(folders) > 1
     figure = new_figure(12, max(4, 1.2 + 0.17 * len(folders))) if several else new_figure(10, 4)
     left, right = figure.subplots(1, 2)
@@ -43,23 +47,30 @@ def draw_curves(folders: Sequence[RunFolder]) -> "Figure":
         if not several and axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=8)
     if several:
-        _name_lines(figure, left, folders)
+        _name_lines(figure, left, names)
     elif folders:
-        figure.suptitle(plain(folders[0].name, 120), x=0.01, ha="left", fontsize=10, color=QUIET)
+        figure.suptitle(names[0], x=0.01, ha="left", fontsize=10, color=QUIET)
     return figure
 
 
-def _name_lines(figure: "Figure", axes: "Axes", folders: Sequence[RunFolder]) -> None:
+def _names(folders: Sequence[RunFolder], views: Sequence[str]) -> list[str]:
+    """The name of each run, and what it came to with views."""
+    most = 40 if len(folders) > 1 else 120
+    names = (plain(folder.name, most) for folder in folders)
+    return [f"{name}\n{plain(say(text))}" if text else name for name, text in zip(names, views, strict=True)]
+
+
+def _name_lines(figure: "Figure", axes: "Axes", names: Sequence[str]) -> None:
     """A legend beside the axes: the colour of each run, and what the kinds of lines in ``axes`` are."""
     from matplotlib.lines import Line2D
 
     kinds = {str(line.get_label()): line.get_linestyle() for line in axes.get_lines()}
-    names = [
-        Line2D([], [], color=COLOURS[number % len(COLOURS)], linewidth=1.8, label=plain(folder.name, 40))
-        for number, folder in enumerate(folders)
+    colours = [
+        Line2D([], [], color=COLOURS[number % len(COLOURS)], linewidth=1.8, label=name)
+        for number, name in enumerate(names)
     ]
     styles = [Line2D([], [], color=INK, linestyle=style, linewidth=1.8, label=kind) for kind, style in kinds.items()]
-    figure.legend(handles=names + styles, loc="outside right upper", frameon=False, fontsize=8, handlelength=3)
+    figure.legend(handles=colours + styles, loc="outside right upper", frameon=False, fontsize=8, handlelength=3)
 
 
 def _draw_run(left: "Axes", right: "Axes", epochs: Sequence[Epoch], colour: str) -> None:

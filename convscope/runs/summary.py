@@ -22,9 +22,10 @@ if TYPE_CHECKING:  # who reads summaries needs no PyTorch
 class Summary:
     """The fields are the keys of summary.json and of ``convscope train --json``, in their order.
 
-    A loss or accuracy is None where it was not finite; ``tta_accuracy`` also where the recipe has no ``tta``. Seconds
-    are wall-clock; ``images_per_second`` counts training steps alone. ``warning`` says why the result is no success,
-    None where nothing speaks against it.
+    A loss or accuracy is None where it was not finite; those by the mean over views, of the test images
+    (``tta_accuracy``) and of the validation images (``tta_val_accuracy``), also where the recipe has no ``tta``, or the
+    run no such images. Seconds are wall-clock; ``images_per_second`` counts training steps alone. ``warning`` says why
+    the result is no success, None where nothing speaks against it.
     """
 
     run: str
@@ -46,6 +47,7 @@ class Summary:
     stopped_by: Stop
     warning: str | None = None
     tta_accuracy: float | None = None
+    tta_val_accuracy: float | None = None
 
     def to_json(self) -> str:
         """All fields, one a line."""

@@ -6,9 +6,12 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from ..errors import UsageError, near
-from ..recipe import ViewsName
+from ..data.images import ImageSet
+from ..errors import ConvscopeError, UsageError, near
+from ..recipe import LossName, ViewsName
 from ..training.augment.sampling import shifted
+from ..training.scores import score
+from .folder import RunFolder
 
 TEXTS: dict[ViewsName, str] = {
     "none": "",
@@ -26,9 +29,48 @@ def views_of(text: str) -> ViewsName:
     raise UsageError(f"--tta is {text[:40]!r}", near(text[:40], get_args(ViewsName)))
 
 
-def accuracy_text(accuracy: float, views: ViewsName) -> str:
-    """The accuracy by the mean over ``views``, below the one without."""
-    return f"        {100 * accuracy:.2f} % with --tta {views}: {TEXTS[views]}"
+def others_of(views: ViewsName, trained: ViewsName) -> list[ViewsName]:
+    """The views beside ``views`` by which an accuracy is stated of a run that was ``trained`` with some, too."""
+    known: list[ViewsName] = ["none", trained] if trained != "none" else ["none"]
+    return [other for other in known if other != views]
+
+
+def figure(accuracy: float, views: ViewsName) -> str:
+    """An accuracy and the views that it is the mean over, as it stands beside another one."""
+    if views == "none":
+        return f"{100 * accuracy:.2f} % without --tta"
+    return f"{100 * accuracy:.2f} % with --tta {views}"
+
+
+def beside(spread: object, views: ViewsName) -> str:
+    """The mean and deviation of accuracies by the mean over ``views``, below those without."""
+    return f"with --tta {views}: {spread}"
+
+
+def explained(accuracy: float, views: ViewsName) -> str:
+    """:func:`figure`, and what the views are."""
+    return figure(accuracy, views) + (f": {TEXTS[views]}" if views != "none" else "")
+
+
+def noted(folder: RunFolder) -> str:
+    """The :func:`figure` that the run in ``folder`` noted; nothing where it has none, or cannot be read."""
+    try:
+        summary = folder.summary()
+        if summary is None or summary.tta_accuracy is None:
+            return ""
+        return figure(summary.tta_accuracy, folder.recipe().tta)
+    except ConvscopeError:
+        return ""
+
+
+def seen_accuracy(
+    logits: Callable[[Tensor], Tensor], images: ImageSet | None, loss: LossName, views: ViewsName
+) -> float | None:
+    """The accuracy (0..1) on ``images`` by the mean over ``views``; None where there are no images, or no views."""
+    if images is None or views == "none":
+        return None
+    found = seen(logits, torch.from_numpy(images.images), views)
+    return score(found, torch.from_numpy(images.labels), loss).accuracy
 
 
 def seen(logits: Callable[[Tensor], Tensor], images: Tensor, views: ViewsName) -> Tensor:

@@ -13,6 +13,7 @@ from ..distributed.agree import same_data
 from ..distributed.team import ALONE, Team
 from ..errors import DataError
 from ..recipe import Recipe
+from ..runs.views import seen_accuracy
 from ..training.loop import train
 from ..training.prepared import prepare
 from ..training.state import State
@@ -49,7 +50,15 @@ def with_seeds(
         yield other, open_recipe(other, offline, given)
 
 
-def folds(recipe: Recipe, data: Dataset, count: int, team: Team = ALONE) -> Iterator[float]:
+@dataclass(frozen=True)
+class Fold:
+    """The accuracy (0..1) on the part left out, and by the mean over the views that the recipe asks for."""
+
+    accuracy: float
+    tta_accuracy: float | None = None
+
+
+def folds(recipe: Recipe, data: Dataset, count: int, team: Team = ALONE) -> Iterator[Fold]:
     """The accuracy on each of ``count`` parts of the training images, of nets trained on the others.
 
     Every class gives its share to each part, by the seed (stratified k-fold, as scikit-learn's StratifiedKFold with
@@ -76,4 +85,6 @@ def folds(recipe: Recipe, data: Dataset, count: int, team: Team = ALONE) -> Iter
         prepared, state = prepare(chosen, part, team=team), State()
         for _ in train(prepared.engine, chosen, part, state, batches=prepared.batches, team=prepared.team):
             pass
-        yield state.last.test_accuracy or 0.0
+        with state.average.shown(prepared.engine.net):
+            views = seen_accuracy(prepared.engine.logits, part.test, chosen.loss, chosen.tta)
+        yield Fold(state.last.test_accuracy or 0.0, views)

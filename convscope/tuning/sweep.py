@@ -11,6 +11,7 @@ from ..data.images import Dataset
 from ..errors import ConvscopeError, UsageError
 from ..recipe import CHOICES, Recipe, fits, flag
 from ..runs import folder as runs
+from ..runs import listing
 from ..runs.folder import RunFolder
 from ..training.augment import settled
 
@@ -75,6 +76,24 @@ def run_of(events: Iterator[job.Event]) -> RunFolder:
             folder = event.folder
     assert folder is not None, "a job ends with Finished or an error"
     return folder
+
+
+def row(folder: RunFolder, names: Sequence[str]) -> dict[str, Any]:
+    """What a table of a sweep over ``names`` says of a run; ``tta_val_accuracy`` is by the mean over its views."""
+    recipe, summary = folder.recipe(), folder.summary()
+    return {
+        **{name: getattr(recipe, name) for name in names},
+        "val_accuracy": best_validation(folder),
+        "tta_val_accuracy": summary.tta_val_accuracy if summary else None,
+        "tta": recipe.tta,
+        "train_seconds": summary.train_seconds if summary else None,
+        "run": str(folder.path),
+    }
+
+
+def columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """Those of a table with these rows."""
+    return listing.columns(rows, (*names, "val_accuracy", "train_seconds", "run"))
 
 
 def best_validation(folder: RunFolder) -> float:

@@ -25,7 +25,7 @@ def check(seeds: int, folds: int | None, curve: bool, film: bool, tta: ViewsName
     ]
     if film and asked and asked != ["--curve"]:
         asked.append("--film")
-    if tta != "none" and seeds == 1 and asked:  # both test images as they are
+    if curve and tta != "none":  # its points are of images as they are
         asked.append("--tta")
     if len(asked) > 1:
         raise UsageError(f"{' and '.join(asked)} do not go together", "one question at a time")
@@ -36,8 +36,8 @@ def with_seeds(
 ) -> None:
     """A run for each seed, a line for each run, and the mean; rank 0 alone hears of them."""
     from ... import job
+    from ...runs.views import figure
     from ...tuning import repeated
-    from ...tuning.repeated import Spread
 
     rows: list[dict[str, Any]] = []
     for chosen, divided in repeated.with_seeds(settled.recipe, settled.data, count, offline):
@@ -49,25 +49,27 @@ def with_seeds(
                     print(summary.run)
                 more = [f"{summary.train_seconds:.2f} s of training", summary.run]
                 if summary.tta_accuracy is not None:
-                    more.insert(0, f"{100 * summary.tta_accuracy:.2f} % with --tta")
+                    more.insert(0, figure(summary.tta_accuracy, chosen.tta))
                 _line(as_json or quiet, f"seed {chosen.seed}", summary.test_accuracy, *more)
     if team.leads and (as_json or not quiet):
-        _end(as_json, {"runs": rows}, [row["test_accuracy"] for row in rows], "test accuracy")
-        if not as_json and settled.recipe.tta != "none":
-            views = Spread.of([row["tta_accuracy"] or 0.0 for row in rows])
-            terminal.out().print(f"with --tta {settled.recipe.tta}: {views}", markup=False)
+        plain, views = ([row[name] for row in rows] for name in ("test_accuracy", "tta_accuracy"))
+        _end(as_json, {"runs": rows}, plain, "test accuracy", settled.recipe.tta, views)
 
 
 def fold(settled: Settled, team: Team, count: int, *, quiet: bool, as_json: bool) -> None:
     """A line for each fold, and the mean. No run is kept: each has been trained on a part of the images."""
+    from ...runs.views import figure
     from ...tuning import repeated
 
-    found: list[float] = []
-    for accuracy in repeated.folds(settled.recipe, settled.data, count, team):
-        found.append(accuracy)
-        _line(as_json or quiet or not team.leads, f"fold {len(found)} of {count}", accuracy)
+    tta, plain, views = settled.recipe.tta, list[float](), list[float | None]()
+    for one in repeated.folds(settled.recipe, settled.data, count, team):
+        plain.append(one.accuracy)
+        views.append(one.tta_accuracy)
+        more = [] if one.tta_accuracy is None else [figure(one.tta_accuracy, tta)]
+        _line(as_json or quiet or not team.leads, f"fold {len(plain)} of {count}", one.accuracy, *more)
     if team.leads:
-        _end(as_json, {"folds": found}, found, "accuracy on the part left out")
+        told = {"folds": plain, "tta_folds": views if tta != "none" else None}
+        _end(as_json, told, plain, "accuracy on the part left out", tta, views)
 
 
 def _line(as_json: bool, name: str, accuracy: float | None, *more: str) -> None:
@@ -76,11 +78,23 @@ def _line(as_json: bool, name: str, accuracy: float | None, *more: str) -> None:
         terminal.out().print("  ".join(cells), markup=False)
 
 
-def _end(as_json: bool, told: dict[str, Any], values: Sequence[float | None], what: str) -> None:
+def _end(
+    as_json: bool,
+    told: dict[str, Any],
+    values: Sequence[float | None],
+    what: str,
+    tta: ViewsName,
+    with_views: Sequence[float | None],
+) -> None:
+    from ...runs.views import beside
     from ...tuning.repeated import Spread
 
     spread = Spread.of([value or 0.0 for value in values])
+    views = None if tta == "none" else Spread.of([value or 0.0 for value in with_views])
     if as_json:
-        terminal.emit_json(told | {"mean": spread.mean, "sd": spread.sd, "n": spread.n})
+        told |= {"mean": spread.mean, "sd": spread.sd, "n": spread.n, "tta": tta}
+        terminal.emit_json(told | {"tta_mean": views and views.mean, "tta_sd": views and views.sd})
     else:
         terminal.out().print(f"\n{what} {spread}", markup=False)
+        if views is not None:
+            terminal.out().print(beside(views, tta), markup=False)

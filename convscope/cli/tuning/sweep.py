@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +13,6 @@ from ...storage.loading import loading
 from .. import terminal
 from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, option, path_option, together
 from ..shell import completion
-
-if TYPE_CHECKING:
-    from ...runs.folder import RunFolder
 
 HELD_OUT = 0.1  # of the training images, where nobody says how many
 Values = Annotated[str | None, typer.Option(help="Values with commas.", metavar="A,B,…")]
@@ -42,6 +39,7 @@ def sweep(
         float | None,
         option("val_fraction", help="Share of the training images that ranks the runs.  [default: 0.1]"),
     ] = None,
+    tta: Annotated[str | None, option("tta")] = None,
     base: Annotated[
         str | None,
         typer.Option(
@@ -87,7 +85,7 @@ def sweep(
         raise UsageError("nothing is swept over", "for example: convscope sweep digits --lr 0.01,0.1 --net note,mlp")
     first = {name: found[0] for name, found in values.items()}
     fixed = {"data": together(data), "epochs": epochs, "val_fraction": val_fraction, "image_size": image_size}
-    fixed |= {"class_from": class_from, "data_dir": str(data_dir) if data_dir else None}
+    fixed |= {"class_from": class_from, "data_dir": str(data_dir) if data_dir else None, "tta": tta}
     fixed = (named(base).choices if base else {}) | {name: value for name, value in fixed.items() if value is not None}
     fixed["val_fraction"] = fixed.get("val_fraction") or HELD_OUT
     given = set(fixed) | set(first)
@@ -100,13 +98,13 @@ def sweep(
             terminal.note(f"finished {len(runs)} of {len(every)}: {runs[-1].name}")
     save_figure(draw_curves(runs), plot)
     ranked = sorted(runs, key=sweeping.best_validation, reverse=True)
-    rows = [_row(folder, list(values)) for folder in ranked]
+    rows = [sweeping.row(folder, list(values)) for folder in ranked]
     if as_json:
         terminal.emit_json({"runs": rows, "plot": plot})
         return
-    columns = list(rows[0])
+    columns = sweeping.columns(rows, list(values))
     shown = [[_shown(row[column]) for column in columns] for row in rows]
-    terminal.out().print(terminal.table(columns, shown, left=["run", "net", "augment", "optimizer", "schedule"]))
+    terminal.out().print(terminal.table(columns, shown, left=["run", "net", "augment", "optimizer", "schedule", "tta"]))
     share = every[0].val_fraction
     terminal.out().print(
         f"\nranked by {100 * share:g} % of the training images, held out; the test images ranked nothing"
@@ -115,17 +113,5 @@ def sweep(
     )
 
 
-def _row(folder: RunFolder, names: list[str]) -> dict[str, Any]:
-    from ...tuning.sweep import best_validation
-
-    recipe, summary = folder.recipe(), folder.summary()
-    return {
-        **{name: getattr(recipe, name) for name in names},
-        "val_accuracy": best_validation(folder),
-        "train_seconds": summary.train_seconds if summary else None,
-        "run": str(folder.path),
-    }
-
-
 def _shown(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "—" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -77,7 +77,8 @@ def _result(facts: RunFacts) -> str:
     if not facts.tested:
         noted = _accuracy(facts)
         what = "This run is not finished." if noted is None else f"{100 * noted:.2f} % test accuracy, as the run noted."
-        return f"{_title('Result')}\n\n{say(what)}"
+        views = f"\n\n{say(facts.views)}" if facts.views else ""
+        return f"{_title('Result')}\n\n{say(what)}{views}"
     result = facts.tested.evaluation
     low, high = result.interval
     told = [
@@ -85,6 +86,8 @@ def _result(facts: RunFacts) -> str:
         f"{100 * low:.2f} % to {100 * high:.2f} %).",
         f"Mean loss {result.loss:.4g}.",
     ]
+    if facts.views:
+        told.insert(1, facts.views)
     if result.calibration_error is not None:
         told.append(f"Calibration error {100 * result.calibration_error:.2f} %.")
     rows = _head("class", "recall", "95 % interval", "precision", "images")

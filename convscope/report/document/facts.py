@@ -19,6 +19,7 @@ from ...runs.evaluation import Tested, own_test_set, test_model, warning
 from ...runs.folder import RunFolder
 from ...runs.own_data import own_data
 from ...runs.summary import Summary
+from ...runs.views import explained
 from ...training.finding import Finding
 from ...training.loop import Epoch
 from .repeat import command, shown
@@ -48,6 +49,13 @@ class RunFacts:
     def name(self) -> str:
         """The run's folder."""
         return self.folder.name
+
+    @property
+    def views(self) -> str:
+        """The accuracy by the mean over test-time views, as the run noted it; empty where it has none."""
+        if self.summary is None or self.summary.tta_accuracy is None:
+            return ""
+        return explained(self.summary.tta_accuracy, self.recipe.tta)
 
     @property
     def data_name(self) -> str:

@@ -27,6 +27,8 @@ class Reported:
     bytes: int
     runs: tuple[str, ...]
     test_accuracy: float | None
+    tta_accuracy: float | None
+    tta: str
     notes: tuple[str, ...]
 
     def told(self) -> dict[str, Any]:
@@ -61,7 +63,15 @@ def report(
     put(path, content, default=output is None)
     runs = (facts, *others)
     notes = tuple(note for run in runs for note in _notes(run))
-    return Reported(path, len(content), tuple(str(run.folder.path) for run in runs), _accuracy(facts), notes)
+    return Reported(
+        path=path,
+        bytes=len(content),
+        runs=tuple(str(run.folder.path) for run in runs),
+        test_accuracy=_accuracy(facts),
+        tta_accuracy=facts.summary.tta_accuracy if facts.summary else None,
+        tta=facts.recipe.tta,
+        notes=notes,
+    )
 
 
 def _accuracy(facts: RunFacts) -> float | None:
