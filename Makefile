@@ -53,7 +53,7 @@ bench: develop ## measure what the README claims (needs MNIST)
 	$(RUN)python -m bench
 
 test-faults: develop ## the long tests: kills, faults, hostile input, random nets; prints what was tried (some 15 minutes)
-	CONVSCOPE_FAULTS=full OMP_NUM_THREADS=1 $(RUN)python -m pytest -o timeout=1800 tests/faults tests/engine tests/explain tests/python/test_compile.py tests/test_mnist.py
+	CONVSCOPE_FAULTS=full OMP_NUM_THREADS=1 $(RUN)python -m pytest -o timeout=1800 tests/faults tests/engine tests/explain tests/export tests/runs tests/python/test_compile.py tests/test_mnist.py
 
 screenshots: develop ## the pictures of the lab in README and docs (needs Chromium)
 	$(RUN)python docs/screenshots.py

@@ -72,7 +72,7 @@ def nets(draw):
     return build(resolve(" | ".join(words)), image, CLASSES), image
 
 
-@examples(15, 50)
+@examples(9, 50)
 @given(nets(), st.integers(2, 35), st.sampled_from([1, 2, 3]), st.sampled_from(host.available()), st.integers(0, 2**63))
 def test_loss_and_gradients_are_pytorchs(net_image, batch, threads, isa, seed):
     net, image = net_image

@@ -215,7 +215,7 @@ LOSSES = [
 ]
 
 
-@examples(100, 220)
+@examples(60, 220)
 @given(
     nets(),
     st.integers(1, 40),
@@ -250,7 +250,7 @@ OPTIMIZERS = [
 ]
 
 
-@examples(25, 40)
+@examples(15, 40)
 @given(nets(), st.sampled_from(OPTIMIZERS), st.integers(1, 17), st.sampled_from([1, 2, 3]), st.sampled_from(ISAS))
 def test_steps_are_pytorchs(net_image, choices, batch, threads, isa):
     net, image = net_image

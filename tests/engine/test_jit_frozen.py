@@ -55,7 +55,7 @@ def in_float64(problem: Problem, index, batch, lrs):
     return losses, net
 
 
-@examples(15, 75)
+@examples(8, 75)
 @given(
     graphs(("batchnorm",)),
     st.data(),
@@ -90,7 +90,7 @@ def test_steps_are_pytorchs_and_frozen_bits_stay(net_image, data, choices, batch
     assert {key.partition(".")[2] for key in engine.state() if "." in key} <= trained
 
 
-@examples(9, 45)
+@examples(6, 45)
 @given(graphs(("batchnorm",)), st.data(), st.sampled_from([1, 2]), st.sampled_from(host.available()))
 def test_what_is_frozen_behind_the_first_layer_changes_no_bit_of_the_others(net_image, data, threads, isa):
     net, image = net_image

@@ -100,7 +100,7 @@ def graphs(draw, extra=()):
     return GraphNet(net.modules, net.inputs), image
 
 
-@examples(24, 80)
+@examples(14, 80)
 @given(graphs(), st.integers(1, 35), st.sampled_from([1, 2, 3]), st.sampled_from(host.available()), st.integers(0, 9))
 def test_loss_gradients_and_scores_are_pytorchs(net_image, batch, threads, isa, seed):
     net, image = net_image

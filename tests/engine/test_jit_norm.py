@@ -48,7 +48,7 @@ def stable(problem, index) -> bool:
     return all(distance(a, b) <= 3e-5 * max(float(b.norm()), 1e-3 * whole) for a, b in zip(first, second, strict=True))
 
 
-@examples(24, 90)
+@examples(14, 90)
 @given(
     graphs(["batchnorm"] * 3),
     st.integers(2, 35),
@@ -73,7 +73,7 @@ def test_gradients_and_running_statistics_are_pytorchs(net_image, batch, threads
         assert distance(kept[name], theirs) <= 1e-5 * float(theirs.double().norm())
 
 
-@examples(15, 60)
+@examples(9, 60)
 @given(graphs(["batchnorm"] * 3), st.sampled_from([1, 2]), st.sampled_from(host.available()), st.integers(0, 9))
 def test_scores_are_those_of_evaluation(net_image, threads, isa, seed):
     """Where a convolution takes up the factors, and where nothing can."""

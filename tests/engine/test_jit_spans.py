@@ -108,7 +108,7 @@ def check_scores(net, image, threads, isa, seed):
     assert distance(scores, wanted) <= 2e-5 * float(wanted.norm()) + 1e-6
 
 
-@examples(15, 75)
+@examples(9, 75)
 @given(nets(), st.integers(1, 35), st.sampled_from([1, 2, 3]), st.sampled_from(host.available()), st.integers(0, 9))
 def test_loss_gradients_and_scores_are_pytorchs(net_image, batch, threads, isa, seed):
     net, image = net_image
@@ -116,7 +116,7 @@ def test_loss_gradients_and_scores_are_pytorchs(net_image, batch, threads, isa, 
     check_scores(net, image, threads, isa, seed)
 
 
-@examples(9, 36)
+@examples(6, 36)
 @given(nets((*KINDS, "batchnorm", "batchnorm", "batchnorm")), st.sampled_from(host.available()), st.integers(0, 9))
 def test_the_predictor_folds_batch_norm_beside_them(net_image, isa, seed):
     check_scores(*net_image, 1, isa, seed)

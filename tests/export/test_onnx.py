@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 from PIL import Image
@@ -24,6 +24,7 @@ from convscope.runs.exported import PREPARED
 from convscope.training.scores import confidences
 from tests.export.models import model_of, models
 from tests.export.test_html import sheets
+from tests.helpers import examples
 
 onnxruntime = pytest.importorskip("onnxruntime")
 CLASSES = ("0", "it's", "</script>", "猫", "🙂", "line\nbreak", '"', "a,b", "", "z")
@@ -57,7 +58,7 @@ def compare(model, images):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
-@settings(max_examples=50)
+@examples(30, 50)
 @given(models(), st.integers(0, 9))
 def test_random_nets_answer_as_pytorch_does(model, seed):
     with torch.inference_mode():
@@ -101,7 +102,7 @@ def fitted(preparation, images):
     return preparing(preparation).run(None, {"image": images})[0]
 
 
-@settings(max_examples=80)
+@examples(40, 80)
 @given(SIZES, st.sampled_from([1, 3]), st.sampled_from([1, 3]), SIZES.map(lambda s: (s[0] % 12 + 3, s[1] % 12 + 3)))
 def test_pictures_of_any_size_are_fitted_as_in_training(size, channels, wanted_channels, side):
     shape = (wanted_channels, *side)
@@ -135,7 +136,7 @@ def test_images_in_form_and_their_negatives_pass(shape):
 SHEETS = arrays_of.arrays(np.uint8, st.tuples(st.integers(1, 24), st.integers(1, 24)), elements=st.integers(0, 255))
 
 
-@settings(max_examples=30)
+@examples(20, 30)
 @given(SHEETS)
 def test_no_sheet_is_too_odd(sheet):
     preparation = Preparation((1, 28, 28), Steps())

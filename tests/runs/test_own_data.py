@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -22,7 +22,7 @@ from convscope.runs.folder import RunFolder
 from convscope.runs.images import RunImages
 from convscope.runs.own_data import own_data
 
-from ..helpers import small_data
+from ..helpers import examples, small_data
 
 CLASSES = "abc"
 EACH = 6
@@ -182,7 +182,7 @@ def apply(root: Path, changes) -> None:
             picture(file, 2000 + number)
 
 
-@settings(max_examples=80)
+@examples(25, 80)
 @given(changes=CHANGES)
 def test_whatever_happens_to_the_files_no_trained_image_is_tested(begun, tmp_path_factory, changes):
     base, folder, data = begun
