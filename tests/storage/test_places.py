@@ -86,7 +86,7 @@ def test_a_process_without_a_home_trains(tmp_path):
         "def unknown(uid): raise KeyError(uid)\n"
         "pwd.getpwuid = unknown\n"
         "from convscope.cli import main\n"
-        "main(['train', 'digits', '--epochs', '1', '--engine', 'jit', '-q'])\n"
+        "main(['train', 'digits', '--net', 'conv 2 3 | linear', '--epochs', '1', '--engine', 'jit', '-q'])\n"
     )
     environment = {k: v for k, v in ENVIRONMENT.items() if k not in ("HOME", "CONVSCOPE_CACHE", "XDG_CACHE_HOME")}
     environment |= {"TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
