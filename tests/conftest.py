@@ -1,6 +1,5 @@
 """What all tests share: determinism, one thread, and the real MNIST where it is."""
 
-import base64
 import gc
 import os
 import shutil
@@ -58,9 +57,6 @@ for name in ("SIGINT", "SIGHUP", "SIGTERM"):
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-PIXEL = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
-)  # a PNG
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = [
     "--no-sandbox",
@@ -92,10 +88,11 @@ def quick_curves():
     Processes that a test starts draw it, and so do the tests that look at it: they ask for ``drawn_curves``.
     """
     from convscope import job
-    from convscope.storage.files import write_atomic
+
+    from .helpers import save_pixel
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job, "save_figure", lambda figure, path: write_atomic(path, PIXEL))
+        patch.setattr(job, "save_figure", save_pixel)
         yield
 
 

@@ -1,5 +1,6 @@
 """Small data and in-process runs of the command line, for all tests."""
 
+import base64
 import importlib.util
 import json
 import os
@@ -15,6 +16,7 @@ from hypothesis import settings
 
 from convscope.cli import main
 from convscope.data.images import Dataset, ImageSet, statistics
+from convscope.storage.files import write_atomic
 
 NET = "conv 4 3 | relu | pool 2 | linear"
 FULL = os.environ.get("CONVSCOPE_FAULTS") == "full"  # the long tests: make test-faults
@@ -27,11 +29,19 @@ SUMMARY = [
     "warning", "tta_accuracy", "tta_val_accuracy",
 ]  # fmt: skip
 CLASSES = ("low", "mid", "top")
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+)  # a PNG
 
 
 def examples(quick: int, full: int) -> settings:
     """As many random examples in ``make test`` and in ``make test-faults``; the same ones every time."""
     return settings(max_examples=full if FULL else quick)
+
+
+def save_pixel(_: object, path: Path) -> None:
+    """In place of ``save_figure``: one pixel, written by the same operations."""
+    write_atomic(path, PIXEL)
 
 
 def original_weights() -> Path:

@@ -48,13 +48,16 @@ class Server:
 def serve():
     import torch._dynamo  # noqa: F401 - torch imports it with the first optimizer: here it costs a second once
 
+    from convscope import job
     from convscope.report.curves import draw_curves
-    from convscope.report.style import save_figure
 
+    from ..helpers import FULL, save_pixel
     from .attempt import attempt
 
     with tempfile.TemporaryDirectory() as folder:
-        save_figure(draw_curves([]), Path(folder) / "warm.png")  # matplotlib and its fonts
+        if not FULL:
+            job.save_figure = save_pixel
+        job.save_figure(draw_curves([]), Path(folder) / "warm.png")  # matplotlib and its fonts
 
     for line in sys.stdin:
         job = json.loads(line)
