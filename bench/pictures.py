@@ -3,11 +3,8 @@
 import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import torch
+from matplotlib.figure import Figure
 
 from convscope.storage.cores import cores
 
@@ -29,7 +26,8 @@ def roofline() -> None:
     """GFLOP/s of each convolution kernel against its arithmetic intensity, below the roof of this core."""
     stream = Stream()
     cache, memory = stream.measure(512 << 10), stream.measure(256 << 20, 5)
-    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
     shapes = {"note": "o", "lenet5": "s", "tiny-vgg": "^"}
     top = 0.0
     for net, shape in shapes.items():
@@ -68,7 +66,8 @@ def roofline() -> None:
 def growth(threads: int, repeats: int = 7) -> None:
     """Time per image against batch size, threads, image side and channels."""
     results = engine.growth(repeats, threads)
-    figure, grid = plt.subplots(2, 2, figsize=(9, 6.5), layout="constrained")
+    figure = Figure(figsize=(9, 6.5), layout="constrained")
+    grid = figure.subplots(2, 2)
     for axes, (what, rows) in zip(grid.flat, results.items(), strict=True):
         sizes, _, micro, parts = zip(*rows, strict=True)
         axes.plot(sizes, micro, "o-", color=COLOURS["forward"])

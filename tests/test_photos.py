@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_sample_image
 
 from .helpers import original_weights, run_cli
 from .test_tour import commands, pattern, printed, wide  # noqa: F401 - a fixture
@@ -16,6 +15,8 @@ CHAPTER = Path(__file__).parent.parent / "docs" / "photos.md"
 
 def write_photos(folder: Path) -> None:
     """40 crops of 100 to 160 pixels of each of two photographs, as JPEG."""
+    from sklearn.datasets import load_sample_image
+
     random = np.random.default_rng(0)
     for name in ("china", "flower"):
         photo = Image.fromarray(load_sample_image(f"{name}.jpg"))

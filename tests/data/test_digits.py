@@ -1,10 +1,11 @@
 import numpy as np
-from sklearn.datasets import load_digits
 
 from convscope.data.readers.digits import read_digits
 
 
 def test_digits_are_scikit_learns_in_the_layout_of_mnist():
+    from sklearn.datasets import load_digits  # half a second that other processes need not take
+
     train, test = read_digits()
     assert train.images.shape == (1442, 1, 28, 28)
     assert test.images.shape == (355, 1, 28, 28)
