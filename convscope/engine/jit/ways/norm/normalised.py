@@ -125,7 +125,7 @@ class Normalised(Way):
                     r.store(r.fma(value - old, r.constant(norm.momentum, kind), old), place)
 
     def _forward(self, f: Kernel) -> None:
-        """y = a(pool(γ x̂ + β))."""
+        """y = a(pool(γ x̂ + β)). x comes from main memory: where rows are read together, the next are asked for."""
         x, y, norm, (ph, pw) = self.site.x[0], self.site.y, self.norm, self.norm.window
         with f.loop(norm.channels) as c:
             mean = self._every(f, self.all, 1, c)
@@ -133,6 +133,9 @@ class Normalised(Way):
             shift = self._parameter(f, norm.bias, c, 0.0)
             with f.loop(y.height) as i, f.loop(y.width) as j, f.loop(f.lanes.vectors) as v:
                 here = self._window(f, x, c, i, j, v)
+                if norm.pool:
+                    for k, m in product(range(ph), range(pw)):
+                        f.prefetch(here, (k + ph) * x.row + m * x.pixel)
                 given = [f.load(f.lanes.vector, here, k * x.row + m * x.pixel) for k in range(ph) for m in range(pw)]
                 window = [f.fma(value - mean, factor, shift) for value in given]
                 words = f.address(self.masks.room, *self.masks.at(c, i, j, v)) if self.masks else None
