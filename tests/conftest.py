@@ -69,6 +69,7 @@ QUIET = [
     "--js-flags=--no-opt,--single-threaded",  # pages are short: code that was made fast is hardly used again
     "--use-fake-device-for-media-stream",  # a camera for those who ask for one
     "--use-fake-ui-for-media-stream",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # a request to anywhere else fails, and is seen
 ]
 
 

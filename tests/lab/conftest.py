@@ -19,6 +19,7 @@ import convscope
 from convscope.lab.rooms.feeding import warm
 from convscope.lab.server.app import create_app
 from convscope.lab.server.guard.access import TOKEN_HEADER, Access
+from convscope.lab.server.pages import files_path
 from convscope.lab.server.serve import address, listen
 from convscope.lab.shelf import Shelf
 
@@ -112,18 +113,22 @@ def branched_run(lab):
 
 
 class Room:
-    """A page of the lab. ``trouble`` collects console errors, failed requests and requests to anywhere else."""
+    """A page of the lab. ``trouble`` collects console errors, failed requests and requests to anywhere else.
+
+    The latter fail, all of them, at the page's own policy or at the browser, which knows no other machine: to hear of
+    each of the hundred requests of a page would cost as much as the server's answers.
+    """
 
     def __init__(self, page, lab):
         self.page, self.lab, self.trouble = page, lab, []
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        page.on("request", lambda r: r.url.startswith((lab.origin, "data:", "blob:")) or self.trouble.append(r.url))
         page.on("requestfailed", self._failed)
 
     def _said(self, message):
-        if message.type in ("error", "warning"):
-            self.trouble.append(f"{message.text} {message.location.get('url', '')}")
+        place = message.location.get("url", "")
+        if message.type in ("error", "warning") and place != f"{self.lab.origin}/favicon.ico":  # see away()
+            self.trouble.append(f"{message.text} {place}")
 
     def _failed(self, request):
         if request.failure != "net::ERR_ABORTED":  # a later question overtook this one: as intended
@@ -136,8 +141,10 @@ class Room:
         return self.ready()
 
     def away(self):
-        """Leave the lab's page for one of the same origin: to a blank one the browser would start another process."""
-        nowhere = f"{self.lab.url}/api"
+        """Leave the lab's page for a plain file of the same origin: to a blank page the browser would start another
+        process, and a page of the lab would be laid out for nothing. A file names no icon, so the browser looks for
+        one where it is used to find it."""
+        nowhere = f"{self.lab.url}{files_path()}/icon.svg"
         if self.page.url != nowhere:
             self.page.goto(nowhere)
 
@@ -214,9 +221,9 @@ def room(shared_room, request):
     mark = request.node.get_closest_marker("view")
     width, lang, theme = mark.args if mark else (1280, "en", "light")
     view.trouble.clear()
+    view.away()  # first: the page before need not be laid out again
     view.page.set_viewport_size({"width": width, "height": 800 if width > 400 else 844})
     view.page.emulate_media(color_scheme=theme)
-    view.away()
     view.page.evaluate(FRESH, [lang, ROOMS])
     yield view
     assert not view.trouble, view.trouble

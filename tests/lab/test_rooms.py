@@ -43,3 +43,21 @@ def test_everything_has_a_name(room, name):
     assert nameless == []
     ids = room.page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("host", ["example.com", "192.0.2.1"])
+def test_a_request_to_another_machine_is_trouble(room, host):
+    """What the page asks for is refused by its policy; where the page itself would go, the browser finds nobody."""
+    room.open("/losses")
+    asking = "url => new Promise((resume) => Object.assign(new Image(), { onerror: resume, src: url }))"
+    with room.page.expect_console_message(), room.page.expect_event("requestfailed"):
+        room.page.evaluate(asking, f"http://{host}/pixel.png")
+    told, failed = sorted(room.trouble)
+    assert "Content Security Policy" in told
+    assert failed == f"http://{host}/pixel.png: csp"
+    room.trouble.clear()
+    with room.page.expect_event("requestfailed"):
+        room.page.evaluate("url => { location.href = url; }", f"http://{host}/")
+    assert room.trouble == [f"http://{host}/: net::ERR_NAME_NOT_RESOLVED"]
+    room.page.wait_for_url("chrome-error://chromewebdata/")
+    room.trouble.clear()
