@@ -23,6 +23,8 @@ from convscope.lab.server.pages import files_path
 from convscope.lab.server.serve import address, listen
 from convscope.lab.shelf import Shelf
 
+from .workers import quick_workers  # noqa: F401 - a fixture
+
 STATIC = Path(__file__).parents[2] / "convscope" / "lab" / "static"
 ROOMS = re.findall(r'id: "(\w+)"', (STATIC / "js" / "rooms.js").read_text())
 # A browser that has been nowhere, but in which "more settings" has been opened in every room.

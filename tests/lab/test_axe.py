@@ -11,7 +11,7 @@ from .conftest import ROOMS
 from .test_room_train import one_step, stop
 from .test_slice import filmed  # noqa: F401 - a fixture
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("quick_workers")]
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 FOUND = """async () => {
   // preload: axe would ask for the source of a video that has none

@@ -16,6 +16,8 @@ from .conftest import ROOMS, STATIC
 from .hands import Mouse, Touch
 from .oracle import RIGHT
 
+pytestmark = pytest.mark.usefixtures("quick_workers")  # for the lesson of training
+
 STEPS = """async ([files, room]) => {
   const [{ steps }, { defaults }] = await Promise.all(
     ["lessons", "rooms"].map((folder) => import(`${files}/js/${folder}/${room}.js`)),

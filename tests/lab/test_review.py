@@ -13,7 +13,7 @@ from .test_room_train import ROOM, start, state, status
 from .test_serve import key_of, started
 from .test_training import until
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("quick_workers")]
 OTHER_ROOMS = """(files) =>
   Promise.all(["descent", "inside", "losses"].map((room) => import(`${files}/js/rooms/${room}.js`))).then(() => 0)"""
 TYPED = "conv 4 3 | relu | flatten | linear"

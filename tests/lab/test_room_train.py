@@ -9,7 +9,7 @@ import pytest
 import convscope
 from convscope.lab.binary import unpack
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("quick_workers")]
 
 ROOM = "/train?batch_size=100&lr=0.1&momentum=0.9&net=conv+4+5+stride%3D3+%7C+relu+%7C+linear"
 

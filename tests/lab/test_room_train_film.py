@@ -15,7 +15,7 @@ from .hands import BY_EVERY_HAND, Keys, Touch
 from .test_room_train import ROOM, alone, one_step, state, status, stop, wait_value  # noqa: F401 - alone is a fixture
 from .test_training import until
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("quick_workers")]
 
 CHOICES = {"data": "digits", "net": "conv 4 5 stride=3 | relu | linear", "batch_size": 100}
 NET = "net=conv+4+5+stride%3D3+%7C+relu+%7C+linear"
