@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, register_random, settings
 
+from convscope.report.curves import draw_curves
 from convscope.report.style import save_figure
 
 # One random stream for everybody and no deadlines: a test that fails once fails always, and a slow machine is no fault.
@@ -29,7 +30,7 @@ class TorchRandom:
 
     def seed(self, number):
         if "torch" in sys.modules:
-            sys.modules["torch"].manual_seed(number)
+            sys.modules["torch"].default_generator.manual_seed(number)  # torch.manual_seed writes down who called it
 
     def getstate(self):
         return sys.modules["torch"].get_rng_state() if "torch" in sys.modules else None
@@ -93,6 +94,7 @@ def quick_curves():
     from .helpers import save_pixel
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job, "draw_curves", lambda *_: None)
         patch.setattr(job, "save_figure", save_pixel)
         yield
 
@@ -100,6 +102,7 @@ def quick_curves():
 @pytest.fixture
 def drawn_curves(monkeypatch):
     """A finished run's picture is drawn."""
+    monkeypatch.setattr("convscope.job.draw_curves", draw_curves)
     monkeypatch.setattr("convscope.job.save_figure", save_figure)
 
 

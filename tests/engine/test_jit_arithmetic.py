@@ -250,7 +250,7 @@ OPTIMIZERS = [
 ]
 
 
-@examples(15, 40)
+@examples(20, 40)
 @given(nets(), st.sampled_from(OPTIMIZERS), st.integers(1, 17), st.sampled_from([1, 2, 3]), st.sampled_from(ISAS))
 def test_steps_are_pytorchs(net_image, choices, batch, threads, isa):
     net, image = net_image

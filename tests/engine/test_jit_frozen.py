@@ -55,7 +55,7 @@ def in_float64(problem: Problem, index, batch, lrs):
     return losses, net
 
 
-@examples(8, 75)
+@examples(15, 75)
 @given(
     graphs(("batchnorm",)),
     st.data(),

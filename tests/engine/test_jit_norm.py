@@ -73,7 +73,7 @@ def test_gradients_and_running_statistics_are_pytorchs(net_image, batch, threads
         assert distance(kept[name], theirs) <= 1e-5 * float(theirs.double().norm())
 
 
-@examples(9, 60)
+@examples(15, 60)
 @given(graphs(["batchnorm"] * 3), st.sampled_from([1, 2]), st.sampled_from(host.available()), st.integers(0, 9))
 def test_scores_are_those_of_evaluation(net_image, threads, isa, seed):
     """Where a convolution takes up the factors, and where nothing can."""

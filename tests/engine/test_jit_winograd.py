@@ -130,7 +130,7 @@ def stable(problem, index) -> bool:
     return all(distance(a, b) <= 3e-5 * float(b.norm()) for a, b in zip(*both, strict=True))
 
 
-@examples(8, 50)
+@examples(10, 50)
 @given(
     cases(),
     st.sampled_from([1, 2]),
