@@ -14,9 +14,8 @@ import pytest
 
 from convscope import job
 from convscope.lab.live import live, worker
-from convscope.storage.files import write_atomic
 
-from ..conftest import PIXEL
+from ..helpers import save_pixel
 
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload([__name__])
@@ -27,7 +26,7 @@ def work(orders, said):
     os.setsid()
     os.dup2(orders.detach(), 0)
     os.dup2(said.detach(), 1)
-    job.save_figure = lambda figure, path: write_atomic(path, PIXEL)
+    job.draw_curves, job.save_figure = (lambda *_: None), save_pixel
     worker.main()
 
 
