@@ -21,6 +21,7 @@ from .errors import ConvscopeError, DataError, Interrupted, NotFinite, TrainingE
 from .events import Event as Event
 from .events import Finished as Finished
 from .events import Started as Started
+from .language.counts import number_of
 from .net.zoo import net_name
 from .recipe import Recipe
 from .report.curves import draw_curves
@@ -223,7 +224,7 @@ class _Saver:
             except (MemoryError, RuntimeError):
                 kept = "what was saved before is intact"
             raise TrainingError(
-                f"there was no memory left after {self.state.step:,} updates; {kept}",
+                f"there was no memory left after {number_of(self.state.step, 'update')}; {kept}",
                 f"close other programs, then: convscope resume {run}; or train with a smaller --batch-size",
             ) from None
 
@@ -246,7 +247,7 @@ def _work(
                 saver.see(record, bool(asked))
                 if asked:
                     raise Interrupted(
-                        f"stopped after {state.step:,} updates in epoch {record.epoch}; the work is saved",
+                        f"stopped after {number_of(state.step, 'update')} in epoch {record.epoch}; the work is saved",
                         f"resume it with: convscope resume {as_argument(folder.path)}",
                         asked,
                     )

@@ -235,7 +235,7 @@ def test_damaged_files_are_named(tmp_path, name, content, message):
         ("classes", '["a", 3]', "classes must be a list of names"),
         ("mean", "[NaN]", "NaN is not a number of JSON"),
         ("mean", "[1e40]", "mean holds a number that is far too large"),
-        ("std", "[1, 2]", "std must be 1 numbers"),
+        ("std", "[1, 2]", "std must be a list of 1 number"),
         ("format", "other", "holds no convscope model"),
     ],
 )

@@ -7,6 +7,7 @@ import torch
 
 from ..data.batches import EVALUATION_BATCH
 from ..data.images import Dataset
+from ..language.counts import number_of
 from ..recipe import Recipe
 from ..training.loop import Tick, train
 from ..training.prepared import prepare
@@ -30,7 +31,7 @@ def planned(recipe: Recipe, data: Dataset, bounded: bool) -> tuple[Recipe, str]:
     room = 60 * recipe.minutes * ROOM
     epochs = min(max(1, int(room / seconds)), recipe.epochs * (1 if bounded else MOST))
     limit = 60 * recipe.minutes
-    told = f"--minutes {recipe.minutes:g}: {epochs} epochs of about {seconds:.2g} s"
+    told = f"--minutes {recipe.minutes:g}: {number_of(epochs, 'epoch')} of about {seconds:.2g} s"
     if seconds > room:
         told = f"--minutes {recipe.minutes:g}: one epoch takes about {seconds:.2g} s and is cut short"
     return replace(recipe, epochs=epochs, max_seconds=min(recipe.max_seconds or limit, limit)), told

@@ -12,6 +12,7 @@ from ..data.sources import open_recipe
 from ..data.split import stratified_split
 from ..engine.devices import resolve
 from ..errors import UsageError
+from ..language.counts import number_of
 from ..net.pretrained.catalogue import PRETRAINED
 from ..net.pretrained.weights import available
 from ..net.shapes import table
@@ -140,7 +141,8 @@ def _better(one: Settled, other: Settled) -> Settled:
     best = one if mine >= theirs else other
     told = (
         f"{best.chosen}; of {len(held):,} training images held out to compare: {one.recipe.net} "
-        f"{100 * mine / len(held):.1f} %, {tried.net} {100 * theirs / len(held):.1f} % in {tried.epochs} epochs"
+        f"{100 * mine / len(held):.1f} %, {tried.net} {100 * theirs / len(held):.1f} % "
+        f"in {number_of(tried.epochs, 'epoch')}"
     )
     return replace(best, chosen=told)
 

@@ -9,6 +9,7 @@ import typer
 
 from ..errors import DataError
 from ..language import Name, say
+from ..language.counts import number_of
 from ..language.width import ljust
 from ..storage.loading import loading
 from . import terminal
@@ -116,7 +117,7 @@ def _counts(counts: dict[str, int]) -> str:
     shown = ", ".join(
         f"{count:,} of {what}" if "×" in what else f"{count:,} {what}" for what, count in list(counts.items())[:SHOWN]
     )
-    return shown + (f", {len(counts) - SHOWN} other sizes" if len(counts) > SHOWN else "")
+    return shown + (f", {number_of(len(counts) - SHOWN, 'other size')}" if len(counts) > SHOWN else "")
 
 
 def _imbalance(report: Report) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from ..errors import UsageError
 from ..language import Name
+from ..language.counts import number_of
 from ..storage.loading import loading
 from . import terminal
 from .options import AsJson, DataDir, Moved, Offline, RunArgument, SkipBad, Tta, data_argument, path_option, together
@@ -94,7 +95,7 @@ def _print_evaluation(result: Evaluation, others: Sequence[str]) -> None:
     low, high = result.interval
     out = terminal.out()
     out.print(
-        f"accuracy    {percent(result.accuracy)} of {result.images:,} images "
+        f"accuracy    {percent(result.accuracy)} of {number_of(result.images, 'image')} "
         f"(95 % interval {percent(low)} to {percent(high)})",
         *(f"{'':<12}{text}" for text in others),
         f"loss        {terminal.loss(result.loss)}",

@@ -7,6 +7,7 @@ import typer
 
 from ..errors import DataError, UsageError, near
 from ..language import Name
+from ..language.counts import number_of
 from ..net.wiring import brackets
 from ..storage.loading import loading
 from . import columns, terminal
@@ -183,7 +184,7 @@ def _show_field(field: "ReceptiveField") -> None:
     place = ",".join(map(str, field.index))
     count = int(field.mask.sum())
     where = f"rows {field.top}…{field.bottom}, columns {field.left}…{field.right}" if count else "nothing but padding"
-    print(f"\nreceptive field of {field.layer}[{place}]: {where} of the image, {count} pixels")
+    print(f"\nreceptive field of {field.layer}[{place}]: {where} of the image, {number_of(count, 'pixel')}")
 
 
 def _show_saliency(found: "Explanation", why: "Saliency") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..language.counts import number_of
 from . import terminal
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ def warnings(finished: Finished, started: Started) -> list[str]:
     if accuracy is None:
         return []
     low, high = wilson(round(accuracy * tests), tests)
-    few = f": {terminal.count(tests, 'test image')} are few" if high - low > 2 * NARROW else ""
+    few = f": {number_of(tests, 'test image')} are few" if high - low > 2 * NARROW else ""
     lines = [f"95 % interval {100 * low:.1f} to {100 * high:.1f} %{few}"]
     counts = np.bincount(started.data.train.labels, minlength=len(started.data.classes))
     least = int(counts.argmin())
     if counts[least] < FEW:
-        images = terminal.count(int(counts[least]), "training image")
+        images = number_of(int(counts[least]), "training image")
         lines.append(f"class {started.data.classes[least]!r} has {images}: --curve tells what more would bring")
     return [f"{'':<8}{line}" for line in lines]
 

@@ -13,6 +13,7 @@ import typer
 
 from ..errors import UsageError
 from ..language import Name, verbatim
+from ..language.counts import number_of
 from ..storage.loading import loading
 from . import terminal
 from .options import AsJson, SkipBad, Tta, run_argument
@@ -68,7 +69,7 @@ def predict(
     if views != "none":
         terminal.note(f"--tta {views}: {TEXTS[views]}")
     if len(predictions) < len(files):
-        terminal.note(f"{terminal.count(len(files) - len(predictions), 'unreadable image')} left out")
+        terminal.note(f"{number_of(len(files) - len(predictions), 'unreadable image')} left out")
     _warn(predictions)
     answers = Answers(confidence_of(model.loss), count, min_probability or 0.0)
     if as_json:
@@ -171,7 +172,7 @@ def _warn(predictions: Sequence[Prediction]) -> None:
         shown = ", ".join(odd[:SHOWN]) + (", …" if len(odd) > SHOWN else "")
         looks = "looks" if len(odd) == 1 else "look"
         terminal.note(
-            f"{len(odd)} of {terminal.count(len(predictions), 'image')} {looks} unlike any training image, "
+            f"{len(odd)} of {number_of(len(predictions), 'image')} {looks} unlike any training image, "
             f"so perhaps no class fits: {shown}"
         )
 

@@ -60,11 +60,6 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
-def count(number: int, what: str) -> str:
-    """ "1 update", "1,380 updates"."""
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
 def loss(value: float) -> str:
     """ "0.0355", and "7.47e+37" where a run went astray."""
     return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.2e}"

@@ -14,6 +14,7 @@ import typer
 from ..distributed import voice
 from ..errors import UsageError
 from ..language import say
+from ..language.counts import number_of
 from ..language.width import rjust
 from ..recipe import flag
 from ..storage.loading import loading
@@ -227,7 +228,7 @@ def _row(*cells: str) -> None:
 
 def _notes(event: Started) -> list[str]:
     """What the user should know of the data and the engine."""
-    skipped = [f"{terminal.count(event.data.skipped, 'unreadable image')} left out"] if event.data.skipped else []
+    skipped = [f"{number_of(event.data.skipped, 'unreadable image')} left out"] if event.data.skipped else []
     return [*skipped, *event.data.notes, *event.notes]
 
 
@@ -242,9 +243,10 @@ def _print_start(event: Started) -> None:
     lines = [
         f"net     {recipe.net}: {parameters:,} parameters, {arithmetic:,} multiply-adds an image",
         f"data    {data.name}: {sets} images of {c}×{h}×{w}, {len(data.classes)} classes",
-        f"run     {event.folder.path}: {terminal.count(recipe.epochs, 'epoch')} of "
-        f"{terminal.count(event.epoch_steps, 'update')}, seed {recipe.seed}",
-        f"engine  {event.engine} on {event.device}" + (f", {event.threads} threads" if event.device == "cpu" else ""),
+        f"run     {event.folder.path}: {number_of(recipe.epochs, 'epoch')} of "
+        f"{number_of(event.epoch_steps, 'update')}, seed {recipe.seed}",
+        f"engine  {event.engine} on {event.device}"
+        + (f", {number_of(event.threads, 'thread')}" if event.device == "cpu" else ""),
     ]
     if event.team.ranks > 1:
         lines.append(f"        {event.team.ranks} processes share every batch")
@@ -272,7 +274,7 @@ def _print_end(event: Finished, started: Started) -> None:
     waiting = [f"        {100 * event.waited:.0f} % of the time was spent waiting for other processes"]
     lines = [
         "",
-        f"test accuracy {100 * (summary.test_accuracy or 0):.2f} % after {terminal.count(summary.steps, 'update')} in "
+        f"test accuracy {100 * (summary.test_accuracy or 0):.2f} % after {number_of(summary.steps, 'update')} in "
         f"{summary.train_seconds:.1f} s of training ({summary.images_per_second:,.0f} images/s); "
         f"{SENTENCES[summary.stopped_by]}",
         *(waiting if started.team.ranks > 1 else []),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..language.counts import number_of
 from .mapped.memory import taken
 from .preparation import Preparation
 
@@ -43,7 +44,8 @@ class ImageSet:
             )
         if len(labels) and not (labels.min() >= 0 and labels.max() < len(self.classes)):
             raise DataError(
-                f"labels run from {labels.min()} to {labels.max()}, but there are {len(self.classes)} classes",
+                f"labels run from {labels.min()} to {labels.max()}, "
+                f"but the data have {number_of(len(self.classes), 'class', 'classes')}",
                 f"labels must lie in 0..{len(self.classes) - 1}",
             )
         odd = [name for name in self.classes if any("\ud800" <= letter <= "\udfff" for letter in name)]
@@ -53,14 +55,17 @@ class ImageSet:
             twice = next(name for name in self.classes if self.classes.count(name) > 1)
             raise DataError(f"two classes are called {twice[:60]!r}", "each class needs a name of its own")
         if self.names and len(self.names) != len(images):
-            raise DataError(f"{len(self.names)} names were given for {len(images)} images")
+            raise DataError(
+                f"expected a name for each of {number_of(len(images), 'image')}, "
+                f"got {number_of(len(self.names), 'name')}"
+            )
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __repr__(self) -> str:
         shape, classes = "×".join(map(str, self.images.shape[1:])), len(self.classes)
-        return f"<{len(self.images):,} images {shape} of {classes:,} classes>"
+        return f"<{number_of(len(self.images), 'image')} {shape} of {number_of(classes, 'class', 'classes')}>"
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, UsageError
+from ..language.counts import number_of
 from ..recipe import Recipe
 from ..storage.places import is_offline, search_dirs, user_path
 from .folders import parquet, table
@@ -82,11 +83,16 @@ def open_source(
     train, test, val, notes = parts.train, parts.test, parts.val, list(parts.notes)
     if test is None:
         train, test = _part(train, TEST_FRACTION, seed, name)
-        notes.append(f"no test set came with the data: {len(test):,} of {len(train) + len(test):,} images are held out")
+        notes.append(
+            f"no test set came with the data: {len(test):,} of {number_of(len(train) + len(test), 'image')} "
+            "are held out"
+        )
     if val is None and val_fraction > 0:
         train, val = _part(train, val_fraction, seed, name)
     elif val is not None and val_fraction > 0:
-        notes.append(f"the data bring their own validation set ({len(val):,} images): val_fraction is not used")
+        notes.append(
+            f"the data bring their own validation set ({number_of(len(val), 'image')}): val_fraction is not used"
+        )
     for part in filter(None, (train, test, val)):
         kept(part.images)
     published = isinstance(data, str | Path) and str(data) == "mnist" and train.shape == (1, 28, 28)

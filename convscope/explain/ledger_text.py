@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from ..language import say
+from ..language.counts import number_of
 from ..language.width import ljust, width
 from .terms import Factor, Subtotal, Term
 
@@ -60,7 +61,9 @@ def ledger_text(ledger: Ledger, by_size: bool = False, limit: int | None = 40) -
     if hidden:
         rest = sum(ledger.terms[i].product for i in hidden)
         zeros = sum(ledger.terms[i].product == 0 for i in hidden)
-        what = f"  … {len(hidden):,} more terms" + (f", together {number(rest)}" if ledger.operation == "sum" else "")
+        what = f"  … {number_of(len(hidden), 'more term')}" + (
+            f", together {number(rest)}" if ledger.operation == "sum" else ""
+        )
         what += f", {zeros:,} of them 0" if zeros else ""
         lines.insert(len(head), what)
     return "\n".join([f"{ledger.text} = {number(ledger.reported)}, {_kind(ledger)}", *lines, *_foot(ledger)])

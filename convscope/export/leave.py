@@ -10,6 +10,7 @@ from torch import nn
 from .. import __version__
 from ..data.sources import data_name
 from ..errors import DataError, UsageError, near
+from ..language.counts import number_of
 from ..net.pretrained.catalogue import PRETRAINED
 from ..net.zoo import net_name
 from ..recipe import ExportName
@@ -160,7 +161,7 @@ def _quantized(made: Format, subject: Subject, images: Images, verify: bool) -> 
     from .onnx.quantize import quantized, with_facts
 
     content = quantized(plain, subject.program, images.samples)
-    facts = {"quantized": f"int8, calibrated on {len(images.samples):,} training images"}
+    facts = {"quantized": f"int8, calibrated on {number_of(len(images.samples), 'training image')}"}
     proof = None
     if verify:
         proof = compare_int8(subject.model, images, made.replay(content, subject, images.test))

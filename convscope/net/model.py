@@ -20,6 +20,7 @@ from ..data.batches import EVALUATION_BATCH, Normalize, images_together
 from ..data.look import Look
 from ..data.preparation import Preparation
 from ..errors import ConvscopeError, DataError
+from ..language.counts import number_of
 from ..recipe import LossName
 from ..storage.files import write_atomic
 from ..storage.strict_json import loads
@@ -214,7 +215,7 @@ def known_loss(name: str) -> LossName:
 def _numbers(metadata: dict[str, str], key: str, kind: type, count: int) -> tuple[Any, ...]:
     values = loads(metadata[key])
     if not isinstance(values, list) or len(values) != count or any(type(v) not in (int, kind) for v in values):
-        raise ValueError(f"{key} must be {count} numbers")
+        raise ValueError(f"{key} must be a list of {number_of(count, 'number')}")
     if not all(abs(value) < 1e30 for value in values):
         raise ValueError(f"{key} holds a number that is far too large")
     return tuple(kind(value) for value in values)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from ..errors import UsageError
+from ..language.counts import number_of
 from .ops import Add, Join, Op, Projection, Shape, Shapes, shape_text
 from .tree import Branches, Net, Path, Repeat, Written
 from .wiring import IMAGE, Inputs, brackets
@@ -86,7 +87,8 @@ def table(net: Net, image: tuple[int, int, int], classes: int) -> list[Row]:
         fix = "end the net with 'linear' (no number: the classes)"
         if len(last.output) == 3 and last.output == (classes, 1, 1):
             fix = "end the net with 'flatten'"
-        problem = f"the net ends with {shape_text(last.output)} values, but the data have {classes} classes"
+        ends = number_of(last.output[0], "value") if len(last.output) == 1 else f"{shape_text(last.output)} values"
+        problem = f"the net ends with {ends}, but the data have {number_of(classes, 'class', 'classes')}"
         raise ShapeError(rows[:-1], (last.name, last.text, None, last.path, last.shapes), problem, fix)
     return rows
 

@@ -23,6 +23,7 @@ from ..distributed import voice
 from ..engine.base import Engine
 from ..engine.plain import plain_torch
 from ..errors import UsageError
+from ..language.counts import number_of
 from ..net.build import build
 from ..net.model import Model
 from ..net.pretrained.catalogue import PRETRAINED
@@ -203,7 +204,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         square = (1, side, side) if side * side == features else (1, 1, features)
         shape = square if self.image_shape is None else tuple(self.image_shape)
         if len(shape) != 3 or np.prod(shape) != features:
-            raise ValueError(f"image_shape={self.image_shape} is not (C, H, W) of X's {features} features")
+            raise ValueError(f"image_shape={self.image_shape} is not (C, H, W) of X's {number_of(features, 'feature')}")
         return shape
 
     def _fitting(self, X: Any) -> Any:

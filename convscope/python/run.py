@@ -13,6 +13,7 @@ from torch import nn
 from ..data.handed import prepared
 from ..engine.plain import plain_torch
 from ..errors import ConvscopeError, UsageError
+from ..language.counts import number_of
 from ..net.model import Model
 from ..net.own.net import own_net
 from ..recipe import ExportName, Recipe, ViewsName
@@ -52,8 +53,7 @@ class Run(Shown):
             return
         yield f"run     {self.path}\nnet     {recipe.net}\ndata    {recipe.data}"
         if summary:
-            steps, accuracy = summary["steps"], f"result  test accuracy {100 * self.accuracy:.2f} %"
-            yield f"{accuracy} after 1 update" if steps == 1 else f"{accuracy} after {steps:,} updates"
+            yield f"result  test accuracy {100 * self.accuracy:.2f} % after {number_of(summary['steps'], 'update')}"
             if summary["tta_accuracy"] is not None:
                 yield f"        {explained(summary['tta_accuracy'], recipe.tta)}"
             yield f"speed   {summary['images_per_second']:,.0f} images/s, {summary['engine']} on {summary['device']}"

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..explain.concepts.descent import Descent, Regime
 from ..explain.concepts.objectives import Terrain
+from ..language.counts import number_of
 from .style import COLOURS, INK, QUIET, new_figure, own_style, quiet_axes
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def draw_descent(descent: Descent, terrain: Terrain | None = None) -> "Figure":
 
 def _title(descent: Descent) -> str:
     if descent.samples == 1:
-        return f"Paths on the {descent.objective}, {descent.epochs:,} updates"
-    return f"Paths on the loss of y ≈ w·x + b, {descent.epochs} epochs"
+        return f"Paths on the {descent.objective}, {number_of(descent.epochs, 'update')}"
+    return f"Paths on the loss of y ≈ w·x + b, {number_of(descent.epochs, 'epoch')}"
 
 
 def _label(descent: Descent, regime: Regime) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..language.counts import number_of
 from ..training.scores import confidence_text
 from .style import FAINT, INK, NAME, QUIET, new_figure, own_style, plain, save_figure
 
@@ -45,7 +46,7 @@ def save_pictures(tested: "Tested", folder: Path, title: str, worst: int) -> Non
         for wrong in mistakes
     ]
     every = tested.evaluation.images - int(tested.evaluation.confusion.trace())
-    what = f"the {len(sheet)} most confident of {every} mistakes" if every else "no mistakes"
+    what = f"the {len(sheet)} most confident of {number_of(every, 'mistake')}" if every else "no mistakes"
     save_figure(draw_sheet(sheet, f"{title}: {what}"), folder / "worst.png")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..explain.ledger_text import number
+from ..language.counts import number_of
 from ..training.scores import confidence_of
 from .cells import DIVERGING, WINDOW, Array, draw_box, draw_plain
 from .style import COLOURS, INK, NAME, QUIET, new_figure, own_style, plain
@@ -62,7 +63,7 @@ def draw_maps(found: Explanation, title: str) -> Figure:
         bar = figure.colorbar(shown, ax=axes, fraction=0.012, pad=0.01, ticks=[-limit, 0, limit], panchor=False)
         bar.ax.set_yticklabels([f"{-limit:.2g}", "0", f"{limit:.2g}"], fontsize=7)
         bar.outline.set_visible(False)
-    hidden = f"   ({left_out} layers in the middle are not drawn)" if left_out else ""
+    hidden = f"   (not drawn: {number_of(left_out, 'layer')} in the middle)" if left_out else ""
     figure.suptitle(plain(title + hidden, 200), x=0.01, ha="left", fontsize=11, color=INK)
     return figure
 
@@ -93,14 +94,14 @@ def draw_activation(found: Explanation, ledger: Ledger, field: ReceptiveField) -
         adds = f", adds {sums[channel]:.4g} to the sum" if len(sums) > 1 else ""
         window.set_title(f"{reads}, channel {channel}: the window{adds}", loc="left", fontsize=9, color=INK)
     else:
-        _vector(window, source.ravel(), f"{reads}: {source.size} numbers")
+        _vector(window, source.ravel(), f"{reads}: {number_of(source.size, 'number')}")
     if call.output.ndim == 3:
         c, row, column = ledger.index
         draw_plain(output, call.output[c], float(np.abs(call.output).max()))
         draw_box(output, column, row, WINDOW)
         output.set_title(f"{call.name}, channel {c}", loc="left", fontsize=9, color=INK)
     else:
-        _vector(output, call.output.ravel(), f"{call.name}: {call.output.size} numbers", ledger.index[-1])
+        _vector(output, call.output.ravel(), f"{call.name}: {number_of(call.output.size, 'number')}", ledger.index[-1])
     figure.suptitle(f"{ledger.text} = {number(ledger.reported)}", x=0.01, ha="left", fontsize=11, color=INK)
     return figure
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING
 
+from ..language.counts import number_of
 from ..net.ops import shape_text
 from ..net.wiring import IMAGE, Jump, jumps
 from .style import COLOURS, INK, QUIET, new_figure, own_style
@@ -52,7 +53,7 @@ def draw_shapes(title: str, image: Shape, rows: list[Row]) -> Figure:
     axes.set_aspect("equal")
     axes.set_axis_off()
     total = sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows)
-    more = f"; {len(rows) - MOST} more layers are not drawn" if len(rows) > MOST else ""
+    more = f"; not drawn: {number_of(len(rows) - MOST, 'more layer')}" if len(rows) > MOST else ""
     axes.set_title(
         f"{title}: {total[0]:,} parameters, {total[1]:,} multiply-adds an image{more}\n"
         "front: height × width, depth: channels (sides grow with the square root); a column: features",

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ..data.check import Report
 from ..data.images import ImageSet
+from ..language.counts import number_of
 from .style import INK, NAME, new_figure, own_style, plain
 
 if TYPE_CHECKING:
@@ -19,8 +20,10 @@ def draw_suspects(report: Report, sets: dict[str, ImageSet]) -> "Figure":
     shown = report.suspects[:MOST]
     rows = max(1, -(-len(shown) // COLUMNS))
     figure = new_figure(1.35 * COLUMNS, 0.7 + 1.75 * rows)
-    count = f"{len(shown)} of {len(report.suspects)}" if len(report.suspects) > MOST else str(len(shown))
-    title = f"{report.data}: {count} doubtful labels" if shown else f"{report.data}: no label is doubtful"
+    found = len(report.suspects)
+    most = f"{MOST} of " if found > MOST else ""
+    doubtful = f"{most}{number_of(found, 'doubtful label')}" if shown else "no label is doubtful"
+    title = f"{report.data}: {doubtful}"
     figure.suptitle(plain(title, 120), x=0.01, ha="left", color=INK, fontsize=10)
     grid = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for axes in grid:

@@ -14,6 +14,7 @@ from ..data.folders.named import absolute
 from ..data.images import ImageSet
 from ..data.sources import NAMES, data_name, read_parts
 from ..errors import DataError
+from ..language.counts import number_of
 from ..net.loss import losses_of
 from ..net.model import Model
 from ..recipe import LossName, ViewsName
@@ -115,11 +116,15 @@ def own_test_set(folder: RunFolder, own: OwnData) -> TestSet:
     """The run's own test images."""
     notes = list(own.notes)
     if own.new is not None:
-        notes.append(f"convscope evaluate {as_argument(folder.path)} --new tests the {len(own.new):,} new ones")
+        notes.append(
+            f"convscope evaluate {as_argument(folder.path)} --new tests {number_of(len(own.new), 'new image')}"
+        )
     began = folder.images()
     known = 0 if began is None else int(began.seen(own.data.test).sum())
     if known:
-        notes.append(f"{known:,} of the {len(own.data.test):,} test images have the pixels of one that was trained on")
+        notes.append(
+            f"{known:,} of the {number_of(len(own.data.test), 'test image')} have the pixels of one that was trained on"
+        )
     return TestSet(own.data.test, "evaluation", tuple(notes))
 
 
@@ -130,7 +135,7 @@ def new_test_set(folder: RunFolder, own: OwnData) -> TestSet:
             f"no images came to the data of {folder.name} since it began",
             f"its own test images: convscope evaluate {as_argument(folder.path)}",
         )
-    note = f"tested on the {len(own.new):,} images that came since {folder.name} began"
+    note = f"tested on the {number_of(len(own.new), 'image')} that came since {folder.name} began"
     return TestSet(own.new, "evaluation-new", (note,))
 
 
@@ -175,7 +180,7 @@ def other_test_set(
     elif known == len(images):
         notes.append(f"all of them were trained on: the result says nothing about images that {folder.name} never saw")
     elif known:
-        notes.append(f"{known:,} of {len(images):,} images were trained on and are left out")
+        notes.append(f"{known:,} of {number_of(len(images), 'image')} were trained on and are left out")
         images = images.take(np.flatnonzero(~seen))
     return TestSet(images, f"evaluation-{data_name(data)}", tuple(notes), known, own=False)
 

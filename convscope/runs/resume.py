@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UsageError
+from ..language.counts import number_of
 from ..recipe import Recipe, flag
 from ..storage.places import as_argument
 from ..training.pretrained import fits_head
@@ -31,7 +32,7 @@ def go_on(
         )
     if epochs is None:
         if finished and (stop or state.epoch >= recipe.epochs):
-            done = f"{path} has already done its {recipe.epochs} epochs"
+            done = f"{path} has already done its {number_of(recipe.epochs, 'epoch')}"
             more = f"give it more: convscope resume {as_argument(path)} --epochs {2 * recipe.epochs}"
             raise UsageError(f"the run {path} has ended: {SENTENCES[stop]}" if stop else done, more)
         return recipe, ()

@@ -14,6 +14,7 @@ from ..data.split import stratified_split
 from ..engine.head import HeadEngine
 from ..engine.head.worth import Worth, worth
 from ..engine.plain import one_thread
+from ..language.counts import number_of
 from ..recipe import Recipe
 from .loop import train
 from .prepared import prepare
@@ -94,6 +95,6 @@ def lacking(found: list[ClassWorth]) -> str:
         return "no class stands out: more images of any would help about as much"
     names = " or ".join(repr(name) for name in (best.class_name, *rivals[:3]))
     return (
-        f"{best.images} more images of {names} would help most: leaving so many out costs "
+        f"{number_of(best.images, 'more image')} of {names} would help most: leaving so many out costs "
         f"{100 * best.gain:.2f} ± {100 * best.error:.2f} points of expected accuracy, and more bring less"
     )

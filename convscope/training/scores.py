@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..language import Name
+from ..language.counts import number_of
 from ..net.loss import loss_of
 from ..recipe import LossName
 from ..shown import Table, Tabular
@@ -92,7 +93,7 @@ class Evaluation(Tabular):
         """Accuracy, every class, and the confusion matrix."""
         low, high = self.interval
         yield (
-            f"accuracy    {100 * self.accuracy:.2f} % of {self.images:,} images "
+            f"accuracy    {100 * self.accuracy:.2f} % of {number_of(self.images, 'image')} "
             f"(95 % interval {100 * low:.2f} % to {100 * high:.2f} %)"
         )
         yield f"loss        {self.loss:.4g}"

@@ -258,7 +258,7 @@ def test_evaluate_tests_the_old_images_and_offers_the_new_ones(here, capsys):
     assert code == 0
     assert f"{100 * before['accuracy']:.2f} % of 6 images" in out
     assert "6 images came since custom-mine-1 began and are not used: low/new00.png" in err
-    assert f"convscope evaluate {run} --new tests the 6 new ones" in err
+    assert f"convscope evaluate {run} --new tests 6 new images" in err
     after = run_json(capsys, "evaluate", run)
     assert {**after, "folder": 0} == {**before, "folder": 0}
     new = run_json(capsys, "evaluate", run, "--new")

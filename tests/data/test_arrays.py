@@ -343,7 +343,7 @@ def test_what_is_not_a_dataset_gets_the_way_to_one():
     assert told(Loader(Items()))[0] == "the dataset is empty: it has no images"
     assert told(Stream([]))[0] == "the dataset is empty: it has no images"
     assert told(Stream([(np.zeros((2, 6, 6), np.uint8), [0, 1, 1])]))[0] == (
-        "the dataset: item 0 has 2 images and 3 labels"
+        "the dataset: item 0 came with 2 images and 3 labels"
     )
     assert "list(data) makes a dataset" in told(iter([]))[1]
     assert told(torch.zeros(4, 6, 6))[1] == "give (images, labels)"

@@ -68,7 +68,7 @@ def packed(array):
             {"x_train": packed(X), "y_train": packed(Y), "x_val": packed(X)},
             "has no array y_val; it holds x_train, x_val",
         ),
-        ({"images": packed(X), "labels": packed(Y[:-1])}, "20 images have labels of shape (19,)"),
+        ({"images": packed(X), "labels": packed(Y[:-1])}, "20 images came with labels of shape (19,)"),
         ({"images": header((2, 2), "|O") + b"junk", "labels": packed(Y)}, "bad.npz holds Python objects"),
         ({"images": packed(X), "labels": packed(Y), "classes": packed(Y)}, "classes must be an array of names"),
         ({"images": header((10**6, 100, 100)), "labels": packed(Y)}, "claims 10,000,000,000 bytes, more than the file"),

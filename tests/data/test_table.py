@@ -123,7 +123,7 @@ def test_absent_files_are_listed_or_left_out(root):
     found = read(path, skip_bad=True)
     assert (len(found.train), found.notes[0]) == (
         10,
-        "2 files that the table names are not there: their lines were left out",
+        "left out, for the table names what is not there: 2 files",
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...language.counts import number_of
 from ...storage.loading import loading
 from . import reading, text
 from .answer import Answer
@@ -105,11 +106,11 @@ def _emit(answer: "Answer[Convolution]", ledgers: "list[Ledger]") -> None:
 
 def _show(answer: "Answer[Convolution]", ledgers: "list[Ledger]") -> None:
     found, bias = answer.found, answer.found.bias
-    biased = "no bias" if bias is None else f"{len(bias)} biases" if len(bias) > 1 else "1 bias"
+    biased = "no bias" if bias is None else number_of(len(bias), "bias", "biases")
     print(f"input   {(1, *found.input.shape)}")
     print(f"weight  {found.weight.shape}, {biased}")
     text.show_shape(found.output, found.rows, found.columns)
-    print(f"each element is the sum of {found.products_each:,} products; {found.products:,} in all")
+    print(f"each element is the sum of {number_of(found.products_each, 'product')}; {found.products:,} in all")
     text.show_array(found.output, answer.whole, "output")
     answer.show_rest(ledgers)
 

@@ -7,6 +7,7 @@ import typer
 
 from ...errors import UsageError
 from ...language import say
+from ...language.counts import number_of
 from ...storage.loading import loading
 from .. import columns, terminal
 from ..options import AsJson, DataDir, Offline, path_option
@@ -54,7 +55,7 @@ def _print_batches(chosen: "Batches", epochs: int) -> None:
     from ...explain.concepts.batches import cut
 
     samples, size = chosen.samples, chosen.batch_size
-    print(f"{samples:,} samples in batches of {size:,} ({chosen.regime})\n")
+    print(f"{number_of(samples, 'sample')} in batches of {size:,} ({chosen.regime})\n")
     one = samples < size or not samples % size  # the other choice leaves nothing, or changes nothing
     both = [chosen] if one else [chosen, cut(samples, size, not chosen.drop_last)]
     rows = [
@@ -147,11 +148,14 @@ def descent(
 def _print_descent(result: "Descent", on: "Terrain | None") -> None:
     one = result.samples == 1  # a surface: its gradient is exact
     if one:
-        print(f"{result.objective}: {result.parameters:,} parameters, {result.epochs} updates, lr {result.lr:g}")
+        print(
+            f"{result.objective}: {number_of(result.parameters, 'parameter')}, {number_of(result.epochs, 'update')}, "
+            f"lr {result.lr:g}"
+        )
     else:
         print(
-            f"{result.objective}: {result.parameters:,} parameters, {result.samples:,} samples, "
-            f"{result.epochs} epochs, lr {result.lr:g}"
+            f"{result.objective}: {number_of(result.parameters, 'parameter')}, {number_of(result.samples, 'sample')}, "
+            f"{number_of(result.epochs, 'epoch')}, lr {result.lr:g}"
         )
     _print_regimes(result, one)
     columns.heading("Loss after an update" if one else "Loss over all samples after an epoch")

@@ -6,6 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, cast, get_args
 
 from ...errors import UsageError, near
+from ...language.counts import number_of
 from ...net.ops import window_size
 from .. import terminal
 
@@ -131,7 +132,8 @@ def index(text: str, shape: tuple[int, ...], what: str) -> tuple[int, ...]:
     if len(words) != len(shape) or not all(re.fullmatch("[0-9]{1,9}", word) for word in words):
         example = ",".join("0" * len(shape))
         raise UsageError(
-            f"{what} is {text[:40]!r}, expected {len(shape)} whole numbers", f"for example {what} {example}"
+            f"{what} is {text[:40]!r}, expected {number_of(len(shape), 'whole number')}",
+            f"for example {what} {example}",
         )
     place = tuple(map(int, words))
     if any(i >= n for i, n in zip(place, shape, strict=True)):
@@ -183,7 +185,7 @@ def _given(source: str, shape: str | None) -> "Array":
             side = math.isqrt(array.size)
             square = f"{array.size:,} = {side}·{side}: --shape {side}x{side}" if side * side == array.size else ""
             raise UsageError(
-                f"--input has {array.size:,} numbers, but --shape {shape[:40]} has {prod(sizes):,}", square
+                f"--input has {number_of(array.size, 'number')}, but --shape {shape[:40]} has {prod(sizes):,}", square
             )
         return array.reshape(sizes)
     if array.ndim == 1:
@@ -252,7 +254,7 @@ def _windows(array: "Array", window: tuple[int, int]) -> "Array":
             "leave --kernel-size out: it makes windows of rows of numbers",
         )
     if array.size % prod(window):
-        numbers = terminal.count(array.size, "number")
+        numbers = number_of(array.size, "number")
         raise UsageError(
             f"a --kernel has {numbers}, but windows of {window[0]}×{window[1]} have {prod(window)}",
             "give height · width numbers for each channel",
@@ -270,7 +272,9 @@ def _bias(text: str | None, count: int, random: "Array | None") -> "Array | None
         return None
     values = _float32(text, "--bias").ravel()
     if len(values) != count:
-        raise UsageError(f"--bias has {len(values)} numbers for {count} kernels", "one number a kernel")
+        raise UsageError(
+            f"--bias has {number_of(len(values), 'number')} for {number_of(count, 'kernel')}", "one number a kernel"
+        )
     return values
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...explain.ledger import Ledger
 from ...explain.ledger_text import column, ledger_text, number
+from ...language.counts import number_of
 from .. import columns
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def show_cross_entropy(loss: "Loss") -> None:
         columns.show(names, list(cells), right=names)
         print(f"−log({row.probabilities[row.target]:.6g}) = {row.loss:.6g}   (class {row.target} is the target)\n")
     if len(loss.rows) > 10:
-        print(f"… {len(loss.rows) - 10:,} more samples\n")
+        print(f"… {number_of(len(loss.rows) - 10, 'more sample')}\n")
     print(f"cross-entropy = {loss.formula}")
     _show_check(loss)
 
@@ -118,7 +119,7 @@ def show_winners(pooling: "Pooling", whole: bool) -> None:
     assert winners is not None
     print("\nwinners: row,column of each window's largest in the input")
     if winners.size > 2 * MANY and not whole:
-        print(f"  {winners.size // 2:,} windows  (--all prints them, --json holds them)")
+        print(f"  {number_of(winners.size // 2, 'window')}  (--all prints them, --json holds them)")
         return
     for c, channel in enumerate(winners):
         if len(winners) > 1:
@@ -143,7 +144,7 @@ def show_steps(explained: "Convolution | Pooling", channel: int, whole: bool) ->
         line.append(f"= {_sum(ledger, room - 2)}")
     columns.show(["output", "window", "value", ""], lines, right=["value"])
     if count > len(lines):
-        print(f"… {count - len(lines):,} more windows (--all prints them)")
+        print(f"… {number_of(count - len(lines), 'more window')} (--all prints them)")
 
 
 def show_ledgers(ledgers: Iterable[Ledger], sort: bool, whole: bool) -> None:

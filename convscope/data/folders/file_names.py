@@ -4,6 +4,7 @@ import os
 import re
 
 from ...errors import DataError, UsageError
+from ...language.counts import number_of
 from ..names import PARTS, part_named, shown
 from .parts import folders_text, images_text, siblings, similar_parts
 from .tree import Classes, Tree, natural_order, no_images, unlabelled
@@ -58,8 +59,8 @@ def lay_out_by_name(listing: Listing, pattern: str) -> Tree:
             continue
         if strange:
             raise DataError(
-                f"{len(strange):,} of {listing.counts[folder]:,} images in {listing.root / folder} do not fit "
-                f"{pattern!r}, such as {shown(strange[0])}",
+                f"{len(strange):,} of {number_of(listing.counts[folder], 'image')} in {listing.root / folder} "
+                f"do not fit {pattern!r}, such as {shown(strange[0])}",
                 SYNTAX,
             )
         tree.parts[part], tree.places[part] = natural_order(classes), f"{folder}/" if folder else str(listing.root)

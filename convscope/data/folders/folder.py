@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
+from ...language.counts import number_of
 from ...storage.memory import require_memory
 from ..images import ImageSet, Splits
 from ..names import shown
@@ -85,7 +86,7 @@ def _check(tree: Tree, classes: tuple[str, ...]) -> None:
 def _bad_images(reasons: list[str], count: int) -> DataError:
     more = f"\n  … and {len(reasons) - 10:,} more" if len(reasons) > 10 else ""
     return DataError(
-        f"{len(reasons):,} of {count:,} images cannot be used:\n  " + "\n  ".join(reasons[:10]) + more,
+        f"{len(reasons):,} of {number_of(count, 'image')} cannot be used:\n  " + "\n  ".join(reasons[:10]) + more,
         "repair or remove them, or leave them out with --skip-bad",
     )
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...language.counts import number_of
 from ...storage.memory import require_memory, size_text
 from ..images import Splits
 from ..names import PARTS, part_named, shown
@@ -150,7 +151,7 @@ def _add(rows: Rows, find: "_Finder", path: Path, line: int, cells: list[str], c
     assert columns.path is not None
     last = max(columns.path, columns.label, columns.split or 0)
     if len(cells) <= last:
-        raise DataError(f"{path}, line {line}, has {len(cells)} columns, but {last + 1} are needed", HELP)
+        raise DataError(f"{path}, line {line}, has {number_of(len(cells), 'column')}, but {last + 1} are needed", HELP)
     label = shown(cells[columns.label].strip())
     if not label:
         raise DataError(f"{path}, line {line}, has no label", "give every image one, or leave the line out")
@@ -226,7 +227,7 @@ def _tree(path: Path, listing: Listing, rows: Rows) -> Tree:
     tree.places = {part: f"the {part} split of {path.name}" for part in tree.parts}
     notes = []
     if rows.absent:
-        notes.append(f"{len(rows.absent):,} files that the table names are not there: their lines were left out")
+        notes.append(f"left out, for the table names what is not there: {number_of(len(rows.absent), 'file')}")
     if rows.repeated:
         notes.append(f"{rows.repeated:,} line{'s' * (rows.repeated > 1)} name a file again: it is taken once")
     others = listing.counts[""] - len(rows.files)

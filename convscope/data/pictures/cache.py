@@ -23,6 +23,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from ...errors import DataError, TrainingError
+from ...language.counts import number_of
 from ...storage.files import write_atomic
 from ...storage.kept import ENTRY, LOCK, PIXELS
 from ...storage.memory import require_address_space, size_text
@@ -118,7 +119,7 @@ def _plan(
     headers, unreadable = survey(paths)
     if not headers:
         raise DataError(
-            f"{root}: none of its {len(files):,} images can be read, such as:\n  {unreadable[0]}",
+            f"{root}: none of its {number_of(len(files), 'image')} can be read, such as:\n  {unreadable[0]}",
             f"images are {FORMAT_NAMES} files",
         )
     side = int(np.median([max(header.height, header.width) for header in headers.values()]))
@@ -158,7 +159,7 @@ def _told(made: Made | None) -> tuple[str, ...]:
     if made is None or not (made.there or made.damaged):
         return ()
     why = "the kept pixels were damaged" if made.damaged else "decoding was stopped before its end"
-    return (f"{why}: it continued after {made.there:,} images",)
+    return (f"{why}: it continued after {number_of(made.there, 'image')}",)
 
 
 def _store(place: Path, key: str, work: _Work, named: str) -> Made:

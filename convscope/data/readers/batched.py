@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...language.counts import number_of
 from ...storage.memory import require_memory
 from ..images import ImageSet
 from ..pictures.maps import room
@@ -40,7 +41,10 @@ def from_batches(
         else:
             piece, found = as_images(images, place, image_size), [plain_label(mark, place) for mark in marks]
         if len(piece) != len(found):
-            raise DataError(f"{place} has {len(piece)} images and {len(found)} labels", "an image has one label")
+            raise DataError(
+                f"{place} came with {number_of(len(piece), 'image')} and {number_of(len(found), 'label')}",
+                "an image has one label",
+            )
         pieces.add(piece)
         require_memory(pieces.nbytes, what)  # what is joined in the end
         labels += found

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...language.counts import number_of
 from ...storage.memory import size_text
 from .unpacking import DEFLATE_RATIO, require_unpackable
 
@@ -80,7 +81,7 @@ def read_pair(
     pixels, marks = read_idx(images, 3, sums[0]), read_idx(labels, 1, sums[1])
     if len(pixels) != len(marks):
         raise DataError(
-            f"{images} holds {len(pixels):,} images, but {labels} holds {len(marks):,} labels",
+            f"{images} holds {number_of(len(pixels), 'image')}, but {labels} holds {number_of(len(marks), 'label')}",
             "they must belong together: fetch both again",
         )
     return pixels[:, None], marks.astype(np.int64)
@@ -124,8 +125,8 @@ def _shape(path: Path, header: bytes, dims: int) -> tuple[int, ...]:
         )
     if header[2] != UBYTE or header[3] != dims:
         raise DataError(
-            f"{path} holds {TYPES[header[2]]} values in {header[3]} dimensions (magic number {header[:4].hex(' ')}), "
-            f"expected uint8 in {dims} (00 00 08 {dims:02x})",
+            f"{path} holds {TYPES[header[2]]} values in {number_of(header[3], 'dimension')} "
+            f"(magic number {header[:4].hex(' ')}), expected uint8 in {dims} (00 00 08 {dims:02x})",
             "images have three dimensions (N, H, W), labels one; are the two files swapped?",
         )
     if len(header) < 4 + 4 * dims:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...errors import DataError
+from ...language.counts import number_of
 from ..pictures.decode import quiet_decoder, read_header, read_image
 from ..preparation import GREY_MODES, Preparation, adapt
 from .arrays import as_images
@@ -57,7 +58,7 @@ def plain_label(label: Any, what: str) -> Any:
     if marks.size != 1:
         one_hot = is_one_hot(marks.reshape(1, -1))
         raise DataError(
-            f"{what}: the label has {marks.size} numbers{', as one-hot rows have' * one_hot}",
+            f"{what}: the label has {number_of(marks.size, 'number')}{', as one-hot rows have' * one_hot}",
             "give the class number: label.argmax()" if one_hot else "an image needs one label",
         )
     return marks.item()

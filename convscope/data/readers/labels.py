@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...language.counts import number_of
 from ..names import natural
 
 MOST_CLASSES = 2**20
@@ -91,7 +92,9 @@ def _wrong_shape(marks: NDArray[Any], count: int, what: str) -> DataError:
             f"{what}: labels of shape {marks.shape} are one-hot rows", "give the class numbers: y.argmax(1)"
         )
     more = "; several labels for an image are not supported" if marks.ndim == 2 and len(marks) == count else ""
-    return DataError(f"{what}: {count:,} images have labels of shape {marks.shape}", _ONE_EACH.format(count) + more)
+    return DataError(
+        f"{what}: {number_of(count, 'image')} came with labels of shape {marks.shape}", _ONE_EACH.format(count) + more
+    )
 
 
 def _from_names(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ...distributed.team import ALONE, Team
 from ...errors import UsageError
+from ...language.counts import number_of
 from ..base import NOTHING_TRAINED, UNFREEZE
 from .block import Learning
 from .covers import why_not
@@ -263,4 +264,6 @@ if hasattr(os, "register_at_fork"):
 
 def _check_statistics(channels: int, mean: Sequence[float], std: Sequence[float]) -> None:
     if len(mean) != channels or len(std) != channels or not all(s > 0 for s in std):
-        raise UsageError(f"mean and std must have {channels} numbers, one a channel, std above 0, not {mean}, {std}")
+        raise UsageError(
+            f"mean and std must have {number_of(channels, 'number')}, one a channel, std above 0, not {mean}, {std}"
+        )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...distributed.team import ALONE, Team
 from ...errors import UsageError
+from ...language.counts import number_of
 from ..base import Problem
 from ..dropout import update_key
 from ..muon import BetweenCalls, hidden
@@ -78,7 +79,7 @@ class JitEngine:
         if int(labels.min()) < 0 or int(labels.max()) >= self._core.classes:
             raise UsageError(
                 f"labels run from {int(labels.min())} to {int(labels.max())}, "
-                f"but the net has {self._core.classes} outputs"
+                f"but the net has {number_of(self._core.classes, 'output')}"
             )
         self.net = problem.net
         self._images, self._labels = images.cpu().contiguous(), labels.cpu().contiguous()

@@ -13,6 +13,7 @@ from math import prod
 
 import numpy as np
 
+from ...language.counts import number_of
 from .values import Array, shape_text
 
 MAX_ELEMENTS = 1_000  # of one value: more cannot be read by anybody
@@ -133,8 +134,8 @@ def _matmul_complaint(a: Array, b: Array) -> str:
         return "@ multiplies matrices and vectors; write * for a number"
     if a.shape[-1] != b.shape[0]:
         return (
-            f"the left factor ({shape_text(a.shape)}) has {a.shape[-1]} columns, "
-            f"but the right one ({shape_text(b.shape)}) has {b.shape[0]} rows"
+            f"the left factor ({shape_text(a.shape)}) has {number_of(a.shape[-1], 'column')}, "
+            f"but the right one ({shape_text(b.shape)}) has {number_of(b.shape[0], 'row')}"
         )
     return _large(prod(a.shape[:-1]) * prod(b.shape[1:]))
 

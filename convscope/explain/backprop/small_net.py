@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ...errors import UsageError
+from ...language.counts import number_of
 from ...net.build import build
 from ...net.loss import loss_of
 from ...net.ops import Conv, Flatten, Linear
@@ -78,12 +79,13 @@ def small_net(
     if loss == "cross-entropy":
         if wanted.ndim or not 0 <= wanted < classes or wanted != np.floor(wanted):
             raise UsageError(
-                f"--target is {target[:40]!r}, expected the index of one of the {classes} classes",
+                f"--target is {target[:40]!r}, "
+                f"expected the index of one of the {number_of(classes, 'class', 'classes')}",
                 f"write a whole number from 0 to {classes - 1}",
             )
     elif wanted.size != classes or wanted.ndim > 1:
         raise UsageError(
-            f"--target has {wanted.size} numbers, but the net has {classes} outputs",
+            f"--target has {number_of(wanted.size, 'number')}, but the net has {number_of(classes, 'output')}",
             "give one number for each output, such as --target 0,1",
         )
     module = build(written, (image.shape[0], image.shape[1], image.shape[2]), classes, seed).double()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ...data.batches import epoch_order, steps_per_epoch
 from ...errors import UsageError
+from ...language.counts import number_of
 from ...shown import Shown
 
 MAX_SAMPLES = 10**12
@@ -26,7 +27,7 @@ class Batches(Shown):
     def told(self) -> Iterator[str]:
         """The division and the last batch."""
         left, right = ("⌊", "⌋") if self.drop_last else ("⌈", "⌉")
-        yield f"{self.samples:,} samples in batches of {self.batch_size:,} ({self.regime})"
+        yield f"{number_of(self.samples, 'sample')} in batches of {self.batch_size:,} ({self.regime})"
         yield f"updates in an epoch   {left}{self.samples:,} / {self.batch_size:,}{right} = {self.updates:,}"
         yield f"the last batch holds  {self.last:,}"
         yield f"left out of an epoch  {self.left_out:,}"
@@ -43,7 +44,7 @@ def cut(samples: int, batch_size: int, drop_last: bool = False) -> Batches:
     rest = samples % batch_size
     if drop_last and samples < batch_size:
         raise UsageError(
-            f"with --drop-last no update is left: {samples:,} samples do not fill a batch of {batch_size:,}",
+            f"with --drop-last no update is left: {number_of(samples, 'sample')} cannot fill a batch of {batch_size:,}",
             "take a smaller batch, or keep the last one",
         )
     updates = samples // batch_size if drop_last else steps_per_epoch(samples, batch_size)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from ...language.counts import number_of
 from ...net.ops import same_padding
 from ...shown import Shown
 from ..ledger import Factor, Ledger, Term
@@ -111,7 +112,7 @@ class Convolution(Shown):
         """Shapes, size formulas and the output."""
         yield f"input   {(1, *self.input.shape)}\nweight  {self.weight.shape}\noutput  {(1, *self.output.shape)}"
         yield f"height  {self.rows.formula}\nwidth   {self.columns.formula}"
-        yield f"each element is the sum of {self.products_each:,} products; {self.products:,} in all"
+        yield f"each element is the sum of {number_of(self.products_each, 'product')}; {self.products:,} in all"
         yield str(self.output)
 
     def ledger(self, o: int, row: int, column: int) -> Ledger:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...data.batches import epoch_order, steps_per_epoch
 from ...errors import TrainingError, UsageError
+from ...language.counts import number_of
 from ...shown import Table, Tabular
 from .objectives import Index, Objective, Vector
 from .optimizers import Optimizer, UpdateRule, rule
@@ -86,7 +87,8 @@ class Descent(Tabular):
 
     def told(self) -> Iterator[str | Table]:
         """The regimes, one a row."""
-        yield f"{self.objective}: {self.parameters:,} parameters, {self.epochs} epochs, lr {self.lr:g}"
+        size = number_of(self.parameters, "parameter")
+        yield f"{self.objective}: {size}, {number_of(self.epochs, 'epoch')}, lr {self.lr:g}"
         names = ("name", "batch_size", "updates", "samples", "loss", "angle", "noise", "detour", "seconds")
         yield Table(names, [[getattr(regime, name) for name in names] for regime in self.regimes])
 
@@ -120,12 +122,12 @@ def compare(
     regimes = []
     for way in _ways(objective.samples, batch_size, plain, further):
         if tell:
-            tell(f"{way.name}: {epochs * steps_per_epoch(objective.samples, way.batch_size):,} updates")
+            tell(f"{way.name}: {number_of(epochs * steps_per_epoch(objective.samples, way.batch_size), 'update')}")
         found = timed(objective, way, epochs, seed)
         if found.diverged and diverging == "refused":
             raise TrainingError(
-                f"{way.name.removesuffix(' descent')} descent leaves for infinity after {found.updates + 1:,} updates "
-                f"with lr {way.rule.lr:g}",
+                f"{way.name.removesuffix(' descent')} descent leaves for infinity "
+                f"after {number_of(found.updates + 1, 'update')} with lr {way.rule.lr:g}",
                 f"take a smaller step, such as --lr {way.rule.lr / 10:g}",
             )
         regimes.append(found)

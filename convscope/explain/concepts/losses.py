@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...errors import UsageError, near
+from ...language.counts import number_of
 from ...shown import Table, Tabular
 from ..ledger import LedgerError
 
@@ -243,7 +244,7 @@ def _broadcast_warning(name: str, prediction: Array, target: Array, shape: tuple
         return ()
     text = (
         f"predictions {prediction.shape} and targets {target.shape} have different shapes: PyTorch repeats them to "
-        f"{shape} and compares {math.prod(shape)} pairs"
+        f"{shape} and compares {number_of(math.prod(shape), 'pair')}"
     )
     if prediction.size == target.size:
         meant = value(name, prediction, target.reshape(prediction.shape))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ...data.batches import epoch_order
 from ...errors import UsageError
+from ...language.counts import number_of
 from ..backprop.values import Array
 from .polynomials import Terms
 
@@ -173,7 +174,7 @@ class NetObjective:
             raise UsageError(f"--samples is {samples}, but {data.name} has {len(data.train):,} training images",
                              f"choose 2 to {len(data.train):,}")  # fmt: skip
         chosen = data.train.take(epoch_order(len(data.train), seed, 0)[:samples])
-        self.name = f"{net_name(net)} on {samples:,} images of {data.name}"
+        self.name = f"{net_name(net)}, trained on {number_of(samples, 'image')} of {data.name}"
         self.samples = samples
         self.net = build(resolve(net), data.train.shape, len(data.classes), seed)
         self.images = Normalize(data.mean, data.std)(torch.from_numpy(chosen.images))

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from ...errors import UsageError
+from ...language.counts import number_of
 from ...net.ops import shape_text
 
 Shape = tuple[int, ...]
@@ -141,7 +142,7 @@ def _diagnose(layer: nn.Module, shape: Shape, fake: str) -> Diagnosis:
     elif isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):
         problem, fix = _pool(layer, shape)
     elif isinstance(layer, nn.BatchNorm2d):
-        problem = f"it normalises {layer.num_features} channels, but the input is {shape_text(shape)}"
+        problem = f"it normalises {number_of(layer.num_features, 'channel')}, but the input is {shape_text(shape)}"
         fix = f"make it for the channels that come: nn.BatchNorm2d({shape[1] if len(shape) == 4 else '...'})"
     return Diagnosis(str(layer), shape, message, problem, fix)
 
@@ -164,7 +165,7 @@ def _conv(layer: nn.Conv2d, shape: Shape) -> tuple[str, str]:
     want = layer.in_channels
     if len(shape) not in (3, 4):
         return (
-            f"a convolution takes (N, C, H, W) or one image (C, H, W), not {len(shape)} axes",
+            f"a convolution takes (N, C, H, W) or one image (C, H, W), not {number_of(len(shape), 'axis', 'axes')}",
             "add the missing axes: x[None, None] makes (1, 1, H, W) of a picture (H, W)",
         )
     channels, size = shape[-3], shape[-2:]
@@ -214,13 +215,16 @@ def _channels(shape: Shape, channels: int, want: int, out: int) -> tuple[str, st
 def _linear(layer: nn.Linear, shape: Shape) -> tuple[str, str]:
     want, features = layer.in_features, prod(shape[1:])
     if len(shape) > 2:
-        problem = f"it takes rows of {want} features, but images {shape_text(shape[1:])} come: they are not flattened"
+        problem = (
+            f"it takes rows of {number_of(want, 'feature')}, but images {shape_text(shape[1:])} come: "
+            "they are not flattened"
+        )
         if features == want:
             return problem, f"put nn.Flatten() before it: {' · '.join(map(str, shape[1:]))} = {want}, which fits"
         fix = f"put nn.Flatten() before it and make it nn.Linear({features}, {layer.out_features})"
-        return f"{problem}, and they hold {features} numbers", fix
+        return f"{problem}, and they hold {number_of(features, 'number')}", fix
     return (
-        f"it is made for {want} features, but {shape[-1]} come; "
+        f"it is made for {number_of(want, 'feature')}, but {shape[-1]} come; "
         "convolution and pooling take images of any size, a classifier fixes the size",
         f"make it nn.Linear({shape[-1]}, {layer.out_features}), or bring the images to the size that gives {want} "
         "features, or put nn.AdaptiveAvgPool2d before the flatten",
@@ -235,7 +239,10 @@ def _pool(layer: nn.MaxPool2d | nn.AvgPool2d, shape: Shape) -> tuple[str, str]:
             f"use padding of at most {min(kernel) // 2}",
         )
     if len(shape) not in (3, 4):
-        return f"pooling takes (N, C, H, W) or (C, H, W), not {len(shape)} axes", "add the missing axes: x[None, None]"
+        return (
+            f"pooling takes (N, C, H, W) or (C, H, W), not {number_of(len(shape), 'axis', 'axes')}",
+            "add the missing axes: x[None, None]",
+        )
     return (
         f"its window of {shape_text(kernel)} does not fit into an image of {shape_text(shape[-2:])}",
         "use a smaller window, fewer pools before it, ceil_mode or a larger image",

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from ...engine.plain import plain_torch
 from ...errors import UsageError
+from ...language.counts import number_of
 from ...net.model import evaluation
 from ...shown import Part, Picture, Shown
 from .pictures import image_png
@@ -41,7 +42,7 @@ class ReceptiveField(Shown):
         """Its bounds and size, and, in a notebook, its pixels."""
         place = f"{self.layer}[{','.join(map(str, self.index))}]"
         rows, columns = f"rows {self.top} to {self.bottom}", f"columns {self.left} to {self.right}"
-        yield f"{place} sees {int(self.mask.sum()):,} pixels: {rows}, {columns}"
+        yield f"{place} sees {number_of(int(self.mask.sum()), 'pixel')}: {rows}, {columns}"
         yield Picture("the pixels that it sees, in white", lambda: image_png(self.mask[None].astype(float)), True)
 
 

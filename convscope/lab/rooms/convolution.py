@@ -14,6 +14,7 @@ from ...errors import UsageError
 from ...explain.concepts.convolution import Convolution, Settings, convolve
 from ...explain.concepts.shapes import Diagnosis, LayerError, check, make
 from ...explain.ledger import Ledger
+from ...language.counts import number_of
 from ..programs.scripts import conv_script
 from ..reply import Reply
 from .tensors import PICTURES, Array, Natural, Number, Pen, Strokes, Whole, affordable, array, bounded, drawing, picture
@@ -93,8 +94,8 @@ def computed(question: ConvolutionRequest) -> Convolution:
     )
     if weight.shape[1] != question.in_channels // question.groups:
         raise UsageError(
-            f"weight has shape {weight.shape}, but {question.in_channels} channels in {question.groups} "
-            f"groups make {question.in_channels // question.groups} a kernel"
+            f"weight has shape {weight.shape}, but {number_of(question.in_channels, 'channel')} "
+            f"in {number_of(question.groups, 'group')} make {question.in_channels // question.groups} a kernel"
         )
     if bias is not None and bias.shape != (out,):
         raise UsageError(f"bias has shape {bias.shape}, expected ({out},): one number a kernel")

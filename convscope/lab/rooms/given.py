@@ -14,6 +14,7 @@ from ...data.ink import Pixels, Prepared, Steps
 from ...data.pictures.decode import read_image
 from ...errors import UsageError
 from ...explain.trained.drawing import rasterise
+from ...language.counts import number_of
 from ..shelf import Opened
 from .tensors import Pen, Strokes
 
@@ -85,5 +86,7 @@ def _prepared(values: bytes, image: tuple[int, int, int]) -> Pixels:
     """uint8 (C, H, W) from as many bytes. Raises UsageError where there are more or fewer."""
     if len(values) != math.prod(image):
         size = "×".join(map(str, image))
-        raise UsageError(f"the picture has {len(values):,} numbers", f"this net takes {size} = {math.prod(image):,}")
+        raise UsageError(
+            f"the picture has {number_of(len(values), 'number')}", f"this net takes {size} = {math.prod(image):,}"
+        )
     return np.frombuffer(values, np.uint8).reshape(image)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ...data.batches import Normalize
 from ...errors import UsageError
+from ...language.counts import number_of
 from ...recipe import InitName
 from ..graph import parts
 from ..words import Pair
@@ -77,5 +78,5 @@ def _check(layer: nn.Conv2d, kernel: Pair, dilation: Pair, image: Pair) -> None:
         raise UsageError(
             f"--init whitened makes at most {most} filters of {size} in {channels} channel{'s' * (channels > 1)}, "
             f"but the first convolution has {layer.out_channels}",
-            f"give it {most} output channels or fewer, or a larger kernel",
+            f"give it {number_of(most, 'output channel')} or fewer, or a larger kernel",
         )

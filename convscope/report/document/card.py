@@ -5,6 +5,7 @@ from typing import Any
 
 from ... import __version__
 from ...language import chosen, say
+from ...language.counts import number_of
 from ...net.pretrained.catalogue import PRETRAINED
 from ...training.scores import wilson
 from .facts import RunFacts
@@ -82,7 +83,7 @@ def _result(facts: RunFacts) -> str:
     result = facts.tested.evaluation
     low, high = result.interval
     told = [
-        f"{100 * result.accuracy:.2f} % of {result.images:,} test images are right (95 % interval "
+        f"{100 * result.accuracy:.2f} % of {number_of(result.images, 'test image')} are right (95 % interval "
         f"{100 * low:.2f} % to {100 * high:.2f} %).",
         f"Mean loss {result.loss:.4g}.",
     ]
@@ -98,7 +99,7 @@ def _result(facts: RunFacts) -> str:
             f"| {cell(one.name)} | {_percent(one.recall)} | {between} | {_percent(one.precision)} | {one.support:,} |"
         )
     left = len(result.classes) - MOST_CLASSES
-    more = ["", say(f"{left:,} more classes are in the report.")] if left > 0 else []
+    more = ["", say(f"The report has {number_of(left, 'more class', 'more classes')}.")] if left > 0 else []
     return "\n".join([_title("Result"), "", *(f"- {say(text)}" for text in told), "", *rows, *more])
 
 
@@ -108,7 +109,7 @@ def _data(facts: RunFacts) -> str:
         data = facts.data
         parts = [f"{len(data.train):,} for training"]
         parts += [f"{len(data.val):,} for validation"] if data.val else []
-        parts += [f"{len(data.test):,} for tests", f"{data.skipped:,} unreadable images passed over."]
+        parts += [f"{len(data.test):,} for tests", f"{number_of(data.skipped, 'unreadable image')} passed over."]
     else:
         parts = ["its images were not at hand when this card was written."]
     lines.append(f"{cell(facts.data_name)}: {', '.join(map(say, parts))}")
@@ -124,9 +125,9 @@ def _training(facts: RunFacts) -> str:
     lines = [_title("Training"), "", *(f"    {line}" for line in facts.command.split("\n"))]
     if facts.summary:
         told = (
-            f"{facts.summary.epochs:,} epochs, {facts.summary.steps:,} updates, {facts.summary.train_seconds:.1f} s on "
-            f"{facts.environment.get('cpu', facts.summary.device)} ({facts.summary.engine} engine, "
-            f"torch {facts.environment.get('torch', '?')})."
+            f"{number_of(facts.summary.epochs, 'epoch')}, {number_of(facts.summary.steps, 'update')}, "
+            f"{facts.summary.train_seconds:.1f} s on {facts.environment.get('cpu', facts.summary.device)} "
+            f"({facts.summary.engine} engine, torch {facts.environment.get('torch', '?')})."
         )
         lines += ["", say(told)]
     return "\n".join(lines)
