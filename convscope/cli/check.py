@@ -20,6 +20,22 @@ if TYPE_CHECKING:
 
 SHOWN = 5  # of each kind, and of the classes that lack something; --json lists all
 
+LEAKS = "groups of equal images across parts: accuracy on them is memory"
+CONFLICTS = "groups of equal images with different classes: one of them is wrong"
+# What a single finding is called.
+ONE = {
+    LEAKS: "group of equal images across parts: accuracy on them is memory",
+    CONFLICTS: "group of equal images with different classes: one of them is wrong",
+    "files cannot be read": "file cannot be read",
+    "images are of one colour all over": "image is of one colour all over",
+    "images show next to nothing": "image shows next to nothing",
+    "images are far less sharp than the others": "image is far less sharp than the others",
+    "groups of equal images within a part": "group of equal images within a part",
+    "pairs of nearly the same image within a part": "pair of nearly the same image within a part",
+    "pairs of nearly the same image across parts": "pair of nearly the same image across parts",
+    "pairs of classes look alike": "pair of classes looks alike",
+}
+
 
 def register(app: typer.Typer) -> None:
     """Add this file's verbs."""
@@ -74,8 +90,8 @@ def _print(report: Report) -> None:
     _list("blurred", "images are far less sharp than the others", [_text(place) for place in report.blurred])
     for name, what, groups in (
         ("duplicates", "groups of equal images within a part", report.duplicates),
-        ("leakage", "groups of equal images across parts: accuracy on them is memory", report.leaks),
-        ("conflicts", "groups of equal images with different classes: one of them is wrong", report.conflicts),
+        ("leakage", LEAKS, report.leaks),
+        ("conflicts", CONFLICTS, report.conflicts),
         ("near", "pairs of nearly the same image within a part", report.near),
         ("near leaks", "pairs of nearly the same image across parts", report.near_leaks),
     ):
@@ -93,7 +109,8 @@ def _judged(report: Report) -> None:
         f"{_text(suspect.place)}: {100 * suspect.own:.1f} %, {suspect.likelier} {100 * suspect.other:.0f} %"
         for suspect in report.suspects
     ]
-    _list("labels", f"labels are doubtful, by {report.judged_by}", suspects)
+    by = report.judged_by
+    _list("labels", f"label is doubtful, by {by}" if len(suspects) == 1 else f"labels are doubtful, by {by}", suspects)
     if not suspects:
         terminal.out().print(f"            by {report.judged_by}", markup=False)
     alike = [f"{pair.one} and {pair.other}: {100 * pair.share:.0f} % are taken for the other" for pair in report.alike]
@@ -102,6 +119,7 @@ def _judged(report: Report) -> None:
 
 def _list(name: str, what: str, lines: list[str]) -> None:
     begin = ljust(say(name), 11)
+    what = ONE.get(what, what) if len(lines) == 1 else what
     terminal.out().print(f"{begin} {len(lines):,} {say(what)}" if lines else f"{begin} {say('none')}", markup=False)
     for text in lines[:SHOWN]:
         terminal.out().print(f"            {text}", markup=False)

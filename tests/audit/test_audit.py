@@ -256,6 +256,6 @@ def test_near_duplicates_are_told_within_parts_and_across(tmp_path, capsys):
     ]
     assert [[place.name for place in group] for group in report.leaks] == [["2", "7"]], "the very same are told apart"
     code, out, _ = run_cli(capsys, "check", tmp_path / "d.npz")
-    assert "near        1 pairs of nearly the same image within a part" in out
-    assert "near leaks  1 pairs of nearly the same image across parts" in out
+    assert "near        1 pair of nearly the same image within a part" in out
+    assert "near leaks  1 pair of nearly the same image across parts" in out
     assert code == 0

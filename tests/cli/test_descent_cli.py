@@ -63,7 +63,7 @@ def test_descent_of_a_net(cli):
     )
     assert code == 0
     assert out.splitlines()[0].startswith("custom, trained on 20 images of digits: 7,850 parameters")
-    assert err.splitlines() == ["stochastic: 20 updates", "mini-batch: 4 updates", "full batch: 1 updates"]
+    assert err.splitlines() == ["stochastic: 20 updates", "mini-batch: 4 updates", "full batch: 1 update"]
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_labels_are_numbers_or_names():
 @pytest.mark.parametrize(
     ("labels", "classes", "text"),
     [
-        ([0], None, "2 images have labels of shape (1,)"),
+        ([0], None, "2 images came with labels of shape (1,)"),
         ([0.0, 1.0], None, "labels must be integers or names, not float64"),
         ([0, -1], None, "labels run from -1 to 0"),
         ([0, 2], ("a", "b"), "labels run from 0 to 2"),

@@ -73,10 +73,10 @@ def test_the_command_says_it_all_and_ends_with_3_where_training_would(messy, cap
         "imbalance the largest class has 7.0 times the images of the smallest",
         "missing test has no images of dog",
         "corrupt 2 files cannot be read",
-        "constant 1 images are of one colour all over",
-        "leakage 1 groups of equal images across parts: accuracy on them is memory",
+        "constant 1 image is of one colour all over",
+        "leakage 1 group of equal images across parts: accuracy on them is memory",
         "train train/cat/5.png (cat) = test test/cat/5.png (cat)",
-        "conflicts 1 groups of equal images with different classes: one of them is wrong",
+        "conflicts 1 group of equal images with different classes: one of them is wrong",
     ]:
         assert expected in lines, expected
     assert "training would refuse these data: 2 of 19 images cannot be used" in err

@@ -97,7 +97,7 @@ def test_what_the_table_leaves_out_or_repeats_is_said(root):
         ("../secret.png,a\n", "line 2: ../secret.png lies outside the table's folder", "above its images"),
         ("/etc/passwd,a\n", "line 2: /etc/passwd lies outside the table's folder", "above its images"),
         ("img/0.png,\n", "line 2, has no label", "leave the line out"),
-        ("img/0.png\n", "line 2, has 1 columns, but 2 are needed", "path,label"),
+        ("img/0.png\n", "line 2, has 1 column, but 2 are needed", "path,label"),
         (
             "img/0.png,a\nimg/0.png,b\n",
             "names img/0.png twice, as a (train) in line 2 and as b (train) in line 3",

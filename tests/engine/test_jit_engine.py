@@ -216,7 +216,7 @@ def test_bad_problems_are_refused(cache):
         JitEngine(Problem(good.net, good.images, good.labels.int(), (0.1,), (0.3,)), 1, cache_dir=cache)
     with pytest.raises(UsageError, match="images must be uint8"):
         JitEngine(Problem(good.net, good.images.float(), good.labels, (0.1,), (0.3,)), 1, cache_dir=cache)
-    with pytest.raises(UsageError, match="mean and std must have 1 numbers"):
+    with pytest.raises(UsageError, match="mean and std must have 1 number"):
         JitEngine(Problem(good.net, good.images, good.labels, (0.1, 0.2), (0.3,)), 1, cache_dir=cache)
     with pytest.raises(UsageError, match="threads must be a whole number from 1 to 1,024, not 0"):
         JitEngine(good, 0, cache_dir=cache)

@@ -106,7 +106,7 @@ def test_the_gradient_of_a_convolution_is_told_as_a_sum():
     [
         (("linear 3 | batchnorm | linear 1", "1,2", "0"), "batchnorm1 mixes the samples of a batch"),
         (("linear 3 | dropout 0.5 | linear 1", "1,2", "0"), "dropout1 draws zeros at random"),
-        (("linear 3 | linear 2", "1,2", "0"), "--target has 1 numbers, but the net has 2 outputs"),
+        (("linear 3 | linear 2", "1,2", "0"), "--target has 1 number, but the net has 2 outputs"),
         (("linear 2", "1,2", "2", "cross-entropy"), "--target is '2', expected the index of one of the 2 classes"),
         (("linear 2", "1,2", "0.5", "cross-entropy"), "expected the index of one of the 2 classes"),
         (("linear", "1,2", "1", "cross-entropy"), "the number of classes is not known"),

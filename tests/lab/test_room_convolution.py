@@ -90,7 +90,7 @@ def test_the_note(lab):
         ({"input": [[]]}, "input has shape"),
         ({"input": None}, "give either input or picture"),
         ({"weight": [[[[1, 2]]], [[[1]]]]}, "weight is ragged"),
-        ({"weight": [[[[1]], [[1]]]]}, "1 channels in 1 groups make 1 a kernel"),
+        ({"weight": [[[[1]], [[1]]]]}, "1 channel in 1 group make 1 a kernel"),
         ({"bias": [1, 2]}, "bias has shape (2,), expected (1,)"),
         ({"padding": [1000, 1000], "input": [[[1.0] * 1000]]}, "the padded input would have"),
     ],
