@@ -239,7 +239,7 @@ CONV = ["conv", "--input", NOTE]
         ([*CONV, "--kernel", "1", "--padding", "same", "--stride", "2"], 2, "not supported for strided convolutions"),
         ([*CONV, "--kernel", "1", "--padding-mode", "mirror"], 2, "no padding mode is called 'mirror'"),
         ([*CONV, "--kernel", "1", "--padding", "9", "--padding-mode", "circular"], 2, "wrapping around more than once"),
-        ([*CONV, "--kernel", "1", "--bias", "1 2"], 2, "--bias has 2 numbers for 1 kernels"),
+        ([*CONV, "--kernel", "1", "--bias", "1 2"], 2, "--bias has 2 numbers for 1 kernel"),
         ([*CONV, "--kernel", "1", "--bias", "random"], 2, "needs random kernels"),
         ([*CONV, "--kernel-size", "9"], 2, "Kernel size can't be greater than actual input size"),
         ([*CONV, "--kernel-size", "3", "--groups", "2"], 2, "in_channels must be divisible by groups"),
