@@ -72,7 +72,7 @@ IMAGES = np.zeros((2, 3, 4), np.uint8)
     [
         (b"\x89PNG\r\n\x1a\n", "is no IDX file: it begins with 89 50 4e 47, expected the magic number 00 00 08 03"),
         (b"", "is no IDX file: it begins with nothing"),
-        (packed(np.zeros(5, np.uint8)), "holds uint8 values in 1 dimensions (magic number 00 00 08 01), expected"),
+        (packed(np.zeros(5, np.uint8)), "holds uint8 values in 1 dimension (magic number 00 00 08 01), expected"),
         (b"\0\0\x0d\x03" + packed(IMAGES)[4:], "holds float32 values in 3 dimensions"),
         (packed(IMAGES)[:9], "is truncated: its header ends after 9 bytes"),
         (struct.pack(">4B3I", 0, 0, 8, 3, 0, 2**32 - 1, 2**32 - 1), "promises 0×4294967295×4294967295 = 0 bytes, more"),

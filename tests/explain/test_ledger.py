@@ -165,4 +165,4 @@ def test_tiny_columns_share_a_power_of_ten_and_zeros_are_seen():
     lines = ledger_text(Ledger("y", (), terms, 5.4), limit=2).splitlines()
     assert lines[1] == "  x[0]  0    ×  w[0]  0.5  =  0"
     assert lines[2] == "  … 7 more terms, together 4.2"
-    assert "… 1 more terms" not in ledger_text(Ledger("y", (), terms, 5.4), limit=9)
+    assert "… 1 more term" not in ledger_text(Ledger("y", (), terms, 5.4), limit=9)
