@@ -33,13 +33,14 @@ from .runs.images import RunImages
 from .runs.own_data import OwnData, compare
 from .runs.resume import go_on
 from .runs.summary import Summary, summary_of
-from .runs.views import figure, seen_accuracy
+from .runs.views import figure
 from .runs.writer import Onlooker, RunWriter
 from .storage.interruption import interruption
 from .storage.lock import locked
 from .storage.memory import is_out_of_memory
 from .storage.places import as_argument, user_path
 from .training.augment import Augment, settled
+from .training.augment.views import seen_accuracy
 from .training.calibration import calibrated
 from .training.loop import Epoch, Record, Tick, train
 from .training.pace import Pace

@@ -43,6 +43,10 @@ class TorchRandom:
 TORCH_RANDOM = TorchRandom()  # hypothesis keeps a weak reference only
 register_random(TORCH_RANDOM)
 
+# Data beside the checkout are found by the commands and the labs that tests start, too.
+if "CONVSCOPE_DATA" not in os.environ and Path("../shared/data").is_dir():
+    os.environ["CONVSCOPE_DATA"] = str(Path("../shared/data").resolve())
+
 os.environ["CONVSCOPE_LANG"] = "en"  # whatever the locale of the machine; set before helpers keep the environment
 
 # The cores are shared by files of tests. A second thread in each would mostly wait for its turn, and burn processor
@@ -117,7 +121,7 @@ def own_garbage():
 @pytest.fixture
 def mnist_dir():
     """The folder with the four real MNIST files; the test skips where there is none."""
-    folder = Path(os.environ.get("CONVSCOPE_DATA", "../shared/data")) / "mnist"
+    folder = Path(os.environ.get("CONVSCOPE_DATA", "")) / "mnist"
     if not (folder / "train-images-idx3-ubyte.gz").exists():
         pytest.skip("needs the real MNIST: set CONVSCOPE_DATA to a folder that holds mnist/")
     return folder

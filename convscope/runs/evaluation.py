@@ -19,11 +19,11 @@ from ..net.loss import losses_of
 from ..net.model import Model
 from ..recipe import LossName, ViewsName
 from ..storage.places import as_argument
+from ..training.augment.views import seen
 from ..training.finding import Facts, Finding, finding
 from ..training.scores import Evaluation, confidence_of, confidences, evaluate, most_wrong
 from .folder import RunFolder
 from .own_data import OwnData, own_data, place_of
-from .views import seen
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,8 @@ def other_test_set(
     images = parts.train if parts.test is None else parts.test
     name = str(data) if isinstance(data, str | Path) else data_name(data)
     images = _by_class(images, model, name)
-    what = "images" if parts.test is None else "test images"
-    notes = [f"tested on the {len(images):,} {what} of {name}"]
+    what = "image" if parts.test is None else "test image"
+    notes = [f"tested on the {number_of(len(images), what)} of {name}"]
     if parts.skipped:
         notes.insert(0, f"{parts.skipped:,} unreadable image{'s' * (parts.skipped != 1)} left out")
     difference = model.look.difference(images.images, parts.side) if model.look else None

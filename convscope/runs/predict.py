@@ -15,9 +15,9 @@ from ..data.pictures.source import Source
 from ..data.preparation import Preparation
 from ..errors import DataError
 from ..recipe import ViewsName
+from ..training.augment.views import seen
 from ..training.scores import confidences
 from .exported import Answering
-from .views import seen
 
 BATCH = 256
 

@@ -13,7 +13,7 @@ from ..distributed.agree import same_data
 from ..distributed.team import ALONE, Team
 from ..errors import DataError
 from ..recipe import Recipe
-from ..runs.views import seen_accuracy
+from ..training.augment.views import seen_accuracy
 from ..training.loop import train
 from ..training.prepared import prepare
 from ..training.state import State

@@ -434,7 +434,7 @@ def test_mnist_as_png_files_has_the_same_fingerprint_as_idx(mnist_dir, tmp_path)
 
 
 def test_a_real_folder_of_photographs():
-    root = Path(os.environ.get("CONVSCOPE_DATA", "../shared/data")) / "photos"
+    root = Path(os.environ.get("CONVSCOPE_DATA", "")) / "photos"
     if not root.is_dir():
         pytest.skip("needs photos/ in $CONVSCOPE_DATA")
     data = open_source(root)

@@ -281,7 +281,7 @@ def test_an_empty_class_is_no_obstacle_to_evaluation(make, tmp_path, capsys):
     assert code == 0
     other = make("a/1.png", "b/", name="other")
     code, text, err = run_cli(capsys, "evaluate", out.strip(), other)
-    assert (code, "of 1 images" in text) == (0, True), err
+    assert (code, "of 1 image " in text) == (0, True), err
 
 
 def test_flat_folders_of_a_split_get_the_advice_that_helps(make, grey):

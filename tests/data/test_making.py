@@ -111,6 +111,5 @@ def test_of_two_that_want_to_decode_a_folder_one_does(root, looked_at):
 
 def test_what_is_said_of_it_is_said_in_chinese(monkeypatch):
     monkeypatch.setenv("CONVSCOPE_LANG", "zh")
-    assert (
-        say("the kept pixels were damaged: it continued after 1,234 images") == "保存的像素已损坏：在 1,234 张之后继续"
-    )
+    said = say("the kept pixels were damaged: it continued after 1,234 images")
+    assert said == "保存的像素已损坏：在 1,234 张图像之后继续"

@@ -141,7 +141,7 @@ def test_by_mouse(room):
     assert room.at("block-6").input_value() == "batchnorm"
     room.at("net").fill("conv 3 3 | flatten")
     room.settle()
-    assert "网络以 2028 个值结束" in room.at("refusal").text_content()  # in the page's language
+    assert "网络末尾给出 2,028 个值" in room.at("refusal").text_content()  # in the page's language
     room.at("fix-0").click()
     room.settle()
     room.script()

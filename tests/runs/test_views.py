@@ -15,8 +15,9 @@ from convscope.data.sources import open_recipe
 from convscope.errors import UsageError
 from convscope.report.curves import draw_curves
 from convscope.runs import evaluation
-from convscope.runs.views import TEXTS, figure, seen, views_of
+from convscope.runs.views import TEXTS, figure, views_of
 from convscope.training.augment.sampling import shifted
+from convscope.training.augment.views import seen
 
 from ..helpers import NET, run_cli, run_json, small_data, stripes
 from ..test_job import finish, recipe
