@@ -120,11 +120,10 @@ def own_garbage():
 
 @pytest.fixture
 def mnist_dir():
-    """The folder with the four real MNIST files; the test skips where there is none."""
-    folder = Path(os.environ.get("CONVSCOPE_DATA", "")) / "mnist"
-    if not (folder / "train-images-idx3-ubyte.gz").exists():
-        pytest.skip("needs the real MNIST: set CONVSCOPE_DATA to a folder that holds mnist/")
-    return folder
+    """The folder with the real MNIST; the test skips where there is none."""
+    from .helpers import real_mnist
+
+    return real_mnist()
 
 
 @pytest.fixture(scope="session")

