@@ -21,7 +21,7 @@ import torch
 from convscope.data.images import Dataset
 from convscope.recipe import Recipe
 from convscope.recipes import shipped
-from convscope.runs.views import seen
+from convscope.training.augment.views import seen
 from convscope.training.loop import train
 from convscope.training.prepared import prepare
 from convscope.training.state import State
