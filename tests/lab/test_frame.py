@@ -132,6 +132,21 @@ def test_next_leads_through_all_rooms_and_home(room):
         room.page.wait_for_selector(f"main[data-room={name}][data-state=ready]")
 
 
+def test_where_the_reader_goes_meanwhile_is_entered_and_not_written_over(room):
+    """The browser tells of another address a moment later; what the room writes into it by then is old."""
+    room.open("/shapes?net=conv 3 3 | linear")
+    room.page.evaluate(
+        """() => {
+          location.hash = "#/shapes?net=flatten | linear";
+          document.querySelector("[data-testid=lang]").click(); // it writes the address, as each change does later
+        }"""
+    )
+    room.page.locator("html[lang=zh-CN]").wait_for(state="attached")
+    room.settle()
+    assert room.at("net").input_value() == "flatten | linear"
+    assert "flatten" in room.page.url
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_a_term_is_explained_under_the_mouse_a_finger_and_the_keys(room, lang):
     room.page.evaluate("lang => localStorage.setItem('convscope.lang', lang)", lang)

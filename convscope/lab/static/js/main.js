@@ -18,13 +18,15 @@ const remembered = new Map(); // room → the query of its state when it was lef
 const heights = new Map(); // address → how far the page was scrolled when it was left
 let current = null; // {id, defaults, state, view, lesson, parts, t, complaints: how often something was wrong}
 let writing;
+let known = ""; // the hash that was entered or written last: another one is the reader's, and not yet entered
 let turn = 0; // counts enter() and update(): what comes late is dropped
 let clicked = null; // where the link leads that was clicked last; any other way is the browser's Back
 let missing = false; // whether a room's files could not be had
 
 async function enter() {
   const mine = ++turn;
-  const back = location.hash !== clicked;
+  known = location.hash;
+  const back = known !== clicked;
   clicked = null;
   leave();
   const [room, query] = chosen();
@@ -152,8 +154,10 @@ function afresh(self) {
 }
 
 function write() {
-  if (current && (split(location.hash)[0] || ROOMS[0].id) === current.id)
-    history.replaceState(null, "", address(current));
+  if (location.hash !== known) return; // the reader has gone elsewhere: that is entered in a moment
+  if (!current || (split(known)[0] || ROOMS[0].id) !== current.id) return;
+  history.replaceState(null, "", address(current));
+  known = location.hash;
 }
 
 function address({ id, state, defaults, lesson: open }) {
@@ -175,6 +179,7 @@ addEventListener("click", (event) => {
 });
 addEventListener("hashchange", () => {
   if (!current || location.hash !== address(current)) enter();
+  else known = location.hash;
 });
 // What could not be asked is asked again as soon as the lab answers.
 onConnection((state) => {
