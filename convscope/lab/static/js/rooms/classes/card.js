@@ -53,7 +53,7 @@ export function card(t, { index, name, there, kept, video, onchange, ongone }) {
     count.dataset.value = n;
     shown.draw(own.name, own.pictures, (file) => kept.address(own.name, file));
     if (own.others) tell(t("classes.others", { n: own.others }));
-    disarm();
+    if (Number(gone.dataset.armed) !== n) disarm(); // it was asked about another number
   }
 
   async function ensure() {
@@ -99,7 +99,7 @@ export function card(t, { index, name, there, kept, video, onchange, ongone }) {
   // Twice, where pictures go with it.
   async function remove() {
     if (own.pictures.length && !gone.dataset.armed) {
-      gone.dataset.armed = "yes";
+      gone.dataset.armed = own.pictures.length;
       gone.textContent = t("classes.really", { n: own.pictures.length });
       return;
     }

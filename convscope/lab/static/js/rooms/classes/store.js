@@ -4,13 +4,15 @@ import { ask } from "../../core/api.js";
 import { toBase64 } from "../../parts/own-pixels.js";
 
 export function store(set) {
+  const turn = inTurn(); // what is answered by the whole set: the last answer is the set as it is
   const post = (what, body) => ask(`/api/classes/${what}`, { set, ...body });
+  const change = (what, body) => turn(() => post(what, body));
   return {
-    show: () => ask(`/api/classes/${set}`),
-    addClass: (name) => post("class", { name }),
-    rename: (name, to) => post("rename", { name, to }),
-    removeClass: (name) => post("remove", { name }),
-    removePicture: (name, file) => post("remove", { name, file }),
+    show: () => turn(() => ask(`/api/classes/${set}`)),
+    addClass: (name) => change("class", { name }),
+    rename: (name, to) => change("rename", { name, to }),
+    removeClass: (name) => change("remove", { name }),
+    removePicture: (name, file) => change("remove", { name, file }),
     add: async (name, blob) => (await post("add", { name, picture: await base64(blob) })).file,
     train: (pretrained) => post("train", { pretrained }),
     address: (name, file) => `/api/classes/${set}/${encodeURIComponent(name)}/${file}`,
