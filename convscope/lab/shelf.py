@@ -26,6 +26,7 @@ from ..recipe import Recipe
 from ..runs.evaluation import Tested, test_model
 from ..runs.folder import RunFolder, every, find
 from ..runs.own_data import own_data
+from ..runs.views import stated
 from ..storage.places import search_dirs, user_path
 
 MOST_OPEN = 4
@@ -43,7 +44,8 @@ class Listed:
 
     ``done`` of its ``epochs`` are behind it. ``model`` says whether there are weights to look into, ``resumable``
     whether the run can be resumed. ``own``: its net is a module of somebody's own, which only their Python can load, so
-    there are no weights to look into here. ``warning`` says why the result is no success.
+    there are no weights to look into here. ``views`` says what the accuracy is by the mean over views, where the run
+    noted one. ``warning`` says why the result is no success.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Listed:
     model: bool
     resumable: bool
     own: bool = False
+    views: str = ""
     warning: str | None = None
 
 
@@ -192,6 +195,7 @@ class Shelf:
                     model=not own and (folder.path / "model.safetensors").is_file(),
                     resumable=not own and (folder.path / "resume.safetensors").is_file() and done != recipe.epochs,
                     own=own,
+                    views=stated(recipe, summary),
                     warning=None if summary is None else summary.warning,
                 )
             )

@@ -3,8 +3,9 @@
 from typing import get_args
 
 from ..errors import ConvscopeError, UsageError, near
-from ..recipe import ViewsName
+from ..recipe import Recipe, ViewsName
 from .folder import RunFolder
+from .summary import Summary
 
 TEXTS: dict[ViewsName, str] = {
     "none": "",
@@ -48,9 +49,13 @@ def explained(accuracy: float, views: ViewsName) -> str:
 def noted(folder: RunFolder) -> str:
     """The :func:`figure` that the run in ``folder`` noted; nothing where it has none, or cannot be read."""
     try:
-        summary = folder.summary()
-        if summary is None or summary.tta_accuracy is None:
-            return ""
-        return figure(summary.tta_accuracy, folder.recipe().tta)
+        return stated(folder.recipe(), folder.summary())
     except ConvscopeError:
         return ""
+
+
+def stated(recipe: Recipe, summary: Summary | None) -> str:
+    """The :func:`figure` of a run; nothing where it has none."""
+    if summary is None or summary.tta_accuracy is None:
+        return ""
+    return figure(summary.tta_accuracy, recipe.tta)

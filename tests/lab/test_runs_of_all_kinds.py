@@ -45,6 +45,12 @@ def bad_run(lab, small_digits):
     return run.path.name
 
 
+@pytest.fixture(scope="module")
+def viewed_run(lab, small_digits):
+    run = convscope.train(small_digits, net="linear", tta="shift", epochs=1, threads=1, engine="eager", out=lab.runs)
+    return run.path.name
+
+
 def test_the_list_says_which_runs_are_no_success_and_which_are_ones_own(lab, own_run, bad_run):
     rows = {row["name"]: row for row in lab.client.get("/api/runs").json()}
     assert rows[own_run]["own"]
@@ -65,6 +71,16 @@ def test_a_warning_stands_at_the_run_in_rooms_7_and_8_and_on_the_front_page(room
         told.first.wait_for()
         assert told.count() == 1, address
         assert "--lr" not in told.text_content()
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_what_views_make_of_the_accuracy_stands_below_it(room, lab, viewed_run, lang):
+    accuracy = loads((lab.runs / viewed_run / "summary.json").read_text())["tta_accuracy"]
+    room.page.evaluate("lang => localStorage.setItem('convscope.lang', lang)", lang)
+    room.open("/train")
+    figure = f"{100 * accuracy:.2f} %"
+    words = {"en": f"{figure} with --tta shift.", "zh": f"用 --tta shift 时为 {figure}。"}
+    assert room.at(f"views-{viewed_run}").text_content() == words[lang]
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

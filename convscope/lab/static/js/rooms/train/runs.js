@@ -1,6 +1,6 @@
 // The runs in the folder: lay their curves over, look at their mistakes, resume them, look inside.
 
-import { h, show } from "../../core/dom.js";
+import { h, sentence, show } from "../../core/dom.js";
 import { num } from "../../core/format.js";
 import { warning } from "../../parts/warning.js";
 
@@ -33,6 +33,9 @@ function row(t, run, { chosen, judged, busy }, { over, judge, resume }) {
     onchange: (event) => over(event.target.checked ? [...others, run.name] : others),
     ...id("over"),
   });
+  const views = run.views
+    ? sentence("p", { class: "hint", "data-testid": `views-${run.name}` }, t.said(run.views))
+    : null;
   const note = run.own ? h("p", { class: "hint" }, t("common.own_net")) : null;
   const told = warning(t, run.warning);
   const accuracy = run.accuracy === null ? num(null) : `${(100 * run.accuracy).toFixed(2)}\u202f%`;
@@ -57,7 +60,8 @@ function row(t, run, { chosen, judged, busy }, { over, judge, resume }) {
     h("td", { class: "n" }, String(run.epochs)),
     h("td", {}, overlay),
   );
-  return note || told ? [main, h("tr", { class: "note" }, h("td", { colspan: HEADS.length }, note, told))] : [main];
+  const notes = [views, note, told].filter(Boolean);
+  return notes.length ? [main, h("tr", { class: "note" }, h("td", { colspan: HEADS.length }, notes))] : [main];
 }
 
 // How far the run has come.
