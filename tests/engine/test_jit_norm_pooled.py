@@ -28,12 +28,17 @@ SPECS = {
 
 def problem(spec):
     net = build(resolve(spec), IMAGE, CLASSES)
+    turned(net)
+    return problem_of(net, IMAGE, 37, 0)
+
+
+def turned(net):
+    """Give normalisations other factors and shifts than 1 and 0; γ < 0 turns a channel's order round."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, parameter in net.named_parameters():
-            if "batchnorm" in name:  # γ < 0 turns a channel's order round
+            if "batchnorm" in name:
                 parameter.uniform_(-1.5, 1.5, generator=generator)
-    return problem_of(net, IMAGE, 37, 0)
 
 
 @pytest.mark.parametrize(("isa", "threads"), list(zip(host.available(), (2, 1, 3), strict=False)))
@@ -80,3 +85,15 @@ def test_a_constant_channel_and_one_far_from_zero_keep_their_digits():
     for name, theirs in buffers.items():
         for mine, channel in zip(kept[name].flatten(), theirs.flatten(), strict=True):
             assert float(mine) == pytest.approx(float(channel), rel=1e-4)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_one_image_is_enough_where_a_window_holds_several_numbers(channels):
+    """Two channels go along with the convolution, one does not."""
+    image = 1, 4, 4
+    given = problem_of(build(resolve(f"conv {channels} 3 | batchnorm | pool 2 | linear"), image, CLASSES), image, 3, 0)
+    (loss, gradients, _), (got, found, _) = wanted_and_found(given, 1, None, torch.arange(1))
+    assert abs(got - loss) <= 1e-5 * loss
+    whole = sum(float(g.norm()) ** 2 for g in gradients) ** 0.5
+    for mine, theirs in zip(found, gradients, strict=True):
+        assert distance(mine, theirs) <= 5e-5 * whole

@@ -13,6 +13,7 @@ from .ir.kernel import Header, Kernel
 from .optimizers import Rule
 from .ways import borders
 from .ways.choose import way_of
+from .ways.first.normed import norm_of
 from .ways.layer import NONE
 from .ways.node import IMAGE
 from .ways.norm.layer import BatchNorm
@@ -64,7 +65,8 @@ class Block:
         readers = [other for other in self.nodes for source in other.inputs if source == i]
         decided = any(n.decides for n in later) or (self.learning is not None and self.learning.loss == "mae")
         whole = not any(isinstance(n.op, BatchNorm) for n in self.nodes)
-        compared = self.learning is not None and whole and decisions(self.nodes) <= COMPARED
+        normed = any(norm_of(n.op) for n in self.nodes)
+        compared = self.learning is not None and not normed and decisions(self.nodes) <= COMPARED
         return Site(
             number=i,
             node=node,

@@ -28,6 +28,7 @@ from .machine.host import COMPILING, Code, Machine, machine
 from .machine.runtime import Helpers, Job, Native, aligned, native
 from .program import Program
 from .ways.conv import Conv
+from .ways.first.normed import norm_of
 from .ways.norm.layer import BatchNorm
 from .ways.scale import Scale, take_up
 
@@ -211,12 +212,12 @@ class Compiled:
     def _running(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Running means and variances, each with its place in the flat copy."""
         for op in (node.op for node in self.nodes):
-            if isinstance(op, BatchNorm):
-                module = self.net.get_submodule(op.name)
+            if norm := norm_of(op):
+                module = self.net.get_submodule(norm.name)
                 for n, buffer in enumerate((module.running_mean, module.running_var)):
-                    start = op.running + n * padded(op.channels)
+                    start = norm.running + n * padded(norm.channels)
                     assert isinstance(buffer, Tensor)
-                    yield buffer, torch.from_numpy(self.running[start : start + op.channels])
+                    yield buffer, torch.from_numpy(self.running[start : start + norm.channels])
 
     def logits(self, images: Tensor, ready: Loaded) -> Tensor:
         """Scores (M, K) of images (M, C, H, W), uint8, or float32 where no mean and deviation were given."""

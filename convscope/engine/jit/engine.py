@@ -22,7 +22,7 @@ from .machine.meeting import Meeting
 from .machine.products import product
 from .machine.runtime import aligned
 from .optimizers import Rule
-from .ways.norm.layer import BatchNorm
+from .ways.first.normed import norm_of
 
 
 class JitEngine:
@@ -132,9 +132,10 @@ class JitEngine:
     def _check_counts(self, least: int) -> None:
         """Whether the smallest batch has more than one number for each mean and variance."""
         for op, shape in ((node.op, node.output) for node in self._core.nodes):
-            if isinstance(op, BatchNorm) and least * prod(shape[1:]) < 2:
+            norm = norm_of(op)
+            if norm and least * prod(shape[1:]) * prod(op.window) < 2:
                 raise UsageError(
-                    f"{op.name} takes the variance of a channel over a batch of one image, one number",
+                    f"{norm.name} takes the variance of a channel over a batch of one image, one number",
                     "choose another batch size, so that the last batch holds more images",
                 )
 

@@ -6,8 +6,9 @@ from math import prod
 
 from .ways.activation import Relu
 from .ways.conv import Conv
+from .ways.first.normed import NormedConv, pays
 from .ways.layer import NONE, Identity
-from .ways.node import Node
+from .ways.node import IMAGE, Node
 from .ways.norm.layer import BatchNorm
 from .ways.scale import Scale
 from .ways.windows.pool import Pool
@@ -38,6 +39,16 @@ def _scale(before: Node, node: Node) -> Node | None:
     return replace(before, op=replace(conv, bias=scale.shift, scale=replace(scale, bias=conv.bias)), act=node.act)
 
 
+def _norm(before: Node, node: Node) -> Node | None:
+    """A first convolution's weights and bias take up what the statistics of the batch make of them."""
+    conv, norm = before.op, node.op
+    if type(conv) is not Conv or not isinstance(norm, BatchNorm) or before.inputs != (IMAGE,):
+        return None
+    if conv.pool or norm.pool or before.act != NONE or not pays(conv, norm):
+        return None
+    return replace(before, op=NormedConv.of(conv, norm), act=node.act)
+
+
 def _max_pool(before: Node, node: Node) -> Node | None:
     """A max of what a convolution or a normalisation makes, which the activation does not reorder."""
     op, pool = before.op, node.op
@@ -53,4 +64,4 @@ def _max_pool(before: Node, node: Node) -> Node | None:
     return replace(before, op=replace(op, pool=pool.kernel), output=node.output)
 
 
-RULES: tuple[Callable[[Node, Node], Node | None], ...] = (_activation, _relu_twice, _scale, _max_pool)
+RULES: tuple[Callable[[Node, Node], Node | None], ...] = (_activation, _relu_twice, _scale, _norm, _max_pool)

@@ -13,12 +13,13 @@ class Phase:
     """What a thread does with each of its blocks, and then, once all threads have met, with none."""
 
     kernels: list[Kernel]
-    met: list[Reduction]
+    met: list[Kernel]
 
 
-def theirs(met: Sequence[Reduction]) -> list[Room]:
+def theirs(met: Sequence[Kernel]) -> list[Room]:
     """The rooms of other threads' memory into which these reductions look."""
-    return list({number: room for reduction in met for number, room in reduction.theirs.items()}.values())
+    reductions = [kernel for kernel in met if isinstance(kernel, Reduction)]
+    return list({number: room for reduction in reductions for number, room in reduction.theirs.items()}.values())
 
 
 def remade(kernels: Sequence[Kernel], again: Mapping[int, Kernel]) -> list[Kernel]:

@@ -16,7 +16,7 @@ from .block import Block, Learning
 from .graph import Graph, parameter_count
 from .ir.arrays import Index, Lanes, padded
 from .ir.function import Function, Module
-from .ir.kernel import Header, Kernel
+from .ir.kernel import Header, Kernel, Reduction
 from .ir.values import F32, I32, I64, PTR, Value, Var
 from .machine import slots
 from .machine.barrier import write_barrier
@@ -191,9 +191,12 @@ class Program:
                     f.call(barrier, job)
                 if phase.met and not self.local_norm:
                     self._meet(f, barrier, [(room.offset, room.size) for room in theirs(phase.met)])
-                for reduction in phase.met:
+                for kernel in phase.met:
+                    if not isinstance(kernel, Reduction):
+                        f.call(kernel, a, p, g, a)
+                        continue
                     known = (f.address(arenas, offset * stride), threads) if self.local_norm else (arenas, team)
-                    f.call(reduction, a, p, g, a, known[0], stride, known[1], f["thread"], running)
+                    f.call(kernel, a, p, g, a, known[0], stride, known[1], f["thread"], running)
             for kernel in after:
                 f.call(kernel, a, p, g, a)
             f.call(barrier, job)

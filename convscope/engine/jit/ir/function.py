@@ -72,6 +72,7 @@ class Function:
 
     def __init__(self, module: Module, name: str, parameters: Sequence[tuple[str, str]], public: bool) -> None:
         self.module, self.name, self.public = module, name, public
+        self.signature = ", ".join(f"{kind} noundef %{p}" for p, kind in parameters)
         self.parameters = {p: Value(self, f"%{p}", kind) for p, kind in parameters}
         self.rooms: dict[int, Room] = {}  # that it has touched
         self.reserved: list[str] = []
@@ -84,8 +85,7 @@ class Function:
 
     def text(self) -> str:
         """The function in LLVM's language."""
-        parameters = ", ".join(f"{p.type} noundef {p.name}" for p in self.parameters.values())
-        head = f"define {'' if self.public else 'internal '}void @{self.name}({parameters}) #0 {{"
+        head = f"define {'' if self.public else 'internal '}void @{self.name}({self.signature}) #0 {{"
         return "\n".join([head, "entry:", *self.reserved, *self.lines, "  ret void", "}"])
 
     # -- instructions ------------------------------------------------------------------------------------------------

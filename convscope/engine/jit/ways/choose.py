@@ -7,6 +7,7 @@ from .direct.forward import Direct
 from .direct.linear import Linear
 from .dropout import Dropout, Dropped
 from .elementwise import Curve, Pass
+from .first.normed import First, NormedConv
 from .join import Add, Concat, Copies, Sum
 from .layer import Identity, Op
 from .norm.layer import BatchNorm
@@ -26,6 +27,7 @@ WAYS: dict[type[Op], tuple[type[Way], ...]] = {
     Identity: (Pass,),
     Curve: (Pass,),
     BatchNorm: (Normalised,),
+    NormedConv: (First,),
     Dropout: (Dropped,),
     Scale: (Scaled,),
     Means: (Spanned,),

@@ -27,6 +27,11 @@ class Op:
         return False
 
     @property
+    def window(self) -> Pair:
+        """Of a max pool that is part of it; a single number where there is none."""
+        return 1, 1
+
+    @property
     def border(self) -> Border:
         """The zeros that it wants around its input."""
         return NO_BORDER

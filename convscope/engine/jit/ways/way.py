@@ -68,10 +68,15 @@ class Site:
     reader: Node | None  # the only one that reads y
     exact: bool  # a later node decides by what this one computes, so that its roundings count
     guarded: bool  # it decides itself, and a decision is to be the one of direct sums
+    own: tuple[Room, Room] | None = None  # its parameters and their gradients lie here, not among the net's
 
     def kernel(self, word: str) -> Kernel:
         """A new kernel for this node."""
-        return Kernel(self.module, word, self.number, self.lanes, self.header)
+        f = Kernel(self.module, word, self.number, self.lanes, self.header)
+        if self.own:
+            for name, room in zip("pg", self.own, strict=True):
+                f.parameters[name] = f.address(room)
+        return f
 
     def reduction(self, word: str) -> Reduction:
         """What every thread does for this node once all have met."""
@@ -94,7 +99,7 @@ def new_array(module: Module, lanes: Lanes, shape: Shape, border: Border = NO_BO
 class Cut:
     """Here all threads meet, once each has got so far with all of its blocks; then each runs ``kernels``, once."""
 
-    kernels: tuple[Reduction, ...]
+    kernels: tuple[Kernel, ...]
 
 
 class Way:
