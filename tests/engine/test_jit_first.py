@@ -28,8 +28,9 @@ SPECS = {
     ),
     "conv 3 1 | batchnorm | relu | linear": ((2, 5, 6), True),
     "conv 9 1x4 padding=1x2 | batchnorm | batchnorm | linear": ((1, 6, 11), True),
-    # Too many numbers under the kernel for so few channels; in groups; the pool between; not the first.
+    # Too many numbers under the kernel, for so few channels or for any; in groups; the pool between; not the first.
     "conv 3 5 padding=2 | batchnorm | relu | linear": ((3, 8, 8), False),
+    "conv 60 5x5 stride=5 | batchnorm | relu | linear": ((2, 10, 10), False),
     "conv 18 3 groups=3 | batchnorm | relu | linear": ((3, 8, 8), False),
     "conv 18 3 | pool 2 | batchnorm | relu | linear": ((3, 8, 8), False),
     "tanh | conv 18 3 | batchnorm | relu | linear": ((3, 8, 8), False),

@@ -34,6 +34,7 @@ from ..winograd.tiled import Thin, Tiled
 from .moments import Moments
 
 WORTH = 24  # products of two numbers under the kernel, an output channel, up to which it pays
+MOST = 48  # numbers under the kernel: each product is an instruction of the program
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,10 @@ def norm_of(op: Op) -> BatchNorm | None:
 
 def pays(conv: Conv, norm: BatchNorm) -> bool:
     """Whether the two are computed together; all of it is trained then."""
+    if conv.groups > 1 or conv.frozen | norm.frozen:
+        return False
     fan = conv.fan_in * prod(conv.kernel)
-    return conv.groups == 1 and not conv.frozen | norm.frozen and fan * (fan + 1) // 2 <= WORTH * conv.outputs
+    return fan <= MOST and fan * (fan + 1) // 2 <= WORTH * conv.outputs
 
 
 class First(Way):
