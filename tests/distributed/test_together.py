@@ -11,9 +11,12 @@ from ..faults.attempt import dataset, recipe
 from .launch import begin, ended
 
 NORM = "conv 4 3 | batchnorm | relu | pool 2 | dropout 0.2 | [ conv 4 3 padding=1 | batchnorm | relu ]+ | linear"
+# The normalisation goes along with the first convolution.
+FIRST = "conv 18 3 | batchnorm | relu | pool 2 | conv 4 2 | batchnorm | relu | linear"
 CASES = {
     "plain": {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.01},
     "norm": {"net": NORM, "optimizer": "adam", "lr": 0.002, "clip_norm": 0.5, "augment": "flip | shift 1"},
+    "first": {"net": FIRST, "momentum": 0.9, "batch_size": 59},
     "muon": {"net": NORM, "optimizer": "muon", "momentum": 0.9, "nesterov": True, "lr_factors": "*.bias = 2"},
     "uneven": {"net": NORM, "batch_size": 59, "schedule": "one-cycle", "ema": 0.9},  # a last batch of one image
 }
@@ -51,6 +54,9 @@ def launched(tmp_path_factory):
     tasks.append({"out": str(base / "gpus"), "choices": GPUS, "gpus": True})
     local = {**DEFAULTS, "engine": "eager", "net": NORM, "local_batchnorm": True}
     tasks.append({"out": str(base / "local"), "choices": local})
+    if "jit" in ENGINES:  # of the last batch, ten images, rank 0 has nothing
+        none = {**local, "engine": "jit", "net": FIRST, "epochs": 1, "batch_size": 50}
+        tasks.append({"out": str(base / "none"), "choices": none})
     for name, ranks in REFUSED.items() if "jit" in ENGINES else ():
         tasks.append({"out": str(base / name), "choices": {**DEFAULTS, "engine": "eager"}, "ranks": ranks})
     again = [base / f"{engine}-again" for engine in ENGINES]
@@ -110,6 +116,14 @@ def test_local_batch_norm_is_another_training(launched, tmp_path):
     mine, theirs = whole.resume_point().net[name], found.resume_point().net[name]
     assert not mine.equal(theirs)
     assert mine.sub(theirs).abs().max() < 0.1
+
+
+@pytest.mark.skipif("jit" not in ENGINES, reason="there is one engine here")
+def test_local_statistics_of_no_image_change_nothing(launched):
+    net = one(launched / "none").resume_point().net
+    assert net["batchnorm1.num_batches_tracked"] == 2  # a net that is no longer finite ends the run
+    for name in ("batchnorm1.running_var", "batchnorm2.running_var"):  # 0.9 and a tenth of the first batch's
+        assert bool(((net[name] > 0.9) & (net[name] < 1)).all())
 
 
 def test_rank_0_alone_writes(launched):

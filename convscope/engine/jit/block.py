@@ -13,10 +13,9 @@ from .ir.kernel import Header, Kernel
 from .optimizers import Rule
 from .ways import borders
 from .ways.choose import way_of
-from .ways.first.normed import norm_of
+from .ways.first.normed import NormedConv, norm_of
 from .ways.layer import NONE
 from .ways.node import IMAGE
-from .ways.norm.layer import BatchNorm
 from .ways.way import Cut, Gradient, Site, new_array
 
 # Decisions an image (net note: 1,760) up to which they are taken as direct sums take them. Beyond, and where statistics
@@ -64,9 +63,10 @@ class Block:
         node, later = self.nodes[i], self.nodes[i + 1 :]
         readers = [other for other in self.nodes for source in other.inputs if source == i]
         decided = any(n.decides for n in later) or (self.learning is not None and self.learning.loss == "mae")
-        whole = not any(isinstance(n.op, BatchNorm) for n in self.nodes)
-        normed = any(norm_of(n.op) for n in self.nodes)
-        compared = self.learning is not None and not normed and decisions(self.nodes) <= COMPARED
+        norms = [n for n, other in enumerate(self.nodes) if norm_of(other.op)]
+        # The first convolution's cut comes before all that is computed twice.
+        whole = not norms or (norms == [0] and isinstance(self.nodes[0].op, NormedConv))
+        compared = self.learning is not None and not norms and decisions(self.nodes) <= COMPARED
         return Site(
             number=i,
             node=node,

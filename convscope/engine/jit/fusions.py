@@ -6,7 +6,7 @@ from math import prod
 
 from .ways.activation import Relu
 from .ways.conv import Conv
-from .ways.first.normed import NormedConv, pays
+from .ways.first.normed import NormedConv, norm_of, pays
 from .ways.layer import NONE, Identity
 from .ways.node import IMAGE, Node
 from .ways.norm.layer import BatchNorm
@@ -56,7 +56,7 @@ def _max_pool(before: Node, node: Node) -> Node | None:
         return None
     covered = [(n * k, m) for n, k, m in zip(node.output[1:], pool.kernel, before.output[1:], strict=True)]
     inside = all(some <= every for some, every in covered)
-    if isinstance(op, BatchNorm):  # whose gradient is none of zeros where no window looks
+    if norm_of(op):  # whose statistics, and gradient, are also of what no window looks at
         inside = all(some == every for some, every in covered)
     plain = inside and not pool.average and pool.stride == pool.kernel and pool.padding == (0, 0)
     if not plain or not 1 < prod(pool.kernel) <= FUSED:

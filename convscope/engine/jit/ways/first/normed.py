@@ -27,6 +27,7 @@ from ...ir.kernel import Kernel, Reduction
 from ...ir.values import F32, Value
 from ..conv import Conv
 from ..direct.forward import Direct
+from ..direct.linear import Linear
 from ..layer import Op
 from ..norm.layer import BatchNorm
 from ..way import Cut, Site, Way
@@ -95,7 +96,7 @@ class First(Way):
         self.shift = 4 * weights  # bytes to the first number of b', and of B
         plain = Conv(0, weights, op.inputs, op.outputs, op.kernel, op.stride, op.padding, op.dilation, pool=op.pool)
         inner = replace(site, node=replace(site.node, op=plain), own=(self.folded, self.gradients))
-        self.way = min((Thin, Tiled, Direct), key=lambda way: way.cost(inner))(inner)
+        self.way = min((Thin, Tiled, Linear, Direct), key=lambda way: way.cost(inner))(inner)
 
     @classmethod
     @override
@@ -127,7 +128,7 @@ class First(Way):
 
     def _covariance(self, r: Reduction) -> None:
         """m and C."""
-        fan, n = self.fan, r.load(F32, self.all, 4 * self.moments.number)
+        fan, n = self.fan, self._number(r)
         with r.loop(fan) as p:
             r.store(r.load(F32, self.all, 4 * self.moments.sums, (p, 4)) / n, self.mean, (p, 4))
         with r.loop(fan) as p, r.loop(p + 1) as q:
@@ -139,7 +140,7 @@ class First(Way):
     def _fold(self, r: Reduction) -> None:
         """w' and b', and what the backward pass needs; the first thread also moves the running statistics."""
         fan, kind, zero = self.fan, r.lanes.vector, r.constant(0.0, F32)
-        n = r.load(F32, self.all, 4 * self.moments.number)
+        n = self._number(r)
         with r.loop(self.conv.outputs) as o:
             w, spread = self._weights(r, o), r.address(self.spread, (o, self.row))
             sums = [r.var(r.constant(0.0, kind)) for _ in range(self.row // r.lanes.bytes)]
@@ -163,9 +164,14 @@ class First(Way):
             r.store(self._parameter(r, self.norm.bias, o, 0.0) - factor * mean.value, self.folded, self.shift, (o, 4))
             with r.loop(fan) as k:
                 r.store(factor * r.load(F32, w, (k, 4)), self.folded, (o, 4 * fan), (k, 4))
-            with r.when(r.compare("eq", r.thread, 0)):
+            with r.when(r.compare("eq", r.thread, 0) & r.compare("ogt", n, 1.0)):
                 whole = mean.value + self._parameter(r, self.conv.bias, o, 0.0)
                 self._move(r, o, (whole, positive * n / (n - 1.0)))
+
+    def _number(self, r: Reduction) -> Value:
+        """N; 1 where there is no image, which only a process that takes the statistics of its own images meets."""
+        n = r.load(F32, self.all, 4 * self.moments.number)
+        return r.select(r.compare("ogt", n, 1.0), n, r.constant(1.0, F32))
 
     def _move(self, r: Reduction, o: Index, now: tuple[Value, Value]) -> None:
         """Running mean and variance."""

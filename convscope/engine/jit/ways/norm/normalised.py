@@ -118,7 +118,8 @@ class Normalised(Way):
             spread = squares / count + norm.epsilon
             for n, value in enumerate((count, mean, 1.0 / r.intrinsic("sqrt", kind, spread))):
                 r.store(value, self.all, n * self.row, i)
-            with r.when(r.compare("eq", r.thread, 0)):
+            some = r.compare("ogt", r.load(F32, self.all), 0.0)  # none: statistics of a process that has no image
+            with r.when(r.compare("eq", r.thread, 0) & some):
                 for n, value in enumerate((mean, squares / (count - 1.0))):
                     place = r.address(r.running, 4 * norm.running + n * self.row, i)
                     old = r.load(kind, place)
