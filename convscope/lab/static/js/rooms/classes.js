@@ -26,14 +26,14 @@ export function mount(room) {
   });
   let known = null; // {sets, fewest, installed, runs}
   let shown = null; // the set on the screen, as the server says it
-  let all = null; // its cards, and what keeps it
+  let all = null; // its cards
   show(figure, layout(t, { seen: view.element, collect: place, learn: learn.element }));
   room.onpage(async () => state().run && netPage(state().run));
 
   async function update(now) {
     known ??= await arrive();
     if (!all || all.of !== now.set) begin(now.set);
-    drawSet(await all.kept.show());
+    drawSet(await store(now.set).show());
     fields.draw(now, known, shown.path);
     script(t("classes.no_program"));
     await learn.judge(now.run);
@@ -49,8 +49,7 @@ export function mount(room) {
 
   function begin(name) {
     all?.cards.leave();
-    const kept = store(name);
-    all = { of: name, kept, cards: cards(t, { kept, video: view.video, onset: drawSet }) };
+    all = { of: name, cards: cards(t, { kept: store(name), video: view.video, onset: drawSet }) };
     show(place, all.cards.element);
   }
 

@@ -53,6 +53,7 @@ export function card(t, { index, name, there, kept, video, onchange, ongone }) {
     count.dataset.value = n;
     shown.draw(own.name, own.pictures, (file) => kept.address(own.name, file));
     if (own.others) tell(t("classes.others", { n: own.others }));
+    gone.setAttribute("aria-label", t("classes.remove_class", { name: own.name }));
     if (Number(gone.dataset.armed) !== n) disarm(); // it was asked about another number
   }
 
@@ -110,7 +111,6 @@ export function card(t, { index, name, there, kept, video, onchange, ongone }) {
   function disarm() {
     delete gone.dataset.armed;
     gone.textContent = "×";
-    gone.setAttribute("aria-label", t("classes.remove_class", { name: own.name }));
   }
 
   async function change(answer, then = () => {}) {

@@ -3,8 +3,11 @@
 import { ask } from "../../core/api.js";
 import { toBase64 } from "../../parts/own-pixels.js";
 
-export function store(set) {
-  const turn = inTurn(); // what is answered by the whole set: the last answer is the set as it is
+const stores = {}; // by set, of which there is one queue, also after another was looked at
+export const store = (set) => (stores[set] ??= made(set));
+
+function made(set) {
+  const turn = inTurn(); // the last answer is of the set as it is
   const post = (what, body) => ask(`/api/classes/${what}`, { set, ...body });
   const change = (what, body) => turn(() => post(what, body));
   return {
@@ -13,7 +16,7 @@ export function store(set) {
     rename: (name, to) => change("rename", { name, to }),
     removeClass: (name) => change("remove", { name }),
     removePicture: (name, file) => change("remove", { name, file }),
-    add: async (name, blob) => (await post("add", { name, picture: await base64(blob) })).file,
+    add: async (name, blob) => (await change("add", { name, picture: await base64(blob) })).file,
     train: (pretrained) => post("train", { pretrained }),
     address: (name, file) => `/api/classes/${set}/${encodeURIComponent(name)}/${file}`,
   };
