@@ -16,6 +16,7 @@ from PIL import Image
 import convscope
 
 from .hands import BY_EVERY_HAND, Mouse, Touch
+from .test_late import Held
 from .test_training import until
 
 pytestmark = pytest.mark.browser
@@ -195,36 +196,27 @@ def test_what_is_answered_late_neither_forgets_a_question_nor_brings_a_class_bac
     open_room(room)
     give_files(room, 0, "red", 2)
     room.settle()  # the set is asked for a quarter of a second after its last picture
-    held = []
-    room.page.route("**/api/classes/my-classes", lambda route: held.append(route))
+    held = Held(room, "**/api/classes/my-classes")
     give_files(room, 1, "blue", 1)
-    wait_held(room, held)
+    late = held.first()
     room.at("gone-0").click()
     assert room.at("gone-0").get_attribute("data-armed")
     with room.page.expect_response("**/api/classes/my-classes"):
-        held.pop().continue_()
+        late.continue_()
     room.page.wait_for_selector('[data-testid="count-1"][data-value="1"]')
     assert room.at("gone-0").get_attribute("data-armed")
     give_files(room, 1, "blue", 2)
-    wait_held(room, held)
-    before = held[0].fetch()
+    late = held.first()
+    before = late.fetch()
     room.at("gone-0").click()
     room.at("gone-0").click()
     room.settle()
-    held.pop().fulfill(response=before)
+    late.fulfill(response=before)
     room.page.wait_for_function("() => document.querySelector('[data-testid=class-0]') === null")
-    room.page.unroute("**/api/classes/my-classes")
+    held.end()
     room.settle()
     assert [card.get_attribute("aria-label") for card in room.page.locator(".card").all()] == ["blue", "Class 1"]
     assert classes(room) == {"blue": 2}
-
-
-def wait_held(room, held):
-    """Until the page has asked what is held back."""
-    end = time.monotonic() + 30
-    while not held:
-        room.page.wait_for_timeout(20)
-        assert time.monotonic() < end
 
 
 def shot(hand, index):

@@ -12,6 +12,7 @@ from convscope.lab.binary import unpack
 from convscope.lab.live.film import read_film
 
 from .hands import BY_EVERY_HAND, Keys, Touch
+from .test_late import Held
 from .test_room_train import ROOM, alone, one_step, state, status, stop, wait_value  # noqa: F401 - alone is a fixture
 from .test_training import until
 
@@ -103,6 +104,24 @@ def test_any_image_is_looked_at_in_the_past_by_every_hand(hand, room, filmed):
     assert "probe=4" in room.settle().page.url
     words = "第 {} 次更新" if room.page.evaluate("document.documentElement.lang") == "zh-CN" else "update {}"
     assert words.format(film.frames[1].step) in room.at("film-text").text_content()
+
+
+def test_a_frame_that_comes_late_is_not_shown_in_place_of_one_that_was_there(room, filmed):
+    first, second, *_ = (frame.step for frame in read_film(room.lab.runs / filmed).frames)
+    room.open(f"/train?run={filmed}&frame={first}")
+    frame_shown(room, first)
+    held = Held(room, f"**/film/{second}?*")
+    room.at("film-next").click()
+    late = held.first()
+    room.at("film-first").click()
+    frame_shown(room, first)
+    with room.page.expect_response(f"**/film/{second}?*"):
+        late.continue_()
+    held.end()
+    room.settle()
+    room.page.wait_for_timeout(300)
+    assert room.value("probe-step") == first
+    assert room.at("playhead").get_attribute("aria-valuenow") == str(first)
 
 
 @BY_EVERY_HAND

@@ -20,11 +20,14 @@ let current = null; // {id, defaults, state, view, lesson, parts, t, complaints:
 let writing;
 let known = ""; // the hash that was entered or written last: another one is the reader's, and not yet entered
 let turn = 0; // counts enter() and update(): what comes late is dropped
+let entering = null; // the last enter() that waits for its files: what happens in the room before does not end it
 let clicked = null; // where the link leads that was clicked last; any other way is the browser's Back
 let missing = false; // whether a room's files could not be had
 
-async function enter() {
-  const mine = ++turn;
+// stays: the room is the same, with what was set meanwhile, in another language.
+async function enter(stays = false) {
+  const mine = (entering = {});
+  turn += 1;
   known = location.hash;
   const back = known !== clicked;
   clicked = null;
@@ -41,10 +44,11 @@ async function enter() {
     missing = true;
     return lose();
   }
-  if (mine !== turn) return;
+  if (mine !== entering) return;
+  entering = null;
   current?.lesson.leave();
   current?.view.leave?.();
-  mount(module, room, query, lang);
+  mount(module, room, stays ? encode(current.state, current.defaults) : query, lang);
   const self = current;
   await (asked > 0 ? self.lesson.open(asked) : update());
   if (self === current && !(asked > 0)) scrollTo(0, (back && heights.get(address(self))) || 0);
@@ -78,7 +82,7 @@ function mount(module, room, query, lang) {
   const onlanguage = (other) => {
     write();
     choose(other);
-    enter();
+    enter(true);
   };
   bar(t, lang, room, { onlanguage, onskip: () => main.focus() });
   document.title = `${t(`common.${room.id}`)} · convscope lab`;
@@ -118,7 +122,7 @@ async function update() {
     if (self === current) main.classList.add("stale"); // what is below is not what was asked for
     complain(error, self);
   }
-  if (mine === turn) {
+  if (mine === turn && !entering) {
     main.dataset.state = "ready";
     performance.mark("ready");
   }

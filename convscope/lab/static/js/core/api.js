@@ -40,10 +40,11 @@ async function reach(path, request) {
   }
 }
 
-// A line on which only the latest question is answered: earlier ones are aborted and give STALE.
+// A line on which only the latest question is answered: earlier ones are aborted and give STALE. drop(): the latest is
+// none any more, as where what it would replace is wanted again.
 export function line() {
   let running = null;
-  return async (path, body) => {
+  const asking = async (path, body) => {
     running?.abort();
     const mine = (running = new AbortController());
     try {
@@ -54,4 +55,6 @@ export function line() {
       throw error;
     }
   };
+  asking.drop = () => running?.abort();
+  return asking;
 }

@@ -62,7 +62,9 @@ export function stepper(t, { label, testid = "stepper", pace = 700, onstep }) {
 
   function to(position) {
     const next = Math.min(last, Math.max(0, position));
-    if (next !== at) onstep(next);
+    if (next === at) return;
+    at = next; // what is shown may come later
+    onstep(next);
   }
 
   function start() {

@@ -37,7 +37,8 @@ export function mount(room) {
     shown = now;
     const { step: _, ...body } = now;
     const key = JSON.stringify(body);
-    if (key !== asked) {
+    if (key === asked) ask.drop();
+    else {
       const found = await ask("/api/backprop", body);
       if (found === STALE) return;
       [answer, asked] = [found, key];

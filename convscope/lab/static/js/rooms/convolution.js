@@ -35,7 +35,8 @@ export function mount(room) {
     view.sheet(now);
     const body = question(now);
     const key = JSON.stringify({ ...body, at: null });
-    if (key !== asked) {
+    if (key === asked) ask.drop();
+    else {
       const found = await ask("/api/convolution", body);
       if (found === STALE) return;
       [answer, asked] = [found, key];

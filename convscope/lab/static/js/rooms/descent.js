@@ -42,7 +42,8 @@ export function mount(room) {
     const body = Object.fromEntries(Object.entries(now).filter(([key]) => !SHOWN.includes(key)));
     own.draw(now);
     const key = JSON.stringify(body);
-    if (key !== asked) {
+    if (key === asked) ask.drop();
+    else {
       const found = await ask("/api/descent", body);
       if (found === STALE) return;
       [answer, asked] = [found, key];

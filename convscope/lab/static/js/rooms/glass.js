@@ -86,6 +86,7 @@ function questions({ script }, screen) {
   }
 
   async function explain(path, image) {
+    telling.drop();
     if (!path.length) return screen.close();
     const [layer, ...index] = path.at(-1);
     const told = await telling("/api/inside/pixel", { ...image, layer, index });

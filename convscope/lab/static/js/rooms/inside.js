@@ -47,7 +47,8 @@ export function mount(room) {
     await screen.settings(now);
     const image = imageOf(now, undefined, own.large());
     const same = JSON.stringify(image) === looked;
-    if (!same) {
+    if (same) looking.drop();
+    else {
       const buffer = await looking("/api/inside/look", image);
       if (buffer === STALE) return;
       screen.draw(now, unpack(buffer));
@@ -109,14 +110,17 @@ function questions({ script }, screen) {
   }
 
   async function overlay(now, image, head) {
-    if (now.over === "none") return screen.overlay(null, "none", head.classes);
+    if (now.over === "none") {
+      asking.drop();
+      return screen.overlay(null, "none", head.classes);
+    }
     const target = now.target >= 0 ? { target: now.target } : {};
     const found = await asking("/api/inside/saliency", { ...image, ...target });
     if (found !== STALE) screen.overlay(unpack(found), now.over, head.classes);
   }
 
   async function kernels(run) {
-    if (run === weighed) return;
+    if (run === weighed) return weighing.drop();
     const found = await weighing("/api/inside/kernels", { run });
     if (found === STALE) return;
     screen.kernels(unpack(found));

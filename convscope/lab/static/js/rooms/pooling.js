@@ -31,7 +31,8 @@ export function mount(room) {
     const input = picture === "own" ? (tensorOf({ own, own_size }) ?? numbers) : numbers;
     const body = { ...rest, ...(picture && picture !== "own" ? { picture } : { input }) };
     const key = JSON.stringify({ ...body, at: null, backward: null });
-    if (key !== asked) {
+    if (key === asked) ask.drop();
+    else {
       const found = await ask("/api/pooling", body);
       if (found === STALE) return;
       [answer, asked] = [found, key];

@@ -89,7 +89,7 @@ function program(script) {
   let written = "";
   return async (chosen, run) => {
     const text = JSON.stringify([chosen, run]);
-    if (text === written) return;
+    if (text === written) return asking.drop();
     const answer = await asking("/api/train/script", chosen);
     if (answer === STALE) return;
     script(answer.script);

@@ -31,6 +31,7 @@ export function verdict(t, { oncell }) {
   const silent = onTheme(() => found && paint());
 
   async function draw(run, cell) {
+    for (const asking of [judging, opening]) asking.drop();
     if (!run) return show(element);
     if ((stale || found?.run !== run) && !(await load(run))) return; // a later question overtook this one
     if (cell.length === 2) await open(found, cell);

@@ -65,7 +65,8 @@ export function panel({ t, set, state }, { give }) {
     fill(head.classes);
     target.set(String(now.lossfor));
     const question = { ...image, ...(now.lossfor >= 0 && { target: now.lossfor }) };
-    if (JSON.stringify(question) !== asked) {
+    if (JSON.stringify(question) === asked) asking.drop();
+    else {
       const answer = await asking("/api/inside/attack", question);
       if (answer === STALE) return;
       found = unpack(answer);

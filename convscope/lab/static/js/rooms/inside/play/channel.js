@@ -42,7 +42,8 @@ export function panel({ t, set, state }) {
 
   async function update({ run, likes: [name = null, at = 0] }, { head }) {
     const question = { run, layer: name, channel: at };
-    if (JSON.stringify(question) !== asked) {
+    if (JSON.stringify(question) === asked) asking.drop();
+    else {
       busy.textContent = t("play.busy");
       const answer = await asking("/api/inside/channel", question).finally(() => (busy.textContent = ""));
       if (answer === STALE) return;

@@ -23,6 +23,7 @@ export function panel({ t, set }) {
     other.input.replaceChildren(...others.map(({ name }) => h("option", { value: name }, name)));
     const chosen = others.find(({ name }) => name === now.other) ?? others.at(-1); // the latest
     show(words);
+    asking.drop();
     if (!chosen) return show(table);
     other.set(chosen.name);
     table.hidden = true; // what stands there is of other runs, or of another image

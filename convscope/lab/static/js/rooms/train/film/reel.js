@@ -27,25 +27,31 @@ export function reel() {
   const frames = new Map(); // "run step image" → a look
   let listed = null; // {run, steps, classes}, of a run that is not under way
   let shown = null; // the look that was asked for last
+  let turns = 0; // what comes late, after a frame that was there already, is kept but not shown
 
   // The film for what the user wants to see, as {run, live, steps, at, classes, look}; null where there is none. at: an
   // update, −1 for the newest.
   async function turn(job, { run: chosen, frame: at, probe }) {
     const which = filmed(job, chosen);
+    const mine = ++turns;
     shown = null;
     if (!which) return;
-    if (!which.live && listed?.run !== which.run)
-      listed = await ask(`/api/runs/${encodeURIComponent(which.run)}/film`).catch(() => ({ ...which, steps: [] }));
+    if (!which.live && listed?.run !== which.run) {
+      const found = await ask(`/api/runs/${encodeURIComponent(which.run)}/film`).catch(() => ({ ...which, steps: [] }));
+      if (mine !== turns) return;
+      listed = found;
+    }
     const steps = stepsOf(which, job);
     if (!steps.length || present(which, job, at)) return;
-    shown = await frame(which.run, steps[placeOf(steps, at)], probe);
+    const look = await frame(which.run, steps[placeOf(steps, at)], probe);
+    if (mine === turns) shown = look;
   }
 
   async function frame(run, step, probe) {
     const key = `${run} ${step} ${probe}`;
     if (!frames.has(key)) {
       const answer = await asking(`/api/runs/${encodeURIComponent(run)}/film/${step}?image=${probe}`);
-      if (answer === STALE) return shown;
+      if (answer === STALE) return null;
       frames.set(key, unpack(answer));
       if (frames.size > KEPT) frames.delete(frames.keys().next().value);
     }
