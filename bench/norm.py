@@ -12,6 +12,7 @@ import torch
 from convscope.engine.base import Engine
 from convscope.engine.eager import EagerEngine
 from convscope.engine.jit import JitEngine
+from convscope.net.zoo import ZOO
 
 from .engine import random_problem, share, work
 from .measure import columns, interleaved, ratio
@@ -19,14 +20,15 @@ from .measure import columns, interleaved, ratio
 BEFORE = "conv 64 3 padding=1{0} | relu | pool 2 | conv 128 3 padding=1{0} | relu | pool 2"
 WIDE = BEFORE + " | conv 256 3 padding=1{0} | relu | globalavg | flatten | linear"
 TWICE = "conv 10 3{0} | relu | conv 10 3{0} | relu | pool 2"
+NORM = " | batchnorm"
+PROGRAM = "resnet8"
 # Name: spec, image, batch, images a repeat.
 NETS = {
     "3→64→128→256 at 32×32": (WIDE, (3, 32, 32), 256, 512),
     "size of note": ("conv 10 5{0} | pool 2 | relu | conv 20 5{0} | pool 2 | relu | linear", (1, 28, 28), 64, 4096),
     "tiny-vgg": (f"{TWICE} | {TWICE} | linear", (3, 64, 64), 256, 512),
+    PROGRAM: (ZOO[PROGRAM].spec.replace(NORM, "{0}"), (3, 32, 32), 256, 512),
 }
-NORM = " | batchnorm"
-PROGRAM = "resnet8"
 
 
 def cost_of_norm(repeats: int, threads: int) -> str:
