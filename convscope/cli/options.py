@@ -45,7 +45,7 @@ def option(name: str, *names: str, help: str = "", path: bool = False) -> Any:  
     )
 
 
-def run_argument(help: str = "A run's folder, or its name.", metavar: str | None = None) -> Any:  # noqa: A002
+def run_argument(help: str = "A run's folder, or its name.", metavar: str | None = None) -> Any:  # noqa: A002 - Typer's word
     """An argument that is a run: the Tab key offers those that there are."""
     return typer.Argument(help=help, metavar=metavar, autocompletion=completion.runs)
 
@@ -127,6 +127,7 @@ def with_choices(command: Callable[..., None]) -> Callable[..., None]:
             error.help = "; ".join(filter(None, (error.help, *_origins(context, error.message, values, sources))))
             raise
 
+    # Typer reads it there; mypy knows no such attribute of functions.
     taking.__signature__ = signature(command).replace(parameters=made)  # type: ignore[attr-defined]
     taking.__annotations__ = {parameter.name: parameter.annotation for parameter in made}
     return taking

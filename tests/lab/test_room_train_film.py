@@ -124,6 +124,24 @@ def test_a_frame_that_comes_late_is_not_shown_in_place_of_one_that_was_there(roo
     assert room.at("playhead").get_attribute("aria-valuenow") == str(first)
 
 
+def test_a_film_that_is_played_waits_for_the_frame_before(room, filmed):
+    first, second, third, *_ = (frame.step for frame in read_film(room.lab.runs / filmed).frames)
+    room.open(f"/train?run={filmed}&frame={first}")
+    frame_shown(room, first)
+    held = Held(room, "**/film/*?*")
+    room.at("film-play").click()
+    late = held.first()
+    room.page.wait_for_timeout(1000)  # four frames' time
+    assert not held.routes
+    late.continue_()
+    frame_shown(room, second)
+    late = held.first()
+    assert f"/film/{third}?" in late.request.url
+    room.at("film-play").click()
+    late.continue_()
+    held.end()
+
+
 @BY_EVERY_HAND
 def test_the_line_in_the_chart_is_dragged_by_every_hand(hand, room, filmed):
     """From the newest frame to one of the past, and back to where the pointer is let go."""

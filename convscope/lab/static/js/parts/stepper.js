@@ -22,6 +22,7 @@ const sign = (key) =>
 // options: label, testid, pace (ms a step), onstep(position). Returns {element, set(position, last, text), stop()}.
 export function stepper(t, { label, testid = "stepper", pace = 700, onstep }) {
   let at = 0;
+  let shown = 0; // what is shown may come later: playing waits for it
   let last = 0;
   let timer = null;
   const slider = h("input", {
@@ -63,15 +64,15 @@ export function stepper(t, { label, testid = "stepper", pace = 700, onstep }) {
   function to(position) {
     const next = Math.min(last, Math.max(0, position));
     if (next === at) return;
-    at = next; // what is shown may come later
+    at = next;
     onstep(next);
   }
 
   function start() {
-    if (at >= last) onstep(0);
+    if (at >= last) to(0);
     play.replaceChildren(sign("pause"));
     play.setAttribute("aria-pressed", "true");
-    timer = setInterval(() => (at >= last ? stop() : to(at + 1)), pace);
+    timer = setInterval(() => (at >= last ? stop() : shown === at && to(at + 1)), pace);
   }
 
   function stop() {
@@ -82,7 +83,7 @@ export function stepper(t, { label, testid = "stepper", pace = 700, onstep }) {
   }
 
   function set(position, end, words = `${position} / ${end}`) {
-    [at, last] = [position, end];
+    [at, shown, last] = [position, position, end];
     slider.max = end;
     slider.value = position;
     slider.setAttribute("aria-valuetext", words);
