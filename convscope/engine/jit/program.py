@@ -180,10 +180,12 @@ class Program:
             first, last = self._share((end - begin + (lanes.count - 1)) // lanes.count, me, team)
             for kernel in before:
                 f.call(kernel, a, p, g, a)
-            for phase in phases:
+            for turn, phase in enumerate(phases):
                 with f.loop(last, first) as number:
-                    f.call(prepare, job, a, begin + f.integer(number) * lanes.count, end, weight)
-                    own = f.integer(number) - first if self.plan.each else 0
+                    # There and back: what the phase before touched last is still in the caches.
+                    block = first + last - 1 - f.integer(number) if turn % 2 else f.integer(number)
+                    f.call(prepare, job, a, begin + block * lanes.count, end, weight)
+                    own = block - first if self.plan.each else 0
                     b = f.address(a, self.plan.size, (own, self.plan.each)) if self.plan.each else a
                     for kernel in phase.kernels:
                         f.call(kernel, a, p, g, b)
