@@ -2,11 +2,35 @@
 
 from collections.abc import Callable, Sequence
 
+from .arrays import Pair, chunks
 from .function import Function
 from .values import F32, Value, Var
 
 Sums = list[list[Var]]
 Factors = Callable[[int], Value]
+
+
+def tile(channels: int, pixels: int, vectors: int, limit: int) -> Pair:
+    """How many of ``channels`` and of ``pixels``, each ``vectors`` vectors, a block of at most ``limit`` sums takes.
+
+    As many numbers are loaded in the time of as many multiply-adds. Of equals the most channels: pixels are read less
+    often.
+    """
+
+    def across(size: int) -> int:
+        return max(1, min(limit // (size * vectors), pixels))
+
+    def cost(size: int) -> tuple[int, int]:
+        rows, columns = chunks(channels, size), list(chunks(pixels, across(size)))
+        blocks = [
+            ((end - start) // n * ((right - left) // m), n, m * vectors)
+            for start, end, n in rows
+            for left, right, m in columns
+        ]
+        return sum(count * max(n * m, n + m) for count, n, m in blocks), -size
+
+    size = min(range(1, max(1, min(channels, limit // vectors)) + 1), key=cost)
+    return size, across(size)
 
 
 def zeros(f: Function, rows: int, columns: int, kind: str) -> Sums:

@@ -6,6 +6,7 @@ registers as forward. Around dy there are zeros, as far as a class looks. Where 
 (one output pixel, a linear layer), backward.py visits the elements that exist.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -14,7 +15,9 @@ from ...ir import registers
 from ...ir.arrays import Array, Border, Index, Pair, chunks
 from ...ir.kernel import Kernel
 from ...ir.taps import taps
+from ...ir.values import Value
 from ..conv import Conv
+from ..layer import NONE
 from ..way import Gradient
 
 WASTE = 1.6  # times the multiply-adds that count
@@ -71,20 +74,22 @@ def border(conv: Conv, x: Array, output: Pair) -> Border | None:
 
 
 def input_gradient(f: Kernel, conv: Conv, x: Array, dy: Array, dx: Gradient) -> None:
-    """dx from dy, around which there are zeros."""
-    lanes = f.lanes
-    for rows, columns in product(*axes(conv, x)):
-        for start, stop, size in chunks(conv.fan_in, lanes.registers // lanes.vectors):
-            across = max(1, min(lanes.registers // (lanes.vectors * size), columns.count))
-            for left, right, count in chunks(columns.count, across):
-                with (
-                    f.loop(conv.groups) as g,
-                    f.loop(stop, start, size) as c,
-                    f.loop(rows.count) as row,
-                    f.loop(right, left, count) as column,
-                ):
-                    part = _Part(f, conv, rows, columns, size, count)
-                    part.store(part.sums(dy, g, c, row, column), x, dx, g, c, row, column)
+    """dx from dy, around which there are zeros. The classes take turns row by row, for their lines lie side by side."""
+    down, along = axes(conv, x)
+    shared = min(rows.count for rows in down)
+    size, across = registers.tile(
+        conv.fan_in, max(columns.count for columns in along), f.lanes.vectors, f.lanes.registers
+    )
+    for begin, end, alike in ((0, shared, down), *((shared, rows.count, [rows]) for rows in down)):
+        for start, stop, channels in chunks(conv.fan_in, size) if begin < end else ():
+            with f.loop(conv.groups) as g, f.loop(stop, start, channels) as c, f.loop(end, begin) as row:
+                for rows, columns in product(alike, along):
+                    for left, right, count in chunks(columns.count, across):
+                        with f.loop(right, left, count) as column:
+                            part = _Part(f, conv, rows, columns, channels, count)
+                            known, out = (part.place(array, g, c, row, column) for array in (x, dx.array))
+                            part.ask(x, known, dx, out)
+                            part.store(part.sums(dy, g, c, row, column), x, known, dx, out)
 
 
 @dataclass(frozen=True)
@@ -127,23 +132,35 @@ class _Part:
                 registers.accumulate(f, sums, registers.spread(f, wt, by_c, lanes.width, n * next_m * by_l), slopes)
         return sums
 
-    def store(
-        self, sums: registers.Sums, x: Array, dx: Gradient, g: Index, c: Index, row: Index, column: Index
-    ) -> None:
-        """dx, at every s-th place."""
-        f, (down, along) = self.f, self.conv.stride
-        known, out = (
-            f.address(
-                array.room,
-                array.origin + self.rows.first * array.row + self.columns.first * array.pixel,
-                (c, array.channel),
-                (g, self.conv.fan_in * array.channel),
-                (row, down * array.row),
-                (column, along * array.pixel),
-            )
-            for array in (x, dx.array)
+    def place(self, array: Array, g: Index, c: Index, row: Index, column: Index) -> Value:
+        """The first of its numbers in x or dx."""
+        down, along = self.conv.stride
+        return self.f.address(
+            array.room,
+            array.origin + self.rows.first * array.row + self.columns.first * array.pixel,
+            (c, array.channel),
+            (g, self.conv.fan_in * array.channel),
+            (row, down * array.row),
+            (column, along * array.pixel),
         )
-        for n, u, v in product(range(self.size), range(self.count), range(f.lanes.vectors)):
-            place, target = (n * array.channel + u * along * array.pixel + v * f.lanes.bytes for array in (x, dx.array))
-            result = partial(f.load, f.lanes.vector, known, place)
-            dx.put(f, sums[n][u * f.lanes.vectors + v].value, result, out, target)
+
+    def ask(self, x: Array, known: Value, dx: Gradient, out: Value) -> None:
+        """Have what ``store`` needs brought near while the sums are computed."""
+        for n, u, v in self._each():
+            if dx.act != NONE:
+                self.f.prefetch(known, self._bytes(x, n, u, v))
+            self.f.prefetch(out, self._bytes(dx.array, n, u, v), write=True)
+
+    def store(self, sums: registers.Sums, x: Array, known: Value, dx: Gradient, out: Value) -> None:
+        """dx, at every s-th place."""
+        f = self.f
+        for n, u, v in self._each():
+            result = partial(f.load, f.lanes.vector, known, self._bytes(x, n, u, v))
+            dx.put(f, sums[n][u * f.lanes.vectors + v].value, result, out, self._bytes(dx.array, n, u, v))
+
+    def _each(self) -> Iterator[tuple[int, int, int]]:
+        """Channels, inputs, vectors."""
+        return product(range(self.size), range(self.count), range(self.f.lanes.vectors))
+
+    def _bytes(self, array: Array, n: int, u: int, v: int) -> int:
+        return n * array.channel + u * self.conv.stride[1] * array.pixel + v * self.f.lanes.bytes

@@ -118,8 +118,10 @@ def forward(f: Kernel, conv: Conv, act: Activation, x: Array, y: Array, masks: M
     """y = a(pool(conv(x))); ``masks`` None: nothing is kept for a backward pass."""
     lanes, window = f.lanes, conv.window
     vectors = 1 if conv.pool else lanes.vectors
-    for start, stop, size in chunks(conv.fan_out, lanes.registers // (vectors * prod(window))):
-        across = 1 if conv.pool else max(1, min(lanes.registers // (vectors * size), y.width))
+    most, across = lanes.registers // prod(window), 1
+    if not conv.pool:
+        most, across = registers.tile(conv.fan_out, y.width, vectors, lanes.registers)
+    for start, stop, size in chunks(conv.fan_out, most):
         for left, right, count in chunks(y.width, across):
             places = [(0, i) for i in range(count)]
             if conv.pool:
