@@ -16,7 +16,8 @@ from .ways.choose import way_of
 from .ways.first.normed import NormedConv, norm_of
 from .ways.layer import NONE
 from .ways.node import IMAGE
-from .ways.way import Cut, Gradient, Site, new_array
+from .ways.sharing import gradients
+from .ways.way import Cut, Site, new_array
 
 # Decisions an image (net note: 1,760) up to which they are taken as direct sums take them. Beyond, and where statistics
 # of the batch carry every rounding into every number, losses part from those of PyTorch in any order of summation
@@ -45,11 +46,7 @@ class Block:
         self.keeps_borders = learning is not None or lanes.count == 1
         self.image = self._array(IMAGE)
         self.values = [self._array(i) for i in range(len(nodes))]
-        wanted = _wanted(nodes)
-        self.gradients = [
-            Gradient(module.room(0), node.output, lanes.pixel, node.act) if learning and wanted[i] else None
-            for i, node in enumerate(nodes)
-        ]
+        self.gradients = gradients(nodes, module, lanes) if learning else [None] * len(nodes)
         self.ways = [way_of(self._site(i)) for i in range(len(nodes))]
 
     def _array(self, i: int) -> Array:
@@ -123,8 +120,8 @@ class Block:
             if way.site.dy:
                 yield from way.backward()
                 for gradient in way.site.dx:
-                    if gradient:
-                        gradient.begun = True
+                    if gradient and gradient.store is not way.site.dy.store:
+                        gradient.begin()
 
     def finish(self) -> list[Kernel]:
         """What a step does after the last block."""
@@ -134,11 +131,3 @@ class Block:
 def decisions(nodes: Graph) -> int:
     """Of how many numbers of an image a gradient depends on which of two is larger."""
     return sum(prod(node.output) for node in nodes if node.decides)
-
-
-def _wanted(nodes: Graph) -> list[bool]:
-    """Whether the gradient of what a node makes is asked for: it, or a node that it depends on, is trained."""
-    wanted: list[bool] = []
-    for node in nodes:
-        wanted.append(bool(node.op.trained) or any(i != IMAGE and wanted[i] for i in node.inputs))
-    return wanted

@@ -50,15 +50,19 @@ class Sum(Way):
         yield f
 
     def backward(self) -> Iterator[Kernel]:
-        """Every dx gets dy."""
-        f, site = self.site.kernel("input_gradient"), self.site
+        """Every dx gets dy, where it is not the same array."""
+        site = self.site
+        assert site.dy
+        copies = [(x, dx) for x, dx in zip(site.x, site.dx, strict=True) if dx and dx.store is not site.dy.store]
+        if not copies:
+            return
+        f = site.kernel("input_gradient")
         with f.each(site.y) as at:
             dy = f.array(self.dy)[at]
-            for x, dx in zip(site.x, site.dx, strict=True):
-                if dx:
-                    here = _place(f, site.y.shape, x.shape, at)
-                    dx.put(f, dy, f.array(x).load(here), *f.array(dx.array).terms(here))
-                    dx.begun = True  # the next input may be the same
+            for x, dx in copies:
+                here = _place(f, site.y.shape, x.shape, at)
+                dx.put(f, dy, f.array(x).load(here), *f.array(dx.array).terms(here))
+                dx.begin()  # the next input may be the same
         yield f
 
 
@@ -87,7 +91,7 @@ class Copies(Way):
                 with f.each(x) as at:
                     part = f.array(self.dy)[self._place(f, first, x.shape, at)]
                     dx.put(f, part, f.array(x).load(at), *f.array(dx.array).terms(at))
-                dx.begun = True  # the next input may be the same
+                dx.begin()  # the next input may be the same
             first += self._channels(x.shape)
         yield f
 

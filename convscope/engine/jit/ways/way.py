@@ -1,53 +1,13 @@
 """A way computes one node of the graph. It says where it fits and what it costs; the cheapest one is taken."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..ir.arrays import NO_BORDER, Array, Border, Index, Lanes, Pair, Room, Shape
+from ..ir.arrays import NO_BORDER, Array, Border, Lanes, Room, Shape
 from ..ir.function import Module
 from ..ir.kernel import Header, Kernel, Reduction
-from ..ir.values import Term, Value
-from .layer import NONE, Activation
+from .gradient import Gradient
 from .node import Node
-
-# Bytes from the first of some tiles to any, in an array with so many bytes between rows and columns that is pooled by
-# so much.
-Place = Callable[[int, int, Pair], Callable[[Index], Value]]
-# A gradient by channel, tile and vector; then by row and column of the tile.
-Slopes = Callable[[Index, Index, Index], Callable[[Index, Index], Value]]
-# What forms a gradient where it is read, given where tiles of a size (rows, columns) lie.
-Former = Callable[[Kernel, Place, Pair], Slopes]
-
-
-@dataclass
-class Gradient:
-    """The gradient of a node's result before its activation, summed over the nodes that read the result.
-
-    Each of them multiplies its part by the slope of that activation; the first one stores it, later ones add.
-    """
-
-    room: Room
-    shape: Shape
-    pixel: int
-    act: Activation
-    border: Border = NO_BORDER  # of zeros that a way wants around it, and clears
-    begun: bool = False
-    on_demand: bool = False  # the node's way reads each number once, and would rather form it there
-    former: Former | None = None  # does so: the array is not used
-
-    @property
-    def array(self) -> Array:
-        """Where it lies."""
-        array = Array(self.room, *self.shape, self.pixel, self.border)
-        self.room.size = array.size
-        return array
-
-    def put(self, f: Kernel, part: Value, result: Callable[[], Value], out: Value | Room, *terms: Term) -> None:
-        """Add ``part``, the gradient of the node's ``result``, at an address of the array."""
-        if self.act != NONE:
-            part = self.act.times_slope(f, part, result())
-        place = f.address(out, *terms)
-        f.store(part + f.load(part.type, place) if self.begun else part, place)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from ...ir.kernel import Kernel
 from ...ir.taps import TapTable, taps
 from ...ir.values import F32, Value, Var
 from ..conv import Conv
-from ..way import Gradient
+from ..gradient import Gradient
 from ..windows.winners import Masks, shares
 
 NEIGHBOURS = {16: 4, 8: 2, 4: 2}  # numbers of dy that are taken at once, by the width of a vector

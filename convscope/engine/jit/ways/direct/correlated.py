@@ -17,8 +17,8 @@ from ...ir.kernel import Kernel
 from ...ir.taps import taps
 from ...ir.values import Value
 from ..conv import Conv
+from ..gradient import Gradient
 from ..layer import NONE
-from ..way import Gradient
 
 WASTE = 1.6  # times the multiply-adds that count
 

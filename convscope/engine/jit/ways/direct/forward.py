@@ -43,7 +43,7 @@ class Direct(Way):
             (kh, kw), (_, height, width_) = conv.window, site.node.output
             self.border = correlated.border(conv, site.x[0], (height * kh, width_ * kw))
         if site.dy and self.border and not self.masks and self.correlates:
-            site.dy.border = self.border
+            site.dy.want(self.border)
 
     @property
     def normalised(self) -> BatchNorm | None:

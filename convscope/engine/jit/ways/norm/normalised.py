@@ -24,7 +24,8 @@ from typing_extensions import override
 from ...ir.arrays import Array, Index, Pair, Room, chunks, padded
 from ...ir.kernel import Kernel, Reduction
 from ...ir.values import F32, Value
-from ..way import Cut, Place, Site, Slopes, Way
+from ..gradient import Place, Slopes
+from ..way import Cut, Site, Way
 from ..windows.winners import chosen, largest, new_masks, shares
 from .layer import BatchNorm
 from .statistics import TOGETHER, merged, of_block, real, scalars

@@ -9,7 +9,7 @@ from ...ir.arrays import Array, Index, Pair, chunks
 from ...ir.elementary import lane_sums
 from ...ir.kernel import Kernel
 from ...ir.values import F32, I32, I64, PTR, Value
-from ..way import Former, Gradient, Slopes
+from ..gradient import Former, Gradient, Slopes
 from ..windows.winners import Masks, shares
 from .forward import multiply_channels, store_points, transform_inputs
 from .pairs import Pairs

@@ -11,8 +11,8 @@ from ...ir.arrays import Array, Index, Lanes, chunks
 from ...ir.elementary import lane_sums
 from ...ir.kernel import Kernel
 from ...ir.values import F32, Value
+from ..gradient import Slopes
 from ..layer import Activation
-from ..way import Slopes
 from ..windows.winners import Masks
 from .backward import Source, output_gradients
 from .forward import store_outputs, transform_inputs
