@@ -13,33 +13,44 @@ from ..gradient import Former, Gradient, Slopes
 from ..windows.winners import Masks, shares
 from .forward import multiply_channels, store_points, transform_inputs
 from .pairs import Pairs
+from .strips import Strips
 from .tiling import At, Tiles, both, values
 from .toom_cook import transposed
 
 Source = Array | Former  # of dy
 
 
-def backward(f: Kernel, t: Tiles, x: Array, dy: Source, masks: Masks | None, sums: Array | None, kept: bool) -> None:
-    """Add to dU the block's part; ``sums`` gets dx before the slope, with the padding's, where it is wanted.
+def backward(
+    f: Kernel, t: Tiles, x: Array, dy: Source, masks: Masks | None, strips: Strips, dx: Gradient | None, kept: bool
+) -> None:
+    """Add to dU the block's part; ``dx``, where it is wanted, gets its own.
 
     ``kept``: V still lies where the forward pass left it.
     """
-    lanes = f.lanes
-    if sums:
-        with f.loop(sums.size // lanes.bytes) as i:
-            f.store(f.constant(0.0, lanes.vector), sums.room, (i, lanes.bytes))
-    for start, stop, size in chunks(t.count, t.group):
-        with f.loop(stop, start, size) as first:
-            if not kept:
-                transform_inputs(f, t, x, first, size)
-            gradients = output_gradients(f, t, dy, masks)
-            with f.loop(t.conv.outputs) as o, f.loop(size) as n, f.loop(lanes.vectors) as v:
-                row = both(f, t.down.evaluate, t.along.evaluate, gradients(o, first + n, v), unrolled=True)
-                store_points(f, t, t.outputs, t.conv.outputs, row, o, n, v)
-            _multiply_images(f, t, size)
-            if sums:
-                multiply_channels(f, t, size, forward=False)
-                _add_inputs(f, t, sums, first, size)
+    if dx:
+        strips.begin(f)
+    for top, bottom, rows in strips.each:
+        with f.loop(bottom, top, rows) as strip:
+            for start, stop, size in chunks(rows * t.tiles[1], t.group):
+                with f.loop(stop, start, size) as n:
+                    first = f.integer(strip) * t.tiles[1] + n
+                    _tiles(f, t, x, dy, masks, first, size, kept)
+                    if dx:
+                        multiply_channels(f, t, size, forward=False)
+                        strips.add(f, first, size)
+            if dx:
+                strips.finish(f, strip, rows, x, dx)
+
+
+def _tiles(f: Kernel, t: Tiles, x: Array, dy: Source, masks: Masks | None, first: Index, size: int, kept: bool) -> None:
+    """N of ``size`` tiles from ``first`` on, and their part of dU."""
+    if not kept:
+        transform_inputs(f, t, x, first, size)
+    gradients = output_gradients(f, t, dy, masks)
+    with f.loop(t.conv.outputs) as o, f.loop(size) as n, f.loop(f.lanes.vectors) as v:
+        row = both(f, t.down.evaluate, t.along.evaluate, gradients(o, first + n, v), unrolled=True)
+        store_points(f, t, t.outputs, t.conv.outputs, row, o, n, v)
+    _multiply_images(f, t, size)
 
 
 def output_gradients(f: Kernel, t: Tiles, dy: Source, masks: Masks | None) -> Slopes:
@@ -118,28 +129,6 @@ def _multiply_images(f: Kernel, t: Tiles, size: int) -> None:
                 for k, part in enumerate(pairs.vectors(registers.values(sums))):
                     place = f.address(out, k * lanes.bytes)
                     f.store(f.load(lanes.vector, place) + lane_sums(f, part), place)
-
-
-def _add_inputs(f: Kernel, t: Tiles, dx: Array, first: Index, size: int) -> None:
-    """dx += B dV Bᵀ; the inputs of neighbouring tiles overlap."""
-    lanes = f.lanes
-    place = t.place(f, dx.row, dx.pixel)
-    by_row, by_column, by_channel, by_tile = t.strides(t.conv.inputs, lanes)
-    with f.loop(t.conv.inputs) as c, f.loop(size) as n, f.loop(lanes.vectors) as v:
-        here = f.address(t.inputs, (c, by_channel), (n, by_tile), (v, lanes.bytes))
-        corner = f.address(dx.room, (c, dx.channel), place(first + n), (v, lanes.bytes))
-        row = both(f, transposed(t.down.input), transposed(t.along.input), values(f, here, by_row, by_column))
-        with f.loop(t.points[0]) as i:
-            for j, value in enumerate(row(i)):
-                out = f.address(corner, (i, dx.row), j * dx.pixel)
-                f.store(f.load(lanes.vector, out) + value, out)
-
-
-def finish_inputs(f: Kernel, x: Array, sums: Array, dx: Gradient) -> None:
-    """dx = sums · a'(x), without the border."""
-    known, parts, out = f.array(x), f.array(sums), f.array(dx.array)
-    with f.each(x) as at:
-        dx.put(f, parts[at], known.load(at), *out.terms(at))
 
 
 def weight_gradients(f: Kernel, t: Tiles) -> None:

@@ -8,6 +8,7 @@ from ..direct.forward import Direct
 from ..way import Site
 from . import backward, forward, thin, ties
 from .pairs import Pairs
+from .strips import Strips
 from .tiling import cost, tiling_of, with_rooms
 
 
@@ -22,7 +23,7 @@ class Tiled(Direct):
         t = tiling_of(site)
         assert t
         self.t = with_rooms(t, site.module, site.lanes, Pairs(t, site.lanes).room, thin.apart_room(t, site.lanes))
-        self.sums = site.array(site.node.shapes[0], self.conv.padding) if site.dx[0] else None
+        self.strips = Strips(self.t, site)
         if site.dy and self.normalised:  # windows of a pool behind it must not lie across the edges of tiles
             site.dy.on_demand = all(n % k == 0 for n, k in zip(t.pooled, self.normalised.window, strict=True))
 
@@ -50,7 +51,7 @@ class Tiled(Direct):
 
     def weights(self) -> Iterator[Kernel]:
         """U, where it is used."""
-        if self.sums or self.forward_by_tiles:
+        if self.site.dx[0] or self.forward_by_tiles:
             f = self.site.kernel("weights")
             forward.weights(f, self.t)
             yield f
@@ -68,12 +69,11 @@ class Tiled(Direct):
     def backward(self) -> Iterator[Kernel]:
         """Bias gradient; then the gradients of weights and input, together (that of frozen weights is left there)."""
         yield from self.bias_gradient()
-        if not self.sums and not self.conv.trains("weight"):
+        site, dx = self.site, self.site.dx[0]
+        if not dx and not self.conv.trains("weight"):
             return
-        f, site = self.site.kernel("backward"), self.site
-        backward.backward(f, self.t, site.x[0], self.slopes, self.masks, self.sums, self.kept)
-        if self.sums and site.dx[0]:
-            backward.finish_inputs(f, site.x[0], self.sums, site.dx[0])
+        f = site.kernel("backward")
+        backward.backward(f, self.t, site.x[0], self.slopes, self.masks, self.strips, dx, self.kept)
         yield f
 
     def finish(self) -> Iterator[Kernel]:
