@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConvscopeError, DataError, UsageError
+from ..storage.literals import parsed
 from .pictures.decode import read_header, read_image
 from .pictures.formats import SUFFIXES as IMAGES
 from .preparation import Preparation
@@ -104,7 +105,7 @@ def _read_file(path: Path, what: str) -> Array:
 def _npy(path: Path, what: str) -> Array:
     try:
         # A map: a header that claims more than the file holds is refused before memory is taken. Nothing is unpickled.
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = parsed(lambda: np.load(path, mmap_mode="r", allow_pickle=False))
     except (ValueError, EOFError, SyntaxError, TypeError) as error:
         reason = "it is damaged"
         if "Python objects" in str(error):

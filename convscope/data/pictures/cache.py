@@ -26,6 +26,7 @@ from ...errors import DataError, TrainingError
 from ...language.counts import number_of
 from ...storage.files import write_atomic
 from ...storage.kept import ENTRY, LOCK, PIXELS
+from ...storage.literals import parsed, read_npy_header
 from ...storage.memory import require_address_space, size_text
 from ...storage.places import cache_dir
 from ...storage.strict_json import dumps, loads
@@ -171,7 +172,8 @@ def _store(place: Path, key: str, work: _Work, named: str) -> Made:
     try:
         made = make(pixels, _decoded(decoding))
         if work.thin and channels == 3 and not decoding.coloured:
-            make(grey, _first_channel(np.load(colour, mmap_mode="r", allow_pickle=False), decoding.step))
+            coloured = parsed(lambda: np.load(colour, mmap_mode="r", allow_pickle=False))
+            make(grey, _first_channel(coloured, decoding.step))
             pixels = grey
         bad = {str(index): why for index, why in sorted(decoding.bad.items())}
         entry = {
@@ -255,9 +257,7 @@ def _map(path: Path, count: int) -> NDArray[np.uint8] | None:
         return None
     with file:
         size = os.fstat(file.fileno()).st_size
-        if np.lib.format.read_magic(file) != (1, 0):
-            return None
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        shape, fortran, dtype = read_npy_header(file)
         start = file.tell()
         right = dtype == np.uint8 and not fortran and len(shape) == 4 and shape[0] == count
         if not right or min(shape) < 1 or start + math.prod(shape) != size or not is_whole(path, shape):

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...storage.files import open_plain
+from ...storage.literals import read_npy_header
 from ...storage.memory import require_address_space, require_memory
 from ..images import ImageSet, Splits
 from ..pictures.maps import mapped
 from .arrays import from_arrays
-from .npz import NAMES, header
+from .npz import NAMES
 
 HELP = "write it with numpy.save, images as uint8 (N, H, W) or (N, C, H, W)"
 
@@ -48,7 +49,7 @@ def _array(path: Path) -> NDArray[Any]:
     """One array: mapped where it is uint8 of more than two axes, else read."""
     try:
         with os.fdopen(open_plain(path), "rb") as file:
-            shape, fortran, dtype = header(file)
+            shape, fortran, dtype = read_npy_header(file)
             start, size = file.tell(), os.fstat(file.fileno()).st_size
             if dtype.hasobject:
                 raise DataError(f"{path} holds Python objects, which are never loaded", HELP)

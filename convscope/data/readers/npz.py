@@ -1,16 +1,15 @@
 """NumPy's ``.npz`` archives as data from outside: no objects, and no memory taken on a header's word."""
 
 import math
-import warnings
 import zipfile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...storage.literals import read_npy_header
 from ..images import ImageSet, Splits
 from ..pictures.maps import room
 from .arrays import from_arrays
@@ -113,7 +112,7 @@ def _read(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDAr
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(f"{name} is compressed in an unusual way", "write it with numpy.savez_compressed")
     with archive.open(member) as file:
-        shape, fortran, dtype = header(file)
+        shape, fortran, dtype = read_npy_header(file)
         size = math.prod(shape) * dtype.itemsize
         if dtype.hasobject:
             raise DataError(
@@ -135,18 +134,6 @@ def _read(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDAr
                 f"{name} is not as long as its header says ({size:,} bytes)", "it is damaged: write it again"
             )
     return content.view(dtype).reshape(shape, order="F" if fortran else "C")
-
-
-def header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, order and type from the start of an ``.npy``. NumPy parses it as a literal, within 10,000 characters."""
-    version = npy.read_magic(file)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about headers as Python 2 wrote them
-        if version == (1, 0):
-            return npy.read_array_header_1_0(file)
-        if version == (2, 0):
-            return npy.read_array_header_2_0(file)
-    raise ValueError(f"version {version} of the .npy format is not supported")
 
 
 def _classes(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...errors import UsageError, near
 from ...net.words import SpecError
+from ...storage.literals import parsed
 from .operators import ADD, DIVIDE, FUNCTIONS, MATMUL, MAX_ELEMENTS, MULTIPLY, NEGATE, POWER, SUBTRACT, Operator
 from .passes import Item, Tape, UndefinedError, backprop
 from .values import Array
@@ -129,7 +130,7 @@ def _tree(text: str, length: int, what: str) -> ast.expr:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # such as "'int' object is not callable; perhaps you missed a comma?"
-            tree = ast.parse(text, mode="eval").body
+            tree = parsed(lambda: ast.parse(text, mode="eval")).body
     except SyntaxError as error:
         if "digits" in str(error.msg):  # Python's own text names its settings
             raise UsageError(f"{what} holds a number of thousands of digits", "write for example 1e300") from None
