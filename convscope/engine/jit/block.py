@@ -119,7 +119,7 @@ class Block:
         for way in reversed(self.ways):
             if way.site.dy:
                 yield from way.backward()
-                for gradient in way.site.dx:
+                for gradient in way.site.dx:  # a sum's own is given, and nothing has been added
                     if gradient and gradient.store is not way.site.dy.store:
                         gradient.begin()
 

@@ -44,7 +44,7 @@ class Gradient:
     store: Store
     act: Activation
     begun: bool = False
-    given: bool = False  # that of the sum which reads the result lies there, not yet multiplied by the slope
+    given: bool = False  # that of a sum that reads the result lies there already, not multiplied by the slope
     on_demand: bool = False  # the node's way reads each number once, and would rather form it there
     former: Former | None = None  # does so: the array is not used
 

@@ -1,9 +1,9 @@
 """Which nodes' gradients are asked for, and which of them are one array.
 
-The gradient of y = x₁ + x₂ + … is that of every x. It is not copied for an input that nothing else reads: both are one
-array. Nor for one input that has a branch of its own, as in a residual block: what comes back through the branch is
-added to the sum's gradient where it lies, once nobody else will read that. So one array follows the whole trunk of a
-residual net.
+The gradient of y = x₁ + x₂ + … is that of every x. It is not copied for an input that has no activation of its own and
+that nothing else reads: both are one array. Nor for one input that is read by nodes before the sum, too, as in a
+residual block: what comes back through them is added to the sum's gradient where it lies. The backward pass comes to
+those nodes last; whatever else reads the array must be done by then. So one array follows the trunk of a residual net.
 """
 
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ def gradients(nodes: Sequence[Node], module: Module, lanes: Lanes) -> list[Gradi
         for node, wanted in zip(nodes, _wanted(nodes), strict=True)
     ]
     for n in reversed(range(len(nodes))):
-        own = found[n]
-        for i in _heirs(nodes, n, found) if own else ():
-            heir = found[i]
-            if own and heir:
-                heir.store, heir.given = own.store, True
+        for i in _heirs(nodes, n, found):
+            giver, heir = found[n], found[i]
+            assert giver
+            assert heir
+            heir.store, heir.given = giver.store, True
     return found
 
 
@@ -43,13 +43,14 @@ def _wanted(nodes: Sequence[Node]) -> list[bool]:
 def _heirs(nodes: Sequence[Node], n: int, found: Sequence[Gradient | None]) -> list[int]:
     """The inputs of node ``n`` whose gradients are its own, if it is a sum."""
     own = found[n]
-    others = [i for i, gradient in enumerate(found) if gradient and own and i != n and gradient.store is own.store]
-    if not isinstance(nodes[n].op, Add) or any(_read_last(nodes, i) < n for i in others):
+    if not own or not isinstance(nodes[n].op, Add):
+        return []
+    others = [i for i, gradient in enumerate(found) if gradient and i != n and gradient.store is own.store]
+    if any(_read_last(nodes, i) < n for i in others):  # an input of a sum that is an input of a sum itself
         return []
     readers = {i: [k for k, node in enumerate(nodes) for source in node.inputs if source == i] for i in nodes[n].inputs}
-    alike = [i for i in readers if i != IMAGE and nodes[i].output == nodes[n].output]
+    alike = [i for i in readers if i != IMAGE and found[i] and nodes[i].output == nodes[n].output]
     alone = [i for i in alike if readers[i] == [n] and nodes[i].act == NONE]
-    # The readers before the sum write where those read: they must come after them, backward.
     end = min((_read_last(nodes, i) for i in alone), default=n)
     branched = [i for i in alike if len(readers[i]) > 1 and readers[i][-1] == n and readers[i][-2] < end]
     return alone + branched[:1]

@@ -109,7 +109,7 @@ def _add_products(f: Kernel, t: Tiles, sums: Value, slopes: At, inputs: Callable
 
 
 def add_images(f: Kernel, t: Tiles) -> None:
-    """dU, the images of a vector added up, where winograd_back.py wants it."""
+    """dU, the images of a vector added up, where backward.py wants it."""
     lanes = f.lanes
     by_o, by_c, by_i, by_j = _strides(t, lanes)
     pairs = Pairs(t, lanes)
