@@ -1,11 +1,13 @@
 """Blocks of sums that are kept in registers, so that every number that is loaded serves several multiply-adds."""
 
 from collections.abc import Callable, Sequence
+from itertools import product
 
 from .arrays import Pair, chunks
 from .function import Function
 from .values import F32, Value, Var
 
+WAITS = 8  # multiply-adds that begin before the first one is done: two a cycle, four cycles
 Sums = list[list[Var]]
 Factors = Callable[[int], Value]
 
@@ -13,24 +15,21 @@ Factors = Callable[[int], Value]
 def tile(channels: int, pixels: int, vectors: int, limit: int) -> Pair:
     """How many of ``channels`` and of ``pixels``, each ``vectors`` vectors, a block of at most ``limit`` sums takes.
 
-    As many numbers are loaded in the time of as many multiply-adds. Of equals the most channels: pixels are read less
-    often.
+    As many numbers are loaded in the time of as many multiply-adds, and as a sum waits for itself, fewer than ``WAITS``
+    take no less time. Of equals the most channels, for pixels are then read less often.
     """
 
-    def across(size: int) -> int:
-        return max(1, min(limit // (size * vectors), pixels))
-
-    def cost(size: int) -> tuple[int, int]:
-        rows, columns = chunks(channels, size), list(chunks(pixels, across(size)))
-        blocks = [
+    def cost(block: Pair) -> tuple[int, int, int]:
+        parts = [
             ((end - start) // n * ((right - left) // m), n, m * vectors)
-            for start, end, n in rows
-            for left, right, m in columns
+            for start, end, n in chunks(channels, block[0])
+            for left, right, m in chunks(pixels, block[1])
         ]
-        return sum(count * max(n * m, n + m) for count, n, m in blocks), -size
+        return sum(count * max(n * m, n + m, WAITS) for count, n, m in parts), -block[0], -block[1]
 
-    size = min(range(1, max(1, min(channels, limit // vectors)) + 1), key=cost)
-    return size, across(size)
+    rows, columns = ({next(chunks(n, most))[2] for most in range(1, min(n, limit) + 1)} for n in (channels, pixels))
+    blocks = [(n, m) for n, m in product(rows, columns) if n * m * vectors <= limit]
+    return min(blocks, key=cost, default=(1, 1))
 
 
 def zeros(f: Function, rows: int, columns: int, kind: str) -> Sums:

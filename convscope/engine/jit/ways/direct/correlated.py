@@ -80,8 +80,9 @@ def input_gradient(f: Kernel, conv: Conv, x: Array, dy: Array, dx: Gradient) -> 
     size, across = registers.tile(
         conv.fan_in, max(columns.count for columns in along), f.lanes.vectors, f.lanes.registers
     )
-    for begin, end, alike in ((0, shared, down), *((shared, rows.count, [rows]) for rows in down)):
-        for start, stop, channels in chunks(conv.fan_in, size) if begin < end else ():
+    rest = [(shared, rows.count, [rows]) for rows in down if rows.count > shared]  # some have one row more
+    for begin, end, alike in ((0, shared, down), *rest):
+        for start, stop, channels in chunks(conv.fan_in, size):
             with f.loop(conv.groups) as g, f.loop(stop, start, channels) as c, f.loop(end, begin) as row:
                 for rows, columns in product(alike, along):
                     for left, right, count in chunks(columns.count, across):
