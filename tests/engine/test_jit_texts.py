@@ -28,40 +28,40 @@ USES = {
     "one image": None,
 }
 TEXTS = {
-    "note, avx512, sgd": "68f893dce5e6c9f1",
-    "note, avx512, adam": "4932507eb5b202ec",
+    "note, avx512, sgd": "23953e6c28892693",
+    "note, avx512, adam": "80dc5d63fdabf23a",
     "note, avx512, predict": "319225dfe4bfde38",
     "note, avx512, one image": "0e6456ee690bb344",
-    "note, avx2, sgd": "e30ff7ab5f81dc8b",
-    "note, avx2, adam": "33e04d369ef2b761",
+    "note, avx2, sgd": "8740f238a64a50a4",
+    "note, avx2, adam": "e58e53fb1dcfca2b",
     "note, avx2, predict": "04c01cdc555ba058",
     "note, avx2, one image": "7393fe7cd071898e",
-    "note, sse, sgd": "88f37d37cf21a692",
-    "note, sse, adam": "b189ce3d00ea89b0",
+    "note, sse, sgd": "c3305be08d004dbd",
+    "note, sse, adam": "6bd5c7ddcaef3079",
     "note, sse, predict": "273f2f0c62ba8a10",
     "note, sse, one image": "7393fe7cd071898e",
-    "lenet5, avx512, sgd": "6bb4fb3a58dbf470",
-    "lenet5, avx512, adam": "366e10bfefb2c49d",
+    "lenet5, avx512, sgd": "3142f5b5a1008b97",
+    "lenet5, avx512, adam": "62301bebbf24d090",
     "lenet5, avx512, predict": "66599bfeb318b93c",
     "lenet5, avx512, one image": "aa5d40f6cf179f53",
-    "lenet5, avx2, sgd": "5425d25d241ee7ad",
-    "lenet5, avx2, adam": "05b29fe437831ea5",
+    "lenet5, avx2, sgd": "51fd25632a66ba25",
+    "lenet5, avx2, adam": "b0c338991744d74d",
     "lenet5, avx2, predict": "f07f73e6945bc5f5",
     "lenet5, avx2, one image": "a7923fb3b2641cf4",
-    "lenet5, sse, sgd": "69e92c0a17a253f4",
-    "lenet5, sse, adam": "e88a3acab94856d9",
+    "lenet5, sse, sgd": "9ab646b6288166cd",
+    "lenet5, sse, adam": "a112612c0805e699",
     "lenet5, sse, predict": "9b5a08817fa91f6d",
     "lenet5, sse, one image": "a7923fb3b2641cf4",
-    "tiny-vgg, avx512, sgd": "df7bbae64bba3cb8",
-    "tiny-vgg, avx512, adam": "533611ef4e02b348",
+    "tiny-vgg, avx512, sgd": "97f7d27ad7e7d2c2",
+    "tiny-vgg, avx512, adam": "154e35f8b7ee0d95",
     "tiny-vgg, avx512, predict": "6de3db458bd4dfa4",
     "tiny-vgg, avx512, one image": "3b7a18e2b07d2217",
-    "tiny-vgg, avx2, sgd": "2a2190b4141ae365",
-    "tiny-vgg, avx2, adam": "60e0b55cd15b2898",
+    "tiny-vgg, avx2, sgd": "09f5b9f7fce6c2c4",
+    "tiny-vgg, avx2, adam": "b6aee039daefd371",
     "tiny-vgg, avx2, predict": "1f9e7dfb0fedb9c9",
     "tiny-vgg, avx2, one image": "3477c87cc2cbb02f",
-    "tiny-vgg, sse, sgd": "c5ad38c5a241187b",
-    "tiny-vgg, sse, adam": "ddfbe85bfb9dbffe",
+    "tiny-vgg, sse, sgd": "0890d4dbb3e2e737",
+    "tiny-vgg, sse, adam": "b57e57f537a37dc2",
     "tiny-vgg, sse, predict": "c3ffb02a8a08b295",
     "tiny-vgg, sse, one image": "3477c87cc2cbb02f",
     "mlp, avx512, sgd": "12189d876a241f08",
@@ -103,7 +103,10 @@ def test_the_programs_text_is_as_it_was(net, isa, use):
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("use", USES)
 def test_a_block_takes_hardly_more_memory_than_what_is_alive_at_once(net, use):
-    """No plan takes less than the most that is needed at one time; kernels touch an array from first to last use."""
+    """No plan takes less than the most that is needed at one time; kernels touch an array from first to last use.
+
+    All but the training of lenet5, 3.6 % more, take no more.
+    """
     made = program(net, "avx2", use)
     kernels = [f for f in made.module.functions if isinstance(f, Kernel)]
     once = {number for f in kernels if f.word in ("weights", "finish") for number in f.rooms}

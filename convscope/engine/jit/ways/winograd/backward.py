@@ -9,7 +9,7 @@ from ...ir.arrays import Array, Index, Pair, chunks
 from ...ir.elementary import lane_sums
 from ...ir.kernel import Kernel
 from ...ir.values import F32, I32, I64, PTR, Value
-from ..gradient import Former, Gradient, Slopes
+from ..gradient import Former, Slopes
 from ..windows.winners import Masks, shares
 from .forward import multiply_channels, store_points, transform_inputs
 from .pairs import Pairs
@@ -20,29 +20,31 @@ from .toom_cook import transposed
 Source = Array | Former  # of dy
 
 
-def backward(
-    f: Kernel, t: Tiles, x: Array, dy: Source, masks: Masks | None, strips: Strips, dx: Gradient | None, kept: bool
-) -> None:
-    """Add to dU the block's part; ``dx``, where it is wanted, gets its own.
+def backward(f: Kernel, t: Tiles, x: Array, dy: Source, masks: Masks | None, strips: Strips | None, kept: bool) -> None:
+    """Add to dU the block's part; ``strips``, where it is wanted, make dx.
 
     ``kept``: V still lies where the forward pass left it.
     """
-    if dx:
-        strips.begin(f)
-    for top, bottom, rows in strips.each:
-        with f.loop(bottom, top, rows) as strip:
-            for start, stop, size in chunks(rows * t.tiles[1], t.group):
+    if not strips:
+        for start, stop, size in chunks(t.count, t.group):
+            with f.loop(stop, start, size) as first:
+                _add_weights(f, t, x, dy, masks, first, size, kept)
+        return
+    strips.begin(f)
+    for top, bottom, step in strips.each:
+        with f.loop(bottom, top, step) as strip:
+            for start, stop, size in chunks(step * t.tiles[1], t.group):
                 with f.loop(stop, start, size) as n:
                     first = f.integer(strip) * t.tiles[1] + n
-                    _tiles(f, t, x, dy, masks, first, size, kept)
-                    if dx:
-                        multiply_channels(f, t, size, forward=False)
-                        strips.add(f, first, size)
-            if dx:
-                strips.finish(f, strip, rows, x, dx)
+                    _add_weights(f, t, x, dy, masks, first, size, kept)
+                    multiply_channels(f, t, size, forward=False)
+                    strips.add(f, first, size)
+            strips.finish(f, strip, step)
 
 
-def _tiles(f: Kernel, t: Tiles, x: Array, dy: Source, masks: Masks | None, first: Index, size: int, kept: bool) -> None:
+def _add_weights(
+    f: Kernel, t: Tiles, x: Array, dy: Source, masks: Masks | None, first: Index, size: int, kept: bool
+) -> None:
     """N of ``size`` tiles from ``first`` on, and their part of dU."""
     if not kept:
         transform_inputs(f, t, x, first, size)

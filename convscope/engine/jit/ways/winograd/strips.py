@@ -4,7 +4,10 @@ A strip is some rows of tiles, whose sums stay in the cache. Once its tiles have
 that the next strip also reaches are final: they become dx, and the others move to the top.
 """
 
-from ...ir.arrays import Array, Index, chunks
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ...ir.arrays import Index, chunks
 from ...ir.kernel import Kernel
 from ...ir.values import I64, PTR, Value
 from ..gradient import Gradient
@@ -13,19 +16,32 @@ from .tiling import Tiles, both, values
 from .toom_cook import transposed
 
 
+class _Rows(NamedTuple):
+    """Of the sums of a strip: ``begin`` to ``end`` become dx's rows from ``top`` + ``begin`` (padding counts) on.
+
+    Then ``kept`` rows from ``moved`` on move to the top, and those up to ``cleared`` are zero again.
+    """
+
+    top: int
+    begin: int
+    end: int
+    moved: int
+    kept: int
+    cleared: int
+
+
 class Strips:
     """The sums of a strip, and where its tiles lie."""
 
-    def __init__(self, t: Tiles, site: Site) -> None:
-        self.t = t
+    def __init__(self, t: Tiles, site: Site, dx: Gradient) -> None:
+        self.t, self.x, self.dx = t, site.x[0], dx
         self.each = list(chunks(t.tiles[0], max(1, t.group // t.tiles[1])))  # (start, stop, step) in rows of tiles
-        self.firsts = [first for start, stop, step in self.each for first in range(start, stop, step)]
+        self._firsts = [first for start, stop, step in self.each for first in range(start, stop, step)]
+        self._tops = [i for i, _ in t.starts()[:: t.tiles[1]]]  # the first row of every row of tiles
         above, left, below, right = t.conv.padding
-        self.tops = [i for i, _ in t.starts()[:: t.tiles[1]]]  # the first row of every row of tiles
-        _, height, width = site.node.shapes[0]
         reached = (self.each[0][2] - 1) * t.down.outputs + t.points[0]
-        rest = above + height + below - self.tops[self.firsts[-1]]
-        self.sums = site.array((t.conv.inputs, max(reached, rest), left + width + right))
+        rest = above + self.x.height + below - self._tops[self._firsts[-1]]  # more where a pool leaves rows over
+        self.sums = site.array((t.conv.inputs, max(reached, rest), left + self.x.width + right))
 
     def begin(self, f: Kernel) -> None:
         """All sums are zero."""
@@ -46,40 +62,43 @@ class Strips:
                     out = f.address(corner, (i, sums.row), j * sums.pixel)
                     f.store(f.load(lanes.vector, out) + value, out)
 
-    def finish(self, f: Kernel, strip: Index, rows: int, x: Array, dx: Gradient) -> None:
-        """dx = sums · a'(x) of the rows that are final, without the border; the others become the next strip's first.
+    def finish(self, f: Kernel, strip: Index, step: int) -> None:
+        """dx = sums · a'(x) of the rows that are final; the others become the next strip's first.
 
-        ``strip`` is its first of ``rows`` rows of tiles.
+        ``strip`` is its first of ``step`` rows of tiles.
         """
-        sums, (above, left, _, _), tops = self.sums, self.t.conv.padding, self.tops
-        last = above + x.height
-        final = [(tops[i + rows] if i + rows < len(tops) else last) - top for i, top in enumerate(tops)]
-        kept = [sums.height - n if i + rows < len(tops) else 0 for i, n in enumerate(final)]
-        cleared = [sums.height if i + rows < len(tops) else 0 for i in range(len(tops))]
-        begins = [max(above - top, 0) for top in tops]
-        ends = [min(last - top, n) for top, n in zip(tops, final, strict=True)]
-        top, moved, keep, clear, begin, end = (
-            _looked_up(f, numbers, strip) for numbers in (tops, final, kept, cleared, begins, ends)
-        )
-        parts, known, out, vectors = f.array(sums), f.array(x), f.array(dx.array), f.lanes.vectors
-        with f.loop(sums.channels) as c:
-            with f.loop(end, begin) as i, f.loop(x.width) as j, f.loop(vectors) as v:
+        columns = zip(*(self._rows(n, step) for n in range(len(self._tops))), strict=True)  # by the first row of tiles
+        top, begin, end, moved, kept, cleared = (_looked_up(f, numbers, strip) for numbers in columns)
+        parts, known, out, vectors = f.array(self.sums), f.array(self.x), f.array(self.dx.array), f.lanes.vectors
+        above, left, _, _ = self.t.conv.padding
+        with f.loop(self.sums.channels) as c:
+            with f.loop(end, begin) as i, f.loop(self.x.width) as j, f.loop(vectors) as v:
                 at = c, top + i - above, j, v
-                dx.put(f, parts[c, i, left + f.integer(j), v], known.load(at), *out.terms(at))
-            with f.loop(keep) as i, f.loop(sums.width) as j, f.loop(vectors) as v:
+                self.dx.put(f, parts[c, i, left + f.integer(j), v], known.load(at), *out.terms(at))
+            with f.loop(kept) as i, f.loop(self.sums.width) as j, f.loop(vectors) as v:
                 parts[c, i, j, v] = parts[c, moved + i, j, v]
-            with f.loop(clear, keep) as i, f.loop(sums.width) as j, f.loop(vectors) as v:
+            with f.loop(cleared, kept) as i, f.loop(self.sums.width) as j, f.loop(vectors) as v:
                 parts[c, i, j, v] = f.constant(0.0, f.lanes.vector)
+
+    def _rows(self, first: int, step: int) -> _Rows:
+        """Of a strip that begins at row ``first`` of tiles."""
+        above, top = self.t.conv.padding[0], self._tops[first]
+        last = above + self.x.height
+        if first + step >= len(self._tops):
+            return _Rows(top, max(above - top, 0), last - top, 0, 0, 0)
+        final, height = self._tops[first + step] - top, self.sums.height
+        return _Rows(top, max(above - top, 0), min(last - top, final), final, height - final, height)
 
     def _offsets(self) -> list[int]:
         """Bytes from the first sum of its strip to that of every tile."""
+        across = self.t.tiles[1]
+        strips = [max(first for first in self._firsts if first <= n // across) for n in range(self.t.count)]
         return [
-            (i - self.tops[max(first for first in self.firsts if first <= n // self.t.tiles[1])]) * self.sums.row
-            + j * self.sums.pixel
-            for n, (i, j) in enumerate(self.t.starts())
+            (i - self._tops[strip]) * self.sums.row + j * self.sums.pixel
+            for strip, (i, j) in zip(strips, self.t.starts(), strict=True)
         ]
 
 
-def _looked_up(f: Kernel, numbers: list[int], i: Index) -> Value:
+def _looked_up(f: Kernel, numbers: Sequence[int], i: Index) -> Value:
     """Number ``i`` of a table of constants."""
     return f.load(I64, Value(f, f.module.table(numbers), PTR), (i, 8))

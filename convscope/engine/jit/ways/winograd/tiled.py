@@ -23,7 +23,7 @@ class Tiled(Direct):
         t = tiling_of(site)
         assert t
         self.t = with_rooms(t, site.module, site.lanes, Pairs(t, site.lanes).room, thin.apart_room(t, site.lanes))
-        self.strips = Strips(self.t, site)
+        self.strips = Strips(self.t, site, site.dx[0]) if site.dx[0] else None
         if site.dy and self.normalised:  # windows of a pool behind it must not lie across the edges of tiles
             site.dy.on_demand = all(n % k == 0 for n, k in zip(t.pooled, self.normalised.window, strict=True))
 
@@ -51,7 +51,7 @@ class Tiled(Direct):
 
     def weights(self) -> Iterator[Kernel]:
         """U, where it is used."""
-        if self.site.dx[0] or self.forward_by_tiles:
+        if self.strips or self.forward_by_tiles:
             f = self.site.kernel("weights")
             forward.weights(f, self.t)
             yield f
@@ -69,11 +69,10 @@ class Tiled(Direct):
     def backward(self) -> Iterator[Kernel]:
         """Bias gradient; then the gradients of weights and input, together (that of frozen weights is left there)."""
         yield from self.bias_gradient()
-        site, dx = self.site, self.site.dx[0]
-        if not dx and not self.conv.trains("weight"):
+        if not self.strips and not self.conv.trains("weight"):
             return
-        f = site.kernel("backward")
-        backward.backward(f, self.t, site.x[0], self.slopes, self.masks, self.strips, dx, self.kept)
+        f, site = self.site.kernel("backward"), self.site
+        backward.backward(f, self.t, site.x[0], self.slopes, self.masks, self.strips, self.kept)
         yield f
 
     def finish(self) -> Iterator[Kernel]:
