@@ -9,6 +9,7 @@ import { scene } from "./scene.js";
 const SPEEDS = [0.25, 0.5, 1, 2, 5, 15, 60];
 const PACE = 1.4; // seconds that a window takes at speed 1
 const LONGEST = 60; // seconds of a film that is taken along: longer ones are quicker
+const STEP = 1 / 30; // seconds from one of its pictures to the next, at most: however slow the page, it has them all
 
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -71,7 +72,8 @@ export function film(t, { label, name }) {
 
   function on(now) {
     const quick = recorder ? Math.max(1, (script.count * PACE) / Number(speed.value) / LONGEST) : 1;
-    to(time + ((now - before) / 1000 / PACE) * Number(speed.value) * quick);
+    const passed = (now - before) / 1000;
+    to(time + ((recorder ? Math.min(passed, STEP) : passed) / PACE) * Number(speed.value) * quick);
     before = now;
     timer = time < script.count ? requestAnimationFrame(on) : 0;
     if (!timer) stop();
@@ -97,13 +99,13 @@ export function film(t, { label, name }) {
     };
     webm.setAttribute("aria-pressed", "true");
     to(0);
+    recorder.onstart = start;
     recorder.start();
-    start();
   }
 
   function leave() {
     silent();
-    if (recorder) recorder.onstop = null;
+    if (recorder) recorder.onstart = recorder.onstop = null;
     stop();
   }
 
