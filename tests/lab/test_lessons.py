@@ -433,7 +433,7 @@ def test_a_link_for_a_class_hides_what_was_chosen_and_keeps_the_answers(room):
     room.page.on("request", lambda request: asked.append(request.url))
     expect(room, {"kind": "number"}, 18)
     phase(room, "noted")
-    assert not [url for url in asked if "/api/" in url]
+    assert not [url for url in asked if "/api/losses" in url]  # other rooms are loaded when the page has time
     assert room.value("square-3") == 9
     assert "18" in room.at("lesson-result").text_content()
     for key in ("Escape", *"012345678pP", "Tab", "Enter", "Escape"):
