@@ -40,12 +40,12 @@ TEXTS = {
     "note, sse, adam": "6bd5c7ddcaef3079",
     "note, sse, predict": "273f2f0c62ba8a10",
     "note, sse, one image": "7393fe7cd071898e",
-    "lenet5, avx512, sgd": "3142f5b5a1008b97",
-    "lenet5, avx512, adam": "62301bebbf24d090",
+    "lenet5, avx512, sgd": "66a7b5470a309c7a",
+    "lenet5, avx512, adam": "fa10d9e579c28339",
     "lenet5, avx512, predict": "66599bfeb318b93c",
     "lenet5, avx512, one image": "aa5d40f6cf179f53",
-    "lenet5, avx2, sgd": "51fd25632a66ba25",
-    "lenet5, avx2, adam": "b0c338991744d74d",
+    "lenet5, avx2, sgd": "6ff142826e23920b",
+    "lenet5, avx2, adam": "1ada5eb47a84e59b",
     "lenet5, avx2, predict": "f07f73e6945bc5f5",
     "lenet5, avx2, one image": "a7923fb3b2641cf4",
     "lenet5, sse, sgd": "9ab646b6288166cd",
@@ -103,10 +103,7 @@ def test_the_programs_text_is_as_it_was(net, isa, use):
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("use", USES)
 def test_a_block_takes_hardly_more_memory_than_what_is_alive_at_once(net, use):
-    """No plan takes less than the most that is needed at one time; kernels touch an array from first to last use.
-
-    All but the training of lenet5, 3.6 % more, take no more.
-    """
+    """No plan takes less than the most that is needed at one time; kernels touch an array from first to last use."""
     made = program(net, "avx2", use)
     kernels = [f for f in made.module.functions if isinstance(f, Kernel)]
     once = {number for f in kernels if f.word in ("weights", "finish") for number in f.rooms}
@@ -118,7 +115,7 @@ def test_a_block_takes_hardly_more_memory_than_what_is_alive_at_once(net, use):
             times.setdefault(number, []).append(time)
     rooms = made.module.rooms
     alive = [sum(rooms[n].size for n, uses in times.items() if min(uses) <= t <= max(uses)) for t in range(len(block))]
-    assert made.plan.size <= 1.04 * (made.header.size + sum(shared.values()) + max(alive))
+    assert made.plan.size <= 1.03 * (made.header.size + sum(shared.values()) + max(alive))
 
 
 def test_no_two_arrays_that_are_needed_at_once_overlap():

@@ -29,6 +29,11 @@ class _Use:
     room: Room
     spans: list[tuple[float, float]]  # when it is needed: first and last kernel
 
+    @property
+    def time(self) -> float:
+        """For how many kernels it is needed."""
+        return sum(last - first + 1 for first, last in self.spans)
+
     def meets(self, other: "_Use") -> bool:
         return any(a <= d and c <= b for a, b in self.spans for c, d in other.spans)
 
@@ -62,17 +67,26 @@ def plan(
     zeros = [use for use in fixed if use.room.zeros]
     end = _place(zeros, start)
     last = _place([use for use in fixed if not use.room.zeros], end)
-    return Plan(cleared, end - cleared, _place(block, last), _place(each, 0))
+    return Plan(cleared, end - cleared, _smallest(block, last), _smallest(each, 0))
 
 
-def _place(uses: Sequence[_Use], start: int) -> int:
+def _smallest(uses: Sequence[_Use], start: int) -> int:
+    """``_place``, or with what is large for long first, whichever takes less."""
+    orders = (uses, sorted(uses, key=lambda use: -use.room.size * use.time))
+    ends = [_place(order, start, by_size=order is uses) for order in orders]
+    return ends[1] if ends[1] < ends[0] else _place(uses, start)
+
+
+def _place(uses: Sequence[_Use], start: int, by_size: bool = True) -> int:
     """Largest first, each at the lowest byte that no other needs at the same time; returns where all of them end.
+
+    Else in the order given.
 
     Y. Pisarchyk, J. Lee, Efficient memory management for deep neural net inference (2020), "greedy by size".
     """
     placed: list[_Use] = []
     end = start
-    for use in sorted(uses, key=lambda use: -use.room.size):
+    for use in sorted(uses, key=lambda use: -use.room.size) if by_size else uses:
         offset = start
         for other in sorted((p for p in placed if p.meets(use)), key=lambda p: p.room.offset):
             if offset + use.room.size <= other.room.offset:
