@@ -34,6 +34,7 @@ FRESH = """([lang, rooms]) => {
   localStorage.setItem('convscope.lang', lang);
   for (const room of rooms) localStorage.setItem(`convscope.more.${room}`, '1');
 }"""
+IDLE = httpx.Limits(keepalive_expiry=2)  # the server hangs up after 5 s, when a test may just ask over that connection
 
 
 @dataclass
@@ -72,7 +73,7 @@ def running_lab(runs):
     thread.start()
     origin = f"http://127.0.0.1:{server.getsockname()[1]}"
     cookies = {f"convscope-{server.getsockname()[1]}": access.token}
-    with httpx.Client(base_url=origin, timeout=30, cookies=cookies) as client:
+    with httpx.Client(base_url=origin, timeout=30, cookies=cookies, limits=IDLE) as client:
         yield Lab(address(server, access.token).rstrip("/"), origin, access.token, client, runs)
     running.should_exit = True
     thread.join()
