@@ -30,6 +30,16 @@ def padding(draw, mode, sides):
     return (*width, *height)
 
 
+def cut(draw, border, sides):
+    """The same, but that sides of a larger image may lose a row or column instead."""
+    left, right, top, bottom = border
+    if sides[1] > 3 and draw(st.booleans()):
+        left, right = -1, min(right, sides[1] - 2)
+    if sides[0] > 3 and draw(st.booleans()):
+        top, bottom = min(top, sides[0] - 2), -1
+    return left, right, top, bottom
+
+
 def pool(draw, sides):
     """An average pool with options that fit."""
     kernel = tuple(draw(st.integers(1, min(4, n))) for n in sides)
@@ -72,7 +82,7 @@ def nets(draw, kinds=tuple(KINDS)):
                 layers.append(nn.AdaptiveAvgPool2d(tuple(draw(st.sampled_from([None, 1, 2, 3, 5, 10])) for _ in "hw")))
             case "pad":
                 mode = draw(st.sampled_from(["zeros", *PADS]))
-                layers.append({"zeros": nn.ZeroPad2d, **PADS}[mode](padding(draw, mode, sides)))
+                layers.append({"zeros": nn.ZeroPad2d, **PADS}[mode](cut(draw, padding(draw, mode, sides), sides)))
             case "conv":
                 layers.append(conv(draw, channels, sides))
             case "batchnorm":
@@ -169,3 +179,25 @@ def test_negative_padding_cuts_off():
     for isa in host.available():
         check_gradients(net, (1, 5, 5), 9, 2, isa, 0)
         check_scores(net, (1, 5, 5), 2, isa, 0)
+
+
+@pytest.mark.parametrize("border", [(-1, 2, 0, 0), (2, -1, -2, 1), (-2, -1, 1, 3)])
+def test_a_circle_is_closed_after_a_cut(border):
+    check = nn.Sequential(nn.CircularPad2d(border), nn.Flatten(), nn.Linear(1, 2)).eval()
+    x = torch.randn(3, 2, 5, 6, generator=torch.Generator().manual_seed(0))
+    check[2] = nn.Linear(check[1](check[0](x)).shape[1], 2)
+    found = JitPredictor(check, (2, 5, 6), None, None).logits(x)
+    torch.testing.assert_close(found, check(x).detach(), rtol=1e-5, atol=1e-5)
+
+
+SIZES = [nn.AdaptiveAvgPool2d([3, 2]), nn.AdaptiveAvgPool2d([None, 4]), nn.MaxPool2d((2,)), nn.AvgPool2d([2])]
+
+
+@pytest.mark.parametrize("layer", [*SIZES, nn.AvgPool2d([3], [2], [1])])
+def test_sizes_may_be_lists_and_of_one_number(layer):
+    x = torch.randn(3, 2, 6, 8, generator=torch.Generator().manual_seed(0))
+    net = nn.Sequential(layer, nn.Flatten(), nn.Linear(layer(x)[0].numel(), 2)).eval()
+    assert why_not(net) is None
+    torch.testing.assert_close(
+        JitPredictor(net, (2, 6, 8), None, None).logits(x), net(x).detach(), rtol=1e-5, atol=1e-5
+    )

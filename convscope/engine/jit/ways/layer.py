@@ -172,9 +172,9 @@ def fitting(output: tuple[int, ...], form: Form) -> Shape:
 
 
 def pair(value: object) -> Pair:
-    """A module's size along both axes."""
+    """A module's size along both axes, which torch takes as one number, or a tuple or list of one or two."""
     if isinstance(value, tuple | list):
-        return value[0], value[1]
+        return value[0], value[-1]
     assert isinstance(value, int)
     return value, value
 

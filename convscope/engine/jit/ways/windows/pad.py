@@ -35,7 +35,7 @@ def padded_by(mode: str, border: Border, form: Form) -> tuple[Means, Shape]:
     shape = fitting((channels, height, width), form)
     axes = [(size[0], top, bottom), (size[1], left, right)]
     for n, before, after in axes:
-        most = {"reflect": n - 1, "circular": n}.get(mode)
+        most = {"reflect": n - 1, "circular": n + min(before, 0) + min(after, 0)}.get(mode)
         if most is not None and max(before, after) > most:
             raise MisfitError(f"takes more padding from an image of {form.text} than there is")
     rows, columns = (_spans(mode, *axis) for axis in axes)
@@ -47,7 +47,11 @@ def _spans(mode: str, size: int, before: int, after: int) -> tuple[Span, ...]:
     places = range(-before, size + after)
     if mode == "zeros":
         return tuple(Span(i, i + 1) if 0 <= i < size else Span(0, 0) for i in places)
-    sources = [i if 0 <= i < size else SOURCES[mode](i, size) for i in places]
+    if mode == "circular":  # what is cut off is cut off first
+        first, rest = max(0, -before), size + min(before, 0) + min(after, 0)
+        sources = [first + (i - first) % rest for i in places]
+    else:
+        sources = [i if 0 <= i < size else SOURCES[mode](i, size) for i in places]
     return tuple(Span(i, i + 1) for i in sources)
 
 

@@ -175,7 +175,7 @@ def _(module: nn.AvgPool2d) -> str:
 @read.register
 def _(module: nn.AdaptiveAvgPool2d, inputs: tuple[Form, ...], _where: Where) -> Read:
     channels, *size = image_of(inputs)
-    asked = module.output_size if isinstance(module.output_size, tuple) else (module.output_size,) * 2
+    asked = module.output_size if isinstance(module.output_size, tuple | list) else (module.output_size,) * 2
     output = [n if count is None else count for n, count in zip(size, asked, strict=True)]
     shape = fitting((channels, *output), inputs[0])
     if any(n % count for n, count in zip(size, output, strict=True)):
