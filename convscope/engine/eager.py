@@ -1,7 +1,7 @@
 """The eager engine: PyTorch, any layer, any device. The reference that the other engine is compared with."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -14,7 +14,8 @@ from ..errors import UsageError
 from ..net.build import Seeded
 from ..net.loss import loss_of
 from .base import NOTHING_TRAINED, UNFREEZE, Problem
-from .dropout import Kept, signed, update_key
+from .drawn import drawn_from, draws
+from .dropout import Kept, layer_key, signed, update_key
 from .muon import DecoupledSGD, hidden
 from .precision import Chip, chosen
 from .recorded import Recordings
@@ -53,14 +54,15 @@ class EagerEngine:
         self.optimizer = _optimizer(problem, self.net)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision.scales_loss)
         self.random = any(isinstance(module, _DropoutNd) for module in self.net.modules())
-        # Updates so far, which decide what dropout keeps. None in a run that was begun by convscope 0.1: there it is
-        # drawn from generators, whose state is stored.
+        self.draws = draws(self.net)
+        # Updates so far, which decide what dropout keeps and others draw. None in a run that was begun by convscope
+        # before: there it is drawn from generators, whose state is stored.
         self.update: int | None = 0
         self.generators = {kind: torch.Generator(kind).manual_seed(problem.seed) for kind in {"cpu", device.type}}
         self._begin_momentum()
-        # A recording has one rate for all parameters.
+        # A recording has one rate for all parameters, and repeats what is drawn.
         self.recordings = None
-        if recorder is not None and not problem.lr_factors:
+        if recorder is not None and not problem.lr_factors and not self.draws:
             self.recordings = Recordings(recorder, self._update, self.images, self.net)
 
     @property
@@ -106,16 +108,22 @@ class EagerEngine:
         """cuDNN computes them, the same bits every time."""
         return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32)
 
-    def _drawn(self, batch: Tensor, key: int | Tensor | None) -> AbstractContextManager[object]:
-        """What decides which elements dropout keeps."""
-        if not self.random:
-            return nullcontext()
-        return SeededDropout(self.generators[self.device.type]) if key is None else Kept(key, batch)
+    @contextmanager
+    def _drawn(self, batch: Tensor, key: int | Tensor | None, part: int = 0) -> Iterator[None]:
+        """What decides which elements dropout keeps, and what else is drawn for the ``part`` of a batch."""
+        with ExitStack() as blocks:
+            if self.random:
+                drawn = SeededDropout(self.generators[self.device.type]) if key is None else Kept(key, batch)
+                blocks.enter_context(drawn)
+            if self.draws and isinstance(key, int):
+                blocks.enter_context(drawn_from(layer_key(key, part), self.device))
+            yield
 
     def _step(self, batch: Tensor, images: Tensor) -> Tensor:
         if self.update is None:
             return self._update(batch, images, None)
-        loss = self._update(batch, images, update_key(self.problem.seed, self.update) if self.random else 0)
+        key = update_key(self.problem.seed, self.update) if self.random or self.draws else 0
+        loss = self._update(batch, images, key)
         self.update += 1
         return loss
 
@@ -160,7 +168,7 @@ class EagerEngine:
                 result["step"] = slots["step"].detach().to(torch.int64)
         if self.random and self.update is None:
             result |= {f"rng.{kind}": generator.get_state() for kind, generator in self.generators.items()}
-        elif self.random and self.update:
+        elif (self.random or self.draws) and self.update:
             result["update"] = torch.tensor(self.update)
         if self.scaler.is_enabled():
             told = self.scaler.state_dict()
@@ -234,7 +242,7 @@ def _optimizer(problem: Problem, net: nn.Module) -> torch.optim.Optimizer:
     trained = {name: parameter for name, parameter in net.named_parameters() if parameter.requires_grad}
     if not trained:
         raise UsageError(NOTHING_TRAINED, UNFREEZE)
-    apart = hidden(net) if problem.optimizer == "muon" else []
+    apart = hidden(net, problem.images.shape[1:]) if problem.optimizer == "muon" else []
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in trained.items():
         groups.setdefault((problem.lr_factors.get(name, 1.0), name in apart), []).append(parameter)

@@ -28,6 +28,8 @@ class SlicedEngine(EagerEngine):
         super().__init__(problem, device)
         if len(team.own_slices()) > 1 and device.type != "cpu":
             raise UsageError(f"a process on {device} computes one slice of a batch", "start as many as there are GPUs")
+        if problem.sample_weights is not None:
+            raise UsageError("several processes do not weigh single images", "train in one process")
         if self.precision.scales_loss:
             raise UsageError(f"{self.precision.name} is not for several processes", "take --precision bf16, or fp32")
         self.team, self.crew = team, Crew(team)
@@ -45,7 +47,7 @@ class SlicedEngine(EagerEngine):
         """See :class:`~convscope.engine.base.Engine`."""
         if self.update is None:
             raise UsageError(
-                "this run was begun by convscope 0.1, whose dropout cannot be divided", "resume it in one process"
+                "an earlier convscope began this run: its dropout cannot be divided", "resume it in one process"
             )
         for net in self._nets:
             net.train()
@@ -88,7 +90,7 @@ class SlicedEngine(EagerEngine):
         images = self.images[chosen] if pixels is None else pixels[part]
         inputs = self.normalize(images).contiguous(memory_format=self.format)
         with torch.enable_grad():
-            with self._drawn(chosen, key), self.precision.around():
+            with self._drawn(chosen, key, seat.slice), self.precision.around():
                 logits = self._scores(seat, inputs, together)
             loss = self._loss(logits.float(), self.labels[chosen], self.labels[batch])
         grads = torch.autograd.grad(loss, trained, materialize_grads=True, allow_unused=True)

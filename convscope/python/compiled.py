@@ -31,7 +31,7 @@ class CompiledModule:
         self.module, self.reason = module, ""
         self._ready: Ready | None = None
         try:
-            self._ready = Ready(traced(module), threads)
+            self._ready = Ready(traced(module, training=False), threads)
         except UntraceableError as error:
             self.reason = str(error)
         else:

@@ -14,6 +14,7 @@ from convscope.engine.jit import JitEngine
 from convscope.engine.jit.machine.products import product
 from convscope.engine.muon import BetweenCalls, hidden, orthogonal
 from convscope.errors import UsageError
+from convscope.net.own.net import own_net
 
 from ..test_job import recipe
 
@@ -46,6 +47,30 @@ def net():
             nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 9, 1), nn.MaxPool2d(2), nn.Flatten(),
             nn.Linear(81, 12), nn.ReLU(), nn.Linear(12, 3),
         )  # fmt: skip
+
+
+class HeadFirst(nn.Module):
+    """Its author names the layer that makes the scores before the others; ``wave`` cannot be traced."""
+
+    def __init__(self, wave):
+        super().__init__()
+        self.head, self.two, self.one = nn.Linear(4, 3), nn.Conv2d(5, 4, 3), nn.Conv2d(2, 5, 3)
+        self.wave = wave
+
+    def forward(self, x):
+        x = self.two(torch.relu(self.one(x)))
+        return self.head((torch.sin(x) if self.wave else torch.relu(x)).mean((2, 3)))
+
+
+@pytest.mark.parametrize("wave", [False, True])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_last_weight_is_that_which_makes_the_scores(wave, frozen):
+    module = HeadFirst(wave)
+    module.head.weight.requires_grad_(not frozen)
+    own, reason = own_net(module)
+    assert bool(reason) == wave
+    moved = {id(dict(own.named_parameters())[name]) for name in hidden(own, (2, 9, 9))}
+    assert moved == {id(module.one.weight), id(module.two.weight)}
 
 
 @pytest.mark.parametrize("shape", [(256, 576), (64, 2304), (72, 200), (8, 32)])
@@ -216,10 +241,10 @@ def test_the_number_of_torchs_threads_changes_no_bit(tmp_path):
 
 def test_hidden_weights_are_the_trained_ones_before_the_last():
     made = net()
-    assert hidden(made) == ["0.weight", "3.weight", "6.weight"]
+    assert hidden(made, (2, 9, 9)) == ["0.weight", "3.weight", "6.weight"]
     made[0].requires_grad_(False)
-    assert hidden(made) == ["3.weight", "6.weight"]
-    assert hidden(nn.Sequential(nn.Flatten(), nn.Linear(4, 2))) == []
+    assert hidden(made, (2, 9, 9)) == ["3.weight", "6.weight"]
+    assert hidden(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), (1, 2, 2)) == []
 
 
 def test_nesterov_needs_a_momentum_with_muon_too():

@@ -149,6 +149,138 @@ def test_the_open_loop_takes_a_module_and_an_augmentation(digits, tmp_path):
     assert convscope.load(events[-1].folder.path, net=Residual()).score(digits) == events[-1].summary.test_accuracy
 
 
+def head(layers, forward):
+    """A module with such a forward, and a linear head on the means of what it makes."""
+    return module_of(lambda self, x: self.fc(forward(self, x).mean((2, 3))), fc=nn.Linear(4, 10), **layers)
+
+
+def convolution():
+    torch.manual_seed(3)
+    return {"conv": nn.Conv2d(1, 4, 3), "bn": nn.BatchNorm2d(4)}
+
+
+def other_in_training(self, x):
+    x = self.conv(x)
+    return nn.functional.leaky_relu(x, 0.9) if self.training else nn.functional.relu(x)
+
+
+def deep_by_chance(self, x):
+    x = self.conv(x)
+    return x if self.training and float(torch.rand(())) < 0.5 else torch.relu(x)
+
+
+OTHERWISE = [
+    (other_in_training, "it computes something else in training"),
+    (deep_by_chance, "it draws random numbers of its own"),
+]
+
+
+@pytest.mark.parametrize(("forward", "reason"), OTHERWISE)
+def test_a_module_is_trained_as_it_computes_in_training(digits, tmp_path, forward, reason):
+    """Also where it comes in evaluation mode, as after ``net.eval()``."""
+    weights = []
+    for mode in (True, False):
+        torch.manual_seed(7)
+        net = head(convolution(), forward).train(mode)
+        event, _ = started(digits, net=net, out=tmp_path, **FAST)
+        assert any(reason in note for note in event.notes), event.notes
+        weights.append(net.conv.weight.detach())
+    assert torch.equal(*weights)
+
+
+class Still(nn.Module):
+    """A batch norm that keeps the statistics that it has."""
+
+    def __init__(self, waved):
+        super().__init__()
+        self.conv, self.bn, self.fc, self.waved = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 10), waved
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.bn.eval()
+        return self
+
+    def forward(self, x):
+        x = self.bn(self.conv(x))
+        return self.fc((torch.sin(x) if self.waved else torch.tanh(x)).mean((2, 3)))
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize("waved", [False, True])
+def test_what_a_module_does_when_it_is_told_to_train_is_its_own(digits, tmp_path, engine, waved):
+    net = Still(waved)
+    convscope.train(digits, net=net, out=tmp_path, engine=engine, **FAST)
+    assert net.bn.num_batches_tracked == 0
+    assert torch.equal(net.bn.running_mean, torch.zeros(4))
+
+
+DRAWS = {
+    "functional": lambda self, x: nn.functional.dropout(torch.sin(self.conv(x)), 0.5, self.training),
+    "noise": lambda self, x: self.conv(x) + 0.1 * torch.randn_like(x[:, :, :1, :1]) if self.training else self.conv(x),
+    "alpha": lambda self, x: self.alpha(self.conv(x)),
+    "slopes": lambda self, x: self.rrelu(self.conv(x)),
+}
+
+
+@pytest.mark.parametrize("kind", DRAWS)
+def test_what_a_module_draws_follows_from_the_seed_and_the_update(digits, tmp_path, kind):
+    """Whatever has been drawn before, and also after a stop; torch's own random stream stays where it was."""
+
+    def make():
+        own = {"alpha": {"alpha": nn.AlphaDropout(0.3)}, "slopes": {"rrelu": nn.RReLU()}}
+        return head(convolution() | own.get(kind, {}), DRAWS[kind])
+
+    def train(seed, on=()):
+        net = make()
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        try:
+            convscope.train(digits, net=net, out=tmp_path, on=on, **{**FAST, "epochs": 2, "engine": "eager"})
+        finally:
+            assert torch.equal(torch.get_rng_state(), before)
+        return net.conv.weight.detach()
+
+    def stop(event):
+        if isinstance(event, Epoch):
+            raise Interrupted("stopped")
+
+    one = train(1)
+    assert torch.equal(one, train(2))
+    with pytest.raises(Interrupted):
+        train(3, [stop])
+    folder = max(tmp_path.iterdir(), key=lambda path: int(path.name.split("-")[-1]))
+    torch.manual_seed(4)
+    resumed = convscope.resume(folder, data=digits, net=make(), progress=False)
+    assert torch.equal(one, resumed.net.conv.weight)
+
+
+def test_a_gelu_of_either_form_is_read_as_a_layer(digits, tmp_path):
+    for form in ("none", "tanh"):
+        net = head(
+            {"conv": nn.Conv2d(1, 4, 3)}, lambda self, x, form=form: nn.functional.gelu(self.conv(x), approximate=form)
+        )
+        event, _ = started(digits, net=net, out=tmp_path, **FAST)
+        assert event.engine == "jit", event.notes
+
+
+def test_a_fault_of_the_authors_own_constructor_is_theirs_to_see(digits, tmp_path):
+    def make():
+        return nn.Conv2d(1, 4, 3) + 1
+
+    with pytest.raises(TypeError, match="unsupported operand"):
+        convscope.train(digits, net=make, out=tmp_path, **FAST)
+
+
+def test_a_module_fits_whatever_the_default_dtype_is(digits, tmp_path):
+    net = Residual()
+    torch.set_default_dtype(torch.float64)
+    try:
+        convscope.train(digits, net=net, out=tmp_path, **FAST)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert net.fc.weight.dtype == torch.float32
+
+
 def test_who_insists_on_the_engine_is_told_why_not(digits, tmp_path):
     with pytest.raises(UsageError, match="the jit engine does not cover this run: body/0/1: Softsign"):
         convscope.train(digits, net=Uncovered, engine="jit", out=tmp_path, **FAST)

@@ -219,6 +219,11 @@ def test_class_weights_of_slices_are_those_of_the_batch_and_wait_for_nothing(smo
         torch.testing.assert_close(ours.contiguous(), theirs.contiguous(), rtol=1e-4, atol=1e-6)
 
 
+def test_weights_of_single_images_are_for_one_process():
+    with pytest.raises(UsageError, match="several processes do not weigh single images"):
+        SlicedEngine(problem(sample_weights=torch.ones(20)), CPU, Team(slices=3))
+
+
 def test_the_jit_engine_leaves_class_weights_to_pytorch_and_says_so():
     engine, notes = choose("auto", problem(class_weights=(1.0, 1.0, 1.0)), CPU, 1, 20)
     assert (engine.name, notes) == ("eager", ("not covered by the jit engine: weights of classes",))

@@ -53,7 +53,7 @@ class JitEngine:
         if labels.dtype != torch.int64 or labels.shape != (len(images),):
             raise UsageError(f"labels must be int64 ({len(images)},), but are {labels.dtype} {tuple(labels.shape)}")
         momentum = problem.momentum if problem.optimizer in ("sgd", "sgdw", "muon") else 0.0
-        apart = dict.fromkeys(hidden(problem.net), 0.0) if problem.optimizer == "muon" else {}
+        apart = dict.fromkeys(hidden(problem.net, images.shape[1:]), 0.0) if problem.optimizer == "muon" else {}
         factors = {**problem.lr_factors, **apart}
         self.rule = Rule(
             problem.optimizer,

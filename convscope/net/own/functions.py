@@ -157,6 +157,10 @@ def _nothing(_call: Call) -> Made:
     return []
 
 
+def _gelu(approximate: str) -> nn.Module:
+    return nn.GELU(approximate=approximate)  # by keyword alone
+
+
 def _plain(kind: Callable[..., nn.Module], *names: str) -> Callable[[Call], Made]:
     return lambda call: [kind(*call.plain(*names))]
 
@@ -184,7 +188,7 @@ READERS: dict[Any, Reader] = {
     F.linear: (X | {"weight": REQUIRED, "bias": None}, _linear),
     F.batch_norm: (X | NORM | {"momentum": 0.1, "eps": 1e-5}, _batch_norm),
     F.max_pool2d: MAX,
-    torch.max_pool2d: (X | POOL | {"dilation": 1, "ceil_mode": False, "return_indices": False}, _pool),
+    torch.max_pool2d: MAX,
     F.avg_pool2d: (
         X | POOL | {"ceil_mode": False, "count_include_pad": True, "divisor_override": None},
         _average,
@@ -192,6 +196,7 @@ READERS: dict[Any, Reader] = {
     F.adaptive_avg_pool2d: (X | {"output_size": REQUIRED}, _adaptive),
     F.dropout: (X | {"p": 0.5, "training": True, "inplace": False}, _dropout(nn.Dropout)),
     F.dropout2d: (X | {"p": 0.5, "training": True, "inplace": False}, _dropout(nn.Dropout2d)),
+    F.gelu: (X | {"approximate": "none"}, _plain(_gelu, "approximate")),
     F.leaky_relu: (X | {"negative_slope": 0.01, "inplace": False}, _plain(nn.LeakyReLU, "negative_slope")),
     torch.flatten: FLATTEN,
     "flatten": FLATTEN,

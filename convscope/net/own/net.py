@@ -69,10 +69,11 @@ def made(given: Given, seed: int) -> nn.Module:
     if isinstance(given, nn.Module):
         return given
     try:
-        with seeded(seed):
-            found = given()
-    except TypeError as error:
+        inspect.signature(given).bind()
+    except TypeError as error:  # what the function itself raises is its author's to see
         raise UsageError(f"net cannot be made: {error}", "give a module, or a function without arguments") from None
+    with seeded(seed):
+        found = given()
     if not isinstance(found, nn.Module):
         raise UsageError(f"net makes a {type(found).__name__}, no torch.nn.Module", "give lambda: Net()")
     return found
@@ -94,12 +95,12 @@ def check(module: nn.Module, image: tuple[int, int, int], classes: int) -> None:
     try:
         module.eval()
         with torch.no_grad():
-            found = module(torch.zeros(2, *image))
+            found = module(torch.zeros(2, *image, dtype=torch.float32))
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise UsageError(
             f"{type(module).__name__} does not take a batch of images {shape_text(image)}: {error}",
             "the data's images are (N, C, H, W), normalised float32",
-        ) from None
+        ) from error
     finally:
         for part, mode in modes:
             part.training = mode

@@ -4,8 +4,10 @@ The module is traced symbolically (torch.fx; Reed et al. 2021): ``forward`` is r
 """
 
 import copy
+import random
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
@@ -22,33 +24,57 @@ class _Tracer(fx.Tracer):
         return isinstance(m, Add | Concat) or super().is_leaf_module(m, module_qualified_name)
 
 
-def traced(module: nn.Module) -> GraphNet:
+def traced(module: nn.Module, training: bool = True) -> GraphNet:
     """``module`` as a graph whose layers are its own. Names have "/" where the module's have ".".
 
+    ``training``: the graph will be trained, too, so that all that distinguishes training must be in its layers.
     Raises UntraceableError with the reason, which names the place.
     """
-    seen = _graph(module, module.training)
-    if any(node.op == "call_function" and "dropout" in str(node.target) for node in seen.nodes):
-        other = _graph(module, not module.training)
-        if [str(n.target) + str(n.kwargs) for n in seen.nodes] == [str(n.target) + str(n.kwargs) for n in other.nodes]:
-            raise UntraceableError("a functional dropout does not ask self.training: it would never end")
-        seen = seen if module.training else other
-    placeholders = [node for node in seen.nodes if node.op == "placeholder"]
+    graph = _graph(module, False)
+    if any(node.kwargs.get("training") for node in graph.nodes if "dropout" in str(node.target)):
+        raise UntraceableError("a functional dropout does not ask self.training: it would never end")
+    if training:
+        for part in module.modules():
+            if getattr(part.train, "__func__", None) != nn.Module.train:
+                raise UntraceableError(f"{type(part).__name__} has a train() of its own")
+        evaluation, graph = graph, _graph(module, True)
+        if _steps(graph) != _steps(evaluation):
+            raise UntraceableError("it computes something else in training, by another way than layers that know of it")
+    placeholders = [node for node in graph.nodes if node.op == "placeholder"]
     if len(placeholders) != 1:
         raise UntraceableError(f"it has {len(placeholders)} inputs")
-    return assemble(seen, placeholders[0], {}, module.get_submodule, lambda name: _tensor(module, name))
+    return assemble(graph, placeholders[0], {}, module.get_submodule, lambda name: _tensor(module, name))
 
 
 def _graph(module: nn.Module, training: bool) -> fx.Graph:
     modes = [(part, part.training) for part in module.modules()]
+    before = _generators()
     try:
         module.train(training)
-        return _Tracer().trace(module)
+        graph = _Tracer().trace(module)
     except Exception as error:  # whatever a forward of others raises of a stand-in
         raise UntraceableError(f"torch.fx cannot trace it: {str(error).splitlines()[0][:120]}") from None
     finally:
         for part, mode in modes:
             part.training = mode
+    if _generators() != before:  # a stand-in draws nothing: what did decides the way through the net
+        raise UntraceableError("it draws random numbers of its own")
+    return graph
+
+
+def _generators() -> tuple[object, ...]:
+    """The states of what a forward of others may draw from."""
+    kind, words, place, *_ = np.random.get_state()  # noqa: NPY002 - theirs may be the old generator
+    assert isinstance(words, np.ndarray)
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), kind, words.tobytes(), place
+
+
+def _steps(graph: fx.Graph) -> list[str]:
+    """What a graph computes, as text, without what functions are told of training."""
+    return [
+        f"{node.op} {node.target} {node.args} { {key: v for key, v in node.kwargs.items() if key != 'training'} }"
+        for node in graph.nodes
+    ]
 
 
 def _tensor(module: nn.Module, name: str) -> Tensor:
