@@ -4,7 +4,7 @@
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +58,7 @@ def start(
     augment: Augment | None = None,
     net: nn.Module | None = None,
     team: Team = ALONE,
-) -> Iterator[Event]:
+) -> Generator[Event]:
     """Run ``recipe`` on ``data`` in a new folder below ``out``, at ``pace`` where somebody wants to hold it back.
 
     ``augment`` is the user's own function where the recipe names one, ``net`` their own module for a custom net.

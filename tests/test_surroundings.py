@@ -10,7 +10,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import convscope
-from convscope.engine.plain import plain_torch
+from convscope.engine.plain import one_thread, plain_torch
 from convscope.errors import UsageError
 from convscope.explain.trained.receptive import receptive_field
 from convscope.explain.trained.trace import trace
@@ -168,22 +168,29 @@ def test_one_net_is_explained_and_used_in_many_threads_at_once():
     assert torch.equal(net.eval()(images).detach(), expected)
 
 
-def test_a_hook_of_a_trace_does_not_hear_other_threads():
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_hook_of_a_trace_does_not_hear_other_threads(fails):
+    """Nor where the other thread's pass ends in its middle."""
     net = build(parse("conv 4 3 | relu | linear"), (1, 8, 8), 3)
     image = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0))
-    calls = list(trace(net, image).calls)
+    alone = trace(net, image)
     with ThreadPoolExecutor(1) as pool:
 
         class Beside(torch.nn.ReLU):
             def forward(self, x):
                 if len(x) == 1:
-                    pool.submit(net, torch.rand(5, 1, 8, 8)).result()
+                    pool.submit(net, torch.rand(5, 1, 8, 8)).exception()
+                elif fails:
+                    raise ArithmeticError
                 return super().forward(x)
 
         net.relu1 = Beside()
         found = trace(net, image)
-    assert list(found.calls) == calls
-    assert found.calls["linear1"].output.shape == (3,)
+    assert list(found.calls) == list(alone.calls)
+    for name, call in found.calls.items():
+        assert call.source == alone.calls[name].source
+        assert np.array_equal(call.input, alone.calls[name].input)
+        assert np.array_equal(call.output, alone.calls[name].output)
 
 
 def test_the_block_leaves_everything_as_it_was():
@@ -191,3 +198,59 @@ def test_the_block_leaves_everything_as_it_was():
         assert not torch.is_inference_mode_enabled()
         assert torch.is_grad_enabled()
         assert not torch.is_autocast_enabled("cpu")
+
+
+@contextmanager
+def threads_of_torch(count):
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+BLOCKS = {"one": one_thread, "plain": plain_torch}
+
+
+@pytest.mark.parametrize("first", BLOCKS)
+@pytest.mark.parametrize("second", BLOCKS)
+@pytest.mark.parametrize("nested", [False, True])
+def test_blocks_that_overlap_in_two_threads_leave_the_number_of_threads(first, second, nested):
+    """The first begins, then the second; the first ends before it, or after it (``nested``)."""
+    with threads_of_torch(3), ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        blocks = [(one, BLOCKS[first]()), (other, BLOCKS[second]())]
+        for (pool, block), name in zip(blocks, (first, second), strict=True):
+            pool.submit(block.__enter__).result()
+            if name == "plain":
+                pool.submit(torch.set_num_threads, 1).result()
+        for pool, block in reversed(blocks) if nested else blocks:
+            pool.submit(block.__exit__, None, None, None).result()
+        with ThreadPoolExecutor(1) as fresh:
+            assert [pool.submit(torch.get_num_threads).result() for pool in (one, other, fresh)] == [3, 3, 3]
+        assert torch.get_num_threads() == 3
+
+
+def test_a_block_in_another_has_what_was_set_there():
+    with threads_of_torch(3):
+        with plain_torch():
+            torch.set_num_threads(2)
+            with one_thread():
+                assert torch.get_num_threads() == 1
+            assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 3
+
+
+@pytest.mark.parametrize("engine", NETS)
+def test_an_open_loop_leaves_torch_to_its_caller(engine, tmp_path):
+    """Between two events torch is as the caller has it; inside it is plain, with the threads of the run."""
+    recipe = convscope.Recipe("custom", net=NETS[engine], engine=engine, threads=1, epochs=2, lr=0.05)
+    data = small_data()
+    *_, last = convscope.steps(recipe, data, out=tmp_path)
+    with threads_of_torch(3), torch.inference_mode():
+        for event in convscope.steps(recipe, data, out=tmp_path):  # noqa: B007 - the last one is looked at
+            assert torch.is_inference_mode_enabled()
+            assert torch.get_num_threads() == 3
+    assert (event.folder.path / "model.safetensors").read_bytes() == (
+        last.folder.path / "model.safetensors"
+    ).read_bytes()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass, fields, replace
 from inspect import Signature, signature
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, get_type_hints
 
+import torch
 from torch import nn
 
 from .. import job
@@ -160,8 +161,27 @@ def steps(
     recipe = recipe if module is None else replace(recipe, net=CUSTOM)
     recipe = recipe if augment is None else replace(recipe, augment=named(augment))
     with joined() as team:
-        ready = _settled(recipe, data, offline, agreed(team))
-        yield from job.start(ready.recipe, ready.data, run_folder(out), augment=augment, net=module, team=team)
+        with plain_torch():
+            ready = _settled(recipe, data, offline, agreed(team))
+        yield from _apart(job.start(ready.recipe, ready.data, run_folder(out), augment=augment, net=module, team=team))
+
+
+def _apart(events: Generator[job.Event]) -> Iterator[job.Event]:
+    """The same, each computed by torch as it is by default; between two, it is as the caller has it."""
+    threads = None
+    try:
+        while True:
+            with plain_torch():
+                if threads is not None:
+                    torch.set_num_threads(threads)
+                event = next(events, None)
+                threads = torch.get_num_threads()
+            if event is None:
+                return
+            yield event
+    finally:
+        with plain_torch():
+            events.close()
 
 
 @plain_torch()

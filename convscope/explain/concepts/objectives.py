@@ -191,12 +191,11 @@ class NetObjective:
         from torch.nn.functional import cross_entropy
         from torch.nn.utils import vector_to_parameters
 
-        where, weights, threads = torch.from_numpy(index), list(self.net.parameters()), torch.get_num_threads()
+        from ...engine.plain import one_thread
+
+        where, weights = torch.from_numpy(index), list(self.net.parameters())
         vector_to_parameters(torch.from_numpy(parameters), weights)
-        torch.set_num_threads(1)
-        try:
+        with one_thread():
             loss = cross_entropy(self.net(self.images[where]), self.labels[where])
             gradient = torch.cat([g.reshape(-1) for g in torch.autograd.grad(loss, weights)])
-        finally:
-            torch.set_num_threads(threads)
         return float(loss.detach()), gradient.numpy()

@@ -148,6 +148,8 @@ class Recorder(TorchFunctionMode):
 
     def _watch(self, name: str, leaf: nn.Module) -> list[Any]:
         def before(module: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+            if threading.get_ident() != self.thread:
+                return
             self.inside += 1
             operands = self._operands(inputs, name) if isinstance(module, Add | Concat) else ()
             self.inputs.append((*self._take((inputs, keywords)), operands))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...data.batches import Normalize
+from ...engine.plain import one_thread
 from ...explain.trained.trace import trace
 from ...job import Started
 from ...net.loss import loss_of
@@ -86,12 +87,8 @@ class Probe:
         every convolution.
         """
         began = time.monotonic()
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # beside the engine's own threads, a second one waits more than it works
-        try:
+        with one_thread():  # beside the engine's own threads, a second one waits more than it works
             result = self._look(step, min(max(chosen, 0), len(self.index) - 1))
-        finally:
-            torch.set_num_threads(threads)
         now = time.monotonic()
         self.costs = [*self.costs[-4:], now - began]
         self.next = now + max(EVERY, min(self.costs) / SHARE)  # the least: others may have used the machine meanwhile
