@@ -1,11 +1,17 @@
 """The map of images: its features against PyTorch, PCA against NumPy's SVD, t-SNE by what it promises."""
 
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from convscope.explain.trained.channels import best_images
 from convscope.explain.trained.embedding import ROUNDS, among, features, neighbourly, plane
-from convscope.net.build import build
+from convscope.net.build import build, seeded
 from convscope.net.model import Model
 from convscope.net.spec import parse
 
@@ -32,6 +38,56 @@ def test_features_are_what_the_last_linear_layer_reads(spec, count):
         assert scores == pytest.approx(net(given).numpy(), abs=1e-5)
         want = net[:-1](given) if "linear" in spec else net(given)
     assert found == pytest.approx(want.flatten(1).numpy(), abs=1e-5)
+
+
+class Twice(nn.Module):
+    """A linear layer and an activation that are used twice each."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.act, self.fc = nn.Conv2d(1, 3, 8), nn.Tanh(), nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.fc(self.act(self.fc(self.act(self.conv(x)).flatten(1))))
+
+
+def test_of_a_layer_that_is_used_twice_each_image_has_its_own():
+    """Its last use makes the scores; the first is the one that its name stands for."""
+    with seeded(0):
+        net = Twice().eval()
+    model = Model(net, "custom", (1, 8, 8), (0.5,), (0.2,), ("a", "b", "c"))
+    images = np.random.default_rng(1).integers(0, 256, (12, 1, 8, 8)).astype(np.uint8)
+    given = (torch.from_numpy(images) / 255 - 0.5) / 0.2
+    with torch.no_grad():
+        maps = torch.tanh(net.conv(given))
+        assert features(model, images)[0] == pytest.approx(torch.tanh(net.fc(maps.flatten(1))).numpy(), abs=1e-5)
+    best = best_images(model, images, "act", 1, count=12)
+    assert [one.image for one in best] == np.argsort(-maps[:, 1, 0, 0].numpy(), kind="stable").tolist()
+
+
+def test_others_who_use_the_net_meanwhile_are_not_heard():
+    net = build(parse("conv 2 3 | relu | linear"), (1, 8, 8), 3)
+    model = Model(net, "", (1, 8, 8), (0.5,), (0.2,), ("a", "b", "c"))
+    images = np.random.default_rng(1).integers(0, 256, (60, 1, 8, 8)).astype(np.uint8)
+    alone, best = features(model, images)[0], best_images(model, images, "conv1", 1)
+    others, done = torch.from_numpy(images[:7]), threading.Event()
+
+    def use():
+        while not done.is_set():
+            model.logits(others)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    with ThreadPoolExecutor(2) as pool:
+        using = [pool.submit(use) for _ in range(2)]
+        try:
+            for _ in range(20):
+                assert np.array_equal(features(model, images)[0], alone)
+                assert best_images(model, images, "conv1", 1) == best
+        finally:
+            done.set()
+            sys.setswitchinterval(interval)
+    assert all(future.exception() is None for future in using)
 
 
 def test_the_plane_is_that_of_the_singular_value_decomposition():

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from convscope.errors import UsageError
 from convscope.explain.trained.receptive import receptive_field
 from convscope.net.build import build, seeded
 from convscope.net.spec import parse
@@ -90,3 +91,11 @@ def test_max_pooling_sees_its_whole_window(pool):
 def test_no_activation_hides_a_pixel(activation):
     layers = [layer for _ in range(6) for layer in (nn.Conv2d(1, 1, 3, padding=1), activation, nn.BatchNorm2d(1))]
     assert receptive_field(nn.Sequential(*layers), (1, 13, 13), "17", (0, 6, 6)).mask.all()
+
+
+@pytest.mark.parametrize("index", [(99, 0, 0), (0, 0), (-1, 0, 0), (0, 6, 0)])
+def test_an_element_that_is_not_there_is_refused(index):
+    net = build(parse("conv 4 3 | relu | linear"), (1, 8, 8), 3)
+    place = ",".join(map(str, index))
+    with pytest.raises(UsageError, match=rf"conv1\[{place}\] lies outside its shape \(4, 6, 6\)"):
+        receptive_field(net, (1, 8, 8), "conv1", index)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from convscope.errors import UsageError
 from convscope.explain.trained.explanation import explain
 from convscope.explain.trained.saliency import occlusion, saliency
 from convscope.net.build import build, seeded
@@ -75,3 +76,10 @@ def test_a_net_without_convolution_and_the_default_square():
     found = explain(build(parse("linear"), (1, 10, 12), 2), random_image(1, 10, 12)).saliency()
     assert (found.grad_cam, found.layer, found.square) == (None, None, 2)
     assert found.target in (0, 1)
+
+
+@pytest.mark.parametrize("square", [0, -3])
+def test_a_square_without_pixels_is_refused(square):
+    net = build(parse("conv 2 3 | relu | linear"), (1, 6, 6), 3)
+    with pytest.raises(UsageError, match=f"square must be at least 1, not {square}"):
+        saliency(net, random_image(1, 6, 6), 0, square)

@@ -250,7 +250,7 @@ def _pool(layer: nn.MaxPool2d | nn.AvgPool2d, shape: Shape) -> tuple[str, str]:
 
 
 def _pair(value: int | tuple[int, ...]) -> tuple[int, ...]:
-    return (value, value) if isinstance(value, int) else value
+    return (value, value) if isinstance(value, int) else (value[0], value[-1])
 
 
 @contextmanager

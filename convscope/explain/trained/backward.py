@@ -61,7 +61,10 @@ class Differentiable:
 
 @contextmanager
 def with_gradients(net: nn.Module) -> Iterator[None]:
-    """Every weight of the net takes part in gradients inside the block, also of one that was frozen."""
+    """Every weight of the net takes part in gradients inside the block, also of one that was frozen.
+
+    For who has the net to himself (:func:`~convscope.net.model.evaluation`): which weights do is known to all.
+    """
     before = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
     net.requires_grad_(True)
     try:

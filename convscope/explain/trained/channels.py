@@ -12,7 +12,8 @@ by up to a pixel before every step, so that no pixel counts alone (A. Mordvintse
 2015).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,27 +88,21 @@ def best_images(
     ``check`` is called again and again; what it raises ends that. Raises UsageError for an unknown layer or channel.
     """
     found: list[tuple[Tensor, Tensor]] = []
-    shape: list[torch.Size] = []
-
-    def keep(_: nn.Module, __: object, output: Tensor) -> None:
-        values = _channel(output, layer, channel)
-        shape[:] = [values.shape[1:]]
-        top = values.reshape(len(values), -1).max(1)
-        found.append((top.values.float().cpu(), top.indices.cpu()))
-
-    hook = _module(model.net, layer).register_forward_hook(keep)
-    try:
+    shape = torch.Size()
+    with evaluation(model.net), _watched(model.net, layer, channel) as seen:
         together = images_together(*model.image[1:])
         for start in range(0, len(images), together):
             check()
+            seen.clear()
             model.logits(torch.from_numpy(np.ascontiguousarray(images[start : start + together])))
-    finally:
-        hook.remove()
+            shape = seen[0].shape[1:]
+            top = seen[0].reshape(len(seen[0]), -1).max(1)
+            found.append((top.values.float().cpu(), top.indices.cpu()))
     values, places = (torch.cat(part).numpy() for part in zip(*found, strict=True))
     order = np.argsort(-values, kind="stable")[:count]
     return [
-        Excited(int(n), float(values[n]), (channel, *(int(i) for i in np.unravel_index(int(places[n]), shape[0]))))
-        if shape[0]
+        Excited(int(n), float(values[n]), (channel, *(int(i) for i in np.unravel_index(int(places[n]), shape))))
+        if shape
         else Excited(int(n), float(values[n]), (channel,))
         for n in order
     ]
@@ -135,30 +130,26 @@ def maximise(
     random = torch.Generator().manual_seed(seed)
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (model.mean, model.std))
     x = (mean + 0.02 * torch.randn(model.image, generator=random)).clamp(0, 1)
-    seen: list[Tensor] = []
-    hook = _module(model.net, layer).register_forward_hook(lambda _, __, y: seen.append(_channel(y, layer, channel)[0]))
     means = []
-    try:
-        with evaluation(model.net), torch.enable_grad():
-            for step in range(count + 1):
-                check()
-                by = torch.randint(-chosen.jitter, chosen.jitter + 1, (2,), generator=random).tolist()
-                moved = torch.roll(x, by, (1, 2)) if step < count else x
-                leaf = moved.clone().requires_grad_()
-                seen.clear()
-                model.net(((leaf - mean) / std).to(device)[None])
-                means.append(float(seen[0].detach().mean()))
-                if step == count:
-                    break
-                (gradient,) = torch.autograd.grad(seen[0].mean(), leaf)
-                size = float(gradient.square().mean().sqrt())
-                if size == 0 or not np.isfinite(size):
-                    continue  # a channel that is 0 everywhere has nowhere to go
-                x = torch.roll(moved + STEP * gradient / size, [-n for n in by], (1, 2))
-                x = _smooth((x - mean) * (1 - chosen.decay) + mean, chosen.blur, step).clamp(0, 1)
-    finally:
-        hook.remove()
-    return Maximised((255 * x).numpy(), tuple(means), float(seen[0].detach().max()))
+    with evaluation(model.net), _watched(model.net, layer, channel) as seen, torch.enable_grad():
+        for step in range(count + 1):
+            check()
+            by = torch.randint(-chosen.jitter, chosen.jitter + 1, (2,), generator=random).tolist()
+            moved = torch.roll(x, by, (1, 2)) if step < count else x
+            leaf = moved.clone().requires_grad_()
+            seen.clear()
+            model.net(((leaf - mean) / std).to(device)[None])
+            excited = seen[0][0]
+            means.append(float(excited.detach().mean()))
+            if step == count:
+                break
+            (gradient,) = torch.autograd.grad(excited.mean(), leaf)
+            size = float(gradient.square().mean().sqrt())
+            if size == 0 or not np.isfinite(size):
+                continue  # a channel that is 0 everywhere has nowhere to go
+            x = torch.roll(moved + STEP * gradient / size, [-n for n in by], (1, 2))
+            x = _smooth((x - mean) * (1 - chosen.decay) + mean, chosen.blur, step).clamp(0, 1)
+    return Maximised((255 * x).numpy(), tuple(means), float(excited.detach().max()))
 
 
 def _smooth(x: Tensor, every: int, step: int) -> Tensor:
@@ -167,6 +158,18 @@ def _smooth(x: Tensor, every: int, step: int) -> Tensor:
     line = torch.tensor([1.0, 2.0, 1.0]) / 4
     padded = functional.pad(x[:, None], (1, 1, 1, 1), mode="replicate")
     return functional.conv2d(padded, torch.outer(line, line)[None, None])[:, 0]
+
+
+@contextmanager
+def _watched(net: nn.Module, layer: str, channel: int) -> Iterator[list[Tensor]]:
+    """A list that fills with the channel, (N, h, w) or (N,), each time that the layer computes inside the block."""
+    seen: list[Tensor] = []
+
+    def keep(_: nn.Module, __: object, output: Tensor) -> None:
+        seen.append(_channel(output, layer, channel))
+
+    with _module(net, layer).register_forward_hook(keep):
+        yield seen
 
 
 def _module(net: nn.Module, layer: str) -> nn.Module:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...net.model import Model
+from ...net.model import Model, evaluation
 
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
@@ -43,15 +43,23 @@ def features(model: Model, images: NDArray[np.uint8]) -> tuple[Features, NDArray
 
     In a net without a linear layer the scores are the features, too.
     """
-    last = [module for module in model.net.modules() if isinstance(module, nn.Linear)][-1:]
+    last = next((module for module in reversed(list(model.net.modules())) if isinstance(module, nn.Linear)), None)
+    given = torch.from_numpy(np.ascontiguousarray(images))
+    if last is None:
+        scores = model.logits(given)
+        return scores.float().numpy(), scores.numpy()
+    latest: list[Tensor] = []
     read: list[Tensor] = []
-    hooks = [layer.register_forward_pre_hook(lambda _, given: read.append(given[0].flatten(1).cpu())) for layer in last]
-    try:
-        scores = model.logits(torch.from_numpy(np.ascontiguousarray(images)))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return (torch.cat(read) if read else scores).float().numpy(), scores.numpy()
+
+    def keep(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        latest[:] = inputs[:1]  # a layer may be used twice
+
+    def done(*_: object) -> None:
+        read.append(latest.pop().flatten(1).cpu())
+
+    with evaluation(model.net), last.register_forward_pre_hook(keep), model.net.register_forward_hook(done):
+        scores = model.logits(given)
+    return torch.cat(read).float().numpy(), scores.numpy()
 
 
 def plane(found: Features) -> Plane:

@@ -8,6 +8,7 @@ import numpy as np
 from torch import nn
 
 from ...errors import UsageError, near
+from ...language.counts import number_of
 from ...net.joins import Add
 from ...net.wiring import IMAGE
 from ..backprop.activations import function
@@ -266,18 +267,19 @@ def _inside(call: Call, index: Index) -> Array:
     """The call's output, in which ``index`` lies."""
     if call.output is None:
         raise UsageError(f"{call.name} does not make one tensor: it has no ledger")
-    shape = call.output.shape
-    if len(index) != len(shape) or any(not 0 <= i < n for i, n in zip(index, shape, strict=True)):
-        what = "channel,row,column" if len(shape) == 3 else f"{len(shape)} numbers"
-        raise UsageError(f"{call.name}[{_text(index)}] lies outside its shape {shape}", f"give {what}, counted from 0")
+    check_inside(call.name, index, call.output.shape)
     return call.output
 
 
+def check_inside(layer: str, index: Index, shape: tuple[int, ...]) -> None:
+    """Raises UsageError where ``index`` lies outside the ``shape`` of what ``layer`` makes."""
+    if len(index) != len(shape) or any(not 0 <= i < n for i, n in zip(index, shape, strict=True)):
+        what = "channel,row,column" if len(shape) == 3 else number_of(len(shape), "number")
+        raise UsageError(f"{layer}[{_text(index)}] lies outside its shape {shape}", f"give {what}, counted from 0")
+
+
 def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
-    if isinstance(value, int):
-        return value, value
-    first, second = value
-    return int(first), int(second)
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[-1]))  # also of one number alone
 
 
 def _text(index: Index) -> str:

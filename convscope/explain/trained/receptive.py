@@ -20,6 +20,7 @@ from ...errors import UsageError
 from ...language.counts import number_of
 from ...net.model import evaluation
 from ...shown import Part, Picture, Shown
+from .layers import check_inside
 from .pictures import image_png
 from .trace import Call, Recorder
 
@@ -48,7 +49,10 @@ class ReceptiveField(Shown):
 
 @plain_torch()
 def receptive_field(net: nn.Module, shape: tuple[int, int, int], layer: str, index: tuple[int, ...]) -> ReceptiveField:
-    """The receptive field of ``layer[index]`` in an image (C, H, W) of ``shape``. ``layer`` is named as in a trace."""
+    """The receptive field of ``layer[index]`` in an image (C, H, W) of ``shape``. ``layer`` is named as in a trace.
+
+    Raises UsageError for an unknown layer or an index outside it.
+    """
     return receptive_fields(net, shape, layer, [index])[0]
 
 
@@ -74,6 +78,8 @@ def receptive_fields(
             torch.func.functional_call(net, weights, (given,))
         if "output" not in found:
             raise UsageError(f"the net has no layer {layer!r}")
+        for index in indices:
+            check_inside(layer, index, tuple(found["output"].shape))
         gradients = [
             torch.autograd.grad(found["output"][index], image, allow_unused=True, retain_graph=True)[0]
             for index in indices

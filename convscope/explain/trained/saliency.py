@@ -71,8 +71,10 @@ def saliency(
     """Explain ``target``'s score for ``image`` float (C, H, W) as the net takes it (normalised: the mean pixel is 0).
 
     ``square`` is the occluded square's side: a fifth of the shorter side unless given. ``check`` is called again and
-    again while squares are moved, which may take long; what it raises ends that.
+    again while squares are moved, which may take long; what it raises ends that. Raises UsageError for no such square.
     """
+    if square is not None and square < 1:
+        raise UsageError(f"square must be at least 1, not {square}", "leave it out for a fifth of the shorter side")
     traced = trace(net, image, target, of="score")
     assert traced.image_gradient is not None
     assert traced.value is not None
