@@ -89,6 +89,17 @@ def test_many_moves_are_one_as_long_as_their_table_is_short():
     assert [(len(rows.places), len(columns.places)) for rows, columns in joined(moves)] == [(361, 1444), (361, 1444)]
 
 
+def test_a_table_has_no_more_rows_than_there_are_images_where_ways_are_many():
+    images = pictures(6)
+    augment = Augmentation.of("shift 100000 padding=reflect | shift 100000 padding=zeros", 3)
+    for step in augment.steps:
+        assert [len(axis.places) for axis in step.move(Draws(3, 1, 0, torch.arange(6)), 10, 8)] == [6, 6]
+    wanted = augment(images, torch.arange(6), 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spec_module, "MANY", 0)
+        assert torch.equal(augment(images, torch.arange(6), 2), wanted)
+
+
 def test_what_is_drawn_stays_the_same_from_version_to_version():
     found = Augmentation.of(ALL, seed=7)(pictures(), torch.arange(9), 3)
     assert found.sum().item() == 259293
@@ -187,6 +198,7 @@ def test_cutout_covers_a_square_with_the_mean_colour():
     [
         ("flop", "no step of an augmentation is called 'flop'\n  flop\n  ^^^^", "did you mean 'flip'?"),
         ("flip | shift", "'shift' needs a number of pixels\n  flip | shift\n         ^^^^^", "shift PIXELS"),
+        ("auto | flip", "no step of an augmentation is called 'auto'", "did you mean 'cutout'?"),
         ("shift 0", "the number of pixels must be a whole number from 1", "such as shift 4"),
         (
             "shift 4 padding=no",

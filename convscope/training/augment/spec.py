@@ -91,7 +91,7 @@ def parse(text: str) -> tuple[Step, ...]:
 def _step(text: str, words: list[Word]) -> Step:
     head = words[0]
     if head.text not in STEPS:
-        known = near(head.text[:40], [*STEPS, "none", "light", "auto"])
+        known = near(head.text[:40], [name for name in (*STEPS, "none", "light", "auto") if name != head.text])
         raise SpecError(
             text, head.position, len(head.text), f"no step of an augmentation is called {head.text[:40]!r}", known
         )

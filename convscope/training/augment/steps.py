@@ -15,7 +15,7 @@ from torch import Tensor
 from ...net.words import Words, decimal_text
 from .blending import beside, blended, mean_colour, rounded
 from .draws import Draws
-from .moves import Axis, Move
+from .moves import MOST_ROWS, Axis, Move
 from .sampling import Padding, inside, shifted, warped
 
 LEAST = 1e-6
@@ -97,11 +97,15 @@ class Shift:
 
     def move(self, draws: Draws, height: int, width: int) -> Move:
         """The same as places along rows and columns."""
-        ways = torch.arange(-self.most, self.most + 1)[:, None]
-        axes = []
+        axes, count = [], 2 * self.most + 1
         for draw, size in enumerate((height, width)):
-            places, counts = inside(torch.arange(size) - ways, size, self.padding)
-            axes.append(Axis(places, counts.to(torch.uint8) * 255, draws.below(draw, len(ways))))
+            drawn = draws.below(draw, count)
+            if count > MOST_ROWS:  # then a row an image
+                ways, chosen = drawn, torch.arange(len(drawn))
+            else:
+                ways, chosen = torch.arange(count), drawn
+            places, counts = inside(torch.arange(size) + self.most - ways[:, None], size, self.padding)
+            axes.append(Axis(places, counts.to(torch.uint8) * 255, chosen))
         return axes[0], axes[1]
 
 
