@@ -141,6 +141,15 @@ def test_a_damaged_store_is_made_again(cache, content):
     kept.close()
 
 
+def test_a_damaged_row_is_computed_again(cache):
+    p = problem()
+    expected = features_of(p)(p.images)
+    with sqlite3.connect(store.path()) as kept:
+        kept.execute("UPDATE features SET row = substr(row, 1, 3)")
+    kept.close()
+    assert torch.equal(features_of(p)(p.images), expected)
+
+
 def test_the_store_keeps_within_its_bound_and_lets_go_of_what_was_not_used(cache, monkeypatch):
     monkeypatch.setattr(store, "LARGEST", 4000)
     clock = iter(range(1000))

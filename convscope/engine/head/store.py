@@ -28,14 +28,15 @@ def path() -> Path:
 
 
 def read(keys: Sequence[bytes]) -> dict[bytes, Row]:
-    """The rows that are there, by their keys."""
+    """The rows that are there, by their keys. A row that was damaged is none."""
     found: dict[bytes, Row] = {}
     with contextlib.suppress(*ERRORS), _opened() as store:
         for start in range(0, len(keys), PART):
             part = keys[start : start + PART]
             marks = ",".join("?" * len(part))
             for key, row in store.execute(f"SELECT key, row FROM features WHERE key IN ({marks})", part):
-                found[key] = np.frombuffer(row, dtype="<f4")
+                if not len(row) % 4:
+                    found[key] = np.frombuffer(row, dtype="<f4")
             store.execute(f"UPDATE features SET used = ? WHERE key IN ({marks})", (time.time(), *part))
     return found
 

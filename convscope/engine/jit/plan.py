@@ -30,9 +30,13 @@ class _Use:
     spans: list[tuple[float, float]]  # when it is needed: first and last kernel
 
     @property
-    def time(self) -> float:
-        """For how many kernels it is needed."""
-        return sum(last - first + 1 for first, last in self.spans)
+    def size(self) -> int:
+        return self.room.size
+
+    @property
+    def extent(self) -> float:
+        """Its bytes for each of the kernels for which it is needed."""
+        return self.size * sum(last - first + 1 for first, last in self.spans)
 
     def meets(self, other: "_Use") -> bool:
         return any(a <= d and c <= b for a, b in self.spans for c, d in other.spans)
@@ -65,36 +69,38 @@ def plan(
         use = _Use(room, [(-inf, inf)] if lasting else [(min(some), max(some)) for some in found])
         (each if room.each else fixed if lasting else block).append(use)
     zeros = [use for use in fixed if use.room.zeros]
-    end = _place(zeros, start)
-    last = _place([use for use in fixed if not use.room.zeros], end)
+    end = _place(_largest(zeros), start)
+    last = _place(_largest([use for use in fixed if not use.room.zeros]), end)
     return Plan(cleared, end - cleared, _smallest(block, last), _smallest(each, 0))
 
 
+def _largest(uses: Iterable[_Use]) -> list[_Use]:
+    """The largest first."""
+    return sorted(uses, key=lambda use: -use.size)
+
+
 def _smallest(uses: Sequence[_Use], start: int) -> int:
-    """``_place``, or with what is large for long first, whichever takes less."""
-    orders = (uses, sorted(uses, key=lambda use: -use.room.size * use.time))
-    ends = [_place(order, start, by_size=order is uses) for order in orders]
-    return ends[1] if ends[1] < ends[0] else _place(uses, start)
+    """``_place`` with the largest first, or what is large for long, whichever takes less."""
+    orders = _largest(uses), sorted(uses, key=lambda use: -use.extent)
+    return _place(min(orders, key=lambda order: _place(order, start)), start)
 
 
-def _place(uses: Sequence[_Use], start: int, by_size: bool = True) -> int:
-    """Largest first, each at the lowest byte that no other needs at the same time; returns where all of them end.
-
-    Else in the order given.
+def _place(uses: Sequence[_Use], start: int) -> int:
+    """Each in turn at the lowest byte that no other needs at the same time; returns where all of them end.
 
     Y. Pisarchyk, J. Lee, Efficient memory management for deep neural net inference (2020), "greedy by size".
     """
     placed: list[_Use] = []
     end = start
-    for use in sorted(uses, key=lambda use: -use.room.size) if by_size else uses:
+    for use in uses:
         offset = start
         for other in sorted((p for p in placed if p.meets(use)), key=lambda p: p.room.offset):
-            if offset + use.room.size <= other.room.offset:
+            if offset + use.size <= other.room.offset:
                 break
-            offset = max(offset, lines(other.room.offset + other.room.size))
+            offset = max(offset, lines(other.room.offset + other.size))
         use.room.offset = offset
         placed.append(use)
-        end = max(end, lines(offset + use.room.size))
+        end = max(end, lines(offset + use.size))
     return end
 
 
