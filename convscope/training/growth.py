@@ -18,6 +18,7 @@ from ..language.counts import number_of
 from ..recipe import Recipe
 from .loop import train
 from .prepared import prepare
+from .pretrained import fits_head
 from .scores import wilson
 from .state import State
 
@@ -54,7 +55,7 @@ def learning_curve(recipe: Recipe, data: Dataset, accuracy: float) -> Iterator[P
     """The points for a quarter and for half of the images, each trained as ``recipe`` says, and the run's own."""
     for share in SHARES:
         found = []
-        draws = DRAWS if isinstance(prepare(recipe, data).engine, HeadEngine) else 1
+        draws = DRAWS if fits_head(recipe) else 1
         for draw in range(draws):
             _, kept = stratified_split(data.train.labels, share, recipe.seed + draw, data.classes)
             part = replace(data, train=data.train.take(kept))
@@ -72,9 +73,10 @@ def _point(share: float, images: int, accuracy: float, tests: int, draws: int) -
 
 def class_worths(recipe: Recipe, data: Dataset) -> list[ClassWorth]:
     """What images of each class have brought, the most first; empty for a net that is not fitted in one step."""
-    engine = prepare(recipe, data).engine
-    if not isinstance(engine, HeadEngine):
+    if not fits_head(recipe):
         return []
+    engine = prepare(recipe, data).engine
+    assert isinstance(engine, HeadEngine)
     labels = torch.from_numpy(data.train.labels)
     features = engine.features(torch.from_numpy(data.train.images))
     with one_thread():

@@ -9,7 +9,6 @@ from typing import Literal
 from ...net.ops import window_formula, window_size
 
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
-PADDING_MODES: tuple[PaddingMode, ...] = ("zeros", "reflect", "replicate", "circular")
 
 
 @dataclass(frozen=True)

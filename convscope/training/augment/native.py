@@ -22,17 +22,17 @@ def there_is() -> bool:
     return bool(available())
 
 
-def run(write: Writer, masked: bool, images: Tensor, arrays: Sequence[Tensor], *numbers: int) -> Tensor:
+def run(write: Writer, variant: bool, images: Tensor, arrays: Sequence[Tensor], *numbers: int) -> Tensor:
     """uint8 (M, C, H, W) that the program of ``write`` makes of ``images`` on the CPU, by as many threads as torch has.
 
     Its job holds the places of the images, of the result and of ``arrays``, the number of images and of workers, and
-    ``numbers``. ``masked``: some pixels are black because they come from outside.
+    ``numbers``. ``variant`` is what ``write`` is told of what it writes.
     """
     images = images.contiguous()
     result = torch.empty_like(images)
     kept = [images, result, *(array.contiguous() for array in arrays)]
     _, channels, height, width = images.shape
-    function = _compiled(write, (channels, height, width), masked)
+    function = _compiled(write, (channels, height, width), variant)
     workers = min(torch.get_num_threads(), len(images))
     job = np.array([*(array.data_ptr() for array in kept), len(images), workers, *numbers], np.int64)
     with ThreadPoolExecutor(max(workers, 1)) as pool:
@@ -41,12 +41,12 @@ def run(write: Writer, masked: bool, images: Tensor, arrays: Sequence[Tensor], *
 
 
 @cache
-def _compiled(write: Writer, shape: Shape, masked: bool) -> Native:
+def _compiled(write: Writer, shape: Shape, variant: bool) -> Native:
     from ...engine.jit.machine.host import COMPILING, Code, machine
     from ...engine.jit.machine.runtime import native
 
     with COMPILING:
-        code = Code(write(shape, masked), machine(), None)
+        code = Code(write(shape, variant), machine(), None)
     _CODES.append(code)  # it lives as long as its functions
     return native(code.address("run"))
 

@@ -243,7 +243,6 @@ class Function:
     @contextmanager
     def loop(self, stop: "int | Value", start: "int | Value" = 0, step: int = 1) -> Iterator["int | Value"]:
         """The block is written once and runs for i = start, start + step, ... below ``stop``."""
-        known = isinstance(start, int) and isinstance(stop, int)
         if isinstance(start, int) and isinstance(stop, int) and start < stop <= start + step:
             yield start  # one round: no loop
             return
@@ -267,7 +266,7 @@ class Function:
         yield i
         following = self.emit(f"add nsw i64 {i.name}, {step}", I64)
         self.lines[phi] = f"  {i.name} = phi i64 [ {first}, %{before} ], [ {following.name}, %{self.block} ]"
-        if known and runs:
+        if runs:
             go = self.compare("slt", following, Value(self, str(last), I64))
             self.line(f"br i1 {go.name}, label %{body}, label %{done}")
         else:
