@@ -242,6 +242,16 @@ def test_what_is_usual_for_the_data(text, data, classes, shape, spec):
     parse(spec)
 
 
+@pytest.mark.parametrize("name", ["left", "arrow_left", "arrowLeft", "LEFT", "turn right ahead", "Right-hand", "left2"])
+def test_classes_called_after_a_side_are_not_mirrored(name):
+    assert usual("auto", "signs", (name, "stop"), (3, 32, 32)) == "shift 4"
+
+
+@pytest.mark.parametrize("name", ["bright", "cleft", "lefty", "upright", "brightLight", "copyright_sign", "leftover"])
+def test_a_word_that_holds_a_side_is_none(name):
+    assert usual("auto", "photos", (name, "stop"), (3, 32, 32)) == "flip | shift 4"
+
+
 def test_both_engines_see_the_same_pixels():
     """Each trains on the augmented pixels as on a set that has just these."""
     images, labels, index = pictures(30, (1, 8, 8)), torch.arange(30) % 3, torch.randperm(30)[:24]

@@ -1,11 +1,13 @@
 """Which augmentation goes with which data: ``none``, ``light`` and ``auto`` become a spec."""
 
+import re
 from collections.abc import Sequence
 
 NAMED = ("digits", "mnist", "kmnist")  # data sets of characters whose classes may have other names
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 USUAL = ("light", "auto")
 SIDED = ("left", "right")  # classes that a mirror would exchange
+WORD = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # "arrowLeft" and "arrow_left" have two
 
 
 def usual(text: str, data: str, classes: Sequence[str], shape: tuple[int, int, int]) -> str:
@@ -31,8 +33,8 @@ def are_characters(data: str, classes: Sequence[str]) -> bool:
 
 
 def have_sides(classes: Sequence[str]) -> bool:
-    """Whether a class is called after a side, as "arrow_left"."""
-    return any(side in name.lower() for name in classes for side in SIDED)
+    """Whether a class is called after a side, as "arrow_left"; "bright" is called after none."""
+    return any(word.lower() in SIDED for name in classes for word in WORD.findall(name))
 
 
 def _is_character(name: str) -> bool:
