@@ -45,8 +45,12 @@ class Choice(GroupedMetadata):
         above = value >= low if self.gt is None else value > low
         below = value <= high if self.lt is None else value < high
         if not (above and below):  # NaN is refused too
-            signs = "≤" if self.gt is None else "<", "≤" if self.lt is None else "<"
-            raise UsageError(
-                f"{called} is {str(value)[:60]}",
-                f"it must be a number with {low} {signs[0]} {name} {signs[1]} {high:,}",
-            )
+            raise UsageError(f"{called} is {str(value)[:60]}", self.bounds(name))
+
+    def bounds(self, name: str) -> str:
+        """Which numbers it may be, as advice: "it must be a number with 0 ≤ lr ≤ 1"; "" where any will do."""
+        low, high = self.ge if self.gt is None else self.gt, self.le if self.lt is None else self.lt
+        if low is None or high is None:
+            return ""
+        signs = "≤" if self.gt is None else "<", "≤" if self.lt is None else "<"
+        return f"it must be a number with {low} {signs[0]} {name} {signs[1]} {high:,}"

@@ -239,6 +239,19 @@ def check(name: str, value: Any, called: str = "") -> None:
         known.choice.check(name, value, called)
 
 
+def misread(name: str, text: str) -> UsageError:
+    """The error of a ``text``, from an option or a variable, that is no value of the choice ``name`` whatever it is."""
+    known, shown = CHOICES[name], repr(text[:60])
+    kinds = get_args(known.kind) if isinstance(known.kind, types.UnionType) else (known.kind,)
+    if known.options:
+        return UsageError(f"{flag(name)} is {shown}", near(text[:60], known.options))
+    if bool in kinds:
+        return UsageError(f"{flag(name)} is {shown}, which is neither true nor false", "write true or false")
+    if float in kinds:
+        return UsageError(f"{flag(name)} is {shown}, which is not a number", known.choice.bounds(name))
+    return UsageError(f"{flag(name)} is {shown}, which is not a whole number", known.choice.bounds(name))
+
+
 def _check_type(called: str, value: Any, kind: Any) -> None:
     if fits(value, kind):
         if isinstance(value, str) and not value.isascii():

@@ -23,6 +23,7 @@ from ..language.help import speak
 from ..language.stream import spoken
 from ..storage.cores import tell_libraries
 from . import streams, verbs
+from .options import Verbs
 from .terminal import check_language, fail, note
 
 COMPLETE = "_CONVSCOPE_COMPLETE"  # how a shell asks for what the Tab key offers
@@ -61,6 +62,7 @@ def application(wanted: str | None = None) -> typer.Typer:
     """The command line with the verb ``wanted``, or with all verbs."""
     app = typer.Typer(
         name="convscope",
+        cls=Verbs,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # plain help, in half the time

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ..errors import UsageError
-from ..recipe import CHOICES, Declared, Recipe, flag
+from ..recipe import CHOICES, Declared, Recipe, flag, misread
 from ..storage.places import user_path
 from .shell import completion
 from .terminal import note
@@ -80,6 +81,34 @@ Moved = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run's folder and nothing else.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else.")]
+
+
+class Verbs(TyperGroup):
+    """All verbs. What a choice of a run cannot be is told as every other error, not in the words of Typer's parser."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """As Click's. Raises UsageError for the text of a choice."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            if told := _misread(error):
+                raise told from None
+            raise
+
+
+def _misread(error: typer.BadParameter) -> UsageError | None:
+    """The error in the project's words; None where it is not of a choice, or of something else than its text."""
+    cause: Any = error.__cause__  # pydantic's ValidationError, which nothing else here needs
+    name = getattr(error.param, "name", None) or ""
+    if name not in CHOICES or not hasattr(cause, "errors"):
+        return None
+    (wrong, *_) = cause.errors()
+    if not isinstance(wrong["input"], str) or wrong["type"] == "int_parsing_size":
+        return None
+    told = misread(name, wrong["input"])
+    if error.ctx and getattr(error.ctx.get_parameter_source(name), "name", "") == "ENVIRONMENT":
+        told.help = "; ".join(filter(None, (told.help, f"{flag(name)} is from {variable(name)}")))
+    return told
 
 
 @dataclass(frozen=True)

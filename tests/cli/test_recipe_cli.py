@@ -160,44 +160,6 @@ def test_files_from_other_systems_are_read(here, capsys):
         ),
     ],
 )
-def test_a_recipe_that_is_not_there_is_told(here, capsys, text, told, helped):
-    code, _, err = run_cli(capsys, "train", "--recipe", text)
-    assert code == 2
-    assert told in err
-    assert helped in err
-
-
-def test_errors_say_where_a_choice_is_from(ours, capsys, monkeypatch):
-    with (ours / "our.toml").open("a") as file:
-        file.write("nesterov = true\nmomentum = 0\n")
-    code, _, err = run_cli(capsys, "train", "--recipe", "our.toml")
-    assert code == 2
-    assert "help: for example --momentum 0.9; --momentum is from the recipe our.toml, line 8; --nesterov is from" in err
-    monkeypatch.setenv("CONVSCOPE_BATCH_SIZE", "0")
-    code, _, err = run_cli(capsys, "train", "stripes.npz")
-    assert code == 2
-    assert "error: --batch-size is 0\n" in err
-    assert "; --batch-size is from CONVSCOPE_BATCH_SIZE\n" in err
-    monkeypatch.setenv("CONVSCOPE_BATCH_SIZE", "many")
-    code, _, err = run_cli(capsys, "train", "stripes.npz")
-    assert code == 2
-    assert "(env var: 'CONVSCOPE_BATCH_SIZE')" in err
-    monkeypatch.delenv("CONVSCOPE_BATCH_SIZE")
-    monkeypatch.setenv("CONVSCOPE_NET", "resnet9")
-    code, _, err = run_cli(capsys, "train", "stripes.npz")
-    assert (code, err.splitlines()[0]) == (2, "error: no net is called 'resnet9'")
-    assert "; --net is from CONVSCOPE_NET\n" in err
-
-
-def test_a_variable_that_is_nearly_one_is_told(ours, capsys, monkeypatch):
-    monkeypatch.setenv("CONVSCOPE_EPOHCS", "2")
-    monkeypatch.setenv("CONVSCOPE_DATA", "elsewhere")  # another thing: where data sets are looked for
-    code, _, err = run_cli(capsys, "train", "--recipe", "our.toml", "--epochs", "1")
-    assert code == 0
-    assert "CONVSCOPE_EPOHCS is nothing that convscope knows: did you mean CONVSCOPE_EPOCHS?" in err
-    assert "CONVSCOPE_DATA " not in err
-
-
 def test_variables_do_not_change_what_resumes_or_is_swept(ours, capsys, monkeypatch):
     run = run_json(capsys, "train", "--recipe", "our.toml", "--epochs", "1")["run"]
     monkeypatch.setenv("CONVSCOPE_EPOCHS", "4")

@@ -63,7 +63,7 @@ def as_rank_0(monkeypatch):
     ("words", "told"),
     [
         (["train", "digits", "--device", "cuda:9"], "error: --device 'cuda:9' is not on this machine\n"),
-        (["train", "digits", "--lr", "fast"], "Error: Invalid value for '--lr'"),
+        (["train", "digits", "--lr", "fast"], "error: --lr is 'fast', which is not a number\n"),
         (["train", "digits", "--batch-size", "0"], "error: --batch-size is 0\n"),
     ],
 )

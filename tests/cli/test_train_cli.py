@@ -81,7 +81,7 @@ def test_quiet_prints_the_folder_alone(here, capsys):
         (["stripes.npz", "--device", "cuda:7"], 2, "--device 'cuda:7' is not on this machine"),
         (["stripes.npz", "--epochs", "0"], 2, "--epochs is 0"),
         (["stripes.npz", "--lr", "nan"], 2, "--lr is nan"),
-        (["stripes.npz", "--optimizer", "sdg"], 2, "'sdg' is not one of"),
+        (["stripes.npz", "--optimizer", "sdg"], 2, "--optimizer is 'sdg' help: did you mean 'sgd'"),
         (["stripes.npz", "--epoch", "3"], 2, "--epochs"),
         (["stripes.npz", "--patience", "2"], 2, "--patience needs a validation split"),
         (["bad.npz"], 3, "bad.npz"),

@@ -171,7 +171,7 @@ def test_views_are_refused_where_images_are_tested_as_they_are(capsys, digits_np
     assert "--curve and --tta do not go together" in err
     code, _, err = run_cli(capsys, "train", digits_npz, "--tta", "mirror")
     assert code == 2
-    assert "'mirror' is not one of 'none', 'flip', 'shift', 'flip+shift'" in err
+    assert "--tta is 'mirror'\nhelp: known: none, flip, shift, flip+shift" in err
 
 
 def test_predictions_are_the_mean_over_views_and_say_so(capsys, tmp_path):
