@@ -91,7 +91,8 @@ def _choices(run: str) -> dict[str, Any]:
     from .. import recipes
     from ..runs import folder as runs
 
-    return recipes.shipped(run).choices if run in recipes.names() else asdict(runs.find(run).recipe())
+    known = recipes.names()
+    return recipes.shipped(run).choices if run in known else asdict(runs.find(run, recipes=known).recipe())
 
 
 def _short(text: str) -> str:

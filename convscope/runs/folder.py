@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -215,10 +215,11 @@ def create(root: Path, name: str) -> RunFolder:
         raise disk_error(root / name, error) from None
 
 
-def find(text: str, root: Path = Path("runs")) -> RunFolder:
+def find(text: str, root: Path = Path("runs"), recipes: Sequence[str] = ()) -> RunFolder:
     """The run that a user means: a folder's path, or the name of a run in ``root``. Raises DataError.
 
     A model file, or an exported one (.onnx), stands for the folder where it lies, which need not hold a whole run.
+    ``recipes`` are names that could have been given instead: the error tells them, too.
     """
     shown = text if len(text) <= 200 else text[:199] + "…"
     text, root = str(user_path(text)), user_path(root)
@@ -236,6 +237,8 @@ def find(text: str, root: Path = Path("runs")) -> RunFolder:
     if no_run:
         raise DataError(f"{shown} is no run: it has no recipe.json", NAME_A_RUN)
     known = [folder.name for folder in every(root)]
+    if recipes:
+        raise DataError(f"no run and no recipe is called {shown!r}", near(shown, [*known, *recipes]))
     raise DataError(f"there is no run {shown!r}", near(shown, known) if known else "convscope train makes one")
 
 

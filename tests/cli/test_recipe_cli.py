@@ -160,6 +160,83 @@ def test_files_from_other_systems_are_read(here, capsys):
         ),
     ],
 )
+def test_a_recipe_that_is_not_there_is_told(here, capsys, text, told, helped):
+    code, _, err = run_cli(capsys, "train", "--recipe", text)
+    assert code == 2
+    assert told in err
+    assert helped in err
+
+
+def test_errors_say_where_a_choice_is_from(ours, capsys, monkeypatch):
+    with (ours / "our.toml").open("a") as file:
+        file.write("nesterov = true\nmomentum = 0\n")
+    code, _, err = run_cli(capsys, "train", "--recipe", "our.toml")
+    assert code == 2
+    assert "help: for example --momentum 0.9; --momentum is from the recipe our.toml, line 8; --nesterov is from" in err
+    monkeypatch.setenv("CONVSCOPE_BATCH_SIZE", "0")
+    code, _, err = run_cli(capsys, "train", "stripes.npz")
+    assert code == 2
+    assert "error: --batch-size is 0\n" in err
+    assert "; --batch-size is from CONVSCOPE_BATCH_SIZE\n" in err
+    monkeypatch.setenv("CONVSCOPE_BATCH_SIZE", "many")
+    code, _, err = run_cli(capsys, "train", "stripes.npz")
+    assert code == 2
+    assert "error: --batch-size is 'many', which is not a whole number\n" in err
+    monkeypatch.delenv("CONVSCOPE_BATCH_SIZE")
+    monkeypatch.setenv("CONVSCOPE_NET", "resnet9")
+    code, _, err = run_cli(capsys, "train", "stripes.npz")
+    assert (code, err.splitlines()[0]) == (2, "error: no net is called 'resnet9'")
+    assert "; --net is from CONVSCOPE_NET\n" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("lr", "abc", ("--lr is 'abc', which is not a number", "it must be a number with 0 ≤ lr ≤ 1,000,000.0")),
+        ("epochs", "2.5", ("--epochs is '2.5', which is not a whole number", "it must be a number with 1 ≤ epochs ≤ ")),
+        ("nesterov", "maybe", ("--nesterov is 'maybe', which is neither true nor false", "write true or false")),
+        ("loss", "xyz", ("--loss is 'xyz'", "known: cross-entropy, mse, mae")),
+    ],
+)
+def test_the_text_of_a_choice_that_is_none_is_shown_with_what_is_expected(ours, capsys, monkeypatch, name, text, told):
+    with monkeypatch.context() as patch:
+        patch.setenv(f"CONVSCOPE_{name.upper()}", text)
+        code, _, err = run_cli(capsys, "train", "stripes.npz")
+    assert (code, err.splitlines()[0]) == (2, f"error: {told[0]}")
+    assert err.splitlines()[1].startswith(f"help: {told[1]}")
+    assert err.endswith(f"; --{name} is from CONVSCOPE_{name.upper()}\n")
+    if name != "nesterov":  # on the command line it takes no text
+        code, _, err = run_cli(capsys, "train", "stripes.npz", f"--{name}", text)
+        assert (code, err.splitlines()[0], "is from" in err) == (2, f"error: {told[0]}", False)
+
+
+def test_the_text_of_a_choice_that_is_none_is_told_in_chinese(ours, capsys, monkeypatch):
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    monkeypatch.setenv("CONVSCOPE_LR", "abc")
+    assert run_cli(capsys, "train", "stripes.npz")[2] == (
+        "错误: --lr 是 'abc'，不是数\n建议: 它必须是数，且 0 ≤ lr ≤ 1,000,000.0；--lr 来自 CONVSCOPE_LR\n"
+    )
+
+
+def test_a_variable_that_is_nearly_one_is_told(ours, capsys, monkeypatch):
+    monkeypatch.setenv("CONVSCOPE_EPOHCS", "2")
+    monkeypatch.setenv("CONVSCOPE_DATA", "elsewhere")  # another thing: where data sets are looked for
+    code, _, err = run_cli(capsys, "train", "--recipe", "our.toml", "--epochs", "1")
+    assert code == 0
+    assert "CONVSCOPE_EPOHCS is nothing that convscope knows: did you mean CONVSCOPE_EPOCHS?" in err
+    assert "CONVSCOPE_DATA " not in err
+
+
+def test_a_recipe_that_is_not_there_is_told_with_runs_and_recipes(ours, capsys, monkeypatch):
+    run = Path(run_json(capsys, "train", "--recipe", "our.toml", "--epochs", "1")["run"]).name
+    code, _, err = run_cli(capsys, "recipe", "bogus")
+    known = ", ".join([run, *names()])
+    assert (code, err) == (3, f"error: no run and no recipe is called 'bogus'\nhelp: known: {known}\n")
+    assert "help: did you mean 'mnist-99" in run_cli(capsys, "recipe", "mnist-98")[2]
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    assert "错误: 没有叫 'bogus' 的运行或配方\n" in run_cli(capsys, "recipe", "bogus")[2]
+
+
 def test_variables_do_not_change_what_resumes_or_is_swept(ours, capsys, monkeypatch):
     run = run_json(capsys, "train", "--recipe", "our.toml", "--epochs", "1")["run"]
     monkeypatch.setenv("CONVSCOPE_EPOCHS", "4")
