@@ -90,7 +90,7 @@ def resume(
     net: nn.Module | None = None,
     team: Team = ALONE,
 ) -> Iterator[Event]:
-    """Go on with the run in ``folder`` at the very update where it was saved; ``epochs`` extends it.
+    """Resume the run in ``folder`` at the very update where it was saved; ``epochs`` extends it.
 
     The coming weights are bit for bit those of an uninterrupted run on the same machine, engine and thread count;
     what differs is said in the notes of :class:`Started`. A run that was killed before its first save begins again,

@@ -13,7 +13,8 @@ RETIRED = {
     r"\b[Mm]end(s|ed|ing)?\b": "fix",
     r"\b(is|are) no numbers?\b": "is not finite, or is not a number",
     r"\banew\b": "again",
-    r"\b(goes|going|gone|went) on\b": "resume, continue",
+    r"\b([Gg]o|goes|going|gone|went) on\b": "resume, continue",
+    r"\b[Ww]ays? forward\b": "forward pass",
 }
 TEXTS = sorted(
     path

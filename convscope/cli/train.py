@@ -48,7 +48,7 @@ def train(
     out: Annotated[Path, path_option("The folder that runs are made in.")] = Path("runs"),
     resume_run: Annotated[
         str | None,
-        typer.Option("--resume", help="Go on with this run by its own recipe.", autocompletion=completion.runs),
+        typer.Option("--resume", help="Resume this run by its own recipe.", autocompletion=completion.runs),
     ] = None,
     curve: Annotated[
         bool, typer.Option("--curve", help="Then try 25 and 50 % of the images: would more help?")
@@ -118,7 +118,7 @@ def resume(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with an interrupted run, or extend a finished one with --epochs."""
+    """Resume an interrupted run, or extend a finished one with --epochs."""
     with loading():
         from .. import job
         from ..auto import agreed

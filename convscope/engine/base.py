@@ -103,5 +103,5 @@ class Engine(Protocol):
         ...
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Go on from what ``state`` returned; the net's own tensors are loaded by the caller."""
+        """Continue from what ``state`` returned; the net's own tensors are loaded by the caller."""
         ...

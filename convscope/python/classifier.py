@@ -53,8 +53,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
 
     ``net`` is a named net or a spec; None takes one that suits the images' size. ``random_state`` decides initial
     weights, order and dropout; the other parameters are those of :class:`convscope.Recipe`. A constant schedule lets
-    ``partial_fit`` go on with further images, one pass a call. With ``sample_weight`` the loss of each image counts so
-    many times as often as the mean weight; then PyTorch trains, not the jit engine. After ``fit``: ``classes_``,
+    ``partial_fit`` continue with further images, one pass a call. With ``sample_weight`` the loss of each image counts
+    so many times as often as the mean weight; then PyTorch trains, not the jit engine. After ``fit``: ``classes_``,
     ``n_features_in_``, ``model_`` (a :class:`~convscope.net.model.Model`, of which ``.net`` is the torch module),
     ``loss_curve_`` (the mean loss of each epoch), ``engine_`` and ``n_iter_``.
     """

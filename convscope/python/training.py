@@ -125,7 +125,7 @@ def resume(
     on: Sequence[Callback] = (),
     progress: bool = True,
 ) -> Run:
-    """Go on with an interrupted run, or extend a finished one to ``epochs``. On the command line: ``convscope resume``.
+    """Resume an interrupted run, or extend a finished one to ``epochs``. On the command line: ``convscope resume``.
 
     ``data`` is needed only where the run was trained on arrays, or where its folder or file was moved; its images
     must be the same (their pixels are checked), those that came since are not used. ``net`` is needed where the run's

@@ -6,7 +6,7 @@ pytestmark = pytest.mark.browser
 
 
 class Held:
-    """Requests to an address, from now on: each waits until ``first()`` is told to go on."""
+    """Requests to an address, from now on: each waits until ``first()`` is told to continue."""
 
     def __init__(self, room, address):
         self.page, self.address, self.routes = room.page, address, []

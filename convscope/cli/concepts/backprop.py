@@ -41,7 +41,10 @@ def backprop(
     loss: Annotated[str, typer.Option(help="mse, mae or cross-entropy.")] = "mse",
     seed: Annotated[int, typer.Option(min=0, help="Decides the net's initial weights.")] = 0,
     passes: Annotated[
-        int, typer.Option(min=1, max=5, help="Go back this often without setting the gradients to zero in between.")
+        int,
+        typer.Option(
+            min=1, max=5, help="Repeat the backward pass this often without setting the gradients to zero in between."
+        ),
     ] = 1,
     step: Annotated[
         bool, typer.Option("--step", help="Show what is known after every step (Enter continues).")

@@ -229,7 +229,7 @@ class JitEngine:
         return found
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Go on from what ``state`` returned. Raises UsageError where it does not fit; then nothing is changed."""
+        """Continue from what ``state`` returned. Raises UsageError where it does not fit; then nothing is changed."""
         views = self._state_views()
         foreign = state.keys() - {f"{name}.{parameter}" for name, parameter, _ in views} - {"step", "update"}
         if foreign:

@@ -166,7 +166,7 @@ def stop_rates(request: Request) -> Response:
 
 @router.post("/resume")
 def resume(again: ResumeRequest, request: Request) -> Response:
-    """Go on with a run at the very update where it was saved."""
+    """Resume a run at the very update where it was saved."""
     folder = _shelf(request).folder(again.run)
     task = {"resume": str(folder.path), "data": _shelf(request).moved_data(folder), "epochs": again.epochs}
     live = _trainer(request).start({**task, "offline": is_offline()})
