@@ -44,7 +44,10 @@ class SlicedEngine(EagerEngine):
         return slice(count * slices.start // self.team.slices, count * slices.stop // self.team.slices)
 
     def steps(self, index: Tensor, batch_size: int, lrs: list[float], pixels: Tensor | None = None) -> Tensor:
-        """See :class:`~convscope.engine.base.Engine`."""
+        """See :class:`~convscope.engine.base.Engine`. Every step is launched by itself, none is recorded.
+
+        Raises UsageError for a run of convscope 0.1 with dropout, and where a slice has no variance of its own.
+        """
         if self.update is None:
             raise UsageError(
                 "an earlier convscope began this run: its dropout cannot be divided", "resume it in one process"

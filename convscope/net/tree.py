@@ -88,7 +88,10 @@ def layers(net: Net, at: Path = ()) -> Iterator[tuple[Path, Op]]:
 
 
 def put(net: Net, path: Path, new: Net) -> Net:
-    """``net`` with the item at ``path`` replaced by ``new``: one item, several, or none."""
+    """``net`` with the item at ``path`` replaced by ``new``: one item, several, or none.
+
+    Raises IndexError for a path that goes through a layer, or past the items or branches on its way.
+    """
     place, *inner = path
     if not inner:
         return (*net[:place], *new, *net[place + 1 :])

@@ -137,8 +137,8 @@ def compile(module: nn.Module, *, threads: int = 0) -> CompiledModule:  # noqa: 
 
     It is traced (torch.fx), and machine code is written for each shape of image when that is first seen, and compared
     with the module's own output. A module that has a layer without a way in the engine is computed by PyTorch; a
-    warning and ``.reason`` say which. ``threads`` 0 takes all cores. On the command line ``convscope predict`` does the
-    same for runs. Raises UsageError for what is no module.
+    warning and ``.reason`` say which. ``threads`` 0 takes all cores. The command line has no such verb: ``convscope
+    predict`` computes with PyTorch. Raises UsageError for what is no module.
     """
     if not isinstance(module, nn.Module):
         raise UsageError(f"a {type(module).__name__} is no torch.nn.Module", "give a net, such as run.net")

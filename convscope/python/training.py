@@ -129,7 +129,9 @@ def resume(
 
     ``data`` is needed only where the run was trained on arrays, or where its folder or file was moved; its images
     must be the same (their pixels are checked), those that came since are not used. ``net`` is needed where the run's
-    net was a module of your own.
+    net was a module of your own. Raises DataError where the run or its data are gone, changed or damaged, UsageError
+    where there is nothing left to do, TrainingError where another process works on the run or the loss is not finite,
+    Interrupted where somebody stops it; what was done is saved then.
     """
     _check_callbacks(on)
     net = run.own if net is None and isinstance(run, Run) else net

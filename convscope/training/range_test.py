@@ -13,6 +13,7 @@ from .augment import augmenter
 from .prepared import prepare
 from .pretrained import fits_head
 
+# Choices that a range test does not heed: it has rates of its own, and ends where the loss grows.
 NO_SAY = (
     "lr",
     "schedule",
@@ -24,7 +25,7 @@ NO_SAY = (
     "target_loss",
     "max_seconds",
     "minutes",
-)  # in a test
+)
 SMOOTHING = 0.9
 LOST = 4.0  # times the least smoothed loss: beyond that nothing more is learnt
 

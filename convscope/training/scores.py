@@ -133,7 +133,10 @@ def _known(value: float) -> float | None:
 
 
 def wilson(successes: int, count: int, z: float = 1.959964) -> tuple[float, float]:
-    """The interval that holds the true fraction with 95 % confidence after ``successes`` of ``count`` (Wilson 1927)."""
+    """The interval that holds the true fraction with 95 % confidence after ``successes`` of ``count`` (Wilson 1927).
+
+    ``z`` is the normal quantile of another confidence. Raises ZeroDivisionError for a ``count`` of 0.
+    """
     p = successes / count
     centre = (p + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * sqrt(p * (1 - p) / count + z * z / (4 * count * count))

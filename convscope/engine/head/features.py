@@ -27,7 +27,7 @@ TOGETHER = 64  # images in one pass on a GPU
 class Features:
     """What goes into the last layer of ``net``, for images uint8 (N, C, H, W).
 
-    ``digest`` names the net's weights and the normalisation by ``mean`` and ``std``: features are kept under it.
+    ``digest`` names the net's weights and what ``normalize`` does: features are kept under it.
     """
 
     def __init__(

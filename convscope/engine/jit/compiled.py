@@ -75,7 +75,7 @@ class Loaded:
 
 
 class Compiled:
-    """What engine and predictor share: the net, its flat parameters, and programs by block size."""
+    """What engine and predictor share: the net, its flat parameters, and its programs by width of block (images)."""
 
     def __init__(
         self,
@@ -220,7 +220,10 @@ class Compiled:
                     yield buffer, torch.from_numpy(self.running[start : start + norm.channels])
 
     def logits(self, images: Tensor, ready: Loaded) -> Tensor:
-        """Scores (M, K) of images (M, C, H, W), uint8, or float32 where no mean and deviation were given."""
+        """Scores (M, K) of images (M, C, H, W), uint8, or float32 where no mean and deviation were given.
+
+        Raises UsageError for images of another type or shape.
+        """
         if images.dtype != self.dtype or images.ndim != 4 or tuple(images.shape[1:]) != self.image:
             wanted, given = (str(dtype).removeprefix("torch.") for dtype in (self.dtype, images.dtype))
             raise UsageError(

@@ -107,7 +107,11 @@ class JitEngine:
         return self._core.compile_seconds + (self._used.compile_seconds if self._used else 0.0)
 
     def steps(self, index: Tensor, batch_size: int, lrs: list[float], pixels: Tensor | None = None) -> Tensor:
-        """Take ``len(lrs)`` steps; see :meth:`Engine.steps`. Everything is checked before the foreign call."""
+        """Take ``len(lrs)`` steps; see :meth:`Engine.steps`. Everything is checked before the foreign call.
+
+        Raises UsageError for an ``index``, sizes or ``pixels`` that do not fit, for a batch of one number a channel
+        where a variance is needed, and where an earlier call was broken off half way.
+        """
         count, steps = len(index), len(lrs)
         if index.dtype != torch.int64 or index.ndim != 1 or batch_size < 1:
             raise UsageError(f"index must be int64 (M,) and the batch size at least 1, not {index.dtype}, {batch_size}")

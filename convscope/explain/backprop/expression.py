@@ -51,7 +51,10 @@ def explain_expression(source: str, assignments: Sequence[str] = (), passes: int
 
 
 def run(tape: Tape, passes: int = 1) -> Walk:
-    """:func:`backprop` for a parsed expression: what is not defined is pointed at in its source."""
+    """:func:`backprop` for a parsed expression, ``passes`` times: what is not defined is pointed at in its source.
+
+    Raises ExpressionError for that, UsageError where the result is not a single number or has no variable.
+    """
     try:
         return backprop(tape, passes)
     except UndefinedError as error:

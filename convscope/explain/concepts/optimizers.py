@@ -46,7 +46,7 @@ class UpdateRule:
 
 @dataclass
 class Memory:
-    """What a rule keeps from one update to the next. ``direction`` (P,) is what lr was multiplied with last.
+    """What a rule keeps from one update to the next.
 
     ``first`` (P,) is the velocity of momentum and nesterov, or Adam's m̂; ``second`` (P,) Adam's √v̂ + ε.
     """

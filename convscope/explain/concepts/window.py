@@ -115,6 +115,6 @@ class Window:
 
     @classmethod
     def of(cls, rows: Axis, columns: Axis, row: int, column: int, value: float) -> "Window":
-        """The step at output position (row, column)."""
+        """The window at output position (row, column)."""
         taps = tuple(rows.position(row, i) for i in range(rows.kernel))
         return cls(row, column, taps, tuple(columns.position(column, j) for j in range(columns.kernel)), value)

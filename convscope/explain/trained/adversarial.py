@@ -27,7 +27,11 @@ TOGETHER = 13  # images of one forward pass
 
 @dataclass(frozen=True)
 class Answer:
-    """What the net makes of the image that was moved by ``epsilon``: its ``scores`` (K,) and the likeliest class."""
+    """What the net makes of the image that was moved by ``epsilon`` (of 255) against class ``target``.
+
+    ``scores`` (K,) are raw, ``predicted`` is the likeliest class and ``confidence`` how sure the net is of it;
+    ``flips_at`` is the smallest ε with another likeliest class than the unmoved image has, None where none has.
+    """
 
     epsilon: int
     target: int

@@ -116,35 +116,55 @@ class Explanation(Tabular):
         return tuple(self._row(name) for name in self.trace.calls)
 
     def ledger(self, layer: str, index: tuple[int, ...]) -> Ledger:
-        """Why ``layer[index]`` is what it is."""
+        """Why ``layer[index]`` is what it is: (c, h, w) of an image, (k,) of a flat output.
+
+        Raises UsageError for an unknown layer, one without a ledger, or a place outside it; LedgerError where the
+        terms do not come to what PyTorch computed.
+        """
         return layers.ledger(self.trace, layer, index)
 
     def follow(self, layer: str, index: tuple[int, ...]) -> list[Ledger]:
-        """The ledger of ``layer[index]``, of its largest term, and so on down to a pixel."""
+        """The ledger of ``layer[index]``, of its largest term, and so on down to a pixel, or to a layer without one.
+
+        Raises as :meth:`ledger` does.
+        """
         return layers.follow(self.trace, layer, index)
 
     def receptive_field(self, layer: str, index: tuple[int, ...]) -> ReceptiveField:
-        """The pixels that can change ``layer[index]``."""
+        """The pixels that can change ``layer[index]``. Raises UsageError for a layer that the net does not have."""
         c, h, w = self.given.shape
         return receptive_field(self.net, (c, h, w), layer, index)
 
     def weight_gradient(self, weight: str, target: int | None = None) -> Ledger:
         """Why the loss's gradient for a weight such as "conv1[3,0,2,2]" or "conv1.bias[3]" is what it is.
 
-        The loss is the cross entropy for class ``target``: the predicted one unless given.
+        The loss is the cross entropy for class ``target``: the predicted one unless given. Raises UsageError for a
+        weight or a class that there is none of, and for a weight of another layer than Conv2d and Linear, or of one
+        that is used more than once.
         """
         return layers.weight_gradient(self._differentiated(target), *self._weight(weight))
 
     def weight_use(self, weight: str, target: int | None = None) -> WeightUse:
-        """The same, place by place: upstream × input wherever the weight was used, and where that lies in the image."""
+        """The same, place by place: upstream × input wherever the weight was used, and where that lies in the image.
+
+        Raises as :meth:`weight_gradient` does.
+        """
         return weight_use(self._differentiated(target), *self._weight(weight))
 
     def pixel_gradient(self, index: tuple[int, ...], target: int | None = None) -> Ledger:
-        """Why the loss's gradient for a pixel (channel, row, column) of what the net takes is what it is."""
+        """Why the loss's gradient for a pixel (channel, row, column) of what the net takes is what it is.
+
+        Raises UsageError for a pixel outside the image, for a class that there is none of, and where others than
+        convolutions, sums and a linear layer read the pixels.
+        """
         return layers.pixel_gradient(self._differentiated(target), index)
 
     def saliency(self, target: int | None = None, square: int | None = None) -> Saliency:
-        """Which pixels speak for class ``target`` (the predicted one unless given)."""
+        """Which pixels speak for class ``target`` (the predicted one unless given).
+
+        ``square`` is the occluded square's side in pixels: a fifth of the image's shorter side unless given. Raises
+        UsageError where the net is no classifier with that class.
+        """
         return saliency(self.net, self.given, self.predicted if target is None else target, square)
 
     def _weight(self, text: str) -> tuple[str, tuple[int, ...]]:

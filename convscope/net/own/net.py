@@ -124,7 +124,7 @@ def described(module: nn.Module) -> str:
 
 
 def filled(given: nn.Module | None, spec: str, tensors: Mapping[str, Tensor]) -> nn.Module:
-    """``given`` with the weights of a file whose net is ``spec``. Raises UsageError, ValueError where they differ."""
+    """``given`` with the weights of a file whose net is ``spec``. Raises UsageError where they differ."""
     what = spec.removeprefix(CUSTOM).strip() or "its class is not known"
     if given is None:
         raise UsageError(WITHOUT[0].format(what=what), WITHOUT[1])

@@ -1,1 +1,3 @@
-"""What happens around an update: its rate, what each class counts, and the average of the weights."""
+"""What happens around an update: its rate and those of single parameters, what each class counts, average and slow
+weights, and where kept weights lie in memory.
+"""

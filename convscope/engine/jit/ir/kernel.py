@@ -25,7 +25,7 @@ class Header:
     loss: int  # the sum of the losses
     numbers: int  # of the images in their set, for what is drawn
     key: int  # of the update, for what is drawn
-    squares: int  # the sum of a slice of the gradient's, where it is clipped
+    squares: int  # sums of the squares of a slice of the gradient, where it is clipped
     gradients: int  # of all parameters, summed over the thread's blocks
     size: int
 

@@ -1,6 +1,6 @@
 """A convolution for one image alone: there is no batch to fill the vectors with, so they run along a row.
 
-The same arithmetic as direct.py, for the forward direction only: a vector holds neighbouring output columns, and the
+The same arithmetic as direct/forward.py, in this direction only: a vector holds neighbouring output columns, and the
 last vector of a row overlaps the one before, so that nothing is ever computed beyond the row. Convolutions with a
 stride along the row, and pools on their own, use the kernels for batches with one lane.
 """

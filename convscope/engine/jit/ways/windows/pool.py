@@ -1,4 +1,4 @@
-"""MaxPool2d and AvgPool2d as nodes of their own (a max pool after a convolution is part of it: direct.py).
+"""MaxPool2d and AvgPool2d as nodes of their own (a max pool after a convolution is part of it).
 
     max       y[c, i, j] = max over the window of x[c, i·s − p + k, j·s − p + l]; remembered is which (k, l) it was
               dx[c, u, v] = Σ dy[c, i, j] over the windows whose maximum stood at (u, v)

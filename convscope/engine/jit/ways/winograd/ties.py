@@ -4,7 +4,7 @@ A forward pass decides which number of a window wins the pool, and which ones a 
 decisions, and one of them taken otherwise shows a hundred updates later, in the third digit of the losses. Winograd's
 rounding errors are ten times those of direct sums: left alone, they would take ten times as many decisions otherwise
 than PyTorch does. So a window whose numbers differ by less than NEAR of the largest number of its tile, or lie that
-close to the zero of a ReLU, gets the sums of direct.py instead. On MNIST that is one vector of windows in 600.
+close to the zero of a ReLU, gets the sums of direct/forward.py instead: on MNIST that is one vector of windows in 600.
 
 The small errors of all the other windows live on. So a node is computed this way only where no later one decides.
 """
