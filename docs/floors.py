@@ -51,15 +51,16 @@ def imported(path: Path) -> set[str]:
 
 
 def about(name: str) -> str:
-    """What a floor is: the first sentence of its docstring, up to a colon or a full stop."""
+    """What a floor is: the first sentence of its docstring, up to its full stop."""
     path = PACKAGE / name / "__init__.py" if (PACKAGE / name).is_dir() else PACKAGE / f"{name}.py"
     said = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n\n")[0].replace("\n", " ")
-    return re.split(r"(?<=[a-z])[.](?: |$)", said)[0].replace("``", "`")
+    return re.split(r"(?<=[A-Za-z`])[.](?: |$)", said)[0].replace("``", "`")
 
 
 def tree() -> str:
     """The package as README.md shows it."""
-    lines = [f"  {name + '/' * (PACKAGE / name).is_dir():<11}{about(name)}" for name in FLOORS]
+    longest = max(map(len, FLOORS)) + 2  # a slash and a space
+    lines = [f"  {name + '/' * (PACKAGE / name).is_dir():<{longest}}{about(name)}" for name in FLOORS]
     return "\n".join(["convscope/", *lines])
 
 
