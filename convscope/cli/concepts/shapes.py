@@ -18,7 +18,10 @@ from ..options import path_option
 from ..shell import completion
 from .reading import channels_last
 
-MEANING = "measured: test accuracy, and processor seconds of a whole run; docs/records.md has the commands"
+MEANING = (
+    "measured: test accuracy, and processor seconds of a whole run; docs/records.md has the commands, and says what "
+    "photos and cifar10 are, which do not come along"
+)
 LONGEST_SPEC = 700  # characters of a spec in the list of nets
 
 
