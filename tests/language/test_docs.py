@@ -16,6 +16,11 @@ CHINESE = sorted((DOCS / "zh").glob("*.md"))
 PAGES = [ROOT / "README.zh-CN.md", *CHINESE]
 
 
+def levels(text):
+    """How deep each heading is, in their order; a # in a block of code is none."""
+    return [len(marks) for marks in re.findall(r"^(#+) ", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M), re.M)]
+
+
 def code(text, *languages):
     """The lines of the code blocks of these languages, without comments and what is printed."""
     found = []
@@ -36,6 +41,12 @@ def test_the_code_is_that_of_the_english_page(page):
     assert code(chinese, "python", "sh", "bat", "c") == code(english, "python", "sh", "bat", "c")
     told = [[command.split("#")[0].strip() for command, _ in commands(text)] for text in (english, chinese)]
     assert told[1] == told[0]
+
+
+@pytest.mark.parametrize("page", [*CHINESE, *sorted((DOCS / "zh" / "tour").glob("*.md"))], ids=lambda path: path.stem)
+def test_no_section_of_the_english_page_is_missing(page):
+    english = DOCS / page.relative_to(DOCS / "zh")
+    assert levels(page.read_text(encoding="utf-8")) == levels(english.read_text(encoding="utf-8"))
 
 
 def test_the_readmes_show_the_same_python_and_no_command_that_is_not_in_english(capsys, monkeypatch):
