@@ -54,6 +54,9 @@ def test_the_readmes_show_the_same_python_and_no_command_that_is_not_in_english(
     assert set(code(chinese, "python")) <= set(code(english, "python"))
     known = {command for command, _ in commands(english)} | {"convscope train digits --epochs 2"}
     assert {command for command, _ in commands(chinese)} <= known
+    verbs, floors, installing = r"^\| `convscope ([a-z-]+)", r"^  ([a-z]+/?) +\S", r"^(?:uv|pip) .*?(?= {2})"
+    for shape in (verbs, floors, installing):
+        assert set(re.findall(shape, english, re.M)) <= set(re.findall(shape, chinese, re.M))
     monkeypatch.setenv("CONVSCOPE_LANG", "zh")
     shown = next(output for command, output in commands(chinese) if "pul 2" in command)
     _, out, err = run_cli(capsys, "shapes", "conv 10 5 | pul 2 | linear")
