@@ -131,7 +131,7 @@ class Explanation(Tabular):
         return layers.follow(self.trace, layer, index)
 
     def receptive_field(self, layer: str, index: tuple[int, ...]) -> ReceptiveField:
-        """The pixels that can change ``layer[index]``. Raises UsageError for a layer that the net does not have."""
+        """The pixels that can change ``layer[index]``. Raises UsageError for an unknown layer or a place outside it."""
         c, h, w = self.given.shape
         return receptive_field(self.net, (c, h, w), layer, index)
 
