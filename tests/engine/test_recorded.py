@@ -108,9 +108,13 @@ class Waiting(nn.Module):
         return x * float(x.detach().abs().max() > 0)
 
 
+class Ours(Waiting):
+    __module__ = "convscope"  # what others may have written is not recorded
+
+
 def test_what_cannot_be_recorded_is_launched_and_said():
     given = problem("conv 4 3 | relu | linear")
-    given.net.append(Waiting())
+    given.net.append(Ours())
     recorder = TapeRecorder()
     engine = EagerEngine(given, CPU, recorder)
     engine.forward = lambda x: given.net[-1](nn.Sequential.forward(given.net, x))
