@@ -265,8 +265,8 @@ def _places(sets: dict[str, ImageSet], rule: Callable[[Pixels], NDArray[np.bool_
 
 
 def _constant(sets: dict[str, ImageSet]) -> tuple[Place, ...]:
-    """Images whose pixels are all the same."""
-    return _places(sets, lambda images: (images == images[:, :1, :1, :1]).all((1, 2, 3)))
+    """Images of one colour: all pixels are as the first, channel by channel."""
+    return _places(sets, lambda images: (images == images[:, :, :1, :1]).all((1, 2, 3)))
 
 
 def _place(sets: dict[str, ImageSet], part: str, index: int) -> Place:

@@ -101,6 +101,14 @@ def test_it_agrees_with_training(messy):
     assert (caught.value.message, caught.value.help) == (report.problem, report.help)
 
 
+def test_an_image_of_one_colour_need_not_be_grey(tmp_path):
+    for name in ("cat", "dog"):
+        put(tmp_path, f"{name}/a.png", picture(len(name), mode="RGB"))
+        put(tmp_path, f"{name}/b.png", picture(ord(name[0]), mode="RGB"))
+    put(tmp_path, "dog/blue.png", Image.new("RGB", (8, 8), (0, 0, 255)))
+    assert [place.name for place in check(tmp_path).constant] == ["dog/blue.png"]
+
+
 def test_arrays_are_checked_too(tmp_path, capsys):
     write_npz(tmp_path / "stripes.npz")
     report = run_json(capsys, "check", tmp_path / "stripes.npz")
