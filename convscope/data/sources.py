@@ -1,6 +1,7 @@
 """What the user named → the data: the one place that knows all readers."""
 
 import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -72,7 +73,7 @@ def open_source(
         raise UsageError(f"val_fraction must lie in [0, 1), not {val_fraction}", "0.1 holds out a tenth for validation")
     if image_size is not None and not 1 <= image_size <= LARGEST_SIDE:
         raise UsageError(f"image size must lie in 1..{LARGEST_SIDE}, not {image_size}", "64 is usual for small nets")
-    if data_dir is not None and not data_dir.is_dir():
+    if data_dir is not None and not os.path.isdir(data_dir):  # noqa: PTH112 - as in find_idx
         raise DataError(f"there is no folder {data_dir}", "--data-dir names the folder in which data are looked for")
     if class_from is not None and (not isinstance(data, str | Path) or str(data) in NAMES):
         raise UsageError("--class-from reads the names of image files, and these data have none", "leave it out")

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -353,7 +354,28 @@ def test_a_folder_that_may_not_be_read_is_named(make):
     try:
         if os.access(root / "a", os.R_OK):
             pytest.skip("this user may read everything")
-        with pytest.raises(DataError, match=r"pets/a cannot be read: Permission denied"):
+        with pytest.raises(DataError, match=r"^the folder \S+/pets/a cannot be read: Permission denied"):
             walk(root)
     finally:
         (root / "a").chmod(0o755)
+
+
+@pytest.mark.parametrize("place", ["pets", "pets/a"])
+def test_a_folder_that_may_not_be_read_is_named_whatever_was_looked_for_in_it(make, monkeypatch, place):
+    root = make(*classes("."))
+    folder = root.parent / place
+
+    def forbid(name, inside):
+        function = getattr(os, name)
+
+        def guarded(path, *rest, **named):
+            if not isinstance(path, int) and (Path(path).parent if inside else Path(path)) == folder:
+                raise PermissionError(13, "Permission denied", str(path))
+            return function(path, *rest, **named)
+
+        monkeypatch.setattr(os, name, guarded)
+
+    forbid("stat", inside=True)  # root, as which tests may run, may read everything
+    forbid("scandir", inside=False)
+    with pytest.raises(DataError, match=rf"^the folder \S+/{place} cannot be read: Permission denied"):
+        open_source(root)

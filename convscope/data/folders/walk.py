@@ -18,6 +18,7 @@ from ..pictures.cache import File
 from ..pictures.formats import FORMAT_NAMES, SUFFIXES, advice
 
 RUN = ("recipe.json", "environment.json")  # in each run's folder
+LOOK = "look at its permissions"
 SHOWN = 6  # names or endings in one sentence
 
 
@@ -117,9 +118,11 @@ def walk(root: Path) -> Listing:
                 continue
             with os.scandir(root / folder) as entries:
                 _sort_out(listing, folder, entries, inside, behind)
+        except PermissionError as error:  # the files in it may be there or not, such as those of a run
+            raise DataError(f"the folder {root / folder} cannot be read: {error.strerror}", LOOK) from None
         except OSError as error:
             place = error.filename or root / folder
-            raise DataError(f"{place} cannot be read: {error.strerror}", "look at its permissions") from None
+            raise DataError(f"{place} cannot be read: {error.strerror}", LOOK) from None
         waiting.extend(joined(folder, name) for name in listing.folders[folder])
     leave_out_runs(listing, runs)
     listing.count()

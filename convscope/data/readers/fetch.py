@@ -112,7 +112,7 @@ def find_idx(folders: list[Path], file: str) -> Path | None:
     for folder in folders:
         for spelling in (file, file.replace("-idx", ".idx")):
             for path in (folder / spelling, folder / f"{spelling}.gz"):
-                if path.is_file():
+                if os.path.isfile(path):  # noqa: PTH113 - Path's own raises where the folder may not be looked into
                     return path
     return None
 
