@@ -150,6 +150,15 @@ def test_a_damaged_row_is_computed_again(cache):
     assert torch.equal(features_of(p)(p.images), expected)
 
 
+def test_a_row_of_another_length_is_computed_again(cache):
+    p = problem()
+    expected = features_of(p)(p.images)
+    with sqlite3.connect(store.path()) as kept:
+        kept.execute("UPDATE features SET row = ? WHERE key = (SELECT min(key) FROM features)", (bytes(8),))
+    kept.close()
+    assert torch.equal(features_of(p)(p.images), expected)
+
+
 def test_the_store_keeps_within_its_bound_and_lets_go_of_what_was_not_used(cache, monkeypatch):
     monkeypatch.setattr(store, "LARGEST", 4000)
     clock = iter(range(1000))

@@ -38,6 +38,9 @@ class Features:
         device: torch.device,
         threads: int,
     ) -> None:
+        last = parts(net)[-1].module
+        assert isinstance(last, nn.Linear), "a pretrained net ends with a linear layer"
+        self.width = last.in_features
         self.trunk, self.digest, self.normalize = _trunk(net), digest, normalize
         self.device, self.threads = device, threads
         self.known: dict[bytes, np.ndarray] = {}
@@ -46,7 +49,8 @@ class Features:
         """Float32 (N, D). ``what`` names the images on the progress bar, which is drawn where somebody watches."""
         keys = [self._key(image) for image in images]
         missing = {key: number for number, key in enumerate(keys) if key not in self.known}
-        self.known |= store.read(list(missing))
+        kept = store.read(list(missing)).items()
+        self.known |= {key: row for key, row in kept if len(row) == self.width}  # others are damaged
         missing = {key: number for key, number in missing.items() if key not in self.known}
         if missing:
             self._compute(images, missing, what)
