@@ -1,5 +1,7 @@
 """Any net is traced: its tensors are what they were when they were made, and nothing about the net changes."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -271,6 +273,17 @@ def test_what_is_not_there():
         found.pixel_gradient((0, 28, 0))
     with pytest.raises(UsageError, match="class 10 is none of the net's"):
         found.pixel_gradient((0, 0, 0), target=10)
+
+
+@pytest.mark.parametrize("index", [(0, 1.5, 0), ("a", 0, 0), (True, 0, 0), 5, None])
+def test_an_index_is_whole_numbers(index):
+    found = explain(build(resolve("note"), (1, 28, 28), 10), torch.rand(1, 28, 28))
+    asked = [partial(ask, "conv1") for ask in (found.ledger, found.follow, found.receptive_field)]
+    for ask in (*asked, found.pixel_gradient):
+        with pytest.raises(UsageError, match="the index is") as caught:
+            ask(index)
+        assert caught.value.help == "it must be whole numbers, such as (0, 5, 5)"
+        assert repr(ask(np.array([0, 5, 5]))) == repr(ask([0, np.int64(5), 5])) == repr(ask((0, 5, 5)))
 
 
 class Padded(nn.Module):

@@ -1,9 +1,10 @@
 """``convscope.explain(model, image)``: everything about one image in one net, from the classes down to the products."""
 
+import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
@@ -121,19 +122,19 @@ class Explanation(Tabular):
         Raises UsageError for an unknown layer, one without a ledger, or a place outside it; LedgerError where the
         terms do not come to what PyTorch computed.
         """
-        return layers.ledger(self.trace, layer, index)
+        return layers.ledger(self.trace, layer, whole(index))
 
     def follow(self, layer: str, index: tuple[int, ...]) -> list[Ledger]:
         """The ledger of ``layer[index]``, of its largest term, and so on down to a pixel, or to a layer without one.
 
         Raises as :meth:`ledger` does.
         """
-        return layers.follow(self.trace, layer, index)
+        return layers.follow(self.trace, layer, whole(index))
 
     def receptive_field(self, layer: str, index: tuple[int, ...]) -> ReceptiveField:
         """The pixels that can change ``layer[index]``. Raises UsageError for an unknown layer or a place outside it."""
         c, h, w = self.given.shape
-        return receptive_field(self.net, (c, h, w), layer, index)
+        return receptive_field(self.net, (c, h, w), layer, whole(index))
 
     def weight_gradient(self, weight: str, target: int | None = None) -> Ledger:
         """Why the loss's gradient for a weight such as "conv1[3,0,2,2]" or "conv1.bias[3]" is what it is.
@@ -157,7 +158,7 @@ class Explanation(Tabular):
         Raises UsageError for a pixel outside the image, for a class that there is none of, and where others than
         convolutions, sums and a linear layer read the pixels.
         """
-        return layers.pixel_gradient(self._differentiated(target), index)
+        return layers.pixel_gradient(self._differentiated(target), whole(index))
 
     def saliency(self, target: int | None = None, square: int | None = None) -> Saliency:
         """Which pixels speak for class ``target`` (the predicted one unless given).
@@ -229,3 +230,14 @@ def place(text: str) -> tuple[str, tuple[int, ...]]:
     if found is None:
         raise UsageError(f"{text[:60]!r} is no place in a tensor", "write a name and an index, such as conv1[3,0,2,2]")
     return found[1], tuple(int(word) for word in found[2].split(","))
+
+
+def whole(index: Iterable[SupportsIndex]) -> tuple[int, ...]:
+    """An index as Python's own whole numbers, of whatever kind (NumPy's, a list) it came. Raises UsageError."""
+    try:
+        numbers = list(index)
+        if not any(isinstance(number, bool | np.bool_) for number in numbers):
+            return tuple(map(operator.index, numbers))
+    except TypeError:
+        pass
+    raise UsageError(f"the index is {str(index)[:60]}", "it must be whole numbers, such as (0, 5, 5)")
