@@ -9,7 +9,7 @@ import typer
 
 from ..errors import DataError
 from ..language import Name, say
-from ..language.counts import number_of
+from ..language.counts import number_of, some
 from ..language.width import ljust
 from ..storage.loading import loading
 from . import terminal
@@ -82,8 +82,7 @@ def _print(report: Report) -> None:
     line(f"imbalance   {_imbalance(report)}")
     for part, classes in report.missing.items():
         if classes:
-            more = " …" if len(classes) > SHOWN else ""
-            line(f"missing     {part} has no images of {', '.join(classes[:SHOWN])}{more}")
+            line(f"missing     {part} has no images of {some(classes, SHOWN)}")
     _list("corrupt", "files cannot be read", list(report.corrupt))
     _list("constant", "images are of one colour all over", [_text(place) for place in report.constant])
     _list("empty", "images show next to nothing", [_text(place) for place in report.empty])

@@ -13,7 +13,7 @@ import typer
 
 from ..errors import UsageError
 from ..language import Name, verbatim
-from ..language.counts import number_of
+from ..language.counts import number_of, some
 from ..storage.loading import loading
 from . import terminal
 from .options import AsJson, SkipBad, Tta, run_argument
@@ -169,7 +169,7 @@ def _warn(predictions: Sequence[Prediction]) -> None:
     """Say which pictures look like none of the training images."""
     odd = [Path(p.file).name for p in predictions if p.strange]
     if odd:
-        shown = ", ".join(odd[:SHOWN]) + (", …" if len(odd) > SHOWN else "")
+        shown = some(odd, SHOWN)
         looks = "looks" if len(odd) == 1 else "look"
         terminal.note(
             f"{len(odd)} of {number_of(len(predictions), 'image')} {looks} unlike any training image, "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..language.counts import number_of
+from ..language.counts import number_of, some
 from .mapped.memory import taken
 from .preparation import Preparation
 
@@ -171,8 +171,8 @@ def by_name(images: ImageSet, classes: tuple[str, ...]) -> ImageSet:
     strange = [images.classes[c] for c in np.unique(images.labels).tolist() if images.classes[c] not in classes]
     if strange:
         raise DataError(
-            f"classes of the test set that the training set lacks: {', '.join(map(repr, strange[:5]))}",
-            f"the classes of the training set are {', '.join(classes[:20])}",
+            f"classes of the test set that the training set lacks: {some(map(repr, strange), 5)}",
+            f"the classes of the training set are {some(classes, 20)}",
         )
     number = np.array([classes.index(name) if name in classes else -1 for name in images.classes], dtype=np.int64)
     return replace(images, labels=number[images.labels], classes=classes)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConvscopeError, DataError, UsageError
+from ..language.counts import some
 from ..storage.literals import parsed
 from .pictures.decode import read_header, read_image
 from .pictures.formats import SUFFIXES as IMAGES
@@ -50,11 +51,11 @@ def parse(text: str, what: str, error: type[ConvscopeError] = UsageError) -> Arr
         raise error(f"{what} is empty: it has no numbers", SYNTAX)
     if len(lengths) > 1:
         rows = [len(row) for row in channels[0]]
-        counts = f"{what} is ragged: it has rows of {', '.join(map(str, rows[:12]))} numbers"
+        counts = f"{what} is ragged: it has rows of {some(map(str, rows), 12)} numbers"
         widths = f"{what} is ragged: it has channels of different widths"
         raise error(counts if len(set(rows)) > 1 else widths, "every row needs as many numbers as the first")
     if len(shapes) > 1:
-        counts = ", ".join(str(len(channel)) for channel in channels[:12])
+        counts = some((str(len(channel)) for channel in channels), 12)
         raise error(
             f"{what} is ragged: its channels have {counts} rows", "every channel needs as many rows as the first"
         )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, UsageError
-from ..language.counts import number_of
+from ..language.counts import number_of, some
 from ..recipe import Recipe
 from ..storage.places import is_offline, search_dirs, user_path
 from .folders import parquet, table
@@ -258,9 +258,8 @@ def require_classes(name: str, classes: Sequence[str], count: Sequence[int]) -> 
         )
     empty = [one for one, images in zip(classes, count, strict=True) if not images]
     if empty:
-        more = f" and {len(empty) - 5} more" if len(empty) > 5 else ""
         raise DataError(
-            f"{name}: classes without images for training: {', '.join(map(repr, empty[:5]))}{more}",
+            f"{name}: classes without images for training: {some(map(repr, empty), 5)}",
             "every class needs images that can be read; labels count from 0 without gaps",
         )
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..language.counts import some
 from ..storage.memory import require_memory
 from .images import ImageSet
 from .mapped.memory import fits, room_for
@@ -26,7 +27,7 @@ def stratified_split(labels: Index, fraction: float, seed: int, classes: Sequenc
     lonely = [classes[c] if classes else str(c) for c in np.flatnonzero(count == 1).tolist()]
     if lonely:
         raise DataError(
-            f"a class with one image cannot be in both parts of a split: {', '.join(map(repr, lonely[:5]))}",
+            f"a class with one image cannot be in both parts of a split: {some(map(repr, lonely), 5)}",
             "add images of that class, or bring the split along as the folders train/ and test/",
         )
     share = fraction * count

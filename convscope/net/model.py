@@ -20,7 +20,7 @@ from ..data.batches import EVALUATION_BATCH, Normalize, images_together
 from ..data.look import Look
 from ..data.preparation import Preparation
 from ..errors import ConvscopeError, DataError
-from ..language.counts import number_of
+from ..language.counts import number_of, some
 from ..recipe import LossName
 from ..storage.files import write_atomic
 from ..storage.strict_json import loads
@@ -229,7 +229,7 @@ def _empty_net(spec: str, image: tuple[int, int, int], classes: int, tensors: di
     net = build(parse(spec), image, classes, device="meta")
     wanted = net.state_dict()
     if wanted.keys() != tensors.keys():
-        raise ValueError(f"weights {sorted(wanted.keys() ^ tensors.keys())[:4]} are missing or too many")
+        raise ValueError(f"weights {some(sorted(wanted.keys() ^ tensors.keys()), 4)} are missing or too many")
     for name, tensor in tensors.items():
         if tensor.shape != wanted[name].shape or tensor.dtype != wanted[name].dtype:
             raise ValueError(

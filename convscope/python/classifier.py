@@ -23,7 +23,7 @@ from ..distributed import voice
 from ..engine.base import Engine
 from ..engine.plain import plain_torch
 from ..errors import UsageError
-from ..language.counts import number_of
+from ..language.counts import number_of, some
 from ..net.build import build
 from ..net.model import Model
 from ..net.pretrained.catalogue import PRETRAINED
@@ -164,8 +164,9 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         first = not hasattr(self, "model_")
         X, y = validate_data(self, self._fitting(X), y, reset=False)
         known, labels = np.unique(y, return_inverse=True)
-        if not np.isin(known, self.classes_).all():
-            raise ValueError(f"y has classes that fit did not see: {known[~np.isin(known, self.classes_)][:5]}")
+        strange = known[~np.isin(known, self.classes_)]
+        if len(strange):
+            raise ValueError(f"y has classes that fit did not see: {some(map(repr, strange.tolist()), 5)}")
         labels = np.searchsorted(self.classes_, known)[labels].astype(np.int64)
         names = tuple(f"{i} {name}" for i, name in enumerate(self.classes_))  # 1 and "1" are two classes
         images = ImageSet(self._pixels(X), labels, names)

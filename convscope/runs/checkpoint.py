@@ -17,6 +17,7 @@ from ..data.batches import Batches
 from ..engine.base import Engine
 from ..engine.eager import SCALE
 from ..errors import DataError, UsageError
+from ..language.counts import some
 from ..net.model import load_tensors, save_tensors
 from ..recipe import OptimizerName, Recipe
 from ..storage.strict_json import dumps, loads
@@ -117,7 +118,7 @@ def _check_position(state: State, recipe: Recipe, batches: Batches) -> None:
 
 def _check_tensors(group: str, tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
     if tensors.keys() != wanted.keys():
-        raise ValueError(f"{group} tensors {sorted(tensors.keys() ^ wanted.keys())[:4]} are missing or too many")
+        raise ValueError(f"{group} tensors {some(sorted(tensors.keys() ^ wanted.keys()), 4)} are missing or too many")
     for name, tensor in tensors.items():
         if tensor.shape != wanted[name].shape or tensor.dtype != wanted[name].dtype:
             raise ValueError(

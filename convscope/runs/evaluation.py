@@ -14,7 +14,7 @@ from ..data.folders.named import absolute
 from ..data.images import ImageSet
 from ..data.sources import NAMES, data_name, read_parts
 from ..errors import DataError
-from ..language.counts import number_of
+from ..language.counts import number_of, some
 from ..net.loss import losses_of
 from ..net.model import Model
 from ..recipe import LossName, ViewsName
@@ -218,8 +218,8 @@ def _by_class(images: ImageSet, model: Model, data: str) -> ImageSet:
     unknown = [name for name in images.classes if name not in model.classes]
     if unknown:
         raise DataError(
-            f"{data} has classes that the net does not know: {', '.join(unknown[:5])}",
-            f"the net knows: {', '.join(model.classes[:20])}",
+            f"{data} has classes that the net does not know: {some(unknown, 5)}",
+            f"the net knows: {some(model.classes, 20)}",
         )
     if not len(images):
         raise DataError(f"{data} holds no images to test on", "put images into it, or name other data")

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.images import ImageSet
+from ..language.counts import some
 from .images import RunImages
 
 
@@ -50,12 +51,12 @@ class Matching:
             else:
                 gone.setdefault(part, []).append(name)
         phrases = [f"{count(n, 'image')} went from class {old!r} to {new!r}" for (old, new), n in moved.items()]
-        phrases += [f"{count(len(n), f'{part} image')} gone or altered ({some(n)})" for part, n in gone.items()]
+        phrases += [f"{count(len(n), f'{part} image')} gone or altered ({some(n, 4)})" for part, n in gone.items()]
         told = {name for pair in moved for name in pair}
         lost = [name for name in self.began.classes if name not in classes and name not in told]
         came = [name for name in classes if name not in self.began.classes and name not in told]
-        phrases += [f"class {some([repr(name) for name in lost])} is gone"] * bool(lost)
-        return phrases + [f"class {some([repr(name) for name in came])} is new"] * bool(came)
+        phrases += [f"class {some([repr(name) for name in lost], 4)} is gone"] * bool(lost)
+        return phrases + [f"class {some([repr(name) for name in came], 4)} is new"] * bool(came)
 
     def _missing(self) -> Iterator[tuple[str, bytes, str, str]]:
         """Part, pixels, class and name of every image of then that is not there."""
@@ -72,8 +73,3 @@ def _keys_of(images: ImageSet) -> Iterator[tuple[bytes, str]]:
 def count(number: int, noun: str) -> str:
     """1 image, 2,000 images."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
-def some(names: list[str]) -> str:
-    """The first few of ``names``."""
-    return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")

@@ -21,11 +21,12 @@ from ..data.preparation import Preparation
 from ..data.preparing import prepared
 from ..data.sources import ARRAYS, NAMES, locate, open_recipe, read_parts
 from ..errors import DataError
+from ..language.counts import some
 from ..recipe import Recipe
 from ..storage.memory import require_memory
 from .folder import RunFolder
 from .images import RunImages
-from .matching import Matching, count, some
+from .matching import Matching, count
 
 HELP = "put them back as they were, give --data PATH if they were moved, or start a new run with convscope train"
 
@@ -173,7 +174,7 @@ def _with_notes(run: str, began: RunImages, data: Dataset, fresh: ImageSet | Non
         if copies:
             notes.append(f"{count(copies, 'image')} came since {run} began with the pixels of one that it knows")
         if len(fresh):
-            names = some([fresh.name(i) for i in range(len(fresh))])
+            names = some([fresh.name(i) for i in range(len(fresh))], 4)
             notes.append(f"{count(len(fresh), 'image')} came since {run} began and are not used: {names}")
     return OwnData(data, fresh if fresh is not None and len(fresh) else None, tuple(notes))
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from convscope.language.counts import number_of
+import convscope
+from convscope.language.counts import number_of, some
 
 from .templates import sentences
 
@@ -31,6 +32,23 @@ MANY = Path(__file__).parent / "many.txt"  # sentences with such a noun whose co
 )
 def test_a_count_has_the_number_of_its_noun(number, words, told):
     assert number_of(number, *words) == told
+
+
+@pytest.mark.parametrize(("names", "told"), [("", ""), ("ab", "a, b"), ("abc", "a, b, c"), ("abcd", "a, b, c, …")])
+def test_a_list_that_is_cut_says_so(names, told):
+    assert some(names, 3) == told
+
+
+def test_no_sentence_cuts_a_list_without_a_word():
+    cut = re.compile(r"\{(?:', '\.join\(|sorted\()[^{}]*\[:\d+\]\)?\}")
+    source = Path(convscope.__file__).parent
+    found = [
+        f"{path.relative_to(source)}: {line.strip()}"
+        for path in source.rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if cut.search(line)
+    ]
+    assert found == [], "say some(names, most)"
 
 
 def test_sentences_that_count_say_their_nouns_by_the_helper():

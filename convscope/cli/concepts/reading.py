@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, cast, get_args
 
 from ...errors import UsageError, near
-from ...language.counts import number_of
+from ...language.counts import number_of, some
 from ...net.ops import window_size
 from .. import terminal
 
@@ -241,7 +241,7 @@ def _literal_kernels(literal: list[str], size: str | None) -> "Array":
         raise UsageError("a --kernel has more than four axes", "at most (out, in, height, width)")
     blocks = [array.reshape((1,) * (4 - array.ndim) + array.shape) for array in arrays]
     if len({block.shape[1:] for block in blocks}) > 1:
-        shapes = ", ".join(str(block.shape[1:]) for block in blocks[:8])
+        shapes = some((str(block.shape[1:]) for block in blocks), 8)
         raise UsageError(f"the kernels have different shapes: {shapes}", "all need the same channels, height and width")
     return np.concatenate(blocks)
 

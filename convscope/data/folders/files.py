@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import DataError
+from ...language.counts import some
 from ..names import natural, shown
 from ..pictures import parquet
 from ..pictures.archives import is_archive, open_archive
@@ -46,7 +47,7 @@ def _rows(path: Path) -> list[Source]:
     """The pictures in the rows of a Parquet file."""
     found = parquet.columns(path)
     if found.picture is None:
-        names = ", ".join(map(shown, found.names[:8])) + " …" * (len(found.names) > 8)
+        names = some(map(shown, found.names), 8)
         raise DataError(f"{path} holds no pictures: its columns are {names}", "name the image files themselves")
     archive = open_archive(path)
     return [Member(archive, entry.name) for entry in archive.entries()]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
-from ...language.counts import number_of
+from ...language.counts import number_of, some
 from ...storage.memory import require_memory
 from ..images import ImageSet, Splits
 from ..names import shown
@@ -76,7 +76,7 @@ def _check(tree: Tree, classes: tuple[str, ...]) -> None:
         if strange:
             raise DataError(
                 f"{tree.root}: {_some(strange)} occurs in {tree.places[part]}, but not in {tree.places['train']}",
-                f"the classes of the training set are {', '.join(classes[:20])}{' …' * (len(classes) > 20)}; "
+                f"the classes of the training set are {some(classes, 20)}; "
                 "classes are matched by the names of their folders",
             )
         for name in [name for name in tree.parts.get(part, {}) if name not in classes]:
@@ -92,5 +92,5 @@ def _bad_images(reasons: list[str], count: int) -> DataError:
 
 
 def _some(names: list[str]) -> str:
-    text = ", ".join(repr(name) for name in names[:5]) + (" …" if len(names) > 5 else "")
+    text = some(map(repr, names), 5)
     return f"class {text}" if len(names) == 1 else f"each of the classes {text}"

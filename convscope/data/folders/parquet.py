@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
+from ...language.counts import some
 from ..names import PARTS, part_named, shown
 from ..pictures import parquet
 from ..pictures.cache import File
@@ -103,5 +104,4 @@ def _text(cell: Any) -> str:
 
 
 def _other(path: Path, found: parquet.Columns) -> DataError:
-    more = " …" * (len(found.names) > 8)
-    return DataError(f"{path} has the columns {', '.join(map(shown, found.names[:8]))}{more}", HELP)
+    return DataError(f"{path} has the columns {some(map(shown, found.names), 8)}", HELP)

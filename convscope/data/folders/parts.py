@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 
 from ...errors import DataError
+from ...language.counts import some
 from ..names import PARTS, part_named, shown
 from .walk import Listing, joined
 
@@ -89,8 +90,7 @@ def images_text(count: int) -> str:
 
 def folders_text(names: Iterable[str]) -> str:
     """ "a/, b/, c/", the first few of many."""
-    folders = [f"{shown(name)}/" for name in names]
-    return ", ".join(folders[:5]) + (", …" if len(folders) > 5 else "")
+    return some((f"{shown(name)}/" for name in names), 5)
 
 
 def _exact(listing: Listing) -> dict[str, str]:

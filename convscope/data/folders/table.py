@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ...language.counts import number_of
+from ...language.counts import number_of, some
 from ...storage.memory import require_memory, size_text
 from ..images import Splits
 from ..names import PARTS, part_named, shown
@@ -100,7 +100,7 @@ def _columns(path: Path, file: TextIO) -> Columns:
         if known:
             return Columns(names, delimiter, 0, 1, 2 if len(names) == 3 else None, header=not _is_file(names[0]))
     if label is None or (image is None and len(names) < 3):
-        raise DataError(f"{path} has the columns {', '.join(names[:8])}{' …' * (len(names) > 8)}", HELP)
+        raise DataError(f"{path} has the columns {some(names, 8)}", HELP)
     return Columns(names, delimiter, image, label, split)
 
 

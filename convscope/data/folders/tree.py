@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import DataError
+from ...language.counts import some
 from ..names import natural, shown
 from ..pictures.cache import File
 from ..pictures.formats import FORMAT_NAMES
@@ -38,7 +39,7 @@ def natural_order(classes: Classes) -> Classes:
 def no_images(listing: Listing) -> DataError:
     """There is nothing to read, and what lies there instead is said."""
     names = [shown(name) for name in listing.folders[""]]
-    where = f" in its folders {', '.join(names[:5])}{' …' * (len(names) > 5)}" if names else ""
+    where = f" in its folders {some(names, 5)}" if names else ""
     said = listing.passed.notes(listing.root)
     return DataError(f"{listing.root} holds no images{where}", "; ".join((f"images are {FORMAT_NAMES} files", *said)))
 

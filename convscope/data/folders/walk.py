@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import DataError
+from ...language.counts import some
 from ..pictures.cache import File
 from ..pictures.formats import FORMAT_NAMES, SUFFIXES, advice
 
@@ -44,9 +45,9 @@ class Passed:
             more = advice(self.unread)
             yield f"not read: {self.endings()} (images are {FORMAT_NAMES}{'; ' * bool(more)}{more})"
         if self.hidden:
-            count, some = self.hidden.total(), _some(self.hidden)
-            single = f"1 hidden file or folder was left out: {some}"
-            yield single if count == 1 else f"{count:,} hidden files and folders were left out: {some}"
+            count, few = self.hidden.total(), _some(self.hidden)
+            single = f"1 hidden file or folder was left out: {few}"
+            yield single if count == 1 else f"{count:,} hidden files and folders were left out: {few}"
         if self.runs:
             yield f"convscope's own runs were left out: {_some(self.runs)}"
         if self.links:
@@ -202,5 +203,4 @@ def leave_out_runs(listing: Listing, runs: list[str]) -> None:
 
 def _some(names: Counter[str] | list[str]) -> str:
     """The first few names, fit to be printed."""
-    shown = [name if name.isprintable() else ascii(name)[1:-1] for name in sorted(names)[:SHOWN]]
-    return ", ".join(shown) + (" …" if len(names) > SHOWN else "")
+    return some((name if name.isprintable() else ascii(name)[1:-1] for name in sorted(names)), SHOWN)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...errors import DataError
-from ...language.counts import number_of
+from ...language.counts import number_of, some
 from ..pictures.decode import quiet_decoder, read_header, read_image
 from ..preparation import GREY_MODES, Preparation, adapt
 from .arrays import as_images
@@ -26,7 +26,7 @@ def pair(item: Any, index: int, what: str) -> tuple[Any, Any]:
         image = next((key for key in IMAGE_KEYS if key in item), None)
         label = next((key for key in LABEL_KEYS if key in item), None)
         if image is None or label is None:
-            held = ", ".join(map(repr, list(item)[:8]))
+            held = some(map(repr, item), 8)
             raise DataError(
                 f"{what}: item {index} is a dict of {held}: no {'image' if image is None else 'label'} is recognised",
                 f"expected one of {', '.join(IMAGE_KEYS)} and one of {', '.join(LABEL_KEYS)}; rename the column",

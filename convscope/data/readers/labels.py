@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ...language.counts import number_of
+from ...language.counts import number_of, some
 from ..names import natural
 
 MOST_CLASSES = 2**20
@@ -73,7 +73,7 @@ def _from_objects(marks: NDArray[Any], what: str) -> NDArray[Any]:
         except OverflowError:
             raise DataError(f"{what}: labels beyond 64 bits are no classes", "number the classes from 0") from None
     kinds = sorted({type(item).__name__ for item in items})
-    raise DataError(f"{what}: labels are Python objects ({', '.join(kinds[:5])})", "give integers or names")
+    raise DataError(f"{what}: labels are Python objects ({some(kinds, 5)})", "give integers or names")
 
 
 def _is_missing(item: object) -> bool:
@@ -104,5 +104,5 @@ def _from_names(
     number = {name: index for index, name in enumerate(names)}
     unknown = next((str(mark) for mark in marks if str(mark) not in number), None)
     if unknown is not None:
-        raise DataError(f"{what}: label {unknown!r} is no class", f"the classes are {', '.join(names[:20])}")
+        raise DataError(f"{what}: label {unknown!r} is no class", f"the classes are {some(names, 20)}")
     return np.array([number[str(mark)] for mark in marks], dtype=np.int64), names

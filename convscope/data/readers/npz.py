@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...language.counts import some
 from ...storage.literals import read_npy_header
 from ..images import ImageSet, Splits
 from ..pictures.maps import room
@@ -103,7 +104,7 @@ def _unused(members: Members, pairs: dict[str, tuple[str, str]]) -> tuple[str, .
 
 def _held(members: Members) -> str:
     names = [name if name.isprintable() else ascii(name) for name in sorted(members)]
-    return (", ".join(names[:10]) + " …" * (len(names) > 10)) or "nothing"
+    return some(names, 10) or "nothing"
 
 
 def _read(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...errors import DataError
+from ...language.counts import some
 from ..images import ImageSet, Splits, by_name
 from ..names import part_named
 from .arrays import from_arrays, from_pairs
@@ -103,7 +104,7 @@ def _from_parts(data: Mapping[Any, Any], image_size: int | None) -> Splits:
     """A dict such as {"train": …, "test": …}, as Hugging Face's load_dataset returns it."""
     keys = {part_named(str(key)): key for key in data}
     if "train" not in keys or None in keys or len(keys) < len(data):
-        held = ", ".join(repr(key) for key in list(data)[:8])
+        held = some(map(repr, data), 8)
         raise DataError(
             f"a {type(data).__name__} of {held or 'nothing'} is no data set", f"{USABLE}, or a dict of train and test"
         )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...errors import UsageError, near
+from ...language.counts import some
 from ...net.words import SpecError
 from ...storage.literals import parsed
 from .operators import ADD, DIVIDE, FUNCTIONS, MATMUL, MAX_ELEMENTS, MULTIPLY, NEGATE, POWER, SUBTRACT, Operator
@@ -260,7 +261,7 @@ class _Reader:
         if not rows:
             return np.array([self.number(item) for item in node.elts])
         if len(rows) < len(node.elts) or len({len(row.elts) for row in rows}) > 1:
-            lengths = ", ".join(str(len(i.elts)) if isinstance(i, ast.List) else "a number" for i in node.elts[:12])
+            lengths = some((str(len(i.elts)) if isinstance(i, ast.List) else "a number" for i in node.elts), 12)
             raise self.fail(
                 node, f"a matrix needs rows of equal length, but these are {lengths}", "write [[1,2],[3,4]]"
             )

@@ -12,6 +12,7 @@ from threading import RLock
 
 from ...data.names import natural, part_named
 from ...errors import DataError, UsageError
+from ...language.counts import some
 from ...storage.files import disk_error, make_folder, remove, write_atomic
 from ...storage.memory import size_text
 from .pictures import FILE
@@ -80,7 +81,7 @@ class Sets:
     def path(self, name: str) -> Path:
         """Where the set lies, or will. Raises as :meth:`show`."""
         if not SET.fullmatch(name):
-            raise UsageError(f"there is no set of classes {name[:60]!r}", f"known: {', '.join(self.names()[:20])}")
+            raise UsageError(f"there is no set of classes {name[:60]!r}", f"known: {some(self.names(), 20)}")
         path = self.root / name
         if path.is_symlink() or (path.exists() and not path.is_dir()):
             raise DataError(f"{path} is no folder", "remove it, or begin a new set")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal, Self, cast
 
+from ...language.counts import some
 from ..words import Pair, Words, option_text, pair_text
 from .base import Misfit, Op, Shape, Shapes, TorchCall, changed, shape_text
 from .window import same_padding, too_large, windows
@@ -54,7 +55,7 @@ class Conv(Op):
             both = [g for g in range(1, min(channels, self.out) + 1) if channels % g == self.out % g == 0]
             return (
                 f"groups={self.groups} must divide the {channels} input and the {self.out} output channels",
-                f"groups that work here: {', '.join(map(str, both[:12]))}",
+                f"groups that work here: {some(map(str, both), 12)}",
             )
         if self.padding_mode in ("reflect", "circular") and (found := self._padding_problem(shapes[0])):
             return found

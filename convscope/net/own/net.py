@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from ...errors import UsageError
+from ...language.counts import some
 from ..build import seeded
 from ..graph import GraphNet
 from ..ops import shape_text
@@ -132,7 +133,7 @@ def filled(given: nn.Module | None, spec: str, tensors: Mapping[str, Tensor]) ->
     if wanted.keys() != tensors.keys():
         raise UsageError(
             f"the weights of {what} do not fit {type(given).__name__}: "
-            f"{sorted(wanted.keys() ^ tensors.keys())[:4]} are missing or too many",
+            f"{some(sorted(wanted.keys() ^ tensors.keys()), 4)} are missing or too many",
             "give the class that was trained",
         )
     for name, tensor in tensors.items():

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from ...errors import UsageError
+from ...language.counts import some
 
 EXAMPLE = "for example --lr-factors 'conv1.* = 0.1, *.bias = 2'"
 
@@ -39,7 +40,7 @@ def lr_factors(text: str, parameters: Iterable[str]) -> dict[str, float]:
         if not fitting:
             raise UsageError(
                 f"--lr-factors has {pattern[:60]!r}, which fits no parameter that is trained",
-                f"there are {', '.join(names[:8])}{' …' if len(names) > 8 else ''}",
+                f"there are {some(names, 8)}",
             )
         found |= dict.fromkeys(fitting, factor)
     return found
