@@ -111,6 +111,8 @@ def test_the_example_reads_a_picture_and_prints_every_class(tmp_path, channels):
     assert done.returncode == 3
     assert b"of 9 x 8 pixels" in done.stderr
     assert subprocess.run([tmp_path / "net"], capture_output=True).returncode == 2
+    done = subprocess.run([tmp_path / "net", "none.ppm"], capture_output=True)
+    assert (done.returncode, done.stderr) == (3, b"cannot open none.ppm\n")
 
 
 @needs_compiler

@@ -31,9 +31,13 @@ int main(int argc, char **argv)
     const char kind = UPPER_CHANNELS == 1 ? '5' : '6';
     FILE *file = argc == 2 ? fopen(argv[1], "rb") : NULL;
     int k;
-    if (!file) {
+    if (argc != 2) {
         fprintf(stderr, "usage: %s image.%s\n", argv[0], UPPER_CHANNELS == 1 ? "pgm" : "ppm");
         return 2;
+    }
+    if (!file) {
+        fprintf(stderr, "cannot open %s\n", argv[1]);
+        return 3;
     }
     if (fgetc(file) != 'P' || fgetc(file) != kind || PREFIX_number(file) != UPPER_WIDTH
         || PREFIX_number(file) != UPPER_HEIGHT || PREFIX_number(file) != 255
