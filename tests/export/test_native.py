@@ -1,5 +1,6 @@
 """Object files: the engine's own bits on this machine, the right kind of code for every other, and a loader."""
 
+import importlib
 import io
 import shutil
 import struct
@@ -126,6 +127,23 @@ def test_the_loader_answers_without_torch(packed, tmp_path):
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ascii(CLASSES)
     assert np.abs(np.load(tmp_path / "p.npy") - scores_of(model, images)).max() <= 1e-5
+
+
+@needs_target
+def test_the_loader_refuses_what_is_no_such_image(packed, tmp_path, monkeypatch):
+    model, content = packed
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        archive.extractall(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    predict = importlib.import_module("odd_net").predict
+    image = channels_last(images_of(model, 1))[0]
+    for bad, kind in ((image / 255, "float64"), (image.astype(int) + 256, "int64"), (None, "object"), ("x", "<U1")):
+        with pytest.raises(TypeError, match=f"expected an image of uint8 from 0 to 255, not of {kind}"):
+            predict(bad)
+    for bad in (image.transpose(2, 0, 1), image.transpose(1, 0, 2), image[None], image.ravel()):
+        with pytest.raises(ValueError, match=r"expected an image \(H, W, C\) of shape \(8, 9, 3\), not \("):
+            predict(bad)
+    assert np.array_equal(predict(image[:, ::-1]), predict(image[:, ::-1].copy()))
 
 
 @needs_target
