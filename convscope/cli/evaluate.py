@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,7 +72,7 @@ def evaluate(
     make_folder(target)
     write_csv(target / "predictions.csv", tested.table())
     save_pictures(tested, target, folder.name, worst)
-    found = warning(folder, tested, test.own)
+    found = warning(folder, tested, test, views)
     if found:
         terminal.note(str(found))
     if as_json:
@@ -101,6 +102,8 @@ def _print_evaluation(result: Evaluation, others: Sequence[str]) -> None:
         f"loss        {terminal.loss(result.loss)}",
         f"calibration {percent(result.calibration_error)} mean distance of confidence from accuracy"
         if result.calibration_error is not None
+        else "calibration — (the loss is not finite)"
+        if not isfinite(result.loss)
         else "calibration — (the net was not trained with cross entropy: it gives scores, no probabilities)",
         "",
         sep="\n",

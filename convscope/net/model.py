@@ -162,7 +162,7 @@ def save_model(path: Path, model: Model, weights: Mapping[str, Tensor]) -> None:
 
 
 def load_model(path: Path, own: nn.Module | None = None) -> Model:
-    """Read a model file. Raises DataError where it is damaged or its parts do not fit each other.
+    """Read a model file. Raises DataError where it is damaged, its parts do not fit, or a weight is not finite.
 
     ``own`` takes up the weights where the net is a module of somebody's own; then UsageError where they do not fit.
     """
@@ -191,8 +191,15 @@ def load_model(path: Path, own: nn.Module | None = None) -> Model:
     except (KeyError, ValueError, TypeError, ConvscopeError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise unreadable(path, metadata.get("version"), reason, "train again, or copy the file again") from None
+    net = filled(own, spec, tensors) if net is None else net
+    learnt = dict(net.named_parameters()) if is_own else tensors  # buffers of somebody's own may be, such as masks
+    if strange := [name for name, tensor in learnt.items() if not tensor.isfinite().all()]:
+        raise DataError(
+            f"the weights of {path} hold numbers that are not finite: {some(strange, 4)}",
+            "the file is damaged, or the run diverged: train again, or copy the file again",
+        )
     return Model(
-        net=filled(own, spec, tensors) if net is None else net,
+        net=net,
         spec=spec,
         image=shape,
         mean=mean,

@@ -31,7 +31,7 @@ class TestSet:
     """Images to test a run on; ``name`` is that of the folder for the results, ``notes`` are for the user.
 
     ``trained_on`` counts those that were left out because the run had been trained on their pixels, ``own`` says
-    whether they belong to the run's own data.
+    whether they belong to the run's own data, ``recorded`` whether the run itself was tested on these very ones.
     """
 
     images: ImageSet
@@ -39,6 +39,7 @@ class TestSet:
     notes: tuple[str, ...] = ()
     trained_on: int = 0
     own: bool = True
+    recorded: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,8 @@ def test_model(model: Model, images: ImageSet, views: ViewsName = "none") -> Tes
     return Tested(model.classes, model.loss, images, logits, result)
 
 
-def warning(folder: RunFolder, tested: Tested, own: bool) -> Finding | None:
-    """Why the result is no success; None where nothing speaks against it. ``own`` is that of the test set."""
+def warning(folder: RunFolder, tested: Tested, test: TestSet, views: ViewsName = "none") -> Finding | None:
+    """Why the result on ``test`` by ``views`` is no success; None where nothing speaks against it."""
     summary, result = folder.summary(), tested.evaluation
     facts = Facts.of(
         folder.recipe(),
@@ -109,7 +110,9 @@ def warning(folder: RunFolder, tested: Tested, own: bool) -> Finding | None:
         summary.steps if summary else 0,
     )
     named = np.flatnonzero(result.confusion.sum(0))
-    return finding(replace(facts, only=tested.classes[named[0]] if len(named) == 1 else None, own=own))
+    only = tested.classes[named[0]] if len(named) == 1 else None
+    recorded = summary.test_accuracy if summary and test.recorded and views == "none" else None
+    return finding(replace(facts, only=only, own=test.own, recorded=recorded))
 
 
 def own_test_set(folder: RunFolder, own: OwnData) -> TestSet:
@@ -125,7 +128,7 @@ def own_test_set(folder: RunFolder, own: OwnData) -> TestSet:
         notes.append(
             f"{known:,} of the {number_of(len(own.data.test), 'test image')} have the pixels of one that was trained on"
         )
-    return TestSet(own.data.test, "evaluation", tuple(notes))
+    return TestSet(own.data.test, "evaluation", tuple(notes), recorded=True)
 
 
 def new_test_set(folder: RunFolder, own: OwnData) -> TestSet:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..recipe import LossName, OptimizerName, Recipe
 
 FEWEST = 10  # test images: fewer say nothing
+MOVED = 0.02  # of the images are answered otherwise: other machines and precisions change fewer
 NEAR = 0.95  # of the loss of a net that knows nothing: so near, it has learnt next to nothing
 BY_HEART = 0.5  # of that loss: the training images are known well
 MOSTLY = 0.6  # of the images in one class: the others are easily passed over
@@ -26,8 +27,14 @@ RATES: dict[OptimizerName, tuple[float, float]] = {
 }
 FEW_UPDATES = 200
 
-Cause = Literal["other data", "imbalance", "by heart", "rate too large", "rate too small", "few updates", "unknown"]
+Cause = Literal[
+    "other weights", "other data", "imbalance", "by heart", "rate too large", "rate too small", "few updates", "unknown"
+]
 CAUSES: dict[Cause, tuple[str, str]] = {
+    "other weights": (
+        "the weights are not those that were tested then: the file is damaged, or another one took its place",
+        "copy the run again, or train again",
+    ),
     "other data": (
         "these data may look unlike the training images, or their classes may mean something else",
         "look at worst.png and at the same images in convscope explain",
@@ -55,7 +62,8 @@ class Facts:
     """What is known of a test. ``largest`` is the share of the images that are of their commonest class.
 
     ``only`` is the class that all images were taken for, None where there were several or nobody looked.
-    ``train_loss`` is the mean loss of the last epoch. ``own`` says whether the images were the run's own test images.
+    ``train_loss`` is the mean loss of the last epoch. ``own`` says whether the images were the run's own test images,
+    ``recorded`` which accuracy the run itself found on these very ones, None where it was not tested on them.
     """
 
     recipe: Recipe
@@ -67,6 +75,7 @@ class Facts:
     updates: int
     only: str | None = None
     own: bool = True
+    recorded: float | None = None
 
     @classmethod
     def of(
@@ -81,6 +90,13 @@ class Facts:
         """The facts of a test on images with ``labels`` (N,), of the run's own, before the answers are looked at."""
         largest = float(np.bincount(labels).max() / len(labels)) if len(labels) else 1.0
         return cls(recipe, len(labels), classes, largest, accuracy, train_loss, updates)
+
+    @property
+    def differs(self) -> bool:
+        """Whether the run itself found another accuracy on these images, by more than one of them."""
+        if self.recorded is None or self.accuracy is None:
+            return False
+        return abs(self.accuracy - self.recorded) * self.images > max(1.5, MOVED * self.images)
 
     @property
     def no_better_than_one_class(self) -> bool:
@@ -141,6 +157,9 @@ def finding(facts: Facts) -> Finding | None:
 
 
 def _what(facts: Facts) -> str | None:
+    if facts.differs:
+        now, then = (f"{100 * (share or 0):.2f} %" for share in (facts.accuracy, facts.recorded))
+        return f"{now} are right, but the run recorded {then} on these very images"
     if facts.no_better_than_one_class:
         if facts.only is not None:
             return f"every one of the {facts.images:,} images is taken for class {facts.only!r}"
@@ -155,6 +174,8 @@ def _what(facts: Facts) -> str | None:
 
 
 def _cause(facts: Facts) -> Cause:
+    if facts.differs:
+        return "other weights"
     if not facts.own:
         return "other data"
     if facts.largest >= max(MOSTLY, 1.5 / facts.classes):

@@ -112,6 +112,7 @@ def evaluate(logits: Tensor, labels: Tensor, classes: tuple[str, ...], loss: Los
 
     total = score(logits, labels, loss)
     predicted, true = logits.argmax(1).numpy(), labels.numpy()
+    p = probabilities(logits).numpy()
     every = np.arange(len(classes))
     rows = precision_recall_fscore_support(true, predicted, labels=every, zero_division=np.nan)
     return Evaluation(
@@ -119,7 +120,7 @@ def evaluate(logits: Tensor, labels: Tensor, classes: tuple[str, ...], loss: Los
         loss=total.loss,
         accuracy=total.accuracy,
         interval=wilson(round(total.accuracy * len(labels)), len(labels)),
-        calibration_error=calibration_error(probabilities(logits).numpy(), true) if loss == "cross-entropy" else None,
+        calibration_error=calibration_error(p, true) if np.isfinite(p).all() and loss == "cross-entropy" else None,
         classes=tuple(
             ClassScore(name, _known(precision), _known(recall), _known(f1), int(support))
             for name, precision, recall, f1, support in zip(classes, *rows, strict=True)

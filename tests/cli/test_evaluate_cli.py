@@ -13,7 +13,8 @@ from PIL import Image
 import convscope
 from convscope.data.sources import open_source
 from convscope.errors import DataError, UsageError
-from convscope.net.model import load_tensors, save_tensors
+from convscope.net.model import Model, load_model, load_tensors, save_model, save_tensors
+from convscope.net.own.net import CUSTOM
 
 from ..helpers import NET, run_cli, run_json, stripes
 
@@ -39,6 +40,56 @@ def test_evaluate_writes_tables_and_pictures(trained, capsys):
     assert code == 0
     assert "95 % interval" in out
     assert "confusion: rows are true classes" in out
+
+
+def altered(trained, change):
+    path = Path(trained) / "model.safetensors"
+    tensors, metadata = load_tensors(path)
+    name = next(name for name in tensors if name.endswith("weight"))
+    save_tensors(path, tensors | {name: change(tensors[name])}, metadata)
+    return name
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("verb", [("evaluate",), ("predict", "a.png"), ("explain", "test:0")])
+def test_weights_that_are_not_finite_are_refused(trained, here, capsys, verb, value):
+    Image.new("L", (8, 8)).save("a.png")
+    name = altered(trained, lambda weight: weight.index_fill(0, torch.tensor([0]), value))
+    code, out, err = run_cli(capsys, verb[0], trained, *verb[1:])
+    assert (code, out) == (3, "")
+    place = Path(trained) / "model.safetensors"
+    assert f"error: the weights of {place} hold numbers that are not finite: {name}\n" in err
+    assert "help: the file is damaged, or the run diverged" in err
+
+
+def test_weights_that_answer_otherwise_than_the_run_recorded_are_told(trained, capsys, recwarn):
+    altered(trained, lambda weight: torch.full_like(weight, 3e38))
+    result = run_json(capsys, "evaluate", trained)
+    assert "% on these very images: the weights are not those that were tested then" in result["warning"]
+    assert not [warned for warned in recwarn if "invalid value" in str(warned.message)]
+    assert result["calibration_error"] is None
+    assert "calibration — (the loss is not finite)" in run_cli(capsys, "evaluate", trained)[1]
+
+
+class Masked(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(64, 3)
+        self.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+
+    def forward(self, x):
+        return self.fc(x.flatten(1))
+
+
+def test_a_mask_of_somebodys_own_net_may_be_infinite(here):
+    net = Masked()
+    model = Model(net, f"{CUSTOM} Masked", (1, 8, 8), (0.5,), (0.5,), ("a", "b", "c"))
+    save_model(here / "own.safetensors", model, net.state_dict())
+    assert load_model(here / "own.safetensors", Masked()).net.mask[1] == -torch.inf
+    net.fc.bias.data[0] = torch.nan
+    save_model(here / "own.safetensors", model, net.state_dict())
+    with pytest.raises(DataError, match=r"not finite: fc\.bias"):
+        load_model(here / "own.safetensors", Masked())
 
 
 def test_evaluate_says_where_it_cannot_write(trained, here, capsys):

@@ -33,6 +33,9 @@ def with_recipe(facts, **choices):
         (replace(CHANCE, train_loss=0.01), "10.00 %", "by heart", "more images"),
         (replace(HEALTHY, classes=2, largest=0.95, accuracy=0.95, train_loss=0.2), "which 95.00 % of the images have",
          "imbalance", "give the other classes more images"),
+        (replace(CHANCE, train_loss=0.01, recorded=0.988),
+         "10.00 % are right, but the run recorded 98.80 % on these very images", "other weights", "copy the run again"),
+        (replace(HEALTHY, recorded=0.94), "97.00 % are right", "other weights", "train again"),
         (replace(CHANCE, own=False), "10.00 %", "other data", "worst.png"),
         (replace(with_recipe(CHANCE, lr=1e-5), accuracy=0.15, train_loss=2.29), "the training loss 2.29 is near 2.303",
          "rate too small", "try --lr 0.0001"),
@@ -57,6 +60,8 @@ def test_what_is_wrong_is_said_with_its_cause_and_one_thing_to_try(facts, what, 
         replace(HEALTHY, classes=100, largest=0.01, accuracy=0.2, train_loss=3.5),  # hard, but learning
         replace(HEALTHY, classes=2, largest=0.5, accuracy=0.55, train_loss=0.6),
         replace(HEALTHY, classes=2, largest=0.95, accuracy=0.97, train_loss=0.1),
+        replace(HEALTHY, recorded=0.96),  # another machine
+        replace(HEALTHY, images=20, accuracy=0.95, recorded=0.9),  # one image
         replace(HEALTHY, accuracy=0.8, train_loss=0.0),  # learnt by heart, yet useful
         with_recipe(replace(HEALTHY, train_loss=0.02), loss="mse"),
         replace(CHANCE, images=9),  # too few to say anything

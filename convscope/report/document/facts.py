@@ -126,7 +126,7 @@ def gather(folder: RunFolder, own: nn.Module | None = None, *, offline: bool = F
     test = own_test_set(folder, replace(found, new=None))
     tested = test_model(model, test.images)
     notes = tuple(dict.fromkeys((*data.notes, *test.notes)))
-    return replace(known, data=data, tested=tested, finding=warning(folder, tested, test.own), notes=notes)
+    return replace(known, data=data, tested=tested, finding=warning(folder, tested, test), notes=notes)
 
 
 def _text(value: object) -> str:
