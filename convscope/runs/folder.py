@@ -153,6 +153,9 @@ class RunFolder:
             return own_file(self.path, name)
         except OSError as error:
             if isinstance(error, FileNotFoundError) and name == "model.safetensors":
+                if os.path.lexists(self.path / "summary.json"):
+                    gone = f"{self.path} is finished, but its weights are gone: it has no {name}"
+                    raise DataError(gone, "put the file back, or train again") from None
                 raise DataError(f"{self.path} has no weights yet: it was stopped before its first save",
                                 f"resume it with: convscope resume {as_argument(self.path)}") from None  # fmt: skip
             if isinstance(error, FileNotFoundError | NotADirectoryError):

@@ -71,6 +71,14 @@ def test_weights_that_answer_otherwise_than_the_run_recorded_are_told(trained, c
     assert "calibration — (the loss is not finite)" in run_cli(capsys, "evaluate", trained)[1]
 
 
+def test_weights_that_were_removed_from_a_finished_run_are_said_to_be_gone(trained, capsys):
+    (Path(trained) / "model.safetensors").unlink()
+    code, _, err = run_cli(capsys, "evaluate", trained)
+    assert code == 3
+    assert f"error: {trained} is finished, but its weights are gone: it has no model.safetensors\n" in err
+    assert "help: put the file back, or train again" in err
+
+
 class Masked(torch.nn.Module):
     def __init__(self):
         super().__init__()
