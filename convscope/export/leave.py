@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from .. import __version__
@@ -97,7 +96,6 @@ def content_of(
     limits = made.limits(subject)
     facts = _facts(folder, checked) | ({"limits": limits} if limits else {})
     subject = Subject(model, subject.name, facts, images.samples)
-    _require_finite(subject)
     content, proof = (_quantized if quantize else _proved)(made, subject, images, verify and not lacking)
     notes = [*(images.notes if proof else ()), *([limits] if limits else ())]
     if proof is None:
@@ -137,11 +135,6 @@ def file_name(folder: RunFolder, to: ExportName, quantize: bool = False) -> str:
     if quantize and to != "onnx":
         raise UsageError(f"--quantize goes with --to onnx, but --to is {to}", "leave one of them out")
     return f"{name_of(folder)}{'-int8' if quantize else ''}{FORMATS[to].ending}"
-
-
-def _require_finite(subject: Subject) -> None:
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in subject.model.net.state_dict().values()):
-        raise DataError("the net has weights that are not finite", "train again, with a lower --lr")
 
 
 def _proved(made: Format, subject: Subject, images: Images, verify: bool) -> tuple[bytes, Proof | None]:

@@ -145,7 +145,7 @@ def test_a_net_of_weights_that_are_not_finite_is_refused(trained, capsys):
     save_tensors(path, tensors, metadata)
     code, out, err = run_cli(capsys, "export", trained, "--to", "onnx")
     assert (code, out) == (3, "")
-    assert "error: the net has weights that are not finite" in err
+    assert f"error: the weights of {path} hold numbers that are not finite: conv1.weight" in err
 
 
 def test_the_onnx_file_of_an_ink_net_finds_the_ink_as_predict_does(tmp_path, monkeypatch, capsys):
