@@ -202,4 +202,15 @@ def format_of(path: Path | None) -> ExportName:
     raise UsageError(f"the ending of {path.name!r} tells no format", f"give to=…, or one of the endings {endings}")
 
 
+def require_ending(path: Path, to: ExportName) -> None:
+    """Raise UsageError where the ending of ``path`` is that of another format: who opens the file would be misled."""
+    ending = path.suffix.lower()
+    other = next((name for name, made in FORMATS.items() if made.ending == ending != FORMATS[to].ending), None)
+    if other:
+        raise UsageError(
+            f"{path.name!r} has the ending of {other}, but {to} was asked for",
+            f"name it *{FORMATS[to].ending}, or ask for {other}",
+        )
+
+
 assert set(FORMATS) == set(get_args(ExportName))

@@ -16,7 +16,7 @@ from ..recipe import ExportName
 from ..runs.folder import RunFolder, find
 from ..storage.leaving import put, require_room
 from ..storage.places import user_path
-from .formats import FORMATS, OWN, Format, format_of
+from .formats import FORMATS, OWN, Format, format_of, require_ending
 from .subject import Subject
 from .verify import Images, Proof, compare_int8, images_for, prove
 
@@ -65,6 +65,7 @@ def leave(
     written; then nothing is left behind.
     """
     path = folder.path / "export" / file_name(folder, to, quantize) if output is None else user_path(output)
+    require_ending(path, to)
     require_room(path, force, default=output is None)
     made = content_of(folder, to, own, quantize=quantize, verify=verify, offline=offline)
     require_room(path, force, default=output is None)

@@ -83,6 +83,13 @@ def test_places_that_cannot_be_are_told(trained, capsys):
     assert run_cli(capsys, "export", "nobody", "--to", "onnx")[0] == 3
 
 
+def test_the_ending_of_another_format_is_refused(trained, capsys):
+    code, out, err = run_cli(capsys, "export", trained, "--to", "c", "--output", "net.onnx")
+    assert (code, out) == (2, "")
+    assert "error: 'net.onnx' has the ending of onnx, but c was asked for\nhelp: name it *.h, or ask for onnx\n" in err
+    assert not Path("net.onnx").exists()
+
+
 def test_nothing_is_left_of_a_file_that_answers_otherwise(trained, capsys, monkeypatch):
     from dataclasses import replace
 
