@@ -118,7 +118,12 @@ def open_recipe(recipe: Recipe, offline: bool = False, data: Any = None, skip_ba
 
 
 def data_name(data: Any) -> str:
-    """A short name for ``data``, for run folders and tables: ``mnist``, the name of the folder or file, ``arrays``."""
+    """A short name for ``data``, for run folders and tables: ``mnist``, the name of the folder or file, ``arrays``.
+
+    Raises DataError for None.
+    """
+    if data is None:
+        raise DataError("None is no data set", "give a path, a name such as 'mnist', or (images, labels)")
     if isinstance(data, str | Path):
         names = [_short(user_path(place).resolve().name) for place in several(data)]
         return str(data) if str(data) in NAMES else "+".join(names)
@@ -226,6 +231,8 @@ def _read_idx(
 
 def locate(data: str | Path, data_dir: Path | None) -> Path:
     """The first place where the folder or file that ``data`` names exists. Raises DataError with near misses."""
+    if not str(data):  # which is this folder for Path: a variable of a shell that was not set
+        raise DataError("the name of the data is empty", "give a folder ('.' for this one) or a name such as mnist")
     path = user_path(data)
     places = [path] if path.is_absolute() else [path, *(base / path for base in search_dirs(data_dir))]
     known = {name: name for name in NAMES}

@@ -224,6 +224,8 @@ def find(text: str, root: Path = Path("runs"), recipes: Sequence[str] = ()) -> R
     A model file, or an exported one (.onnx), stands for the folder where it lies, which need not hold a whole run.
     ``recipes`` are names that could have been given instead: the error tells them, too.
     """
+    if not text:  # which is this folder for Path
+        raise DataError("the name of the run is empty", NAME_A_RUN)
     shown = text if len(text) <= 200 else text[:199] + "…"
     text, root = str(user_path(text)), user_path(root)
     try:

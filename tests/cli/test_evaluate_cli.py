@@ -79,6 +79,11 @@ def test_weights_that_were_removed_from_a_finished_run_are_said_to_be_gone(train
     assert "help: put the file back, or train again" in err
 
 
+def test_no_name_of_a_run_is_not_this_folder(capsys):
+    code, _, err = run_cli(capsys, "evaluate", "")
+    assert (code, "error: the name of the run is empty\n" in err) == (3, True)
+
+
 class Masked(torch.nn.Module):
     def __init__(self):
         super().__init__()

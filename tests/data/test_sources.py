@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import convscope
 from convscope.data.images import statistics
 from convscope.data.readers.fetch import FILES
 from convscope.data.readers.idx import write_idx
@@ -25,6 +26,19 @@ def idx_folder(place, zipped="", dotted=False, **changes):
     for file, array in zip(FILES, arrays.values(), strict=True):
         write_idx(place / ((file.replace("-idx", ".idx") if dotted else file) + zipped), array)
     return place
+
+
+@pytest.mark.parametrize("data", ["", ":", "::"])
+def test_no_name_is_not_this_folder(data):
+    with pytest.raises(DataError, match="the name of the data is empty") as caught:
+        open_source(data)
+    assert caught.value.help == "give a folder ('.' for this one) or a name such as mnist"
+
+
+def test_none_is_told_what_may_be_given(tmp_path):
+    with pytest.raises(DataError, match="None is no data set") as caught:
+        convscope.train(None, out=tmp_path)
+    assert caught.value.help == "give a path, a name such as 'mnist', or (images, labels)"
 
 
 @pytest.mark.parametrize("zipped", ["", ".gz"])

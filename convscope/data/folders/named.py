@@ -24,7 +24,9 @@ BETWEEN = os.pathsep  # two places, as in $PATH
 def several(data: str | Path) -> list[str]:
     """The places that ``data`` names: one, or more with ``:`` between them (``;`` on Windows), as in ``$PATH``."""
     text = str(data)
-    return [text] if BETWEEN not in text or os.path.lexists(text) else [place for place in text.split(BETWEEN) if place]
+    if BETWEEN not in text or os.path.lexists(text):
+        return [text]
+    return [place for place in text.split(BETWEEN) if place] or [""]
 
 
 def absolute(data: str | Path) -> str:
