@@ -11,9 +11,11 @@ def require_room(path: Path, force: bool, default: bool) -> None:
     if path.is_dir():
         raise UsageError(f"{path} is a folder, not a file", "give the name of a file")
     if not default and not path.parent.is_dir():
-        raise UsageError(f"there is no folder {path.parent}", "make it, or name another place with --output")
+        raise UsageError(f"there is no folder {path.parent}", "make it, or name another place")
     if path.exists() and not force:
-        raise UsageError(f"{path} already exists", "--force replaces it; --output FILE names another place")
+        raise UsageError(
+            f"{path} already exists", "name another file, or replace it with --force (force=True in Python)"
+        )
 
 
 def put(path: Path, content: bytes, default: bool) -> None:
@@ -27,5 +29,5 @@ def put(path: Path, content: bytes, default: bool) -> None:
         if fresh:
             path.parent.rmdir()
         if isinstance(error, TrainingError):
-            raise TrainingError(error.message, "name another place with --output, or free some space") from None
+            raise TrainingError(error.message, "name another place, or free some space") from None
         raise

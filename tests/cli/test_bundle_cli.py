@@ -60,7 +60,10 @@ def test_a_bundle_that_is_there_stays_and_nothing_is_left_of_one_that_fails(trai
     Path("mine.zip").write_text("mine")
     code, out, err = run_cli(capsys, "bundle", trained, "--output", "mine.zip")
     assert (code, out) == (2, "")
-    assert "error: mine.zip already exists\nhelp: --force replaces it; --output FILE names another place\n" in err
+    assert (
+        "error: mine.zip already exists\nhelp: name another file, or replace it with --force (force=True in Python)\n"
+        in err
+    )
     assert Path("mine.zip").read_text() == "mine"
     with monkeypatch.context() as patch:
         patch.setattr(bundles, "LARGEST", 1000)

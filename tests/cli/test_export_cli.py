@@ -62,7 +62,10 @@ def test_a_file_that_is_there_stays_unless_it_is_forced(trained, capsys):
     Path("mine.onnx").write_text("mine")
     code, out, err = run_cli(capsys, "export", trained, "--to", "onnx", "--output", "mine.onnx")
     assert (code, out) == (2, "")
-    assert "error: mine.onnx already exists\nhelp: --force replaces it; --output FILE names another place\n" in err
+    assert (
+        "error: mine.onnx already exists\nhelp: name another file, or replace it with --force (force=True in Python)\n"
+        in err
+    )
     assert Path("mine.onnx").read_text() == "mine"
     assert run_cli(capsys, "export", trained, "--to", "onnx", "--output", "mine.onnx", "--force")[0] == 0
     assert told("mine.onnx")["verified"] == "yes"
@@ -72,7 +75,7 @@ def test_places_that_cannot_be_are_told(trained, capsys):
     Path("folder").mkdir()
     for place, said in {
         "folder": "error: folder is a folder, not a file\nhelp: give the name of a file",
-        "no/where.onnx": "error: there is no folder no\nhelp: make it, or name another place with --output",
+        "no/where.onnx": "error: there is no folder no\nhelp: make it, or name another place",
     }.items():
         code, out, err = run_cli(capsys, "export", trained, "--to", "onnx", "--output", place)
         assert (code, out) == (2, "")
@@ -108,7 +111,7 @@ def test_nothing_is_left_when_the_disk_is_full(trained, capsys, monkeypatch):
     monkeypatch.setattr("convscope.storage.leaving.write_atomic", full)
     code, out, err = run_cli(capsys, "export", trained, "--to", "onnx")
     assert (code, out) == (1, "")
-    assert "error: cannot write it: the disk is full\nhelp: name another place with --output, or free some space" in err
+    assert "error: cannot write it: the disk is full\nhelp: name another place, or free some space" in err
     assert left_behind(trained) == []
 
 
@@ -216,6 +219,10 @@ def test_an_onnx_file_of_others_is_refused(trained, here, capsys, monkeypatch):
 def test_from_python_the_ending_tells_the_format(trained):
     run = convscope.load(trained)
     assert run.export("a.onnx") == Path("a.onnx")
+    with pytest.raises(UsageError, match="already exists") as caught:
+        run.export("a.onnx")
+    assert "force=True in Python" in caught.value.help
+    assert "--output" not in caught.value.help
     assert run.export() == Path(trained) / "export" / "custom-stripes.onnx"
     with pytest.raises(UsageError, match=r"the ending of 'a\.xyz' tells no format"):
         run.export("a.xyz")

@@ -195,7 +195,10 @@ def test_only_the_path_is_on_stdout_and_a_file_that_is_there_stays(run, tmp_path
     Path("a.html").write_text("mine")
     code, out, err = run_cli(capsys, "report", run.path, "--output", "a.html")
     assert (code, out) == (2, "")
-    assert "error: a.html already exists\nhelp: --force replaces it; --output FILE names another place\n" in err
+    assert (
+        "error: a.html already exists\nhelp: name another file, or replace it with --force (force=True in Python)\n"
+        in err
+    )
     assert Path("a.html").read_text() == "mine"
     told = run_json(capsys, "report", run.path, "--output", "a.html", "--force")
     assert told["path"] == "a.html"
@@ -217,7 +220,7 @@ def test_nothing_is_left_when_the_disk_is_full(run, tmp_path, monkeypatch, capsy
     monkeypatch.setattr("convscope.storage.leaving.write_atomic", full)
     code, out, err = run_cli(capsys, "report", run.path, "--output", str(tmp_path / "a.html"))
     assert (code, out) == (1, "")
-    assert "error: cannot write it: the disk is full\nhelp: name another place with --output, or free some space" in err
+    assert "error: cannot write it: the disk is full\nhelp: name another place, or free some space" in err
     assert list(tmp_path.iterdir()) == []
 
 
