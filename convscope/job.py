@@ -31,7 +31,7 @@ from .runs.environment import Watch, as_before, describe, go_on_here
 from .runs.folder import RunFolder, create
 from .runs.images import RunImages
 from .runs.own_data import OwnData, compare
-from .runs.resume import go_on
+from .runs.resume import go_on, require_unaltered
 from .runs.summary import Summary, summary_of
 from .runs.views import figure
 from .runs.writer import Onlooker, RunWriter
@@ -101,6 +101,7 @@ def resume(
     """
     with _kept(folder, team):
         recipe, before, point = folder.recipe(), folder.environment(), folder.resume_point()
+        require_unaltered(recipe, folder.summary(), folder.path)
         keeps_images = folder.images() is not None
         own = data if isinstance(data, OwnData) else compare(folder, data)
         data = own.data

@@ -109,6 +109,19 @@ def test_ctrl_c_saves_and_resume_ends_with_the_same_bits(tmp_path):
     assert exact == [replace(epoch, seconds=0, images_per_second=0) for epoch in whole.epochs()]
 
 
+@pytest.mark.parametrize(("name", "value"), [("seed", 7), ("net", "mlp")])
+def test_a_recipe_that_was_altered_is_named(tmp_path, name, value):
+    folder = list(job.start(recipe(epochs=1), small_data(), tmp_path))[-1].folder
+    path = folder.path / "recipe.json"
+    then = getattr(folder.recipe(), name)
+    path.write_text(replace(folder.recipe(), **{name: value}).to_json())
+    with pytest.raises(DataError) as caught:
+        list(job.resume(folder, small_data(), epochs=2))
+    assert caught.value.message == (f"{path} was altered: {name} is '{value}', but the run was trained with '{then}'")
+    assert caught.value.help == "put that back, or train again"
+    assert folder.summary() is not None
+
+
 def test_a_finished_run_can_be_extended(tmp_path):
     long = finish(job.start(recipe(epochs=4), small_data(), tmp_path / "long"))
     short = finish(job.start(recipe(epochs=2), small_data(), tmp_path / "short"))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import DataError, UsageError
 from ..language.counts import number_of
 from ..recipe import Recipe, flag
 from ..storage.places import as_argument
@@ -11,6 +11,7 @@ from ..training.pretrained import fits_head
 from ..training.state import State
 from ..training.stop import SENTENCES
 from ..training.update.schedule import rate
+from .summary import Summary
 
 
 def go_on(
@@ -49,6 +50,17 @@ def go_on(
         notes += (f"{flag(stop)}, which had stopped it, no longer holds",)
         state.stopped_by = None
     return new, notes
+
+
+def require_unaltered(recipe: Recipe, summary: Summary | None, path: Path) -> None:
+    """Raise DataError where recipe.json names another net or seed than the finished run in ``path`` had."""
+    for name in ("net", "seed") if summary else ():
+        now, then = (str(getattr(of, name))[:60] for of in (recipe, summary))
+        if now != then:
+            raise DataError(
+                f"{path / 'recipe.json'} was altered: {name} is {now!r}, but the run was trained with {then!r}",
+                "put that back, or train again",
+            )
 
 
 def _schedule_notes(old: Recipe, new: Recipe, step: int, epoch_steps: int) -> tuple[str, ...]:
