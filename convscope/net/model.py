@@ -191,15 +191,15 @@ def load_model(path: Path, own: nn.Module | None = None) -> Model:
     except (KeyError, ValueError, TypeError, ConvscopeError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise unreadable(path, metadata.get("version"), reason, "train again, or copy the file again") from None
-    net = filled(own, spec, tensors) if net is None else net
-    learnt = dict(net.named_parameters()) if is_own else tensors  # buffers of somebody's own may be, such as masks
+    loaded = filled(own, spec, tensors) if net is None else net
+    learnt = dict(loaded.named_parameters()) if is_own else tensors  # buffers of somebody's own may be, such as masks
     if strange := [name for name, tensor in learnt.items() if not tensor.isfinite().all()]:
         raise DataError(
             f"the weights of {path} hold numbers that are not finite: {some(strange, 4)}",
             "the file is damaged, or the run diverged: train again, or copy the file again",
         )
     return Model(
-        net=net,
+        net=loaded,
         spec=spec,
         image=shape,
         mean=mean,
