@@ -13,7 +13,7 @@ from ..language.counts import number_of, some
 from ..language.width import ljust
 from ..storage.loading import loading
 from . import terminal
-from .options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, path_option, together
+from .options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, plot_option, together
 
 if TYPE_CHECKING:
     from ..data.check import Place, Report
@@ -47,7 +47,7 @@ def check(
     image_size: ImageSize = None,
     class_from: ClassFrom = None,
     data_dir: DataDir = None,
-    plot: Annotated[Path | None, path_option("Where a picture of the images whose labels are doubtful goes.")] = None,
+    plot: Annotated[Path | None, plot_option("Where a picture of the images whose labels are doubtful goes.")] = None,
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
@@ -57,10 +57,10 @@ def check(
 
     report, sets = examined(together(data), data_dir, offline, image_size, class_from)
     if plot is not None:
-        from ..report.style import save_figure
+        from ..report.style import save_plot
         from ..report.suspects import draw_suspects
 
-        save_figure(draw_suspects(report, sets), plot)
+        save_plot(draw_suspects(report, sets), plot)
     if as_json:
         terminal.emit_json(report)
     else:

@@ -12,7 +12,8 @@ from ..net.wiring import brackets
 from ..storage.loading import loading
 from . import columns, terminal
 from .concepts import text as concept_text
-from .options import AsJson, DataDir, Moved, Offline, RunArgument
+from .concepts.options import save_plot
+from .options import AsJson, DataDir, Moved, Offline, RunArgument, plot_option
 from .predict import NO_INVERT, as_it_is
 
 if TYPE_CHECKING:
@@ -64,10 +65,7 @@ def explain(
     no_invert: Annotated[bool, typer.Option("--no-invert", help=NO_INVERT)] = False,
     plot: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Draw it: all feature maps, or with --layer the activation, or with --saliency its maps.",
-        ),
+        plot_option("Draw it: all feature maps, or with --layer the activation, or with --saliency its maps.", "FILE"),
     ] = None,
     moved: Moved = None,
     data_dir: DataDir = None,
@@ -271,7 +269,6 @@ def _draw(
     title: str,
 ) -> None:
     from ..report import explained as pictures
-    from ..report.style import save_figure
 
     if why is not None:
         figure = pictures.draw_saliency(found, why)
@@ -279,8 +276,7 @@ def _draw(
         figure = pictures.draw_activation(found, ledgers[0], field)
     else:
         figure = pictures.draw_maps(found, title)
-    save_figure(figure, path)
-    terminal.note(f"drawn: {path}")
+    save_plot(figure, path)
 
 
 def _class(text: str, classes: tuple[str, ...]) -> int:

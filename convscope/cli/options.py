@@ -33,6 +33,19 @@ def path_option(help: str, metavar: str = "PATH") -> Any:  # noqa: A002 - Typer'
     return typer.Option(parser=user_path, metavar=metavar, help=help)
 
 
+def plot_option(help: str = "Where the picture goes.", metavar: str = "PATH") -> Any:  # noqa: A002 - Typer's word
+    """The option of a verb's picture. Where it cannot go is told before the verb does its work."""
+    return typer.Option(parser=user_path, metavar=metavar, help=help, callback=_require_plot)
+
+
+def _require_plot(path: Path | None) -> Path | None:
+    if path is not None:
+        from ..report.style import require_plot
+
+        require_plot(path)
+    return path
+
+
 def option(name: str, *names: str, help: str = "", path: bool = False) -> Any:  # noqa: A002 - Typer's word
     """The option of a choice, for a verb that takes this one: its help, and the environment variable that it reads."""
     choice = CHOICES[name].choice

@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..language import say, verbatim
 from ..language.width import ljust, rjust, width
 from . import terminal
-from .options import AsJson, path_option, run_argument
+from .options import AsJson, path_option, plot_option, run_argument
 from .shell import completion
 
 Out = Annotated[Path, path_option("The folder that holds the runs.")]
@@ -42,13 +42,13 @@ def runs(out: Out = Path("runs"), as_json: AsJson = False) -> None:
 
 def compare(
     names: Annotated[list[str], run_argument("Two or more runs.", "RUN RUN...")],
-    plot: Annotated[Path, path_option("Where the picture of all curves goes.")] = Path("compare.png"),
+    plot: Annotated[Path, plot_option("Where the picture of all curves goes.")] = Path("compare.png"),
     out: Out = Path("runs"),
     as_json: AsJson = False,
 ) -> None:
     """Compare runs in a table and in one picture of their curves."""
     from ..report.curves import draw_curves
-    from ..report.style import save_figure
+    from ..report.style import save_plot
     from ..runs import folder as folders
     from ..runs.listing import entry
 
@@ -56,7 +56,7 @@ def compare(
         raise UsageError("compare needs two runs or more", "convscope runs lists them")
     found = [folders.find(name, out) for name in names]
     entries = [entry(folder) for folder in found]
-    save_figure(draw_curves(found), plot)
+    save_plot(draw_curves(found), plot)
     if as_json:
         terminal.emit_json({"runs": entries, "plot": plot})
         return

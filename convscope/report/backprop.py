@@ -11,6 +11,7 @@ from ..explain.backprop.layout import Layout, Link, Rectangle, Size, layered
 from ..explain.backprop.values import Value, grid, inline
 from ..explain.backprop.walk import Contribution, Node, Snapshot, Walk, snapshot
 from ..language import say
+from ..storage.leaving import MARK
 
 CHARACTER = 7.9  # pixels of one character of 13 px monospace, generously
 SMALL = 6.7  # of 11 px
@@ -171,7 +172,7 @@ def _page(title: str, layout: Layout, parts: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
         f'height="{height:.0f}" role="img" aria-label="{escape(title)}">'
-        f"<style>{STYLE.format(**LIGHT)}@media(prefers-color-scheme:dark){{{dark}}}</style>"
+        f"<metadata>{MARK}</metadata><style>{STYLE.format(**LIGHT)}@media(prefers-color-scheme:dark){{{dark}}}</style>"
         f'<rect class="page" width="100%" height="100%"/>'
         + f'<text class="b" style="font-size:14px" x="{MARGIN}" y="{MARGIN + 4}">{escape(shown)}</text>'
         + _text(MARGIN, MARGIN + 22, say("values flow forward →"), "s v")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..language import chosen, say
 from ..storage.files import write_atomic
+from ..storage.leaving import MARK, put_picture, require_place
 from .fonts import families, lacking, tell
 
 if TYPE_CHECKING:
@@ -71,13 +72,30 @@ def new_figure(width: float, height: float) -> "Figure":
     return figure
 
 
-@own_style()
 def save_figure(figure: "Figure", path: Path) -> None:
-    """Write a figure whole or not at all. The name's ending decides the format; UsageError for an unknown one."""
+    """Write a picture of convscope's own folders, whole or not at all, whatever is there."""
+    write_atomic(path, picture(figure, _kind(path), 150))
+
+
+def save_plot(figure: "Figure", path: Path) -> None:
+    """Write a picture where the user wants it, whole or not at all. Raises UsageError as :func:`require_plot` does."""
+    put_picture(path, picture(figure, _kind(path), 150))
+
+
+def require_plot(path: Path) -> None:
+    """Raise UsageError where a picture cannot be put, must not be as a file of the user's is there, or has no format:
+    that is known before any work is done.
+    """
+    require_place(path)
+    _kind(path)
+
+
+def _kind(path: Path) -> str:
+    """The format, by the name's ending. Raises UsageError for an unknown one."""
     kind = path.suffix.lstrip(".").lower() or "png"
     if kind not in FORMATS:
         raise UsageError(f"{path.name} is no name for a picture", f"known endings: {', '.join(FORMATS)}")
-    write_atomic(path, picture(figure, kind, 150))
+    return kind
 
 
 @own_style()
@@ -94,8 +112,19 @@ def picture(figure: "Figure", kind: str = "png", dpi: int = 80) -> bytes:
     buffer = BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # it was said
-        figure.savefig(buffer, format=kind, dpi=dpi)
+        figure.savefig(buffer, format=kind, dpi=dpi, **_mark(kind))
     return buffer.getvalue()
+
+
+def _mark(kind: str) -> dict[str, Any]:
+    """Where the formats have a place for the program that made a picture, as ``savefig`` takes it."""
+    if kind in ("jpg", "webp"):
+        from PIL import ExifTags, Image
+
+        exif = Image.Exif()
+        exif[ExifTags.Base.Software] = MARK
+        return {"pil_kwargs": {"exif": exif}}
+    return {"metadata": {"Software" if kind == "png" else "Creator": MARK}}
 
 
 def _translate(texts: list[Any]) -> None:

@@ -67,12 +67,13 @@ def test_plot(cli, tmp_path):
     code, _, err = cli("backprop", "w*x", "w=3", "x=2", "--plot", str(file))
     assert (code, err) == (0, f"drawn: {file}\n")
     assert file.read_text().startswith("<svg")
+    assert cli("backprop", "w*y", "w=3", "y=2", "--plot", str(file))[0] == 0, "it is our own"
     code, out, err = cli("backprop", "w*x", "w=3", "x=2", "--plot", str(tmp_path / "graph.jpg"))
     assert (code, out) == (2, "")
     assert "the graph is drawn as SVG" in err
     code, _, err = cli("backprop", "w*x", "w=3", "x=2", "--plot", str(tmp_path / "no" / "graph.svg"))
-    assert code == 1
-    assert "cannot write" in err
+    assert code == 2
+    assert f"there is no folder {tmp_path / 'no'}\n" in err
 
 
 def test_a_small_net(cli):

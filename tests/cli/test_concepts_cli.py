@@ -251,7 +251,7 @@ CONV = ["conv", "--input", NOTE]
         (["conv", "--shape", "2x1x9x9", "--kernel", "1"], 2, "one image at a time"),
         (["conv", "--shape", "9", "--kernel", "1"], 2, "expected sizes such as"),
         (["conv", "--input", "1e38", "--kernel", "1"], 2, "beyond 1e+15"),
-        (["conv", "--input", "1", "--kernel", "1", "--plot", "/nowhere/x.png"], 1, "cannot write /nowhere/x.png"),
+        (["conv", "--input", "1", "--kernel", "1", "--plot", "/nowhere/x.png"], 2, "there is no folder /nowhere"),
         (["conv", "--input", "1", "--kernel", "1", "--plot", "x.xyz"], 2, "x.xyz is no name for a picture"),
         (["conv", "--input", "1", "--kernel", "1e200"], 2, "--kernel holds numbers beyond 1e+15"),
         (["loss", "cross-entropy", "--pred", "1e308,-1e308", "--target", "1"], 2, "1e+308 is too large for a loss"),

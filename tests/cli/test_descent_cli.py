@@ -69,7 +69,7 @@ def test_descent_of_a_net(cli):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["descent", "--plot", "x.txt"], "expected a .png, .svg or .pdf file"),
+        (["descent", "--plot", "x.jpg"], "expected a .png, .svg or .pdf file"),
         (["descent", "-b", "1"], "a mini-batch of 100 samples holds 2 to 99"),
         (["descent", "--samples", "0"], "expected 2 to 10,000"),
         (["descent", "--epochs", "0"], "expected 1 to 1,000,000"),

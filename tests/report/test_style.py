@@ -9,13 +9,15 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+import typer
 from matplotlib.font_manager import fontManager
 
 import convscope
-from convscope import job
+from convscope import cli, job
+from convscope.errors import TrainingError, UsageError
 from convscope.report import fonts
 from convscope.report.evaluation import draw_confusion
-from convscope.report.style import save_figure
+from convscope.report.style import FORMATS, save_figure, save_plot
 
 from ..helpers import NET, run_cli, stripes
 
@@ -124,3 +126,67 @@ def test_what_no_font_has_is_said_once_with_a_package(monkeypatch, said, capfd):
 def test_letters_need_no_search(monkeypatch, said):
     monkeypatch.setattr(fonts, "_look_again", lambda: pytest.fail("looked for fonts"))
     assert fonts.families(["ordinary, Größe, −1.5, λ"]) == ["DejaVu Sans"]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_picture_of_ours_is_replaced_and_no_other_file(tmp_path, kind):
+    figure, path = draw_confusion(np.eye(2, dtype=int), "ab"), tmp_path / f"a.{kind}"
+    save_plot(figure, path)
+    save_plot(figure, path)
+    path.write_bytes(b"a photo of a holiday")
+    with pytest.raises(UsageError, match=r"already exists, and nothing in it says that convscope drew it\n.*--plot"):
+        save_plot(figure, path)
+    assert path.read_bytes() == b"a photo of a holiday"
+    save_figure(figure, path)  # in a run's folder, where older releases drew without a mark
+
+
+def test_a_link_and_a_pipe_stay_what_they_are(tmp_path):
+    figure = draw_confusion(np.eye(2, dtype=int), "ab")
+    save_plot(figure, tmp_path / "a.png")
+    (tmp_path / "link.png").symlink_to("a.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    for name in ("link.png", "pipe.png"):
+        with pytest.raises(UsageError, match="already exists"):
+            save_plot(figure, tmp_path / name)
+    assert (tmp_path / "link.png").is_symlink()
+
+
+def test_every_option_for_a_picture_tells_where_it_cannot_go_before_the_work_is_done(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    commands = typer.main.get_command(cli.application()).commands
+    drawing = [verb for verb, command in commands.items() if any(p.name == "plot" for p in command.params)]
+    assert len(drawing) >= 12
+    Path("holiday.png").write_bytes(b"a photo")
+    needed = {"check": ["no-data"], "compare": ["no-run", "none"], "explain": ["no-run"], "augment": ["no-data"]}
+    needed |= {"loss": ["mse", "--pred", "1", "--target", "1"], "shapes": ["note"], "sweep": ["no-data"]}
+    for verb in drawing:
+        for plot, told in (
+            ("holiday.png", "holiday.png already exists, and nothing in it says that convscope drew it"),
+            ("gone/a.png", "there is no folder gone\nhelp: make it, or name another file with --plot"),
+            ("", ". is a folder, not a file"),
+            ("a" * 300 + ".png", "name another file with --plot"),
+            ("a.xyz", "a.xyz is no name for a picture"),
+        ):
+            code, out, err = run_cli(capsys, verb, *needed.get(verb, []), "--plot", plot)
+            assert (code, out) == (2, ""), (verb, plot, err)
+            assert told in err, (verb, plot)
+    assert Path("holiday.png").read_bytes() == b"a photo"
+    assert [path.name for path in tmp_path.iterdir()] == ["holiday.png"]
+
+
+def test_a_default_name_replaces_no_file_either(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for verb in ("augment", "lr", "sweep", "compare"):
+        Path(f"{verb}.png").write_bytes(b"mine")
+        code, _, err = run_cli(capsys, verb, "digits")
+        assert (code, Path(f"{verb}.png").read_bytes()) == (2, b"mine")
+        assert f"error: {verb}.png already exists" in err
+
+
+def test_what_the_disk_refuses_is_said_with_the_option_that_there_is(tmp_path, monkeypatch):
+    def full(*_):
+        raise TrainingError("cannot write a.png: the disk is full", "choose another folder with --out")
+
+    monkeypatch.setattr("convscope.storage.leaving.write_atomic", full)
+    with pytest.raises(TrainingError, match=r"the disk is full\n  help: name another file with --plot"):
+        save_plot(draw_confusion(np.eye(2, dtype=int), "ab"), tmp_path / "a.png")

@@ -13,7 +13,7 @@ from ...errors import UsageError
 from ...language import say
 from ...storage.loading import loading
 from .. import columns, terminal
-from ..options import path_option
+from ..options import plot_option
 
 if TYPE_CHECKING:
     from ...explain.backprop.autograd import Check
@@ -49,7 +49,7 @@ def backprop(
     step: Annotated[
         bool, typer.Option("--step", help="Show what is known after every step (Enter continues).")
     ] = False,
-    plot: Annotated[Path | None, path_option("Draw the graph.", "FILE.svg")] = None,
+    plot: Annotated[Path | None, plot_option("Draw the graph.", "FILE.svg")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Differentiate an expression or a small net by hand: forward with cached values, then backward.
@@ -107,13 +107,13 @@ def show(walk: "Walk", check: "Check", step: bool, plot: Path | None, as_json: b
 
 def _draw(walk: "Walk", file: Path) -> None:
     from ...report.backprop import svg
-    from ...storage.files import write_atomic
+    from ...storage.leaving import put_picture
 
     if file.suffix.lower() != ".svg":
         raise UsageError(
             f"--plot is {str(file)!r}, but the graph is drawn as SVG", "write for example --plot graph.svg"
         )
-    write_atomic(file, svg(walk))
+    put_picture(file, svg(walk))
     terminal.note(f"drawn: {file}")
 
 

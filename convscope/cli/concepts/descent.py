@@ -10,7 +10,8 @@ from ...language import say
 from ...language.counts import number_of
 from ...storage.loading import loading
 from .. import columns, terminal
-from ..options import AsJson, DataDir, Offline, path_option
+from ..options import AsJson, DataDir, Offline, plot_option
+from .options import save_plot
 
 if TYPE_CHECKING:
     from ...explain.concepts.batches import Batches
@@ -106,7 +107,7 @@ def descent(
     seed: Annotated[int, typer.Option(min=0, help="Decides samples, initial weights and order.")] = 0,
     data_dir: DataDir = None,
     offline: Offline = False,
-    plot: Annotated[Path | None, path_option("Draw it as .png, .svg or .pdf.", "FILE.png")] = None,
+    plot: Annotated[Path | None, plot_option("Draw it as .png, .svg or .pdf.", "FILE.png")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Descend with one sample, a mini-batch and all samples an update: same start, same samples seen."""
@@ -135,10 +136,8 @@ def descent(
     result = asked.descend(objective, terminal.note if data else None)
     if plot:
         from ...report.descent import draw_descent
-        from ...report.style import save_figure
 
-        save_figure(draw_descent(result, terrain(objective)), plot)
-        terminal.note(f"drawn: {plot}")
+        save_plot(draw_descent(result, terrain(objective)), plot)
     if as_json:
         terminal.emit_json({"output": result})
     else:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import terminal
-from ..options import path_option
+from ..options import plot_option
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, the result under its key output.")]
-Plot = Annotated[Path | None, path_option("Draw it: a .png, .svg or .pdf file.", "FILE")]
+Plot = Annotated[Path | None, plot_option("Draw it: a .png, .svg or .pdf file.", "FILE")]
 Input = Annotated[
     str | None,
     typer.Option("--input", help="'1 2 / 3 4' (rows: /, channels: |), JSON, or a .csv, .npy or image file."),
@@ -34,7 +34,7 @@ Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Decides all rando
 
 def save_plot(figure: "Figure", path: Path) -> None:
     """Write a verb's picture and say where it is."""
-    from ...report.style import save_figure
+    from ...report import style
 
-    save_figure(figure, path)
+    style.save_plot(figure, path)
     terminal.note(f"drawn: {path}")

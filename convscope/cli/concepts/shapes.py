@@ -14,8 +14,9 @@ from ...net.shapes import drawn, table
 from ...net.spec import BRACKETS, parse
 from ...net.zoo import ZOO, Entry, resolve
 from .. import terminal
-from ..options import path_option
+from ..options import plot_option
 from ..shell import completion
+from .options import save_plot
 from .reading import channels_last
 
 MEANING = (
@@ -123,7 +124,7 @@ def shapes(
             "what PyTorch says, why, and the fix.",
         ),
     ] = None,
-    plot: Annotated[Path | None, path_option("Draw it: a .png, .svg or .pdf file.", "FILE")] = None,
+    plot: Annotated[Path | None, plot_option("Draw it: a .png, .svg or .pdf file.", "FILE")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Show the shape, parameters and arithmetic of every layer of a net."""
@@ -138,10 +139,8 @@ def shapes(
         return
     if plot is not None:
         from ...report.shapes import draw_shapes
-        from ...report.style import save_figure
 
-        save_figure(draw_shapes(net, size, rows), plot)
-        terminal.note(f"drawn: {plot}")
+        save_plot(draw_shapes(net, size, rows), plot)
     totals = sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows)
     if as_json:
         told = [

@@ -11,7 +11,7 @@ import typer
 from ...recipe import Recipe
 from ...storage.loading import loading
 from .. import terminal
-from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, option, path_option, together
+from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, option, plot_option, together
 
 IMAGES, EPOCHS = 8, 9
 
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def augment(
     data: Annotated[list[str], data_argument()],
     spec: Annotated[str, option("augment")] = "auto",
-    plot: Annotated[Path, path_option("Where the picture goes.")] = Path("augment.png"),
+    plot: Annotated[Path, plot_option()] = Path("augment.png"),
     seed: Annotated[int, option("seed", help="That of the run: it decides what is drawn.")] = 0,
     image_size: ImageSize = None,
     class_from: ClassFrom = None,
@@ -43,7 +43,7 @@ def augment(
     )
     with loading():
         from ...data.sources import open_recipe
-        from ...report.style import save_figure
+        from ...report.style import save_plot
         from ...report.tuning.augmented import augmented, draw_augmented
         from ...training.augment import check, settled
 
@@ -51,7 +51,7 @@ def augment(
     opened = open_recipe(recipe, offline)
     recipe = settled(recipe, opened)
     recipe = replace(recipe, data=opened.name)
-    save_figure(draw_augmented(recipe, augmented(recipe, opened, IMAGES, EPOCHS)), plot)
+    save_plot(draw_augmented(recipe, augmented(recipe, opened, IMAGES, EPOCHS)), plot)
     if as_json:
         terminal.emit_json({"data": together(data), "augment": recipe.augment, "seed": seed, "plot": plot})
         return

@@ -10,7 +10,7 @@ import typer
 from ...recipe import flag
 from ...storage.loading import loading
 from .. import terminal
-from ..options import AsJson, Chosen, Offline, path_option, with_choices
+from ..options import AsJson, Chosen, Offline, plot_option, with_choices
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def lr(
     least: Annotated[float, typer.Option("--from", help="The first learning rate.")] = 1e-5,
     most: Annotated[float, typer.Option("--to", help="The last learning rate.")] = 10.0,
     updates: Annotated[int, typer.Option(min=10, max=100_000, help="Updates from the first to the last.")] = 120,
-    plot: Annotated[Path, path_option("Where the picture goes.")] = Path("lr.png"),
+    plot: Annotated[Path, plot_option()] = Path("lr.png"),
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
@@ -33,7 +33,7 @@ def lr(
     with loading():
         from ...auto import settle
         from ...errors import UsageError
-        from ...report.style import save_figure
+        from ...report.style import save_plot
         from ...report.tuning.range_test import draw_range_test
         from ...training.range_test import NO_SAY, range_test
 
@@ -45,7 +45,7 @@ def lr(
     settled = settle(chosen.recipe, chosen.given, offline)
     recipe = settled.recipe
     found = range_test(recipe, settled.data, least, most, updates)
-    save_figure(draw_range_test(found, f"{settled.data.name}: {recipe.net}, {recipe.optimizer}"), plot)
+    save_plot(draw_range_test(found, f"{settled.data.name}: {recipe.net}, {recipe.optimizer}"), plot)
     if as_json:
         terminal.emit_json({"suggested": found.suggested, "largest": found.largest, "plot": plot})
         return

@@ -11,7 +11,18 @@ from ...errors import UsageError
 from ...recipe import Recipe
 from ...storage.loading import loading
 from .. import terminal
-from ..options import AsJson, ClassFrom, DataDir, ImageSize, Offline, data_argument, option, path_option, together
+from ..options import (
+    AsJson,
+    ClassFrom,
+    DataDir,
+    ImageSize,
+    Offline,
+    data_argument,
+    option,
+    path_option,
+    plot_option,
+    together,
+)
 from ..shell import completion
 
 HELD_OUT = 0.1  # of the training images, where nobody says how many
@@ -53,7 +64,7 @@ def sweep(
     class_from: ClassFrom = None,
     data_dir: DataDir = None,
     out: Annotated[Path, path_option("The folder that the runs are made in.")] = Path("sweep"),
-    plot: Annotated[Path, path_option("Where the picture of all curves goes.")] = Path("sweep.png"),
+    plot: Annotated[Path, plot_option("Where the picture of all curves goes.")] = Path("sweep.png"),
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
@@ -66,7 +77,7 @@ def sweep(
         from ...auto import settle
         from ...recipes import named
         from ...report.curves import draw_curves
-        from ...report.style import save_figure
+        from ...report.style import save_plot
         from ...tuning import sweep as sweeping
 
     texts = {
@@ -96,7 +107,7 @@ def sweep(
         runs.append(sweeping.trained(settled.recipe, settled.data, out))
         if not as_json:
             terminal.note(f"finished {len(runs)} of {len(every)}: {runs[-1].name}")
-    save_figure(draw_curves(runs), plot)
+    save_plot(draw_curves(runs), plot)
     ranked = sorted(runs, key=sweeping.best_validation, reverse=True)
     rows = [sweeping.row(folder, list(values)) for folder in ranked]
     if as_json:
