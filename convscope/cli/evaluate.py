@@ -13,6 +13,7 @@ import typer
 from ..errors import UsageError
 from ..language import Name
 from ..language.counts import number_of
+from ..language.width import fit
 from ..storage.loading import loading
 from . import terminal
 from .options import AsJson, DataDir, Moved, Offline, RunArgument, SkipBad, Tta, data_argument, path_option, together
@@ -121,5 +122,5 @@ def _print_evaluation(result: Evaluation, others: Sequence[str]) -> None:
             for name, row in zip(names, result.confusion.tolist(), strict=True)
         ]
         room = max(4, (out.width - max(map(len, names))) // len(names) - 1)
-        out.print(terminal.table(["", *(Name(name[:room]) for name in names)], cells, left=[""]))
+        out.print(terminal.table(["", *(Name(fit(name, room, room // 2)) for name in names)], cells, left=[""]))
     out.print()

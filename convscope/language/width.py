@@ -26,16 +26,20 @@ def rjust(text: str, size: int) -> str:
     return " " * (size - width(text)) + text
 
 
-def fit(text: str, size: int) -> str:
-    """``text``, or its beginning and "…" where it is wider than ``size`` columns."""
+def fit(text: str, size: int, end: int = 0) -> str:
+    """``text``, or its beginning, "…" and its last ``end`` columns where it is wider than ``size`` columns."""
     if width(text) <= size:
         return text
-    kept = ""
+    kept = last = ""
+    for character in reversed(text):
+        if width(character + last) > end:
+            break
+        last = character + last
     for character in text:
-        if width(kept + character) >= size:
+        if width(kept + character + last) >= size:
             break
         kept += character
-    return kept + "…"
+    return f"{kept}…{last}"
 
 
 def wrap(text: str, size: int) -> list[str]:

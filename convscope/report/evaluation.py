@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..language.counts import number_of
+from ..language.width import fit
 from ..training.scores import confidence_text
-from .style import FAINT, INK, NAME, QUIET, new_figure, own_style, plain, save_figure
+from .style import FAINT, INK, NAME, QUIET, new_figure, own_style, plain, save_figure, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..runs.evaluation import Tested
 
-LONGEST_NAME = 24  # characters of a class on an axis, or of a line below a picture
+LONGEST_NAME = 24  # columns of a class on an axis, or of a line below a picture
 MOST_CELLS_WITH_NUMBERS = 30  # classes; beyond that the numbers would be unreadable
 
 
@@ -38,9 +39,10 @@ def save_pictures(tested: "Tested", folder: Path, title: str, worst: int) -> Non
         Picture(
             images.images[wrong.index],
             (
-                Path(images.name(wrong.index)).name[-22:],
-                f"label: {classes[wrong.label]}",
-                f"→ {classes[wrong.predicted][:13]} ({confidence_text(tested.loss, wrong.confidence)})",
+                fit(Path(images.name(wrong.index)).name, LONGEST_NAME, LONGEST_NAME - 1),
+                f"label: {fit(classes[wrong.label], 17, 8)}",
+                f"predicted: {fit(classes[wrong.predicted], 13, 6)}",
+                confidence_text(tested.loss, wrong.confidence),  # alone: beside Arabic it would be turned round
             ),
         )
         for wrong in mistakes
@@ -71,7 +73,7 @@ def draw_confusion(confusion: NDArray[np.int64], classes: Sequence[str]) -> "Fig
             if confusion[i, j]:
                 weight = "bold" if i == j else "normal"
                 axes.text(j, i, f"{confusion[i, j]}", ha="center", va="center", color=INK, fontsize=8, weight=weight)
-        names = [plain(name, LONGEST_NAME) for name in classes]
+        names = [short(name, LONGEST_NAME) for name in classes]
         upright = max(map(len, names)) <= 2
         turn, side = (0, "center") if upright else (60, "right")
         axes.set_xticks(range(k), names, rotation=turn, ha=side, rotation_mode="anchor", label=NAME)
@@ -90,7 +92,7 @@ def draw_sheet(pictures: Sequence[Picture], title: str) -> "Figure":
     columns = 8
     rows = max(1, -(-len(pictures) // columns))
     _, height, width = pictures[0].image.shape if pictures else (1, 0, 1)
-    figure = new_figure(1.5 * columns, 0.5 + rows * (0.5 + 1.5 * min(3.0, height / width)))
+    figure = new_figure(1.5 * columns, 0.5 + rows * (0.8 + 1.5 * min(3.0, height / width)))
     figure.suptitle(plain(title, 120), x=0.01, ha="left", color=INK)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:

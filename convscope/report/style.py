@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..language import chosen, say
+from ..language.width import fit
 from ..storage.files import write_atomic
 from ..storage.leaving import MARK, put_picture, require_place
 from .fonts import families, lacking, tell
@@ -145,10 +146,16 @@ def _said(text: str) -> str:
     return whole if whole != text else re.sub(r"[^\n]+?(?=   |\n|$)", lambda part: say(part[0]), text)
 
 
-def plain(text: str, most: int = 60) -> str:
-    """A name as a picture may show it: a ``$`` begins no formula, and the end of a long one is cut off."""
-    short = text if len(text) <= most else text[: most - 1] + "…"
-    return short.replace("$", r"\$")
+def plain(text: str, most: int = 60, end: int = 0) -> str:
+    """A name as a picture may show it: a ``$`` begins no formula, and of one that is wider than ``most`` columns the
+    beginning and the last ``end`` are left.
+    """
+    return fit(text, most, end).replace("$", r"\$")
+
+
+def short(name: str, most: int) -> str:
+    """The name of a class, as :func:`plain`: both ends are left of a long one, as names often begin alike."""
+    return plain(name, most, most // 2)
 
 
 def quiet_axes(axes: "Axes") -> None:

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from ..data.check import Report
 from ..data.images import ImageSet
 from ..language.counts import number_of
-from .style import INK, NAME, new_figure, own_style, plain
+from .style import INK, NAME, new_figure, own_style, plain, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST, COLUMNS = 40, 8
-LONGEST, LONGEST_PATH = 18, 28  # characters of a class's and a file's name
+LONGEST, LONGEST_PATH = 18, 28  # columns of a class's and a file's name
 
 
 @own_style()
@@ -31,10 +31,9 @@ def draw_suspects(report: Report, sets: dict[str, ImageSet]) -> "Figure":
     for axes, suspect in zip(grid, shown, strict=False):
         image = sets[suspect.place.part].images[suspect.index].transpose(1, 2, 0)
         axes.imshow(image.repeat(3, 2) if image.shape[2] == 1 else image, interpolation="nearest")
-        likelier = f"{plain(suspect.likelier, LONGEST)}? {100 * suspect.other:.0f} %"
-        axes.set_title(f"{plain(suspect.place.label, LONGEST)}\n{likelier}", fontsize=8, color=INK).set_label(NAME)
-        name = f"{suspect.place.part} {suspect.place.name}"
-        axes.text(
-            0.5, -0.04, plain(name[-26:], 26), transform=axes.transAxes, fontsize=5, ha="center", va="top", color=INK
-        )
+        likelier = f"{short(suspect.likelier, LONGEST)}? {100 * suspect.other:.0f} %"
+        axes.set_title(f"{short(suspect.place.label, LONGEST)}\n{likelier}", fontsize=8, color=INK).set_label(NAME)
+        name = plain(f"{suspect.place.part} {suspect.place.name}", LONGEST_PATH, LONGEST_PATH - 1)
+        below = axes.text(0.5, -0.04, name, transform=axes.transAxes, fontsize=5, ha="center", va="top", color=INK)
+        below.set_label(NAME)
     return figure

@@ -11,10 +11,12 @@ import torch
 from PIL import Image
 
 import convscope
+from convscope.cli.evaluate import _print_evaluation as show_evaluation
 from convscope.data.sources import open_source
 from convscope.errors import DataError, UsageError
 from convscope.net.model import Model, load_model, load_tensors, save_model, save_tensors
 from convscope.net.own.net import CUSTOM
+from convscope.training.scores import evaluate
 
 from ..helpers import NET, run_cli, run_json, stripes
 
@@ -288,6 +290,13 @@ def test_a_net_that_was_not_trained_for_ink_never_exchanges_dark_and_light(here,
     _, again, err = run_cli(capsys, "predict", run, "sky/day", "--no-invert")
     assert again == out
     assert "--no-invert is not needed" in err
+
+
+def test_names_above_a_narrow_matrix_keep_both_ends_and_an_ellipsis(capsys):
+    classes = [f"one_of_many_classes_{k}" for k in range(10, 20)]
+    show_evaluation(evaluate(torch.eye(10), torch.arange(10), classes, "cross-entropy"), [])
+    head = capsys.readouterr().out.split("predicted ones\n")[1].splitlines()[0].split()
+    assert head == [f"one_o…ses_{k}" for k in range(10, 20)]
 
 
 def test_compare_and_runs(trained, capsys):

@@ -110,4 +110,6 @@ def test_chinese_characters_take_two_columns():
     assert width("卷积 3×3") == 8
     assert (ljust("卷积", 6), rjust("卷积", 6)) == ("卷积  ", "  卷积")
     assert (fit("卷积核大小", 7), fit("卷积核", 6)) == ("卷积核…", "卷积核")
+    assert (fit("class_number_12", 10, 5), fit("卷积核的大小", 8, 4)) == ("clas…er_12", "卷…大小")
+    assert (fit("a/long/path.png", 9, 8), fit("path.png", 9, 8)) == ("…path.png", "path.png")
     assert wrap("卷积核的大小，kernel_size 默认是 3。", 12) == ["卷积核的大小，", "kernel_size", "默认是 3。"]

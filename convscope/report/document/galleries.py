@@ -10,6 +10,7 @@ from ...data.images import ImageSet
 from ...explain.trained.explanation import Explanation, explain
 from ...explain.trained.saliency import grad_cam, last_convolution
 from ...explain.trained.trace import trace
+from ...language.width import fit
 from ...runs.evaluation import Tested
 from ...training.scores import confidence_text
 from .answers import Doubt, doubts
@@ -206,4 +207,4 @@ def _shown(
 
 
 def _file(images: ImageSet, index: int) -> str:
-    return Path(images.name(index)).name[-40:]
+    return fit(Path(images.name(index)).name, 40, 39)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...language.width import fit
 from ...training.scores import confidence_of
 from .facts import RunFacts
 
@@ -64,7 +65,7 @@ def _untested_classes(facts: RunFacts) -> list[Said]:
     few = [name for name, images in zip(facts.model.classes, count.tolist(), strict=True) if images < 10]
     if not few:
         return []
-    names = ", ".join(name[:40] for name in few[:10]) + (f" … ({len(few):,})" if len(few) > 10 else "")
+    names = ", ".join(fit(name, 40) for name in few[:10]) + (f" … ({len(few):,})" if len(few) > 10 else "")
     return [
         Said(
             f"Classes with fewer than ten test images, of which next to nothing is known: {names}.",

@@ -1,6 +1,7 @@
 """Calibration bins and doubted labels against their definitions, computed another way."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from convscope.data.images import ImageSet
 from convscope.report.document.answers import doubts, reliability
+from convscope.report.document.limits import _untested_classes
 from convscope.runs import evaluation
 from convscope.training.scores import evaluate
 
@@ -59,3 +61,10 @@ def test_a_net_without_probabilities_has_neither():
     found = replace(answered(np.eye(3), [0, 1, 2]), loss="mse")
     assert reliability(found) == []
     assert doubts(found) == []
+
+
+def test_a_class_with_few_test_images_is_named_with_an_ellipsis_where_its_name_is_long():
+    facts = SimpleNamespace(tested=answered(np.eye(2), [0, 1]), model=SimpleNamespace(classes=("on and " * 9, "b")))
+    (said,) = _untested_classes(facts)
+    assert said.en.endswith(": on and on and on and on and on and on a…, b.")
+    assert said.zh.endswith("：on and on and on and on and on and on a…, b。")
