@@ -7,7 +7,7 @@ import numpy as np
 from ..explain.concepts.descent import Descent, Regime
 from ..explain.concepts.objectives import Terrain
 from ..language.counts import number_of
-from .style import COLOURS, INK, QUIET, new_figure, own_style, quiet_axes
+from .style import COLOURS, INK, QUIET, new_figure, own_style, plain, quiet_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,7 @@ def draw_descent(descent: Descent, terrain: Terrain | None = None) -> "Figure":
 
 def _title(descent: Descent) -> str:
     if descent.samples == 1:
-        return f"Paths on the {descent.objective}, {number_of(descent.epochs, 'update')}"
+        return f"Paths on the {plain(descent.objective)}, {number_of(descent.epochs, 'update')}"
     return f"Paths on the loss of y ≈ w·x + b, {number_of(descent.epochs, 'epoch')}"
 
 
@@ -100,5 +100,5 @@ def _draw_angles(axes: "Axes", descent: Descent) -> None:
     axes.axhline(90, color=QUIET, linewidth=0.8, linestyle=":")
     axes.set_xlabel("samples seen")
     axes.set_ylabel("degrees between the batch's gradient and the full one")
-    axes.set_title(f"How far a batch's gradient points astray: {descent.objective}", loc="left", color=INK)
+    axes.set_title(f"How far a batch's gradient points astray: {plain(descent.objective)}", loc="left", color=INK)
     axes.legend(frameon=False, fontsize=9, loc="best")

@@ -11,7 +11,7 @@ from ..explain.ledger_text import number
 from ..language.counts import number_of
 from ..training.scores import confidence_of
 from .cells import DIVERGING, WINDOW, Array, draw_box, draw_plain
-from .style import COLOURS, INK, NAME, QUIET, new_figure, own_style, plain
+from .style import COLOURS, INK, NAME, QUIET, new_figure, own_style, plain, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 IN_A_ROW, MOST_MAPS, MOST_ROWS = 20, 40, 14
 SHORT = 16  # numbers of a vector that are written into its cells
+FEW, LONGEST = 5, 48  # bars that fill the height of their axes, columns of a class's name beside its bar
 
 
 @own_style()
@@ -57,7 +58,10 @@ def draw_maps(found: Explanation, title: str) -> Figure:
         low, high = float(call.output.min()), float(call.output.max())
         reads = f"   reads {', '.join(call.inputs)}" if len(call.inputs) > 1 else ""
         axes.set_title(
-            f"{call.name}   {shape}{reads}{more}   {low:.3g} … {high:.3g}", loc="left", fontsize=9, color=INK
+            plain(f"{call.name}   {shape}{reads}{more}   {low:.3g} … {high:.3g}", 150),
+            loc="left",
+            fontsize=9,
+            color=INK,
         )
         axes.set_axis_off()
         bar = figure.colorbar(shown, ax=axes, fraction=0.012, pad=0.01, ticks=[-limit, 0, limit], panchor=False)
@@ -92,17 +96,17 @@ def draw_activation(found: Explanation, ledger: Ledger, field: ReceptiveField) -
         _outline(window, min(rows), max(rows), min(columns), max(columns))
         sums = {part.channel: part.total for part in ledger.subtotals}
         adds = f", adds {sums[channel]:.4g} to the sum" if len(sums) > 1 else ""
-        window.set_title(f"{reads}, channel {channel}: the window{adds}", loc="left", fontsize=9, color=INK)
+        window.set_title(plain(f"{reads}, channel {channel}: the window{adds}"), loc="left", fontsize=9, color=INK)
     else:
         _vector(window, source.ravel(), f"{reads}: {number_of(source.size, 'number')}")
     if call.output.ndim == 3:
         c, row, column = ledger.index
         draw_plain(output, call.output[c], float(np.abs(call.output).max()))
         draw_box(output, column, row, WINDOW)
-        output.set_title(f"{call.name}, channel {c}", loc="left", fontsize=9, color=INK)
+        output.set_title(plain(f"{call.name}, channel {c}"), loc="left", fontsize=9, color=INK)
     else:
         _vector(output, call.output.ravel(), f"{call.name}: {number_of(call.output.size, 'number')}", ledger.index[-1])
-    figure.suptitle(f"{ledger.text} = {number(ledger.reported)}", x=0.01, ha="left", fontsize=11, color=INK)
+    figure.suptitle(plain(f"{ledger.text} = {number(ledger.reported)}", 200), x=0.01, ha="left", fontsize=11, color=INK)
     return figure
 
 
@@ -129,7 +133,7 @@ def draw_saliency(found: Explanation, why: Saliency) -> Figure:
     height, width = why.gradient_input.shape
     grey = found.trace.image.mean(0)
     for place, (name, values) in zip(axes[1:], maps, strict=True):
-        place.set_title(name, loc="left", fontsize=10, color=INK)
+        place.set_title(plain(name), loc="left", fontsize=10, color=INK)
         place.set_axis_off()
         if values is None:
             continue
@@ -162,10 +166,10 @@ def _sheet(output: Array) -> Array:
 
 
 def _numbers(axes: Axes, values: Array, limit: float, classes: tuple[str, ...]) -> None:
-    """The numbers of a short vector in its cells, with the names of the classes where they are given."""
+    """The numbers of a short vector in its cells, below the names of the classes where they are given."""
     if len(values) > SHORT:
         return
-    names = [f"{name[:10]}: " for name in classes] if len(classes) == len(values) else [""] * len(values)
+    names = [f"{short(name, 12)}\n" for name in classes] if len(classes) == len(values) else [""] * len(values)
     for x, (name, value) in enumerate(zip(names, values.tolist(), strict=True)):
         axes.text(
             x,
@@ -194,23 +198,24 @@ def _confidences(axes: Axes, found: Explanation) -> None:
         order = np.arange(len(p))
     colours = [COLOURS[1] if k == found.predicted else COLOURS[0] for k in order]
     scale = 100 if word == "probability" else 1
-    axes.bar(range(len(order)), scale * p[order], color=colours)
-    axes.set_xticks(range(len(order)), [plain(found.classes[k], 14) for k in order], label=NAME)
-    for x, k in enumerate(order):
+    axes.barh(range(len(order)), scale * p[order], color=colours)
+    axes.set_yticks(range(len(order)), [short(found.classes[k], LONGEST) for k in order], label=NAME)
+    for y, k in enumerate(order):
         text = "<0.01" if word == "probability" and p[k] < 1e-4 else f"{scale * p[k]:.3g}"
         axes.annotate(
             text,
-            (x, max(0, scale * p[k])),
-            ha="center",
+            (max(0, scale * p[k]), y),
+            va="center",
             textcoords="offset points",
-            xytext=(0, 2),
+            xytext=(3, 0),
             fontsize=8,
             color=INK,
         )
-    axes.set_ylim(min(0, 1.12 * scale * p.min()), 1.12 * max(scale, scale * p.max()))
+    axes.set_xlim(min(0, 1.12 * scale * p.min()), 1.12 * max(scale, scale * p.max()))
+    axes.set_ylim(max(len(order), FEW) - 0.5, -0.5)
     axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
-    axes.axhline(0, color=INK, linewidth=0.8)  # a score may be negative
-    axes.set_yticks([])
+    axes.axvline(0, color=INK, linewidth=0.8)  # a score may be negative
+    axes.set_xticks([])
     axes.tick_params(length=0, labelsize=9)
     axes.set_title("probability in %" if word == "probability" else "score", loc="left", fontsize=9, color=INK)
 
@@ -222,7 +227,7 @@ def _vector(axes: Axes, values: Array, title: str, marked: int | None = None) ->
     axes.axhline(0, color=QUIET, linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=7, colors=QUIET)
-    axes.set_title(title, loc="left", fontsize=9, color=INK)
+    axes.set_title(plain(title), loc="left", fontsize=9, color=INK)
 
 
 def _outline(axes: Axes, top: int, bottom: int, left: int, right: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..language.counts import number_of
 from ..net.ops import shape_text
 from ..net.wiring import IMAGE, Jump, jumps
-from .style import COLOURS, INK, QUIET, new_figure, own_style
+from .style import COLOURS, INK, QUIET, new_figure, own_style, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,9 +40,9 @@ def draw_shapes(title: str, image: Shape, rows: list[Row]) -> Figure:
     inputs = [(), *(row.inputs for row in shown)]
     for i, (shape, name, text) in enumerate(zip(shapes, names, texts, strict=True)):
         _block(axes, STEP * i, shape, side, deep, COLOURS[4] if i == 0 else COLOURS[0])
-        axes.text(STEP * i, -0.15, name, ha="center", va="top", fontsize=10, color=INK, fontweight="bold")
+        axes.text(STEP * i, -0.15, plain(name), ha="center", va="top", fontsize=10, color=INK, fontweight="bold")
         axes.text(STEP * i, -0.42, shape_text(shape), ha="center", va="top", fontsize=10, color=INK)
-        axes.text(STEP * i, -0.69, text[:22], ha="center", va="top", fontsize=8, color=QUIET)
+        axes.text(STEP * i, -0.69, plain(text, 22), ha="center", va="top", fontsize=8, color=QUIET)
         if i and (names[i - 1] if i > 1 else IMAGE) in inputs[i]:
             arrow = {"arrowstyle": "->", "color": QUIET}
             axes.annotate("", (STEP * i - 0.7, TALL / 2), (STEP * i - 1.0, TALL / 2), arrowprops=arrow)
@@ -55,7 +55,7 @@ def draw_shapes(title: str, image: Shape, rows: list[Row]) -> Figure:
     total = sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows)
     more = f"; not drawn: {number_of(len(rows) - MOST, 'more layer')}" if len(rows) > MOST else ""
     axes.set_title(
-        f"{title}: {total[0]:,} parameters, {total[1]:,} multiply-adds an image{more}\n"
+        f"{plain(title, 90)}: {total[0]:,} parameters, {total[1]:,} multiply-adds an image{more}\n"
         "front: height × width, depth: channels (sides grow with the square root); a column: features",
         loc="left",
         fontsize=10,
