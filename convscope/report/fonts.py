@@ -1,10 +1,11 @@
 """Which fonts a picture's texts need: names of classes and files may be in any script.
 
 Matplotlib keeps a list of the fonts that were there when it was first used. So where a character is missing, the
-machine is looked through again; what no font has is said, with the package that would have it, and never in silence
-drawn as a box.
+machine is looked through again; what no font has is said, with the package that would have it, and its code is written:
+boxes would make two classes look alike.
 """
 
+import re
 import sys
 from collections.abc import Iterable
 from functools import lru_cache
@@ -17,18 +18,32 @@ FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", 
 
 CJK = ((0x2E80, 0xA4CF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0xFE30, 0xFE4F), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF))
 MOST_SHOWN = 12  # characters in a message
+MOST_CODES = 4  # one after another: of more, the first two and the last two
 
 _said: set[str] = set()
 
 
-def families(texts: Iterable[str]) -> list[str]:
-    """The names of fonts that have the characters of ``texts`` together, in the order in which they are to be asked.
+def families(texts: Iterable[str]) -> tuple[list[str], set[str]]:
+    """The names of fonts that have the characters of ``texts`` together, in the order in which they are to be asked,
+    and the characters that no font here has.
 
-    Says on stderr, once for each character, which of them no font here has.
+    Says on stderr, once for each character, which these are.
     """
     chosen, missing = _search("".join(texts))
-    tell(missing, "boxes are drawn instead")
-    return chosen
+    tell(missing, "codes such as U+1F600 are written instead")
+    return chosen, missing
+
+
+def coded(text: str, missing: set[str]) -> str:
+    """``text`` with the codes of characters, such as U+1F600, in the place of those that are ``missing``."""
+
+    def codes(run: re.Match[str]) -> str:
+        found = [f"U+{ord(character):04X}" for character in run[0]]
+        found = found if len(found) <= MOST_CODES else [*found[:2], "…", *found[-2:]]
+        before, after = text[: run.start()][-1:], text[run.end() :][:1]
+        return " " * before.isalnum() + " ".join(found) + " " * after.isalnum()
+
+    return re.sub(f"[{re.escape(''.join(missing))}]+", codes, text) if missing else text
 
 
 def tell(missing: set[str], instead: str) -> None:
@@ -72,11 +87,13 @@ def _choose(missing: set[str]) -> list[str]:
 
 
 def _installed() -> dict[str, Any]:
-    """The fonts that Matplotlib knows, by name: upright ones of ordinary weight where there are such."""
+    """The fonts that Matplotlib knows, by name: upright ones of ordinary weight where there are such. A font of last
+    resort, which has a box for every character, is none.
+    """
     from matplotlib.font_manager import fontManager
 
     plain_last = sorted(fontManager.ttflist, key=lambda font: (font.style == "normal", font.weight in (400, "normal")))
-    return {font.name: font for font in plain_last}
+    return {font.name: font for font in plain_last if "lastresort" not in font.name.replace(" ", "").lower()}
 
 
 def _look_again() -> None:

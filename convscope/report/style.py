@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import logging
 import os
 import re
 import sys
@@ -18,7 +19,7 @@ from ..language import chosen, say
 from ..language.width import fit
 from ..storage.files import write_atomic
 from ..storage.leaving import MARK, put_picture, require_place
-from .fonts import families, lacking, tell
+from .fonts import coded, families, lacking, tell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,14 +108,37 @@ def picture(figure: "Figure", kind: str = "png", dpi: int = 80) -> bytes:
     texts = figure.findobj(Text)
     if chosen() != "en":
         _translate(texts)
-    fonts = families(text.get_text() for text in texts)
+    fonts, missing = families(text.get_text() for text in texts)
+    if missing:
+        _write_codes(figure, texts, missing)
     for text in texts:
         text.set_fontfamily(fonts)
     buffer = BytesIO()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _silent(logging.getLogger("matplotlib.font_manager")):
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # it was said
         figure.savefig(buffer, format=kind, dpi=dpi, **_mark(kind))
     return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _silent(logger: logging.Logger) -> Iterator[None]:
+    """Without warnings, such as that a font has no bold letters: nobody can do anything about that."""
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _write_codes(figure: "Figure", texts: list[Any], missing: set[str]) -> None:
+    """Codes for the characters that are ``missing``. Labels of ticks, set when they are drawn, change in the axes."""
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        labels = [label.get_text() for label in axis.get_ticklabels()]
+        if missing & set("".join(labels)):
+            axis.set_ticks(axis.get_ticklocs(), [coded(label, missing) for label in labels])
+    for text in texts:
+        text.set_text(coded(text.get_text(), missing))
 
 
 def _mark(kind: str) -> dict[str, Any]:

@@ -102,7 +102,8 @@ def test_fonts_that_came_since_are_found(tmp_path, monkeypatch, said, capfd):
     if not there:
         pytest.skip("needs a font with Chinese characters")
     monkeypatch.setattr(fontManager, "ttflist", [font for font in fontManager.ttflist if font not in there])
-    chosen = fonts.families([f"{CAT} a", DOG])
+    chosen, missing = fonts.families([f"{CAT} a", DOG])
+    assert not missing
     assert {font.name for font in there} & set(chosen)
     confusion = draw_confusion(np.eye(2, dtype=int), (CAT, DOG))
     save_figure(confusion, tmp_path / "a.png")
@@ -113,9 +114,10 @@ def test_fonts_that_came_since_are_found(tmp_path, monkeypatch, said, capfd):
 def test_what_no_font_has_is_said_once_with_a_package(monkeypatch, said, capfd):
     monkeypatch.setattr(fonts, "_look_again", lambda: None)
     monkeypatch.setattr(fontManager, "ttflist", [f for f in fontManager.ttflist if f.name == "DejaVu Sans"])
-    assert fonts.families([f"{CAT}{DOG} Größe"]) == ["DejaVu Sans"]
+    assert fonts.families([f"{CAT}{DOG} Größe"]) == (["DejaVu Sans"], {CAT, DOG})
     assert capfd.readouterr().err == (
-        f"note: no font here has {DOG}{CAT}: boxes are drawn instead; install one, such as the package fonts-noto-cjk\n"
+        f"note: no font here has {DOG}{CAT}: codes such as U+1F600 are written instead; "
+        "install one, such as the package fonts-noto-cjk\n"
     )
     fonts.families([DOG])
     assert capfd.readouterr().err == ""
@@ -123,9 +125,36 @@ def test_what_no_font_has_is_said_once_with_a_package(monkeypatch, said, capfd):
     assert "the package fonts-noto-core and fonts-symbola" in capfd.readouterr().err
 
 
+def test_a_character_that_no_font_has_is_written_as_its_code(tmp_path, said, capfd, monkeypatch):
+    monkeypatch.setattr(fonts, "_look_again", lambda: None)
+    monkeypatch.setattr(
+        fontManager, "ttflist", [f for f in fontManager.ttflist if f.name.startswith(("DejaVu", "Las"))]
+    )
+    figure = draw_confusion(np.array([[2, 1], [0, 3]]), ("\U0001f436\U0001f415", "a\U0001f980b"))
+    figure.axes[0].text(0, 0, "5 \U0001f436", weight="bold")
+    save_figure(figure, tmp_path / "a.png")
+    for labels in (figure.axes[0].get_xticklabels(), figure.axes[0].get_yticklabels()):
+        assert [label.get_text() for label in labels] == ["U+1F436 U+1F415", "a U+1F980 b"]
+    assert figure.axes[0].get_xticklabels()[0].get_rotation() == 60
+    assert figure.axes[0].texts[-1].get_text() == "5 U+1F436"
+    assert fonts.coded("\U0001f436" * 9, {"\U0001f436"}) == "U+1F436 U+1F436 … U+1F436 U+1F436"
+    assert "codes such as U+1F600 are written instead" in capfd.readouterr().err
+
+
+def test_a_font_without_bold_letters_is_no_warning(tmp_path, caplog):
+    figure = draw_confusion(np.eye(2, dtype=int), (CAT, DOG))
+    upright = [font for font in fontManager.ttflist if font.name == "STIXGeneral" and font.weight != 700]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fontManager, "ttflist", upright)
+        fontManager._findfont_cached.cache_clear()
+        patch.setattr("convscope.report.style.families", lambda texts: (["STIXGeneral"], set()))
+        save_figure(figure, tmp_path / "a.png")
+    assert caplog.text == ""
+
+
 def test_letters_need_no_search(monkeypatch, said):
     monkeypatch.setattr(fonts, "_look_again", lambda: pytest.fail("looked for fonts"))
-    assert fonts.families(["ordinary, Größe, −1.5, λ"]) == ["DejaVu Sans"]
+    assert fonts.families(["ordinary, Größe, −1.5, λ"]) == (["DejaVu Sans"], set())
 
 
 @pytest.mark.parametrize("kind", FORMATS)
