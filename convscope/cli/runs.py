@@ -124,15 +124,15 @@ def _cell(entry: dict[str, Any], column: str) -> str:
     value = entry.get(column)
     if column in NUMBERS:
         return NUMBERS[column](value) if isinstance(value, int | float) else "—"
-    if column == "run":
-        return Path(entry["run"]).name
     text = "—" if value is None else str(value)
     return _short(Path(text).name) if column == "data" else _short(text) if column == "net" else text
 
 
 def _print(entries: list[dict[str, Any]]) -> None:
-    from ..runs.listing import columns
+    from ..runs.listing import columns, told_apart
 
+    called = told_apart([Path(entry["run"]) for entry in entries])
+    entries = [{**entry, "run": name} for entry, name in zip(entries, called, strict=True)]
     names = columns(entries)
     rows = [[terminal.printable(_cell(entry, name)) for name in names] for entry in entries]
     at = names.index("state")

@@ -1,7 +1,9 @@
 """Runs side by side: what each came to, or how far it is."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from ..errors import ConvscopeError
@@ -35,6 +37,20 @@ def columns(entries: Sequence[Mapping[str, Any]], names: Sequence[str] = COLUMNS
         if any(one.get(views) is not None for one in entries):
             found += [views, "tta"]
     return found
+
+
+def told_apart(folders: Sequence[Path]) -> list[str]:
+    """The name of each folder; of those that share one, as much of the path before it as tells them apart."""
+    every = [Path(os.path.abspath(folder)).parts for folder in folders]  # noqa: PTH100 - resolve() would follow links
+    alike: dict[str, list[tuple[str, ...]]] = {}
+    for parts in every:
+        alike.setdefault(parts[-1], []).append(parts)
+    names = []
+    for parts in every:
+        others = [other for other in alike[parts[-1]] if other != parts]
+        size = next(n for n in range(1, len(parts) + 1) if all(other[-n:] != parts[-n:] for other in others))
+        names.append(str(Path(*parts[-size:])))
+    return names
 
 
 def entry(folder: RunFolder) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -309,6 +310,11 @@ def test_compare_and_runs(trained, capsys):
     assert code == 0
     assert len(out.splitlines()) == 3
     assert run_cli(capsys, "compare", trained)[0] == 2
+    shutil.copytree(trained, "copies/" + Path(trained).name)
+    _, out, _ = run_cli(capsys, "compare", trained, "copies/" + Path(trained).name)
+    assert [line.split()[0] for line in out.splitlines()[1:3]] == [
+        f"{n}/{Path(trained).name}" for n in ("runs", "copies")
+    ]
     Path(trained, "summary.json").write_text("{")
     assert run_json(capsys, "runs")["runs"][0]["state"] == "damaged"
 
