@@ -23,6 +23,7 @@ from convscope.report.style import plain, save_figure
 from convscope.report.suspects import draw_suspects
 from convscope.runs import evaluation
 from convscope.runs.folder import RunFolder
+from convscope.runs.listing import told_apart
 from convscope.training.loop import Epoch
 from convscope.training.scores import evaluate
 
@@ -57,14 +58,15 @@ def test_curves_show_every_loss_and_the_last_accuracy(tmp_path):
     left, right = draw_curves([run(tmp_path)]).axes
     assert lines(left) == {"training": [1, 1 / 2, 1 / 3], "test": [2, 1, 2 / 3]}
     assert lines(right) == {"test": [50, 90, 80]}
-    assert texts(right) == ["80.00 %"]
+    assert right.get_title("right") == "80.00 %"
+    assert texts(right) == [], "a line could cross it"
 
 
 def test_of_several_runs_each_has_a_colour_and_each_kind_of_line_one_name(tmp_path):
     runs = [run(tmp_path / name, [0.5, 0.2, 0.4]) for name in ("one", "two")]
     figure = draw_curves(runs)
     (legend,) = figure.legends
-    names = [plain(folder.name) for folder in runs]
+    names = [plain(f"{name}/cost$s_$1") for name in ("one", "two")]
     assert [text.get_text() for text in legend.get_texts()] == [*names, "training", "validation", "test"]
     left, right = figure.axes
     assert left.get_legend() is right.get_legend() is None, "it would lie on the lines"
@@ -72,6 +74,25 @@ def test_of_several_runs_each_has_a_colour_and_each_kind_of_line_one_name(tmp_pa
         left.lines[0].get_color(),
         left.lines[3].get_color(),
     ]
+
+
+def test_runs_of_one_name_are_told_apart_by_their_paths(tmp_path):
+    runs = [run(tmp_path / place) for place in ("one", "two")]
+    (legend,) = draw_curves(runs).legends
+    assert [text.get_text() for text in legend.get_texts()[:2]] == [plain(f"{n}/cost$s_$1") for n in ("one", "two")]
+    paths = ["a/x/run", "b/x/run", "b/x/other", "b/x/run"]
+    assert told_apart([tmp_path / path for path in paths]) == ["a/x/run", "b/x/run", "other", "b/x/run"]
+
+
+def test_losses_of_a_single_epoch_are_told_apart_by_their_markers(tmp_path):
+    folders = [run(tmp_path / name, [0.5, 0.2, 0.4]) for name in ("one", "two")]
+    for folder in folders:
+        table = folder.path / "epochs.csv"
+        table.write_text("".join(table.read_text().splitlines(keepends=True)[:2]))
+    looks = {(line.get_marker(), line.get_markerfacecolor()) for line in draw_curves(folders[:1]).axes[0].lines}
+    assert len(looks) == 3
+    (legend,) = draw_curves(folders).legends
+    assert len({(line.get_marker(), line.get_markerfacecolor()) for line in legend.get_lines()[2:]}) == 3
 
 
 @pytest.mark.parametrize(
@@ -86,7 +107,7 @@ def test_curves_with_validation_name_the_epoch_whose_weights_are_kept(tmp_path, 
     left, right = draw_curves([run(tmp_path, val_losses)]).axes
     np.testing.assert_array_equal(lines(left)["validation"], np.array(val_losses, dtype=float))
     assert lines(right)["validation"] == [70, 70, 70]
-    assert texts(right) == [kept]
+    assert right.get_title("right") == kept
 
 
 def test_names_of_any_script_are_drawn_and_a_dollar_begins_no_formula(tmp_path):

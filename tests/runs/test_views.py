@@ -15,6 +15,7 @@ from convscope.data.sources import open_recipe
 from convscope.errors import UsageError
 from convscope.report.curves import draw_curves
 from convscope.runs import evaluation
+from convscope.runs.listing import told_apart
 from convscope.runs.views import TEXTS, figure, views_of
 from convscope.training.augment.sampling import shifted
 from convscope.training.augment.views import seen
@@ -153,7 +154,8 @@ def test_tables_of_runs_say_both_accuracies_where_a_run_has_them(capsys, tmp_pat
     assert figure(seen, "flip") in repr(seen_run)
     legend = draw_curves([seen_run.folder, plain.folder]).legends[0]
     names = [text.get_text() for text in legend.get_texts()]
-    assert names[:2] == [f"{seen_run.path.name}\n{figure(seen, 'flip')}", plain.path.name]
+    called, other = told_apart([seen_run.path, plain.path])
+    assert names[:2] == [f"{called}\n{figure(seen, 'flip')}", other]
     assert figure(seen, "flip") in seen_run.plot().get_suptitle()
 
 
