@@ -35,3 +35,15 @@ def test_without_a_chinese_font_a_picture_stays_english_and_the_package_is_named
     assert drawn() == ("Loss   5×5", "epoch", "cat")
     said = capsys.readouterr().err
     assert "the picture's words stay English; install one, such as the package fonts-noto-cjk" in said
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("run-1: the 3 most confident of 7 mistakes", "run-1：7 个错误中最有把握的 3 个"),
+        ("run-1: no mistakes", "run-1：没有错误"),
+    ],
+)
+def test_the_title_of_the_mistakes_is_said_with_the_name_of_the_run(monkeypatch, english, chinese):
+    monkeypatch.setenv("CONVSCOPE_LANG", "zh")
+    assert style._said(english) == chinese
