@@ -178,11 +178,43 @@ def test_down_to_the_ink_by_click_and_back_by_escape(room):
         room.settle()
         assert room.at(f"crumb-{step}").text_content().startswith(f"{layer}[")
     assert abs(room.value("total") - room.value("reported")) < 1e-5
-    room.at("close-ledger").focus()
     room.press("Escape")
     room.settle()
     room.at("slide").wait_for(state="hidden")
     assert "path=" not in room.page.url
+
+
+@pytest.mark.parametrize("way", ["click", "enter", "bar", "link"])
+def test_escape_closes_the_ledger_however_it_was_opened(room, way):
+    room.open('/glass?path=[["conv1",1,4,4]]' if way == "link" else "/glass")
+    opener = room.at("p-3").get_by_role("button") if way == "bar" else room.at("glass-conv1-1")
+    if way == "enter":
+        opener.press("Enter")
+    elif way != "link":
+        opener.click()
+    room.settle()
+    room.at("slide").wait_for()
+    assert room.page.evaluate("document.querySelector('.slide').contains(document.activeElement)")
+    room.press("Escape")
+    room.settle()
+    room.at("slide").wait_for(state="hidden")
+    assert way == "link" or opener.evaluate("e => e === document.activeElement")
+
+
+def test_escape_closes_the_ledger_after_a_click_outside_of_it_and_tab_leaves_it(room):
+    room.open("/glass")
+    room.at("glass-conv1-1").click()
+    room.settle()
+    room.at("glass-conv1-2").click()  # the focus goes there, the ledger stays
+    room.settle()
+    room.press("Escape")
+    room.settle()
+    room.at("slide").wait_for(state="hidden")
+    room.at("glass-conv1-2").click()
+    room.settle()
+    room.press("Shift+Tab")  # to what the ledger covers
+    room.settle()
+    room.at("slide").wait_for(state="hidden")
 
 
 @pytest.mark.view(1280, "en", "dark")

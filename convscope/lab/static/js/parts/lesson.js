@@ -125,7 +125,7 @@ export function lesson(kind, room, dialog) {
   }
 
   function escape(event) {
-    const elsewhere = document.querySelector("dialog[open]") || event.target.closest?.("[role=grid], .slide");
+    const elsewhere = document.querySelector("dialog[open]") || event.target.closest?.("[role=grid]");
     if (event.key === "Escape" && at !== null && !event.defaultPrevented && !elsewhere) close();
   }
 

@@ -17,7 +17,16 @@ export function slide(t, { go, onplaces }) {
   );
   let windows = [];
   let before = null; // what had the focus when it came in
-  element.addEventListener("keydown", (event) => event.key === "Escape" && go([]));
+
+  // Wherever the focus is: a click into a map leaves it there. And beneath the ledger nobody sees what has the focus.
+  const escape = (event) => {
+    if (event.key !== "Escape" || element.inert || event.target.closest("dialog")) return;
+    event.preventDefault();
+    go([]);
+  };
+  const left = ({ key, target }) => key === "Tab" && !element.inert && !element.contains(target) && go([]);
+  document.addEventListener("keydown", escape);
+  document.addEventListener("keyup", left);
 
   function draw(path, told, known, image) {
     way.image(image);
@@ -28,6 +37,7 @@ export function slide(t, { go, onplaces }) {
     before = document.activeElement;
     element.inert = false;
     element.classList.add("open");
+    if (!before.closest("#top")) close.focus(); // the switches there make the room again
   }
 
   function hide() {
@@ -39,7 +49,13 @@ export function slide(t, { go, onplaces }) {
     if (inside) before?.focus();
   }
 
-  return { element, draw, hide, leave: way.leave };
+  function leave() {
+    document.removeEventListener("keydown", escape);
+    document.removeEventListener("keyup", left);
+    way.leave();
+  }
+
+  return { element, draw, hide, leave };
 }
 
 function spot({ tensor, index: [channel, row, column] }) {
