@@ -25,7 +25,7 @@ STEPS = """async ([files, room]) => {
   return steps.map(({ key, kind, focus, part, options, step, place, close, state, then }) => {
     const before = { ...defaults, ...state };
     const seen = [focus, part].filter(Boolean).join(" ");
-    return { key, kind, seen, options, step, place, close, before, after: { ...before, ...then } };
+    return { key, kind, focus, seen, options, step, place, close, before, after: { ...before, ...then } };
   });
 }"""
 SEEN = """seen => [
@@ -246,6 +246,7 @@ def test_every_answer_is_pytorchs(room, name, how):
         assert f"lesson={i + 1}" in room.settle().page.url
         assert room.page.evaluate("document.activeElement.dataset.testid") == "lesson-next"
         assert room.page.locator(".dimmed").count() > 0
+        assert room.page.locator(f"main {step['focus']}").count() == 1, step["key"]  # nothing else is lit instead
         top, card = room.page.evaluate(SEEN, step["seen"])
         assert -1 <= top < card - 30, step["key"]  # what matters is in sight above the card
         room.press("Enter")
@@ -258,7 +259,8 @@ def test_every_answer_is_pytorchs(room, name, how):
 def test_the_lesson_of_training_trains(room):
     """What it asks is answered by runs of the room, which are there afterwards; each of them is trained once."""
     room.open("/train?lesson=1")
-    updates, accuracy, huge = steps_of(room, "train")
+    updates, accuracy, huge = steps = steps_of(room, "train")
+    assert [room.page.locator(f"main {step['focus']}").count() for step in steps] == [1, 1, 1]
     phase(room, "ask", "updates")
     expect(room, updates, 69)
     phase(room, "wait")

@@ -18,7 +18,7 @@ export function ownRun(t, set) {
   const choice = h("div", { class: "line" });
   const element = h(
     "div",
-    { class: "cut" },
+    { class: "own-run" },
     h("h2", {}, t("descent.own")),
     h("p", {}, t("descent.own_words")),
     choice,
