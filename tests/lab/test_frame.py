@@ -23,6 +23,22 @@ SMALLEST = """() => {
 }"""
 TOP = "document.querySelector('main > .figure').getBoundingClientRect().top + scrollY"
 
+# Notes what lies over the middle of what the Tab key has led to.
+COVERED = """() => {
+  window.covered = [];
+  addEventListener("keyup", () => {
+    const e = document.activeElement;
+    const { left, right, top, bottom } = e.getBoundingClientRect();
+    const middle = (low, high, end) => (Math.max(0, low) + Math.min(end, high)) / 2; // of what is within the window
+    const found = document.elementFromPoint(middle(left, right, innerWidth), middle(top, bottom, innerHeight));
+    const own = [e, ...(e.labels ?? [])].some((one) => one.contains(found));
+    const name = (one) => one?.dataset.testid ?? one?.outerHTML.slice(0, 60);
+    const small = bottom - top < 0.3 * innerHeight; // the middle of a large figure may lie anywhere
+    if (e !== document.body && small && !own && !found?.contains(e)) window.covered.push([name(e), name(found)]);
+  });
+}"""
+SIZES = ((1280, 800), (800, 700), (390, 844), (640, 400))
+
 
 def state(name, digits_run):
     return {"inside": f"/inside?run={digits_run}&test=3", "backprop": "/backprop?step=7"}.get(name, f"/{name}")
@@ -175,6 +191,22 @@ def test_every_explained_term_stands_at_a_field():
     for key in json.loads((STATIC / "text" / "en" / "terms.json").read_text()):
         if key not in json.loads((STATIC / "text" / "en" / "train.json").read_text()):
             assert key in code, key
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_nothing_lies_over_what_the_keys_have_led_to(room, digits_run, name):
+    """Neither the bar above nor, on a phone, the settings below, shut or open."""
+    room.open(state(name, digits_run))
+    room.page.evaluate(COVERED)
+    for width, height in SIZES:
+        room.page.set_viewport_size({"width": width, "height": height})
+        for key, opened in (("Tab", False), ("Shift+Tab", width == 390)):
+            room.page.evaluate("on => document.querySelector('.settings').classList.toggle('open', on)", opened)
+            for _ in range(300):
+                room.press(key)
+                if room.page.evaluate("document.activeElement === document.body"):
+                    break
+            assert not room.page.evaluate("window.covered"), (width, key)
 
 
 def test_a_chart_tells_its_numbers_under_the_mouse_and_to_the_arrow_keys(room):

@@ -42,7 +42,7 @@ export function bar(t, lang, room, { onlanguage, onskip }) {
       "convscope",
       h("span", {}, t("common.lab")),
     ),
-    h("nav", { "aria-label": t("common.rooms") }, h("ol", {}, ROOMS.map(link))),
+    h("nav", { "aria-label": t("common.rooms"), onfocusin: reached }, h("ol", {}, ROOMS.map(link))),
     h(
       "div",
       { class: "switches" },
@@ -55,8 +55,15 @@ export function bar(t, lang, room, { onlanguage, onskip }) {
       quiet("theme", { "aria-label": name, title: name, onclick: toggle }, "◐"),
     ),
   );
-  top.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
+  centre(top.querySelector("[aria-current]"));
 }
+
+// By the keys: browsers leave a link where it is when a part of it is in sight. Under a mouse nothing may move.
+function reached({ target }) {
+  if (target.matches(":focus-visible")) centre(target);
+}
+
+const centre = (link) => link.scrollIntoView({ block: "nearest", inline: "center" });
 
 function tell() {
   const text = words();
