@@ -254,3 +254,10 @@ def test_the_first_sight_of_a_score_are_the_terms_that_decide_it(room, digits_ru
     assert ids == [f"term-{i}" for i in order]
     room.at("sort-terms").click()
     assert rows.first.get_attribute("data-testid") == "term-0"
+
+
+@pytest.mark.view(390, "zh", "dark")
+def test_no_number_of_a_ledger_is_cut_on_a_phone(room, digits_run):
+    room.open(f'/inside?run={digits_run}&test=3&path=[["linear1",5]]')
+    shown = room.page.locator('[data-testid="ledger"] > .scroll')
+    assert shown.evaluate("e => e.scrollWidth <= e.clientWidth")

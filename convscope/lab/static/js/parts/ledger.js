@@ -169,7 +169,9 @@ export function ledger(t, { testid = "ledger", onterm = () => {} } = {}) {
   }
 
   function factor(x) {
-    const where = h("code", {}, x.tensor, h("wbr"), name("", x.index)); // narrow columns break it there
+    const [first, ...rest] = [...x.tensor.split(/(?<=\.)/), name("", x.index)];
+    const broken = rest.map((part) => [h("wbr"), part]); // where a column is narrow
+    const where = h("code", {}, first, broken);
     if (!x.padding) return where;
     return [
       where,
