@@ -217,6 +217,18 @@ def test_escape_closes_the_ledger_after_a_click_outside_of_it_and_tab_leaves_it(
     room.at("slide").wait_for(state="hidden")
 
 
+@pytest.mark.view(390, "en", "light")
+def test_the_ledgers_last_line_and_its_end_are_in_reach_on_a_phone(room):
+    room.open('/glass?path=[["conv2",5,3,3]]')
+    slide = room.at("slide")
+    slide.evaluate("e => Promise.all(e.getAnimations().map(one => one.finished)).then(() => e.scrollTo(0, 1e6))")
+    settings = room.at("sheet").bounding_box()["y"]
+    last = slide.get_by_test_id("all-terms").bounding_box()
+    assert last["y"] + last["height"] <= settings
+    room.at("close-ledger").click(trial=True)  # in sight, with nothing over it
+    assert room.at("close-ledger").bounding_box()["y"] >= slide.bounding_box()["y"]
+
+
 @pytest.mark.view(1280, "en", "dark")
 def test_drawing_and_the_ledger_with_keys_alone(room):
     room.open("/glass")
