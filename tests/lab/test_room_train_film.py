@@ -10,6 +10,7 @@ import torch
 import convscope
 from convscope.lab.binary import unpack
 from convscope.lab.live.film import read_film
+from convscope.lab.server.pages import files_path
 
 from .hands import BY_EVERY_HAND, Keys, Touch
 from .test_late import Held
@@ -263,7 +264,7 @@ def test_one_step_is_four_lit_lines_with_their_numbers(room, lang):
     assert ("Update" if lang == "en" else "次更新，逐行来看") in told
     p = head["confidences"][0][head["labels"][0]]
     assert head["loss"] > 0
-    assert f"−log {float(f'{p:.3g}'):g}" in told or p < 1e-4
+    assert (f"−log (1 − {1 - p:.4g}"[:-1] if p > 0.5 else f"−log {p:.4g}"[:-1]) in told or min(p, 1 - p) < 1e-4
     assert math.isfinite(p)
     for i, row in enumerate(head["largest"]):
         assert room.value(f"gradient-{i}") == pytest.approx(row["gradient"])
@@ -278,6 +279,44 @@ def test_one_step_is_four_lit_lines_with_their_numbers(room, lang):
     assert lit.all_text_contents() == ["optimizer.step()"]
     room.at("go").click()
     room.page.wait_for_selector('[data-testid="four-lines"]', state="hidden")
+
+
+# What the lines say of an update with these numbers.
+LINES = """async ([files, lang, probabilities, before, after]) => {
+  const [{ fourLines }, { load, translator }] = await Promise.all(
+    ["rooms/train/film/lines", "core/i18n"].map((name) => import(`${files}/js/${name}.js`)),
+  );
+  await load(lang, "film");
+  const first = { name: "linear1.weight", at: [3, 215], gradient: 1e-6, before, after };
+  const confidences = probabilities.map((p) => [p]);
+  const head = { step: 1, images: 4, labels: [0, 0, 0, 0], loss: 1, lr: 0.1, confidences, largest: [first] };
+  const images = { shape: [4, 1, 1, 1], values: new Uint8Array(4) };
+  const lines = fourLines(translator(lang));
+  lines.draw({ head, arrays: { images } }, { classes: ["0"], loss: "cross-entropy", class_weight: "none" });
+  const said = [...lines.element.querySelectorAll(".terms li, .says > p")].map((one) => one.textContent);
+  lines.leave();
+  return said.filter((text) => /log .*=|215/.test(text));
+}"""
+SHOWN = r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_what_is_rounded_in_the_lines_is_still_true(room, lang):
+    room.open("/losses")
+    given = [1 - 5.37e-14, 0.9504, 0.6104, 0.01234]
+    weights = [float(np.float32(w)) for w in (0.34118, 0.34118 - 1e-6)]
+    told = room.page.evaluate(LINES, [files_path(), lang, given, *weights])
+    *terms, moved = [text.replace("−", "-").replace("- ", "-").replace("-log", "") for text in told]
+    assert len(terms) == 4
+    for term, p in zip(terms, given, strict=True):
+        *left, right = [float(number) for number in re.findall(SHOWN, term)]
+        assert -math.log1p(left[1] if len(left) == 2 else left[0] - 1) == pytest.approx(right, rel=5e-3)
+        assert right == pytest.approx(-math.log(p), rel=5e-3)
+    before, after, change = [float(number) for number in re.findall(SHOWN, moved.replace("[3,215]", ""))[-4:-1]]
+    if lang == "zh":  # the learning rate comes first
+        before, after, change = [float(number) for number in re.findall(SHOWN, moved.replace("[3,215]", ""))[-3:]]
+    assert after - before == pytest.approx(change, rel=0.02)
+    assert change == pytest.approx(weights[1] - weights[0], rel=1e-2)
 
 
 def test_who_wants_less_motion_sees_all_four_lines_lit_at_once(room):

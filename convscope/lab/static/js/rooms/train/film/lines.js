@@ -83,7 +83,7 @@ export function fourLines(t) {
     if (name !== "cross-entropy" || smoothing || weight !== "none") return h("p", {}, t("film.loss"), " ", value);
     const terms = head.confidences.slice(0, TERMS).map((row, i) => {
       const p = row[head.labels[i]];
-      return h("li", {}, `−log ${num(p, 3)} = ${num(-Math.log(p), 3)}`);
+      return h("li", {}, `−log ${p > 0.5 && p < 1 ? `(1 − ${num(1 - p)})` : num(p)} = ${num(-Math.log(p), 3)}`);
     });
     return [
       h("p", {}, t("film.loss_mean", { n: head.images }), " ", value),
@@ -107,7 +107,10 @@ export function fourLines(t) {
 
   function update({ head, arrays }) {
     const { name, at, before, after } = head.largest[0];
-    const moved = { name: `${name}[${at}]`, before: num(before, 4), after: num(after, 4), lr: num(head.lr, 4) };
+    const digits = digitsFor(before, after);
+    const [from, to] = [before, after].map((value) => num(value, digits));
+    const change = signed(after - before, 3);
+    const moved = { name: `${name}[${at}]`, before: from, after: to, change, lr: num(head.lr, 4) };
     const told = h("p", {}, rich(t("film.moved", moved)));
     if (!head.kernel) return told;
     const limit = Math.max(limitOf(arrays.before.values), limitOf(arrays.after.values));
@@ -126,4 +129,11 @@ export function fourLines(t) {
   }
 
   return { element, draw, leave };
+}
+
+// So many significant digits of two numbers that three of their difference are seen, as far as float32 has them.
+function digitsFor(before, after) {
+  const most = Math.max(Math.abs(before), Math.abs(after));
+  const lost = before === after ? 0 : Math.ceil(Math.log10(most / Math.abs(after - before)));
+  return Math.min(9, Math.max(4, 3 + lost));
 }
