@@ -274,6 +274,8 @@ def test_one_step_is_four_lit_lines_with_their_numbers(room, lang):
     room.at("line-3").click()
     lit = room.page.locator(".four .lit .code")
     assert lit.all_text_contents() == ["optimizer.zero_grad(); loss.backward()"]
+    faint = "all => all.filter(e => getComputedStyle(e).opacity !== '1').length"
+    assert room.page.locator(".four li").evaluate_all(faint) == 0  # type as pale as that cannot be read
     room.tab_to("line-4")
     room.press("Enter")
     assert lit.all_text_contents() == ["optimizer.step()"]
