@@ -320,3 +320,14 @@ def test_a_photo_is_shown_in_colour_and_its_edge_is_explained(room):
     room.at("padding-1").fill("0")
     room.settle()
     assert room.at("edge").count() == 0
+
+
+@pytest.mark.browser
+def test_the_sign_of_equality_stands_beside_the_kernels_of_groups(room):
+    room.open("/convolution")
+    room.at("example-groups").click()
+    room.settle()
+    right = "all => Math.max(...all.map(e => e.getBoundingClientRect().right))"
+    assert room.page.locator(".between").last.evaluate("e => e.getBoundingClientRect().left") >= room.page.locator(
+        ".kernels-of .map"
+    ).evaluate_all(right)
