@@ -128,3 +128,13 @@ def test_a_squared_error_is_a_square_and_the_curves_are_met_at_the_prediction(ro
     losses = torch.tensor([room.value(name) for name in ("mse", "l2", "mae")])
     down = (heights[2] - torch.tensor(heights)) / (heights[2] - heights[1])
     assert torch.allclose(down, (losses - losses[2]) / (losses[1] - losses[2]), atol=0.02)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_covers_the_shadow_of_a_table_has_the_colour_behind_it(room, theme):
+    room.page.emulate_media(color_scheme=theme)
+    room.open("/losses?column=true")
+    shown = room.page.locator(".warned .scroll")
+    behind = shown.evaluate("e => getComputedStyle(e.closest('.warned')).backgroundColor")
+    assert shown.evaluate("e => getComputedStyle(e).backgroundImage").startswith(f"linear-gradient(90deg, {behind} 40%")
