@@ -288,3 +288,14 @@ def test_the_bodies_of_a_small_net_fit_the_screen(room, net):
     room.at("preset").select_option(net)
     room.settle()
     assert room.page.locator(".scroll.wide").evaluate("e => e.scrollWidth <= e.clientWidth")
+
+
+@pytest.mark.browser
+def test_a_size_of_three_digits_is_seen_whole(room):
+    room.open("/shapes")
+    room.at("example-2").click()
+    room.settle()
+    for axis in (1, 2):
+        field = room.at(f"image-{axis}")
+        assert field.input_value() == "100"
+        assert field.evaluate("e => e.scrollWidth <= e.clientWidth")
