@@ -302,3 +302,21 @@ def test_too_long_a_step_is_drawn_and_explained(room):
     assert "离开了这张图" in said
     assert room.at("path-2").locator(".line").get_attribute("d").count("L") == 10  # then it has left the map for good
     room.script()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_no_word_of_the_map_lies_over_a_number(room, width, lang):
+    room.page.set_viewport_size({"width": width, "height": 800})
+    room.page.evaluate("lang => localStorage.setItem('convscope.lang', lang)", lang)
+    room.open("/descent?surface=two-minima&epochs=100&regime=2&axis=updates")
+    over = """() => {
+      const shown = (kind) => [...document.querySelectorAll(`[data-testid=map] .${kind}:not([visibility=hidden])`)];
+      const [words, numbers] = ["place", "height"].map((kind) => shown(kind).map((e) => e.getBoundingClientRect()));
+      const apart = (a, b) => a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+      return [words.length, numbers.length, words.some((a) => numbers.some((b) => !apart(a, b)))];
+    }"""
+    words, numbers, covered = room.page.evaluate(over)
+    assert (words, covered) == (2, False)
+    assert numbers >= 2

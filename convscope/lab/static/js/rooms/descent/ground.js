@@ -59,17 +59,23 @@ const turned = (words) => `translate(12 ${HEIGHT / 2})${words.length > 1 ? " rot
 
 // The value of every contour that has room for it, on the way from the lowest place to a corner.
 function values(found, heights, ws, bs, best, across, up) {
-  const taken = [[across.at(best[0]), up.at(best[1])]];
+  const star = [across.at(best[0]), up.at(best[1])];
+  const taken = [star];
+  const name = [star[0] + 58, star[1] - 12]; // the middle of its word, as wide as it is on a phone
   const written = [];
   for (const level of found.toReversed()) {
     const place = crossing(heights, ws, bs, level, best, across, up);
-    if (!place || taken.some(([x, y]) => Math.hypot(x - place[0], y - place[1]) < APART)) continue;
+    if (!place || beside(place, name, 74) || taken.some(([x, y]) => Math.hypot(x - place[0], y - place[1]) < APART))
+      continue;
     taken.push(place);
     const [x, y] = place;
     written.push(s("text", { class: "height", x, y: y + 4, "text-anchor": "middle" }, num(level, 3)));
   }
   return written;
 }
+
+// Whether the value of a contour would lie over a word.
+export const beside = ([x, y], [middle, height], wide) => Math.abs(x - middle) < wide && Math.abs(y - height) < 30;
 
 const WAYS = [
   [1, 0.62],

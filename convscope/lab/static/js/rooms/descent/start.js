@@ -3,7 +3,7 @@
 import { h, s } from "../../core/dom.js";
 import { num } from "../../core/format.js";
 import { pull } from "../../parts/pull.js";
-import { HEIGHT, SEA, WIDTH } from "./ground.js";
+import { beside, HEIGHT, SEA, WIDTH } from "./ground.js";
 
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const STEPS = 40; // key presses across the map; with Shift a quarter of that step
@@ -37,6 +37,11 @@ export function starting(t, svg, onmove) {
     const tight = base.across.at(at[0]) > WIDTH - 90; // no room for the word on the right
     name.setAttribute("text-anchor", tight ? "end" : "start");
     name.setAttribute("x", tight ? -12 : 12);
+    const word = [base.across.at(at[0]) + (tight ? -35 : 35), base.up.at(at[1]) - 13];
+    for (const value of svg.querySelectorAll(".height")) {
+      const place = ["x", "y"].map((axis) => Number(value.getAttribute(axis)));
+      value.setAttribute("visibility", beside(place, word, 50) ? "hidden" : "visible");
+    }
   }
 
   pull(element, { move: (event) => to(placeOf(svg, base, event)) });
