@@ -270,7 +270,7 @@ def test_the_lesson_of_training_trains(room):
     run = convscope.load(room.lab.runs / job["state"]["run"])
     images = open_recipe(run.recipe, offline=True).train
     batches = len(DataLoader(range(len(images)), run.recipe.batch_size))
-    assert f"{len(images):,}" in TEXTS["en", "train"]["updates"]["ask"]
+    assert f"{len(images):,}".replace(",", "\u202f") in TEXTS["en", "train"]["updates"]["ask"]
     assert room.value("lesson-verdict") == batches * run.recipe.epochs
     room.press("Enter")
     phase(room, "ask", "accuracy")
