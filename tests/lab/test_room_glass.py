@@ -309,3 +309,10 @@ def test_what_is_no_prepared_picture_is_refused_in_words(lab):
         assert answer.json()["error"] == words
     answer = lab.post("/api/glass/shares", {"run": BUNDLED.name, "pixels": text(np.zeros(784, np.uint8)), "target": 10})
     assert answer.json() == {"error": "there is no class 10", "help": "they are counted from 0 to 9"}
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "one pixel"), ("zh", "一个像素")])
+def test_a_pixel_of_the_image_sees_itself(room, lang, words):
+    room.page.evaluate("lang => localStorage.setItem('convscope.lang', lang)", lang)
+    room.open('/glass?path=[["image",0,13,13]]')
+    assert words in room.at("sight").text_content()

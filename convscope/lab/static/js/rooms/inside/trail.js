@@ -79,10 +79,9 @@ export function trail(t, { go, onterm }) {
     const size = { row: top, column: left, rows: bottom - top + 1, columns: right - left + 1 };
     sheet.outline(bottom < top ? null : size);
     const words = { rows: size.rows, columns: size.columns, top, left, holes: holes.length };
-    show(
-      seen,
-      ...rich(bottom < top ? t("inside.only_padding") : t(holes.length ? "inside.sees_holes" : "inside.sees", words)),
-    );
+    const one = size.rows * size.columns === 1;
+    const key = bottom < top ? "only_padding" : holes.length ? "sees_holes" : one ? "sees_one" : "sees";
+    show(seen, ...rich(t(`inside.${key}`, words)));
   }
 
   function image(array) {
