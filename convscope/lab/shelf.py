@@ -211,6 +211,8 @@ class Shelf:
         try:
             path, written = path.resolve(), path.stat().st_mtime_ns
         except OSError:
+            if folder.summary() is not None:
+                folder.model()  # which says that they are gone
             raise DataError(f"{name} has no weights yet", "it saves them after its first epoch") from None
         with self._lock:
             before, opened = self._open.get(path, (None, None))

@@ -210,6 +210,18 @@ def test_without_the_token_nothing_is_answered(lab, digits_run):
     assert lab.client.post("/api/inside/look", json={"run": digits_run}).status_code == 403
 
 
+def test_a_finished_run_whose_weights_are_gone_says_so(lab, digits_run):
+    folder = lab.runs / "weightless-1"
+    shutil.copytree(lab.runs / digits_run, folder)
+    try:
+        (folder / "model.safetensors").unlink()
+        answer = lab.post("/api/inside/look", {"run": "weightless-1"})
+        assert answer.status_code == 400
+        assert "weightless-1 is finished, but its weights are gone" in answer.json()["error"]
+    finally:
+        shutil.rmtree(folder)
+
+
 def test_damaged_runs_are_left_out_and_say_why(lab, digits_run):
     folder = lab.runs / "broken-1"
     folder.mkdir()
