@@ -209,6 +209,14 @@ def test_nothing_lies_over_what_the_keys_have_led_to(room, digits_run, name):
             assert not room.page.evaluate("window.covered"), (width, key)
 
 
+def test_who_goes_to_the_bar_by_keys_keeps_their_place(room):
+    room.open("/losses")
+    room.at("lang").focus()
+    room.page.evaluate("scrollTo(0, 300)")
+    room.press("Shift+Tab", "Shift+Tab")
+    assert room.page.evaluate("[scrollY, document.activeElement.closest('#top') !== null]") == [300, True]
+
+
 def test_a_chart_tells_its_numbers_under_the_mouse_and_to_the_arrow_keys(room):
     room.open("/descent?at=10")
     figure = room.at("losses")
