@@ -6,6 +6,7 @@ from pathlib import Path
 from ..errors import TrainingError, UsageError
 from .files import disk_error, make_folder, open_plain, write_atomic
 
+LARGEST = 64 << 20  # bytes of a picture; of a larger file no more is read
 MARK = "drawn by convscope"  # stands in every picture that is saved: what has it may be replaced without a question
 
 
@@ -66,6 +67,6 @@ def _marked(path: Path) -> bool:
     """Whether that is a plain file with MARK in it. A link is none: it is the user's, wherever it may lead."""
     try:
         with os.fdopen(open_plain(path), "rb") as file:
-            return MARK.encode() in file.read()
+            return MARK.encode() in file.read(LARGEST)
     except OSError:
         return False
