@@ -23,21 +23,23 @@ NETS = {"jit": "conv 4 3 | relu | pool 2 | linear", "eager": "conv 4 3 | relu | 
 
 
 @contextmanager
-def default_dtype(dtype):
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
+def changed(name, value):
+    """A setting of torch's, such as "num_threads", inside the block."""
+    read, write = getattr(torch, f"get_{name}"), getattr(torch, f"set_{name}")
+    before = read()
+    write(value)
     try:
         yield
     finally:
-        torch.set_default_dtype(before)
+        write(before)
 
 
 AROUND = {
     "no_grad": torch.no_grad,
     "inference": torch.inference_mode,
     "autocast": lambda: torch.autocast("cpu"),
-    "float64": lambda: default_dtype(torch.float64),
-    "bfloat16": lambda: default_dtype(torch.bfloat16),
+    "float64": lambda: changed("default_dtype", torch.float64),
+    "bfloat16": lambda: changed("default_dtype", torch.bfloat16),
     "meta": lambda: torch.device("meta"),
 }
 
@@ -200,16 +202,6 @@ def test_the_block_leaves_everything_as_it_was():
         assert not torch.is_autocast_enabled("cpu")
 
 
-@contextmanager
-def threads_of_torch(count):
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 BLOCKS = {"one": one_thread, "plain": plain_torch}
 
 
@@ -218,7 +210,7 @@ BLOCKS = {"one": one_thread, "plain": plain_torch}
 @pytest.mark.parametrize("nested", [False, True])
 def test_blocks_that_overlap_in_two_threads_leave_the_number_of_threads(first, second, nested):
     """The first begins, then the second; the first ends before it, or after it (``nested``)."""
-    with threads_of_torch(3), ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+    with changed("num_threads", 3), ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
         blocks = [(one, BLOCKS[first]()), (other, BLOCKS[second]())]
         for (pool, block), name in zip(blocks, (first, second), strict=True):
             pool.submit(block.__enter__).result()
@@ -232,7 +224,7 @@ def test_blocks_that_overlap_in_two_threads_leave_the_number_of_threads(first, s
 
 
 def test_a_block_in_another_has_what_was_set_there():
-    with threads_of_torch(3):
+    with changed("num_threads", 3):
         with plain_torch():
             torch.set_num_threads(2)
             with one_thread():
@@ -247,7 +239,7 @@ def test_an_open_loop_leaves_torch_to_its_caller(engine, tmp_path):
     recipe = convscope.Recipe("custom", net=NETS[engine], engine=engine, threads=1, epochs=2, lr=0.05)
     data = small_data()
     *_, last = convscope.steps(recipe, data, out=tmp_path)
-    with threads_of_torch(3), torch.inference_mode():
+    with changed("num_threads", 3), torch.inference_mode():
         for event in convscope.steps(recipe, data, out=tmp_path):  # noqa: B007 - the last one is looked at
             assert torch.is_inference_mode_enabled()
             assert torch.get_num_threads() == 3
